@@ -1,0 +1,1 @@
+"""Click a food in a photo, see its mask, what RveRNet calls it, and why."""
