@@ -1,0 +1,220 @@
+"""Bytes or a path -> photo: decoding, orientation, colour and limits."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
+
+from rvernet_app.errors import PhotoError, PhotoTooLargeError
+from rvernet_app.types import Photo
+
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF", "GIF")
+"""What is opened, by Pillow's names; every other decoder of Pillow stays shut."""
+
+_READABLE = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what turns the stored picture upright."""
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""Colour space of an ICC profile -> Pillow mode that it describes."""
+
+pillow_heif.register_heif_opener()
+# Pillow warns of odd metadata and of large pictures. The first is of no use to a person, the second is held
+# here by limits. Once at import, because catching warnings call by call is not safe between threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPhoto:
+    """A photo and what is known of the file it came from.
+
+    Attributes:
+        pixels: uint8 (H, W, 3) sRGB, EXIF orientation applied, transparent parts white.
+        sha256: hex digest of the file's bytes.
+        format: one of FORMATS, or "MPO" for a JPEG file that holds several pictures.
+    """
+
+    pixels: Photo
+    sha256: str
+    format: str
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) -> LoadedPhoto:
+    """Decode a file's first picture. Both limits are checked before anything is decoded.
+
+    Grey levels of 16 bits are scaled to 8. Deeper integers and floats are scaled by the smallest of 1
+    (floats only), 255, 65535 and their own maximum that holds them. An embedded ICC profile is converted
+    to sRGB. Damaged metadata (EXIF, ICC) is ignored, damaged pixels are an error.
+
+    Args:
+        source: path of a file, or its bytes.
+        max_mb: largest accepted file, in megabytes (10^6 bytes).
+        max_megapixels: largest accepted photo, in 10^6 pixels. Pillow's own limit, 179, holds too.
+
+    Raises:
+        PhotoTooLargeError: the file or the photo is over a limit.
+        PhotoError: the file is missing, empty, damaged or not a picture of a readable format.
+    """
+    data = _read_bytes(source, max_mb) if isinstance(source, Path) else source
+    _require_bytes_within(len(data), max_mb)
+    with _open(data, max_megapixels) as image:
+        file_format = image.format or ""
+        try:
+            image.load()
+            pixels = np.array(_rgb(_upright(image)))  # (H, W, 3)
+        except Exception as error:  # Pillow's decoders raise nearly every built-in error on damaged files
+            raise PhotoError(
+                f"This {file_format} file is damaged or of an unusual kind; "
+                "copy it again from where it came from, or save it as JPEG and open that."
+            ) from error
+    return LoadedPhoto(pixels, hashlib.sha256(data).hexdigest(), file_format)
+
+
+def _read_bytes(path: Path, max_mb: float) -> bytes:
+    try:
+        _require_bytes_within(path.stat().st_size, max_mb)
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _require_bytes_within(count: int, max_mb: float) -> None:
+    if count == 0:
+        raise PhotoError("This file is empty; copy it again from where it came from.")
+    if count > max_mb * 1e6:
+        raise PhotoTooLargeError(
+            f"This file has {count / 1e6:.1f} MB, over the limit of {max_mb:g} MB; "
+            "save the photo smaller or at a lower quality and open that."
+        )
+
+
+def _open(data: bytes, max_megapixels: float) -> Image.Image:
+    """Read the header only, and hold the limit on pixels."""
+    advice = "save a smaller copy and open that."
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise PhotoTooLargeError(f"This photo has too many pixels to be opened safely; {advice}") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(_not_a_photo(data)) from error
+    except Exception as error:  # as in read_photo
+        raise PhotoError("This file is damaged; copy it again from where it came from.") from error
+    width, height = image.size
+    if width * height > max_megapixels * 1e6:
+        image.close()
+        raise PhotoTooLargeError(
+            f"This photo has {width} x {height} pixels, over the limit of {max_megapixels:g} megapixels; "
+            + advice
+        )
+    return image
+
+
+def _not_a_photo(data: bytes) -> str:
+    """A sentence for bytes that no decoder takes: what they seem to be, and what to do."""
+    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if head.startswith(b"%PDF"):
+        kind = "a PDF document"
+    elif b"<svg" in head:
+        kind = "an SVG drawing"
+    elif brand in (b"avif", b"avis"):
+        kind = "an AVIF picture"
+    elif (
+        (brand and brand[:3] not in (b"hei", b"hev", b"mif", b"msf"))
+        or head.startswith(b"\x1aE\xdf\xa3")
+        or (head.startswith(b"RIFF") and data[8:12] == b"AVI ")
+    ):
+        kind = "a video"
+    elif head.isascii() and b"\0" not in head:
+        kind = "text"
+    else:
+        return f"This file is damaged or not a photo; open a {_READABLE} file."
+    return f"This file is {kind}; open a photo in {_READABLE} format."
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation, unless the decoder did (HEIF and TIFF, which then drop the tag).
+
+    Not `ImageOps.exif_transpose`: it copies an upright picture, and writes the metadata anew, which fails
+    on a damaged tag that has nothing to do with orientation.
+    """
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF; the picture itself is sound
+        return image
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Any mode Pillow decodes -> "RGB" in sRGB."""
+    profile = image.info.get("icc_profile")
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG to be inverted, as Adobe writes them
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    elif image.has_transparency_data:
+        image = _on_white(image)
+    elif image.mode not in _PROFILE_MODES.values():
+        image = image.convert("RGB")
+    if profile:
+        image = _srgb(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey levels (H, W), uint16, int32 or float32 -> uint8 (H, W). Below 0 and not a number are black."""
+    if levels.dtype.kind == "u":
+        top = 65535.0
+    else:
+        levels = np.nan_to_num(levels, posinf=0.0, neginf=0.0)
+        highest = float(levels.max())
+        scales = (1.0, 255.0, 65535.0) if levels.dtype.kind == "f" else (255.0, 65535.0)
+        top = next((scale for scale in scales if highest <= scale), highest)
+    return (np.clip(levels * np.float32(255.0 / top), 0, 255) + 0.5).astype(np.uint8)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Flatten a picture with alpha, a palette's or a key colour's transparency: "L" or "RGB"."""
+    colour, with_alpha = ("L", "LA") if image.mode in ("LA", "La") else ("RGB", "RGBA")
+    image = image.convert(with_alpha)
+    flat = Image.new(colour, image.size, "white")
+    flat.paste(image.convert(colour), mask=image.getchannel("A"))
+    return flat
+
+
+def _srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert "L", "RGB" or "CMYK" from an ICC profile to sRGB; a profile that does not fit is ignored."""
+    try:
+        source = ImageCms.getOpenProfile(io.BytesIO(profile))
+        mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())
+        if mode == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if image.mode != mode or ImageCms.getProfileDescription(source).startswith("sRGB"):
+            return image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):
+        return image
+    return image if converted is None else converted
