@@ -61,11 +61,13 @@ class AppConfig:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
         """Options from RVERNET_* variables; what is not set keeps its default.
 
+        On Hugging Face Spaces, where SPACE_ID is set, the page is served to the outside by default.
+
         Raises:
             ConfigError: a variable cannot be read as its field's type.
         """
         kinds = get_type_hints(cls)
-        values: dict[str, object] = {}
+        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in environ else {}
         for field in fields(cls):
             text = environ.get(variable := f"RVERNET_{field.name.upper()}")
             if text is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,10 @@ FOREGROUND, BACKGROUND = 1, 0
 def _require(holds: bool, expected: str, got: object) -> None:
     if not holds:
         raise ValueError(f"expected {expected}, got {got}")
+
+
+def _or_empty(values: Iterable[Any] | None) -> Iterable[Any]:
+    return () if values is None else values
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +52,11 @@ class Prompt:
     low_res_mask: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        points = tuple((float(x), float(y)) for x, y in self.points_xy or ())
-        labels = tuple(int(label) for label in self.point_labels or ())
+        try:
+            points = tuple((float(x), float(y)) for x, y in _or_empty(self.points_xy))
+        except (TypeError, ValueError) as error:
+            raise PromptError(f"Points are x, y pairs of numbers, got {self.points_xy!r}.") from error
+        labels = tuple(_or_empty(self.point_labels))
         box = tuple(float(v) for v in self.box_xyxy) if self.box_xyxy is not None else None
         if not points and box is None:
             raise PromptError("A prompt needs at least one point or a box.")
@@ -67,7 +76,7 @@ class Prompt:
         elif FOREGROUND not in labels:
             raise PromptError("Point at the food itself first: all points are background points.")
         object.__setattr__(self, "points_xy", points)
-        object.__setattr__(self, "point_labels", labels)
+        object.__setattr__(self, "point_labels", tuple(int(label) for label in labels))
         object.__setattr__(self, "box_xyxy", box)
 
     def require_within(self, size_hw: tuple[int, int]) -> None:

@@ -1,0 +1,94 @@
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from rvernet_app.config import ASSETS_DIR, CAM_METHODS, AppConfig
+from rvernet_app.errors import ConfigError, RvernetError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert AppConfig.from_env({}) == AppConfig()
+    assert AppConfig().segmenter == "auto"
+    assert ASSETS_DIR in AppConfig().checkpoint.parents
+
+
+def test_every_field_is_read_from_the_environment() -> None:
+    environ = {
+        "RVERNET_SEGMENTER": "vit_b",
+        "RVERNET_CHECKPOINT": "/models/meals",
+        "RVERNET_CAM_METHOD": "layercam",
+        "RVERNET_DEVICE": "cuda:1",
+        "RVERNET_WEIGHTS_DIR": "/weights",
+        "RVERNET_PHOTOS_DIR": "/photos",
+        "RVERNET_MAX_PHOTO_MB": "12.5",
+        "RVERNET_MAX_PHOTO_MEGAPIXELS": "24",
+        "RVERNET_EMBEDDING_CACHE_MB": "64",
+        "RVERNET_HOST": "0.0.0.0",
+        "RVERNET_PORT": "8080",
+    }
+    assert set(environ) == {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
+
+    assert AppConfig.from_env(environ) == AppConfig(
+        segmenter="vit_b",
+        checkpoint=Path("/models/meals"),
+        cam_method="layercam",
+        device="cuda:1",
+        weights_dir=Path("/weights"),
+        photos_dir=Path("/photos"),
+        max_photo_mb=12.5,
+        max_photo_megapixels=24.0,
+        embedding_cache_mb=64.0,
+        host="0.0.0.0",
+        port=8080,
+    )
+
+
+def test_other_variables_are_left_alone() -> None:
+    assert AppConfig.from_env({"PORT": "1", "RVERNET_PHOTOS": "elsewhere"}) == AppConfig()
+
+
+def test_folders_given_as_text_become_paths_from_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    config = AppConfig(checkpoint="~/model", weights_dir="w")  # type: ignore[arg-type]
+
+    assert config.checkpoint == Path("/home/ann/model")
+    assert config.weights_dir == Path("w")
+
+
+@pytest.mark.parametrize("method", CAM_METHODS)
+def test_every_method_is_an_option(method: str) -> None:
+    assert AppConfig(cam_method=method).cam_method == method
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ({"cam_method": "grad-cam"}, "cam_method is one of gradcam, .*; got 'grad-cam'"),
+        ({"max_photo_mb": 0}, "max_photo_mb must be above 0, got 0"),
+        ({"max_photo_megapixels": -1}, "max_photo_megapixels must be above 0, got -1"),
+        ({"embedding_cache_mb": float("nan")}, "embedding_cache_mb must be above 0, got nan"),
+        ({"port": -1}, "port must be in 0..65535, got -1"),
+        ({"port": 65536}, "port must be in 0..65535, got 65536"),
+    ],
+)
+def test_a_value_an_option_cannot_have(option: dict, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        AppConfig(**option)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("RVERNET_PORT", "80a"), ("RVERNET_PORT", "80.5"), ("RVERNET_MAX_PHOTO_MB", "")]
+)
+def test_a_variable_that_is_no_number(variable: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"{variable} must be a number, got '{text}'"):
+        AppConfig.from_env({variable: text})
+
+
+def test_options_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        AppConfig().port = 1  # type: ignore[misc]
+
+
+def test_a_config_error_is_one_of_ours() -> None:
+    assert issubclass(ConfigError, RvernetError)
