@@ -1,0 +1,70 @@
+"""Embeddings of the photos at work, so that a photo is encoded once and not once a click."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+import cachetools
+
+from rvernet_app.segment.base import Segmenter
+from rvernet_app.types import Embedding, Photo
+
+Key = tuple[str, str, str]
+
+
+class EmbeddingCache:
+    """Least recently used embeddings go first when `max_bytes` is reached. Shared by threads.
+
+    Threads that ask for the same photo at the same time wait for one encoding. An encoding that fails raises in
+    all of them and is not kept, so the next call tries again. An embedding larger than the whole cache is
+    returned but not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        if max_bytes < 1:
+            raise ValueError(f"expected max_bytes >= 1, got {max_bytes}")
+        self._kept: cachetools.LRUCache[Key, Embedding] = cachetools.LRUCache(
+            max_bytes, getsizeof=lambda embedding: embedding.features.nbytes
+        )
+        self._under_way: dict[Key, Future[Embedding]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of features kept."""
+        return int(self._kept.currsize)
+
+    def get_or_encode(self, segmenter: Segmenter, photo_sha256: str, photo: Photo) -> Embedding:
+        """The embedding of a photo, encoded now if it is not at hand.
+
+        Args:
+            segmenter: its name and fingerprint are part of the key: no embedding outlives its weights.
+            photo_sha256: identifies the photo.
+            photo: uint8 (H, W, 3).
+        """
+        key = (segmenter.name, segmenter.fingerprint, photo_sha256)
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+            encoded = self._under_way.get(key)
+            ours = encoded is None
+            if encoded is None:
+                encoded = self._under_way[key] = Future()
+        if ours:
+            self._encode(key, encoded, segmenter, photo)
+        return encoded.result()
+
+    def _encode(self, key: Key, encoded: Future[Embedding], segmenter: Segmenter, photo: Photo) -> None:
+        try:
+            embedding = segmenter.encode(photo)
+        except BaseException as error:
+            with self._lock:
+                del self._under_way[key]
+            encoded.set_exception(error)
+            return
+        with self._lock:
+            del self._under_way[key]
+            if embedding.features.nbytes <= self._kept.maxsize:
+                self._kept[key] = embedding
+        encoded.set_result(embedding)

@@ -1,0 +1,244 @@
+"""GrabCut (Rother, Kolmogorov and Blake 2004, OpenCV's `cv2.grabCut`) seeded by the prompt.
+
+Needs no weights, so it works on any machine. It knows colours, not foods. Three things make one click do:
+lightness counts half, so that gloss and shadow on a food do not split it; GrabCut runs on a window around the
+prompt at several scales; and the scale most others agree with is offered first.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rvernet_app.errors import PromptError, SegmentationError
+from rvernet_app.segment.base import require_own
+from rvernet_app.segment.clean import clean
+from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Prompt
+
+LONG_SIDE = 320
+RADII = (0.08, 0.10, 0.13, 0.17)
+"""Radius of the disc around a click that is probably food, as a share of the photo's short side: one a scale."""
+
+CANDIDATES = 3
+SURE_SHARE = 0.45
+"""Of the first click's radius, how far around it surely is food; for later clicks it is CORRECTION_SHARE."""
+
+CORRECTION_SHARE = 0.15
+FORBIDDEN_SHARE = 0.25
+"""Of the radius, how far a background point forbids food, but no further than halfway to the food's points."""
+
+REACH_SHARE = 2.0
+"""Beyond this many radii around the clicks there surely is no food."""
+
+BOX_SHARE, BOX_SURE_SHARE = 0.75, 0.3
+"""Of a box, the ellipse that is probably food (larger at larger scales) and the one that surely is."""
+
+ITERATIONS = 1
+NOTHING_FOUND = "Nothing was found there; try another point, or draw a box around the food."
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Seeds:
+    """A prompt in the embedding's frame, points as whole pixels."""
+
+    foreground: list[tuple[int, int]]
+    background: list[tuple[int, int]]
+    box_xyxy: tuple[int, int, int, int] | None
+    previous: Pixels | None
+
+
+class GrabCutSegmenter:
+    """The bundled default. Embedding features: uint8 (h, w, 3), the smoothed photo in halved-lightness Lab.
+
+    Attributes:
+        name, fingerprint: see Segmenter; the fingerprint changes with `encode`.
+    """
+
+    name = "grabcut"
+    fingerprint = "lab-320"
+
+    def encode(self, photo: Photo) -> Embedding:
+        """uint8 (H, W, 3) -> longest side at most LONG_SIDE, specks smoothed away, Lab with lightness counted half."""
+        height, width = photo.shape[:2]
+        scale = min(1.0, LONG_SIDE / max(height, width))
+        size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(photo, size_wh, interpolation=cv2.INTER_AREA)
+        lab = cv2.cvtColor(cv2.medianBlur(small, 5), cv2.COLOR_RGB2LAB).astype(np.float32)
+        lab = (lab - 128) * np.array([0.5, 1.5, 1.5], np.float32) + 128
+        return Embedding(self.name, (height, width), np.clip(lab, 0, 255).astype(np.uint8))
+
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
+        """Three candidates, best first; a score is how far a candidate agrees with the other scales (IoU).
+
+        See Segmenter. `low_res` is (3, h, w) in the frame of the features.
+        """
+        require_own(embedding, self)
+        prompt.require_within(embedding.size_hw)
+        picture: Pixels = embedding.features.astype(np.uint8, copy=False)
+        seeds = _seeds(prompt, picture.shape[:2], embedding.size_hw)
+        with ThreadPoolExecutor(len(RADII)) as pool:
+            found = [mask for mask in pool.map(partial(_segment, picture, seeds), RADII) if mask.any()]
+        if not found:
+            raise SegmentationError(NOTHING_FOUND)
+        agreement = _agreement(found)
+        order = np.argsort(-agreement, kind="stable")[:CANDIDATES]
+        logits = np.stack([_soft(found[i]) for i in order])
+        clicks = [
+            xy for xy, label in zip(prompt.points_xy, prompt.point_labels, strict=True) if label == FOREGROUND
+        ]
+        masks = np.stack([clean(_enlarge(each, embedding.size_hw), clicks) for each in logits])
+        kept = masks.any((1, 2))
+        if not kept.any():
+            raise SegmentationError(NOTHING_FOUND)
+        return Candidates(masks=masks[kept], scores=agreement[order][kept], low_res=logits[kept])
+
+
+def _seeds(prompt: Prompt, frame_hw: tuple[int, int], size_hw: tuple[int, int]) -> _Seeds:
+    h, w = frame_hw
+    scale_xy = np.array([w / size_hw[1], h / size_hw[0]])
+    if prompt.low_res_mask is not None and prompt.low_res_mask.shape != frame_hw:
+        raise PromptError(f"A previous mask has {h} x {w} logits here, got {prompt.low_res_mask.shape}.")
+
+    def pixel(x: float, y: float) -> tuple[int, int]:
+        column, row = (np.array([x, y]) * scale_xy).astype(int)
+        return min(max(int(column), 0), w), min(max(int(row), 0), h)
+
+    box = None
+    if prompt.box_xyxy is not None:
+        (x0, y0), (x1, y1) = pixel(*prompt.box_xyxy[:2]), pixel(*prompt.box_xyxy[2:])
+        box = x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+    points = [(min(x, w - 1), min(y, h - 1)) for x, y in (pixel(*xy) for xy in prompt.points_xy)]
+    return _Seeds(
+        foreground=[p for p, label in zip(points, prompt.point_labels, strict=True) if label == FOREGROUND],
+        background=[p for p, label in zip(points, prompt.point_labels, strict=True) if label != FOREGROUND],
+        box_xyxy=box,
+        previous=None if prompt.low_res_mask is None else (prompt.low_res_mask > 0).astype(np.uint8),
+    )
+
+
+def _segment(picture: Pixels, seeds: _Seeds, radius: float) -> Mask:
+    """One run of GrabCut -> bool (h, w), perhaps empty."""
+    trimap, sure_background = _trimap(picture.shape[:2], seeds, radius * min(picture.shape[:2]))
+    rows, columns = _window(trimap != cv2.GC_BGD)
+    inside = np.ascontiguousarray(trimap[rows, columns])
+    cv2.setRNGSeed(0)  # k-means starts at random; the seed is this thread's own
+    try:
+        cv2.grabCut(
+            np.ascontiguousarray(picture[rows, columns]),
+            inside,
+            None,
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            ITERATIONS,
+            cv2.GC_INIT_WITH_MASK,
+        )
+    except cv2.error as error:
+        raise SegmentationError(
+            "There is nothing around the prompt to tell the food from; draw a smaller box."
+        ) from error
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    mask[rows, columns] = _whole(
+        inside & np.uint8(1), [(x - columns.start, y - rows.start) for x, y in seeds.foreground]
+    )
+    return (mask & ~sure_background & 1).view(np.bool_)
+
+
+def _trimap(frame_hw: tuple[int, int], seeds: _Seeds, radius: float) -> tuple[Pixels, Pixels]:
+    """GrabCut's labels uint8 (h, w), and 1 where a background point forbids food."""
+    radius = max(radius, 3.0)
+    possible, probable, sure, forbidden = (np.zeros(frame_hw, np.uint8) for _ in range(4))
+    first_click = seeds.box_xyxy is None and seeds.previous is None
+    for index, (x, y) in enumerate(seeds.foreground):
+        if seeds.previous is None or not seeds.previous[y, x]:
+            _disc(possible, (x, y), REACH_SHARE * radius)
+            _disc(probable, (x, y), radius)
+        share = SURE_SHARE if first_click and index == 0 else CORRECTION_SHARE
+        _disc(sure, (x, y), min(share * radius, _halfway((x, y), seeds.background)))
+    for point in seeds.background:
+        _disc(forbidden, point, min(FORBIDDEN_SHARE * radius, _halfway(point, seeds.foreground)))
+    if seeds.previous is not None:
+        side = 2 * int(radius / 2) + 1
+        brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        possible |= cv2.dilate(seeds.previous, brush)
+        probable |= seeds.previous
+    if seeds.box_xyxy is not None:
+        x0, y0, x1, y1 = seeds.box_xyxy
+        possible[:] = 0
+        possible[y0:y1, x0:x1] = 1
+        if seeds.previous is None:
+            _ellipse(probable, seeds.box_xyxy, BOX_SHARE + 1.5 * radius / min(frame_hw))
+        if not seeds.foreground:
+            _ellipse(sure, seeds.box_xyxy, BOX_SURE_SHARE)
+
+    trimap = np.full(frame_hw, cv2.GC_BGD, np.uint8)
+    trimap[possible > 0] = cv2.GC_PR_BGD
+    trimap[(possible & probable) > 0] = cv2.GC_PR_FGD
+    trimap[sure > 0] = cv2.GC_FGD
+    trimap[forbidden > 0] = cv2.GC_BGD
+    return trimap, forbidden
+
+
+def _window(possible: Mask) -> tuple[slice, slice]:
+    """Rows and columns of the possible food and a sixth of its width around it."""
+    left, top, width, height = cv2.boundingRect(possible.view(np.uint8))
+    margin = round(0.175 * max(width, height)) + 1
+    return (
+        slice(max(0, top - margin), top + height + margin),
+        slice(max(0, left - margin), left + width + margin),
+    )
+
+
+def _whole(mask: Pixels, clicked: list[tuple[int, int]]) -> Pixels:
+    """The components under the clicks, all of them where there is no click, with holes filled."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    kept = [
+        outline
+        for outline in outlines
+        if not clicked
+        or any(cv2.pointPolygonTest(outline, point, measureDist=False) >= 0 for point in clicked)
+    ]
+    whole = np.zeros_like(mask)
+    cv2.drawContours(whole, kept, -1, 1, cv2.FILLED)
+    return whole
+
+
+def _agreement(masks: list[Mask]) -> NDArray[np.float32]:
+    """Mean IoU of each mask with the others, float32 (N,); 1 for a lone mask."""
+    flat = np.stack([mask.ravel() for mask in masks]).astype(np.float32)
+    both = flat @ flat.T
+    areas = flat.sum(1)
+    ious = both / (areas[:, None] + areas[None] - both)
+    others = max(1, len(masks) - 1)
+    return ((ious.sum(1) - (len(masks) > 1)) / others).astype(np.float32)
+
+
+def _soft(mask: Mask) -> NDArray[np.float32]:
+    """bool (h, w) -> logits float32 (h, w), smooth across the edge."""
+    return 20 * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0) - 10
+
+
+def _enlarge(logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
+    return cv2.resize(logits, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR) > 0
+
+
+def _halfway(point: tuple[int, int], others: list[tuple[int, int]]) -> float:
+    """Half the distance to the nearest of the others, at least 2."""
+    return max(2.0, min((math.dist(point, other) / 2 for other in others), default=math.inf))
+
+
+def _disc(canvas: Pixels, center_xy: tuple[int, int], radius: float) -> None:
+    cv2.circle(canvas, center_xy, max(1, int(radius)), 1, cv2.FILLED)
+
+
+def _ellipse(canvas: Pixels, box_xyxy: tuple[int, int, int, int], share: float) -> None:
+    """The ellipse inside a box, its axes times `share`."""
+    x0, y0, x1, y1 = box_xyxy
+    axes = max(1, round((x1 - x0) / 2 * share)), max(1, round((y1 - y0) / 2 * share))
+    cv2.ellipse(canvas, ((x0 + x1) // 2, (y0 + y1) // 2), axes, 0, 0, 360, 1, cv2.FILLED)

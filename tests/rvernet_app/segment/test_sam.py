@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from segment_anything import SamPredictor
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+
+from rvernet_app.errors import PromptError, SegmentationError, WeightsError
+from rvernet_app.segment.clean import clean
+from rvernet_app.segment.sam import build_vit, load_sam
+from rvernet_app.types import Prompt
+
+CPU = torch.device("cpu")
+CLICK = Prompt(((70.0, 40.0),), (1,))
+PROMPTS = {
+    "click": CLICK,
+    "points": Prompt(((70.0, 40.0), (20.5, 10.25)), (1, 0)),
+    "box": Prompt(box_xyxy=(10.0, 12.0, 90.0, 55.0)),
+    "box and point": Prompt(((30.0, 30.0),), (1,), box_xyxy=(10.0, 12.0, 90.0, 55.0)),
+}
+
+
+def tiny_sam() -> Sam:
+    """SAM in all its parts at a side of 64 instead of 1024: embeddings (1, 16, 8, 8), logits 32 x 32."""
+    return Sam(
+        image_encoder=ImageEncoderViT(
+            img_size=64, patch_size=8, embed_dim=16, depth=2, num_heads=2, out_chans=16, use_rel_pos=True,
+            window_size=4, global_attn_indexes=(1,),
+        ),
+        prompt_encoder=PromptEncoder(
+            embed_dim=16, image_embedding_size=(8, 8), input_image_size=(64, 64), mask_in_chans=4
+        ),
+        mask_decoder=MaskDecoder(
+            transformer_dim=16,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=16, mlp_dim=32, num_heads=2),
+            iou_head_hidden_dim=16,
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def random_sam():
+    torch.manual_seed(3)
+    return tiny_sam().eval()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(random_sam, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.pth"
+    torch.save(random_sam.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def segmenter(checkpoint):
+    return load_sam("vit_b", checkpoint, tiny_sam, CPU)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return np.random.default_rng(0).integers(0, 256, (75, 110, 3), np.uint8)
+
+
+def predictor_answer(sam, photo, prompt, multimask):
+    predictor = SamPredictor(sam)
+    predictor.set_image(photo)
+    masks, scores, logits = predictor.predict(
+        point_coords=np.array(prompt.points_xy) if prompt.points_xy else None,
+        point_labels=np.array(prompt.point_labels) if prompt.points_xy else None,
+        box=None if prompt.box_xyxy is None else np.array(prompt.box_xyxy),
+        mask_input=None if prompt.low_res_mask is None else prompt.low_res_mask[None],
+        multimask_output=multimask,
+    )
+    return masks, scores, logits
+
+
+def test_the_embedding_is_sam_predictors(segmenter, random_sam, photo):
+    predictor = SamPredictor(random_sam)
+    predictor.set_image(photo)
+    embedding = segmenter.encode(photo)
+    assert embedding.features.shape == (1, 16, 8, 8)
+    assert embedding.features.dtype == np.float32
+    assert embedding.size_hw == (75, 110)
+    np.testing.assert_allclose(embedding.features, predictor.features.numpy(), atol=1e-6)
+
+
+def test_one_click_gives_sam_predictors_three_masks_best_first(segmenter, random_sam, photo):
+    masks, scores, logits = predictor_answer(random_sam, photo, CLICK, multimask=True)
+    order = np.argsort(-scores)
+    candidates = segmenter.predict(segmenter.encode(photo), CLICK)
+    np.testing.assert_allclose(candidates.low_res, logits[order], atol=1e-5)
+    np.testing.assert_allclose(candidates.scores, np.clip(scores[order], 0, 1), atol=1e-5)
+    for mask, expected in zip(candidates.masks, masks[order], strict=True):
+        np.testing.assert_array_equal(mask, clean(expected, CLICK.points_xy))
+
+
+@pytest.mark.parametrize("name", ["points", "box", "box and point", "mask"])
+def test_an_unambiguous_prompt_gives_the_single_mask_first(segmenter, random_sam, photo, name):
+    embedding = segmenter.encode(photo)
+    if name == "mask":
+        previous = segmenter.predict(embedding, CLICK).low_res[1]
+        prompt = Prompt(CLICK.points_xy, CLICK.point_labels, low_res_mask=previous)
+    else:
+        prompt = PROMPTS[name]
+    _, single_score, single = predictor_answer(random_sam, photo, prompt, multimask=False)
+    _, scores, several = predictor_answer(random_sam, photo, prompt, multimask=True)
+    candidates = segmenter.predict(embedding, prompt)
+    best_two = np.argsort(-scores)[:2]
+    np.testing.assert_allclose(candidates.low_res, np.concatenate([single, several[best_two]]), atol=1e-5)
+    np.testing.assert_allclose(
+        candidates.scores, np.clip([*single_score, *scores[best_two]], 0, 1), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("size_hw", [(64, 64), (200, 40), (1, 30)])
+def test_masks_have_the_photos_size(segmenter, size_hw):
+    photo = np.full((*size_hw, 3), 90, np.uint8)
+    candidates = segmenter.predict(segmenter.encode(photo), Prompt(((0.0, 0.0),), (1,)))
+    assert candidates.masks.shape[1:] == size_hw
+
+
+def test_safetensors_and_half_precision_load_too(random_sam, segmenter, tmp_path, photo):
+    path = tmp_path / "tiny.safetensors"
+    save_file({name: tensor.half() for name, tensor in random_sam.state_dict().items()}, path)
+    loaded = load_sam("vit_b", path, tiny_sam, CPU)
+    exact = segmenter.encode(photo).features
+    assert loaded.encode(photo).features.dtype == np.float32
+    np.testing.assert_allclose(loaded.encode(photo).features, exact, atol=0.02)
+    assert loaded.fingerprint != segmenter.fingerprint
+
+
+def test_the_official_models_are_built_without_memory_and_take_weights():
+    official = build_vit("vit_b")
+    assert all(parameter.is_meta for parameter in official.parameters())
+    assert not official.pixel_mean.is_meta
+    assert official.image_encoder.img_size == 1024
+    assert official.state_dict()["image_encoder.pos_embed"].shape == (1, 64, 64, 768)
+
+
+def test_a_file_of_another_model_is_refused(tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save({"layer.weight": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match="does not hold the weights of vit_b"):
+        load_sam("vit_b", path, tiny_sam, CPU)
+    torch.save([1, 2], path)
+    with pytest.raises(WeightsError, match="weights by name"):
+        load_sam("vit_b", path, tiny_sam, CPU)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    path = tmp_path / "evil.pth"
+    torch.save(Evil(tmp_path / "ran"), path)
+    with pytest.raises(WeightsError, match="could not be read"):
+        load_sam("vit_b", path, tiny_sam, CPU)
+    assert not (tmp_path / "ran").exists()
+
+
+class Evil:
+    def __init__(self, witness):
+        self.witness = witness
+
+    def __reduce__(self):
+        return type(self.witness).touch, (self.witness,)
+
+
+def test_a_previous_mask_of_another_size_is_refused(segmenter, photo):
+    prompt = Prompt(CLICK.points_xy, CLICK.point_labels, low_res_mask=np.zeros((5, 5), np.float32))
+    with pytest.raises(PromptError, match="32 x 32"):
+        segmenter.predict(segmenter.encode(photo), prompt)
+
+
+def answer(segmenter, photo, monkeypatch, logits, scores):
+    """What the segmenter makes of these four decoder outputs, float32 (4, 32, 32)."""
+    monkeypatch.setattr(segmenter, "_decode", lambda *_: (logits, np.float32(scores)))
+    return segmenter.predict(segmenter.encode(photo), CLICK)
+
+
+def test_an_empty_output_makes_room_for_the_next(segmenter, photo, monkeypatch):
+    logits = np.full((4, 32, 32), -1, np.float32)
+    logits[[0, 1, 3], 4:20, 4:28] = 1
+    candidates = answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7])
+    np.testing.assert_allclose(candidates.scores, [0.7, 0.5, 0.1])
+    assert candidates.masks.any((1, 2)).all()
+
+
+def test_nothing_found_is_said(segmenter, photo, monkeypatch):
+    with pytest.raises(SegmentationError, match="box"):
+        answer(segmenter, photo, monkeypatch, np.full((4, 32, 32), -1, np.float32), [0.1, 0.5, 0.9, 0.7])
+
+
+def test_crumbs_and_pinholes_are_removed(segmenter, photo, monkeypatch):
+    logits = np.full((4, 32, 32), -1, np.float32)
+    logits[:, 4:20, 4:28] = 1
+    logits[:, 10, 10] = -1
+    logits[:, 0, 31] = 1
+    mask = answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7]).masks[0]
+    logits[:, 10, 10] = 1
+    logits[:, 0, 31] = -1
+    np.testing.assert_array_equal(
+        mask, answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7]).masks[0]
+    )
