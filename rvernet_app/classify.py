@@ -1,0 +1,94 @@
+"""Cut-outs -> suggestions, and the reasons for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rvernet_app.checkpoint import Checkpoint, load_checkpoint
+from rvernet_app.config import AppConfig
+from rvernet_app.device import torch_device
+from rvernet_app.errors import LabelError
+from rvernet_app.explain import activation_maps
+from rvernet_app.types import ActivationMaps, Cutouts, Prediction
+
+
+class Classifier:
+    """A checkpoint at work. May be used from several threads at once.
+
+    Attributes:
+        name: the checkpoint folder's name.
+        fingerprint: 16 hex digits that tell this checkpoint from any other.
+        labels: the class names it knows.
+        metrics: what was measured of it, as stored in the checkpoint.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
+        self.name = checkpoint.name
+        self.fingerprint = checkpoint.fingerprint
+        self.labels: tuple[str, ...] = checkpoint.classes
+        self.metrics: Mapping[str, Any] = checkpoint.metrics
+        self._device = torch.device(device)
+        self._model = checkpoint.model.to(self._device)
+        self._preprocessing = checkpoint.preprocessing
+        # `explain` has hooks on the model while it runs; they must see no other caller's pass.
+        self._one_pass = Lock()
+
+    def predict(self, cutouts: Cutouts) -> Prediction:
+        """Probabilities of all classes for one pair of cut-outs of any size."""
+        return self.predict_batch([cutouts])[0]
+
+    def predict_batch(self, cutouts: Sequence[Cutouts]) -> list[Prediction]:
+        """One prediction for each pair of cut-outs, of any sizes, from one forward pass."""
+        if not cutouts:
+            return []
+        roi, extra_roi = self._preprocessing(cutouts)
+        with self._one_pass, torch.inference_mode():
+            logits = self._model(roi.to(self._device), extra_roi.to(self._device))  # (B, K)
+            probabilities = logits.softmax(dim=1).cpu().numpy()
+        return [Prediction(self.labels, row) for row in probabilities]
+
+    def explain(self, cutouts: Cutouts, label: str | None = None, method: str = "gradcam") -> ActivationMaps:
+        """Where each module looked for one class, in the photo's frame.
+
+        Args:
+            cutouts: one pair, of any size.
+            label: the class to explain; None takes the likeliest.
+            method: one of CAM_METHODS.
+
+        Raises:
+            LabelError: the checkpoint does not know the class.
+            ValueError: unknown method.
+        """
+        if label is not None and label not in self.labels:
+            raise LabelError(f"This checkpoint does not know the class {label!r}.")
+        if label is None:
+            label = self.predict(cutouts).top_k(1)[0][0]
+        roi, extra_roi = (pixels.to(self._device) for pixels in self._preprocessing([cutouts]))
+        with self._one_pass:
+            maps = activation_maps(self._model, roi, extra_roi, self.labels.index(label), method)
+        (roi_map, roi_peak), (extra_map, extra_peak) = (self._on_photo(m, cutouts.size_hw) for m in maps)
+        return ActivationMaps(label, roi_map, extra_map, roi_peak, extra_peak)
+
+    def _on_photo(
+        self, square: NDArray[np.float32], size_hw: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], float]:
+        """A map over the letterboxed square -> the map over the photo with peak 1, and what its peak was."""
+        on_photo = self._preprocessing.letterbox.undo(square, size_hw)
+        peak = float(on_photo.max())
+        return (on_photo / np.float32(peak), peak) if peak > 0 else (on_photo, 0.0)
+
+
+def load_classifier(config: AppConfig) -> Classifier:
+    """The classifier of `config.checkpoint` on `config.device`.
+
+    Raises:
+        CheckpointError: the checkpoint folder is missing, damaged or contradicts itself.
+        ConfigError: the device does not exist here.
+    """
+    return Classifier(load_checkpoint(config.checkpoint), torch_device(config.device))
