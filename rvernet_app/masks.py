@@ -35,7 +35,7 @@ def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
     """
     if not isinstance(rle, dict) or not isinstance(rle.get("counts"), str) or not rle["counts"].isascii():
         raise PromptError("The mask is not a COCO compressed RLE.")
-    if list(rle.get("size") or ()) != list(size_hw):
+    if rle.get("size") != list(size_hw):
         raise PromptError(
             f"The mask is for a photo of size {rle.get('size')}, this photo is {list(size_hw)}."
         )

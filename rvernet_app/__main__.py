@@ -1,0 +1,7 @@
+"""`python -m rvernet_app`: the same engine without a browser."""
+
+import sys
+
+from rvernet_app.cli import main
+
+sys.exit(main())
