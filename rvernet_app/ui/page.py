@@ -1,0 +1,70 @@
+"""The page: the working surface, wired to the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from rvernet_app.config import AppConfig
+from rvernet_app.pipeline import Pipeline, build_pipeline
+from rvernet_app.ui.api import Api
+from rvernet_app.ui.handlers import Handlers, Newest
+from rvernet_app.ui.samples import find_samples
+from rvernet_app.ui.workbench import STATIC_DIR, make_workbench
+
+TITLE = "RveRNet: name the foods in a photo"
+HOUR = 3600
+ENGINE_CONCURRENCY = 4
+
+
+def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks:
+    """The Gradio app for an engine, which is built from `config` when not given.
+
+    Raises:
+        WeightsError, CheckpointError: as `build_pipeline`.
+    """
+    pipeline = pipeline or build_pipeline(config)
+    samples = find_samples()
+    handlers = Handlers(pipeline, samples)
+    api = Api(pipeline)
+    with gr.Blocks(
+        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
+    ) as demo:
+        newest = gr.State(Newest())
+        workbench = make_workbench(handlers, pipeline, samples, elem_id="workbench")
+        workbench.evidence(
+            handlers.evidence,
+            inputs=[newest],
+            outputs=[workbench],
+            trigger_mode="multiple",
+            concurrency_limit=ENGINE_CONCURRENCY,
+            concurrency_id="engine",
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        for endpoint in (api.segment, api.classify):
+            gr.api(
+                endpoint,
+                api_name=endpoint.__name__,
+                concurrency_limit=ENGINE_CONCURRENCY,
+                concurrency_id="engine",
+            )
+    demo.temp_file_sets.append(handlers.served_files)
+    return demo.queue(max_size=64)
+
+
+def launch_options(config: AppConfig) -> dict[str, Any]:
+    """What `demo.launch` needs so that the page looks and behaves as meant."""
+    return {
+        "server_name": config.host,
+        "server_port": config.port,
+        "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "max_file_size": int(config.max_photo_mb * 1e6),
+        "footer_links": [],
+        "enable_monitoring": False,
+        "run_history": False,
+        "mcp_server": False,
+        "ssr_mode": False,
+    }

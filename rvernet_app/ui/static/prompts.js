@@ -1,0 +1,95 @@
+// A prompt goes to the server; its mask comes back and is drawn, unless a newer click was made.
+
+function addPoint([x, y], label, startNew, since) {
+  prompt((food) => ({ ...food, points: [...food.points, [x, y, label]] }), startNew, since, label);
+}
+
+function setBox(box, startNew, since) {
+  prompt((food) => ({ ...food, box }), startNew, since, 1);
+}
+
+function prompt(change, startNew, since, label) {
+  if (!current) return;
+  const base = startNew || startNext ? newFood(current.work) : (pendingFood() ?? activeFood(current.work) ?? newFood(current.work));
+  if (!label && !base.box && !base.points.some((point) => point[2])) return complain(new Error("Click the food first, then cut away what is too much."));
+  startNext = false;
+  drafts = drafts.filter((draft) => draft.photo !== current || draft.food.id !== base.id);
+  drafts.push({ food: change(base), seq: ++promptSeq, since, photo: current });
+  drawScene();
+  segment();
+}
+
+// One request at a time. A food that was clicked again meanwhile is asked for once more, with all its points; the
+// reply to what it was before never shows.
+async function segment() {
+  if (segmenting) return;
+  segmenting = true;
+  const slow = setInterval(() => busy("Finding the food…"), 400);
+  while (drafts.length) {
+    const asked = drafts[0];
+    const { food, photo } = asked;
+    let reply = null;
+    let failure = null;
+    try {
+      reply = await ask("segment", { photo: photo.id, points: food.points, box: food.box, refine: food.token && { token: food.token, candidate: food.chosen } });
+    } catch (error) {
+      failure = error;
+    }
+    if (!drafts.includes(asked)) continue;
+    drafts = drafts.filter((draft) => draft !== asked);
+    if (reply) masked(asked, reply);
+    else { complain(failure); changed(); }
+  }
+  clearInterval(slow);
+  busy(null);
+  segmenting = false;
+}
+
+function masked({ food, photo, since, seq }, { candidates, token, timings }) {
+  for (const mask of candidates) evidenceOf.set(mask, { timings });
+  commit(photo.work, withFood(photo.work.present, { ...food, candidates, token, chosen: 0 }));
+  if (photo !== current) return;
+  drawScene();
+  root.dataset.maskMs = String(performance.now() - since);
+  root.dataset.maskSeq = String(seq);
+  root.dataset.engineMs = String(timings.segment);
+  setTimeout(changed);
+}
+
+function pendingFood() {
+  return drafts.findLast((draft) => draft.photo === current)?.food ?? null;
+}
+
+function chooseCandidate(index) {
+  const food = current && activeFood(current.work);
+  if (!food?.candidates[index] || index === food.chosen) return;
+  commit(current.work, withFood(current.work.present, { ...food, chosen: index }));
+  changed();
+}
+
+function selectFood(id) {
+  if (!current) return;
+  startNext = id === null;
+  current.work.present = { ...current.work.present, active: id };
+  changed();
+}
+
+function removeFood(id) {
+  drafts = drafts.filter((draft) => draft.photo !== current || draft.food.id !== id);
+  commit(current.work, withoutFood(current.work.present, id));
+  changed();
+}
+
+function removeAll() {
+  drafts = drafts.filter((draft) => draft.photo !== current);
+  if (!current?.work.present.foods.length) return;
+  commit(current.work, { foods: [], active: null });
+  changed();
+}
+
+function step(by) {
+  const { foods, active } = current?.work.present ?? { foods: [] };
+  if (!foods.length) return;
+  const at = foods.findIndex((food) => food.id === active);
+  selectFood(foods[(at + by + foods.length) % foods.length].id);
+}

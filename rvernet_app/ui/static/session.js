@@ -1,0 +1,111 @@
+// What is on the page now, how it is drawn, and what is said to the person.
+
+const find = (selector) => element.querySelector(selector);
+find.all = (selector) => element.querySelectorAll(selector);
+const root = find(".rv");
+const overlay = find(".rv-overlay");
+const view = createView(find(".rv-stage"), find(".rv-photo"), overlay);
+const photos = new Map(); // id -> { id, name, sample, width, height, image, thumb, work }
+const evidenceOf = new WeakMap(); // mask -> { suggestions, cutouts, maps, timings, label }
+
+let current = null;
+let tool = "point";
+let cut = false;
+let masksHidden = false;
+let crosshair = null;
+let draftBox = null;
+let drafts = []; // foods as prompted whose masks are not here yet, one entry a food
+let startNext = false; // the next click starts a food
+let promptSeq = 0;
+let segmenting = false;
+let evidenceSeq = 0;
+let awaited = null; // { seq, mask, stage } of the evidence under way
+let openSeq = 0;
+let method = props.method;
+let scale = "own";
+
+const panel = createPanel(find, {
+  selectFood, removeFood, chooseCandidate, explain, enlarge,
+  showPhoto: (id) => show(photos.get(id)),
+  method: (value) => { method = value; remap(); },
+  scale: (value) => { scale = value; remap(); },
+});
+
+function changed() {
+  drawScene();
+  const mask = shownMask();
+  const evidence = mask && evidenceOf.get(mask);
+  if (mask && !mapsAreChosen(evidence)) {
+    if (awaited?.mask !== mask) request(mask, evidence?.suggestions ? "maps" : "all", evidence?.label);
+  } else if (!awaited) nameTheRest();
+  drawPanel();
+}
+
+function drawScene() {
+  const food = pendingFood() ?? (current && activeFood(current.work));
+  const { foods, active } = current?.work.present ?? { foods: [], active: null };
+  view.drawOverlay({
+    masks: masksHidden ? [] : foods.map((each) => ({ path: maskPath(maskOf(each)), colour: each.colour, active: each.id === active })),
+    points: food?.points ?? [],
+    box: draftBox ?? food?.box ?? null,
+    boxIsDraft: draftBox !== null,
+    colour: food?.colour ?? COLOURS[(current?.work.made ?? 0) % COLOURS.length],
+    opacity: Number(find("#rv-opacity").value) / 100,
+    crosshair,
+  });
+  find("#rv-zoom-level").textContent = `${Math.round(view.state.scale * 100)} %`;
+}
+
+function drawPanel() {
+  const { foods, active } = current?.work.present ?? { foods: [], active: null };
+  const mask = shownMask();
+  panel.drawFoods(foods, active, (food) => evidenceOf.get(maskOf(food))?.suggestions?.[0] ?? null, props.unsure_below);
+  panel.drawCandidates(current && activeFood(current.work));
+  panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {
+    pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method, unsureBelow: props.unsure_below, known: props.facts.classes.length,
+  });
+  for (const button of find.all("[data-tool]")) button.setAttribute("aria-checked", String(button.dataset.tool === tool));
+  find("#rv-polarity").setAttribute("aria-pressed", String(cut));
+  find("#rv-undo").disabled = !current?.work.past.length;
+  find("#rv-redo").disabled = !current?.work.future.length;
+  find("#rv-clear").disabled = !foods.length;
+  find("#rv-next-food").disabled = active === null;
+  const count = current && find(`[data-photo="${current.id}"]`);
+  if (count && (count.querySelector(".rv-count")?.textContent ?? "0") !== String(foods.length)) drawStrip();
+  overlay.dataset.tool = tool;
+}
+
+function drawStrip() {
+  panel.drawStrip([...photos.values()], current?.id, { open: openSample, samples: props.samples });
+  keepInView(find("#rv-strip"), find("#rv-strip [aria-current]"));
+}
+
+async function ask(name, message) {
+  const reply = await server[name](message).catch(() => null);
+  if (!reply) throw new Error("The server does not answer. Check that it is running, then try again.");
+  if (reply.error) throw new Error(reply.error);
+  return reply;
+}
+
+const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
+
+function status(text) { find("#rv-status").textContent = text; }
+
+function busy(text) {
+  find("#rv-busy").hidden = text === null;
+  if (text !== null) find("#rv-busy-text").textContent = text;
+}
+
+let toastTimer = null;
+function complain(error) {
+  find("#rv-toast").textContent = error.message;
+  find("#rv-toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { find("#rv-toast").hidden = true; }, 8000);
+}
+
+function enlarge(button) {
+  find("#rv-picture").src = button.querySelector("img").src;
+  find("#rv-picture-title").textContent = button.nextElementSibling.firstChild.textContent;
+  find("#rv-picture-sheet").showModal();
+}
