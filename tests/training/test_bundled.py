@@ -1,0 +1,49 @@
+"""The checkpoint that comes with the app: whole, small, and as good as it says on photos it did not learn from."""
+
+import json
+import re
+
+import pytest
+
+from rvernet_app.classify import load_classifier
+from rvernet_app.config import AppConfig
+from rvernet_app.cutouts import cut_out
+from rvernet_app.segment.registry import open_segmenter
+from training.data import read_region, read_regions, region_masks
+
+FOLDER = AppConfig.checkpoint
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return load_classifier(AppConfig(device="cpu"))
+
+
+def test_it_is_small_and_says_how_good_it_is(classifier):
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 20e6
+    assert len(classifier.labels) == 19
+    assert {"kiwi", "fried dough twist"} <= set(classifier.labels)
+    assert classifier.metrics["macro_f1"] > 0.93
+    assert classifier.metrics["regions"] > 400
+    assert classifier.metrics["classes_without_regions"] == ["grape"]
+
+
+def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_made_on(classifier):
+    card, config = (FOLDER / "README.md").read_text(), (FOLDER / "config.json").read_text()
+    assert f"| ROI and extra-ROI picture | {classifier.metrics['macro_f1']:.4f} |" in card
+    assert "## Limits" in card
+    assert not json.loads(config)["training"]["options"]["data"].startswith("/")
+    assert not re.search(r"[\s\"'(]/\w", card + config)
+
+
+def test_it_names_one_validation_food_of_each_class(classifier, real_photos, tmp_path):
+    data = read_regions(real_photos / "ecustfd", {"qiwi": "kiwi", "fired_dough_twist": "fried dough twist"})
+    one_each = list({r.class_index: r for r in data.val}.values())
+    segmenter = open_segmenter(AppConfig(segmenter="grabcut"))
+    rles = region_masks(one_each, data.fingerprint, segmenter, tmp_path)
+    cutouts = [cut_out(*read_region(r, rles[r.id])) for r in one_each]
+    named = [p.top_k(1)[0][0] for p in classifier.predict_batch(cutouts)]
+    expected = [data.classes[r.class_index] for r in one_each]
+    right = sum(one == other for one, other in zip(named, expected, strict=True))
+    assert len(one_each) == 18
+    assert right >= 16, list(zip(named, expected, strict=True))

@@ -1,0 +1,61 @@
+"""Random changes made to a photo and its mask before they are cut out, so that both pictures share them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rvernet_app.cutouts import cut_out
+from rvernet_app.masks import bbox_xywh
+from rvernet_app.types import Cutouts, Mask, Photo
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a training region. See `TrainOptions` for the meaning and range of each field."""
+
+    flip: float = 0.5
+    min_crop: float = 1.0
+    brightness: float = 0.0
+    context_dropout: float = 0.0
+
+    def cut_out(self, photo: Photo, mask: Mask, random: np.random.Generator) -> Cutouts:
+        """Change the photo and its mask together, then cut out.
+
+        The number of draws from `random` does not depend on what is drawn.
+
+        Args:
+            photo: uint8 (H, W, 3), left as it is.
+            mask: bool (H, W), not empty.
+
+        Returns:
+            Cutouts of the size of the window drawn; the whole mask is inside it.
+        """
+        flip, blank, *window = random.random(6)
+        gain = 1 + self.brightness * random.uniform(-1, 1)
+        rows, columns = self._window(mask, window)
+        photo, mask = photo[rows, columns], mask[rows, columns]
+        if flip < self.flip:
+            photo, mask = photo[:, ::-1], mask[:, ::-1]
+        if self.brightness:
+            photo = np.clip(photo * np.float32(gain) + np.float32(0.5), 0, 255).astype(np.uint8)
+        cutouts = cut_out(photo, mask)
+        return cutouts.without_context() if blank < self.context_dropout else cutouts
+
+    def _window(self, mask: Mask, draws: list[float]) -> tuple[slice, slice]:
+        """A random window of the photo that holds the whole mask: rows and columns."""
+        left, top, width, height = bbox_xywh(np.ascontiguousarray(mask))
+        share_y, share_x, place_y, place_x = draws
+        return (
+            _span(mask.shape[0], top, top + height, self.min_crop + (1 - self.min_crop) * share_y, place_y),
+            _span(mask.shape[1], left, left + width, self.min_crop + (1 - self.min_crop) * share_x, place_x),
+        )
+
+
+def _span(length: int, start: int, end: int, share: float, place: float) -> slice:
+    """A span of about `share * length` pixels that holds start..end, at the place-th of those possible."""
+    size = max(round(share * length), end - start)
+    first, last = max(0, end - size), min(start, length - size)
+    begin = first + int(place * (last - first + 1))
+    return slice(begin, begin + size)
