@@ -39,4 +39,3 @@ def open_segmenter(config: AppConfig) -> Segmenter:
     if name == "mobile_sam":
         return load_sam(name, path, build_mobile_sam, device, from_published)
     return load_sam(name, path, partial(build_vit, name), device)
-
