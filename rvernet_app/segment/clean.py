@@ -36,10 +36,10 @@ def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: 
     areas = np.array([_pixels_within(outline, hole) for outline, hole in zip(outlines, is_hole, strict=True)])
     largest = int(np.argmax(np.where(is_hole, -1, areas)))
     for index in map(int, np.flatnonzero(areas < limit)):
-        if is_hole[index]:
-            cv2.drawContours(pixels, outlines, index, 1, cv2.FILLED)
-        elif index != largest and not any(_holds(outlines[index], point) for point in keep_xy):
-            cv2.drawContours(pixels, outlines, index, 0, cv2.FILLED)
+        outline = outlines[index]
+        if is_hole[index] or (index != largest and not any(_holds(outline, point) for point in keep_xy)):
+            # one at a time: OpenCV copies the whole list it is given, at every call
+            cv2.drawContours(pixels, [outline], 0, int(is_hole[index]), cv2.FILLED)
     return pixels.view(np.bool_)
 
 
