@@ -1,0 +1,305 @@
+"""What a pointer does on the canvas: the mask is where the person clicked, whatever the photo's shape and the view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rvernet_app.masks import from_rle
+
+pytestmark = pytest.mark.browser
+
+FIRST_RGB, SECOND_RGB = (228, 87, 46), (27, 127, 196)
+"""The first two colours of foods on the canvas."""
+
+
+def mask_of(reply, candidate: int = 0) -> NDArray[np.bool_]:
+    rle = reply["candidates"][candidate]["rle"]
+    return from_rle(rle, tuple(rle["size"]))
+
+
+def assert_covers(mask: NDArray[np.bool_], food: NDArray[np.bool_]) -> None:
+    """The mask is the drawn food, as far as a segmenter that knows only colours can tell."""
+    overlap = (mask & food).sum() / (mask | food).sum()
+    assert overlap > 0.6, f"IoU of mask and drawn food is {overlap:.3f}"
+
+
+def assert_drawn(workbench, mask: NDArray[np.bool_], but_near: list[tuple[float, float]]) -> None:
+    """The canvas is filled where the mask is and clear where it is not; rims and point markers aside."""
+    scale = workbench.view["scale"]
+    rim = int(np.ceil(3 / scale + 0.5))
+    disc = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
+    height, width = mask.shape
+    inside = cv2.erode(mask.astype(np.uint8), disc, borderValue=1) > 0
+    outside = cv2.dilate(mask.astype(np.uint8), disc) == 0
+    step = max(1, min(height, width) // 24)
+    for y in range(0, height, step):
+        for x in range(0, width, step):
+            if any(np.hypot(x - px, y - py) * scale < 12 for px, py in but_near):
+                inside[y, x] = outside[y, x] = False
+    grid = [(x, y) for y in range(0, height, step) for x in range(0, width, step)]
+    seen = {
+        xy: alpha for xy, alpha in zip(grid, workbench.overlay_alphas(grid), strict=True) if alpha is not None
+    }
+    filled = {(x, y): alpha for (x, y), alpha in seen.items() if inside[y, x]}
+    clear = {(x, y): alpha for (x, y), alpha in seen.items() if outside[y, x]}
+    assert filled
+    assert clear
+    assert {xy: alpha for xy, alpha in filled.items() if not 100 < alpha < 130} == {}
+    assert {xy: alpha for xy, alpha in clear.items() if alpha != 0} == {}
+
+
+@pytest.mark.parametrize(
+    ("size", "centre"),
+    [
+        pytest.param((2400, 300), (1700, 120), id="wide"),
+        pytest.param((300, 2400), (180, 700), id="tall"),
+        pytest.param((40, 30), (28, 12), id="tiny"),
+    ],
+)
+def test_a_click_finds_the_food_in_photos_of_any_shape(workbench, draw, size, centre) -> None:
+    photo = draw(size, [centre])
+    workbench.open(photo)
+    if workbench.view["scale"] < 1:
+        workbench.zoom(centre, wheel=-700)
+
+    reply = workbench.click(*centre)
+
+    assert_covers(mask_of(reply), photo.foods[0])
+    assert_drawn(workbench, mask_of(reply), but_near=photo.centres)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_a_camera_turned_is_upright_and_clicked_where_it_shows(workbench, draw, orientation) -> None:
+    photo = draw((360, 240), [(90, 60)], orientation=orientation)
+    workbench.open(photo)
+    assert workbench.page.inner_text("#rv-photo-size") == "360 × 240"
+    assert workbench.photo_at(*photo.centres[0]) == pytest.approx((176, 52, 38, 255), abs=12)
+    assert workbench.photo_at(*photo.corner) == pytest.approx((226, 221, 208, 255), abs=12)
+
+    reply = workbench.click(*photo.centres[0])
+
+    assert_covers(mask_of(reply), photo.foods[0])
+    assert_drawn(workbench, mask_of(reply), but_near=photo.centres)
+
+
+def test_the_clicked_pixel_is_the_one_sent_at_any_zoom(workbench, plate) -> None:
+    workbench.open(plate)
+    x, y = plate.centres[1]
+    for wheel in (-900, -900, 500):
+        workbench.zoom((x + 20, y - 10), wheel)
+    assert workbench.view["scale"] > 3
+
+    reply = workbench.click(x, y)
+
+    assert workbench.sent("segment")[-1]["points"] == [[x, y, 1]]
+    assert_covers(mask_of(reply), plate.foods[1])
+    assert workbench.overlay_at(x + 25, y)[:3] == pytest.approx(FIRST_RGB, abs=6)
+
+
+def test_the_wheel_zooms_about_the_pointer_and_fit_brings_the_photo_back(workbench, plate) -> None:
+    workbench.open(plate)
+    fitted = workbench.view
+    x, y = workbench.client(*plate.centres[0])
+    workbench.zoom(plate.centres[0], wheel=-600)
+    assert workbench.client(*plate.centres[0]) == pytest.approx((x, y), abs=3)
+    assert workbench.view["scale"] > 2 * fitted["scale"]
+
+    workbench.page.click("#rv-zoom-fit")
+
+    assert workbench.view == fitted
+
+
+@pytest.mark.parametrize("way", ["middle button", "move tool", "space"])
+def test_the_photo_is_moved_without_prompting(workbench, plate, way) -> None:
+    workbench.open(plate)
+    page, before = workbench.page, workbench.view
+    if way == "move tool":
+        page.click('[data-tool="move"]')
+    if way == "space":
+        page.focus(".rv-overlay")
+        page.keyboard.down("Space")
+    x, y = workbench.client(300, 200)
+    page.mouse.move(x, y)
+    page.mouse.down(button="middle" if way == "middle button" else "left")
+    page.mouse.move(x + 40, y - 25, steps=3)
+    page.mouse.up(button="middle" if way == "middle button" else "left")
+    if way == "space":
+        page.keyboard.up("Space")
+    page.click('[data-tool="point"]')
+
+    assert (workbench.view["x"] - before["x"], workbench.view["y"] - before["y"]) == pytest.approx((40, -25))
+    assert workbench.sent("segment") == []
+    assert_covers(mask_of(workbench.click(*plate.centres[2])), plate.foods[2])
+
+
+@pytest.mark.parametrize("way", ["drag", "box tool"])
+def test_a_dragged_box_finds_the_food_in_it(workbench, plate, way) -> None:
+    workbench.open(plate)
+    if way == "box tool":
+        workbench.page.keyboard.press("b")
+
+    reply = workbench.mask_after(lambda: workbench.drag((420, 100), (540, 200)))
+
+    (sent,) = workbench.sent("segment")
+    assert sent["points"] == []
+    assert sent["box"] == pytest.approx([420, 100, 541, 201], abs=1)
+    assert_covers(mask_of(reply), plate.foods[1])
+
+
+@pytest.mark.parametrize(
+    ("button", "key", "tool"), [("right", None, None), ("left", "Alt", None), ("left", None, "#rv-polarity")]
+)
+def test_cutting_away_sends_a_background_point(workbench, draw, button, key, tool) -> None:
+    photo = draw((640, 480), [(250, 200), (350, 200)])
+    workbench.open(photo)
+    (x, y), (cut_x, cut_y) = photo.centres
+    whole = mask_of(workbench.mask_after(lambda: workbench.drag((190, 150), (410, 250))))
+    assert whole[y, x]
+    assert whole[cut_y, cut_x]
+    if tool:
+        workbench.page.click(tool)
+
+    mask = mask_of(workbench.click(cut_x, cut_y, button=button, key=key))
+
+    assert workbench.sent("segment")[-1]["points"] == [[cut_x, cut_y, 0]]
+    assert mask[y, x]
+    assert not mask[cut_y, cut_x]
+    assert len(workbench.foods()) == 1
+
+
+def test_cutting_before_there_is_a_food_says_what_to_do(workbench, plate) -> None:
+    workbench.open(plate)
+
+    workbench.press(*plate.centres[0], button="right")
+
+    workbench.page.wait_for_selector("#rv-toast:not([hidden])")
+    assert "Click the food first" in workbench.page.inner_text("#rv-toast")
+    assert workbench.sent("segment") == []
+
+
+def test_foods_are_started_selected_and_removed_each_in_its_own_colour(workbench, plate) -> None:
+    workbench.open(plate)
+    page, (first, second, _) = workbench.page, plate.centres
+    workbench.click(*first)
+    workbench.click(*second, key="Shift")
+    assert len(workbench.foods()) == 2
+    assert workbench.overlay_at(first[0] + 30, first[1])[:3] == pytest.approx(FIRST_RGB, abs=6)
+    assert workbench.overlay_at(second[0] + 30, second[1])[:3] == pytest.approx(SECOND_RGB, abs=6)
+    assert page.locator("#rv-foods li").nth(1).get_attribute("aria-current") == "true"
+    assert page.inner_text(".rv-thumbs .rv-count") == "2"
+
+    page.locator("#rv-foods .rv-food").first.click()
+    workbench.click(first[0] + 20, first[1])
+    assert workbench.sent("segment")[-1]["points"] == [[*first, 1], [first[0] + 20, first[1], 1]]
+
+    page.get_by_role("button", name="Remove food 1").click()
+    assert len(workbench.foods()) == 1
+    assert workbench.overlay_at(first[0] + 30, first[1])[3] == 0
+    assert workbench.overlay_at(second[0] + 30, second[1])[3] > 0
+
+
+def test_the_move_tool_selects_the_food_under_the_pointer(workbench, plate) -> None:
+    workbench.open(plate)
+    first, second, _ = plate.centres
+    workbench.click(*first)
+    workbench.click(*second, key="Shift")
+    workbench.page.keyboard.press("v")
+
+    workbench.press(*first)
+
+    assert workbench.page.locator("#rv-foods li").first.get_attribute("aria-current") == "true"
+
+
+def test_undo_redo_and_clear(workbench, plate) -> None:
+    workbench.open(plate)
+    page, (first, second, _) = workbench.page, plate.centres
+
+    def shown() -> list[bool]:
+        return [workbench.overlay_at(x + 30, y)[3] > 0 for x, y in (first, second)]
+
+    workbench.click(*first)
+    workbench.click(*second, key="Shift")
+    page.click("#rv-undo")
+    assert shown() == [True, False]
+    page.keyboard.press("Control+z")
+    assert shown() == [False, False]
+    assert page.is_disabled("#rv-undo")
+    page.click("#rv-redo")
+    page.keyboard.press("Shift+Z")
+    assert shown() == [True, True]
+    assert page.is_disabled("#rv-redo")
+    page.click("#rv-clear")
+    assert shown() == [False, False]
+    assert workbench.foods() == []
+    page.keyboard.press("z")
+    assert shown() == [True, True]
+    assert len(workbench.foods()) == 2
+
+
+def test_another_candidate_is_drawn_and_explained(workbench, draw) -> None:
+    photo = draw((640, 480), [(300, 220)])
+    workbench.open(photo)
+    page, centre = workbench.page, photo.centres[0]
+    reply = workbench.click(*centre)
+    workbench.wait_for_evidence()
+    candidates = page.locator("#rv-candidates button")
+    assert candidates.count() == len(reply["candidates"]) > 1
+    assert candidates.nth(0).get_attribute("aria-checked") == "true"
+
+    candidates.nth(1).click()
+    workbench.wait_for_evidence()
+
+    assert candidates.nth(1).get_attribute("aria-checked") == "true"
+    assert_drawn(workbench, mask_of(reply, 1), but_near=photo.centres)
+    assert workbench.asked_evidence()[-1]["rle"] == reply["candidates"][1]["rle"]
+    page.keyboard.press("c")
+    assert candidates.nth(2 % candidates.count()).get_attribute("aria-checked") == "true"
+
+
+def test_opacity_and_hiding_change_only_how_masks_are_drawn(workbench, plate) -> None:
+    workbench.open(plate)
+    x, y = plate.centres[0]
+    workbench.click(x, y)
+    alphas = []
+    for opacity in ("0", "100"):
+        workbench.page.fill("#rv-opacity", opacity)
+        alphas.append(workbench.overlay_at(x + 30, y)[3])
+    workbench.page.keyboard.press("h")
+    alphas.append(workbench.overlay_at(x + 30, y)[3])
+    workbench.page.keyboard.press("h")
+    alphas.append(workbench.overlay_at(x + 30, y)[3])
+
+    assert alphas == [0, 255, 0, 255]
+    assert len(workbench.sent("segment")) == 1
+
+
+def test_a_click_beside_the_photo_does_nothing(workbench, draw) -> None:
+    photo = draw((300, 600), [(150, 260)])
+    workbench.open(photo)
+
+    workbench.press(-20, 300)
+    workbench.press(320, 300)
+
+    assert workbench.sent("segment") == []
+    assert workbench.page.is_hidden("#rv-toast")
+
+
+def test_a_real_photo_the_whole_way(workbench, real_photos: Path) -> None:
+    workbench.open(real_photos / "trays" / "images" / "tray1_food_image.jpg")
+
+    mask = mask_of(workbench.click(930, 340))
+    workbench.wait_for_evidence()
+
+    assert mask[340, 930]
+    assert 0.01 < mask.mean() < 0.4
+    assert_drawn(workbench, mask, but_near=[(930, 340)])
+    assert len(workbench.foods()) == 1
+    assert workbench.page.locator("#rv-suggestions li").count() == 5
+    pictures = [workbench.picture(name) for name in ("roi", "extra_roi", "map_roi", "map_extra_roi")]
+    assert all(picture.startswith("data:image/jpeg;base64,") for picture in pictures)
+    assert len(set(pictures)) == 4
