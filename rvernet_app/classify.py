@@ -14,7 +14,6 @@ from rvernet_app.checkpoint import Checkpoint, load_checkpoint
 from rvernet_app.config import AppConfig
 from rvernet_app.device import torch_device
 from rvernet_app.errors import LabelError
-from rvernet_app.explain import activation_maps
 from rvernet_app.types import ActivationMaps, Cutouts, Prediction
 
 
@@ -38,6 +37,8 @@ class Classifier:
         self._preprocessing = checkpoint.preprocessing
         # `explain` has hooks on the model while it runs; they must see no other caller's pass.
         self._one_pass = Lock()
+        self._warming_up = Lock()
+        self._warm = False
 
     def predict(self, cutouts: Cutouts) -> Prediction:
         """Probabilities of all classes for one pair of cut-outs of any size."""
@@ -65,6 +66,9 @@ class Classifier:
             LabelError: the checkpoint does not know the class.
             ValueError: unknown method.
         """
+        # Not at the top: what pytorch-grad-cam imports takes seconds, which the start of the page can do without.
+        from rvernet_app.explain import activation_maps
+
         if label is not None and label not in self.labels:
             raise LabelError(f"This checkpoint does not know the class {label!r}.")
         if label is None:
@@ -74,6 +78,14 @@ class Classifier:
             maps = activation_maps(self._model, roi, extra_roi, self.labels.index(label), method)
         (roi_map, roi_peak), (extra_map, extra_peak) = (self._on_photo(m, cutouts.size_hw) for m in maps)
         return ActivationMaps(label, roi_map, extra_map, roi_peak, extra_peak)
+
+    def warm_up(self) -> None:
+        """Do once, on a blank picture, what is slow the first time: late imports and torch's first passes."""
+        with self._warming_up:
+            if not self._warm:
+                blank = np.zeros((8, 8, 3), np.uint8)
+                self.explain(Cutouts(blank, blank))
+                self._warm = True
 
     def _on_photo(
         self, square: NDArray[np.float32], size_hw: tuple[int, int]

@@ -25,9 +25,18 @@ LONG_SIDE = 320
 RADII = (0.08, 0.10, 0.13, 0.17)
 """Radius of the disc around a click that is probably food, as a share of the photo's short side: one a scale."""
 
+FLOOD_TOLERANCES = (12, 20, 32)
+"""Colour differences (0 to 255) for a click in the middle of a food so large and even that nothing else is in reach."""
+
 CANDIDATES = 3
 SURE_SHARE = 0.45
 """Of the first click's radius, how far around it surely is food; for later clicks it is CORRECTION_SHARE."""
+
+SPECK = 1.3
+"""A mask of less than this many times the area that surely is food is a speck."""
+
+EVEN = 0.35
+"""Share of its disc that some scale's mask must have, or the food is too even and large for GrabCut."""
 
 CORRECTION_SHARE = 0.15
 FORBIDDEN_SHARE = 0.25
@@ -38,6 +47,9 @@ REACH_SHARE = 2.0
 
 BOX_SHARE, BOX_SURE_SHARE = 0.75, 0.3
 """Of a box, the ellipse that is probably food (larger at larger scales) and the one that surely is."""
+
+LARGEST_FLOOD = 0.5
+"""Share of the photo above which a flood is the table and not a food."""
 
 ITERATIONS = 1
 NOTHING_FOUND = "Nothing was found there; try another point, or draw a box around the food."
@@ -83,11 +95,12 @@ class GrabCutSegmenter:
         prompt.require_within(embedding.size_hw)
         picture: Pixels = embedding.features.astype(np.uint8, copy=False)
         seeds = _seeds(prompt, picture.shape[:2], embedding.size_hw)
-        with ThreadPoolExecutor(len(RADII)) as pool:
-            found = [mask for mask in pool.map(partial(_segment, picture, seeds), RADII) if mask.any()]
+        sound, specks = _at_scales(picture, seeds)
+        found = sound + specks
         if not found:
             raise SegmentationError(NOTHING_FOUND)
         agreement = _agreement(found)
+        agreement[len(sound) :] = 0
         order = np.argsort(-agreement, kind="stable")[:CANDIDATES]
         logits = np.stack([_soft(found[i]) for i in order])
         clicks = [
@@ -121,6 +134,48 @@ def _seeds(prompt: Prompt, frame_hw: tuple[int, int], size_hw: tuple[int, int]) 
         box_xyxy=box,
         previous=None if prompt.low_res_mask is None else (prompt.low_res_mask > 0).astype(np.uint8),
     )
+
+
+def _at_scales(picture: Pixels, seeds: _Seeds) -> tuple[list[Mask], list[Mask]]:
+    """Masks bool (h, w), none of them empty, of one run of GrabCut a radius: sound ones, and specks.
+
+    A click's mask that hardly exceeds what surely is food is a speck: GrabCut found no edge to go by. Where no
+    mask has even a third of its disc, the click is in the middle of something large and even; what is joined to it and
+    has its colour is sound then.
+    """
+    with ThreadPoolExecutor(len(RADII)) as pool:
+        masks = list(pool.map(partial(_segment, picture, seeds), RADII))
+    if seeds.box_xyxy is not None or seeds.previous is not None:
+        return [mask for mask in masks if mask.any()], []
+    discs = [math.pi * max(radius * min(picture.shape[:2]), 3.0) ** 2 for radius in RADII]
+    shares = [mask.sum() / disc for mask, disc in zip(masks, discs, strict=True)]
+    if max(shares) < EVEN and (floods := _floods(picture, seeds)):
+        return floods, []
+    specks = [0 < share < SPECK * SURE_SHARE**2 for share in shares]
+    return (
+        [mask for mask, speck in zip(masks, specks, strict=True) if mask.any() and not speck],
+        [mask for mask, speck in zip(masks, specks, strict=True) if speck],
+    )
+
+
+def _floods(picture: Pixels, seeds: _Seeds) -> list[Mask]:
+    """What has the colour of the foreground points and is joined to them, bool (h, w), one a tolerance.
+
+    Left out is what holds a background point or covers half the photo.
+    """
+    smooth = cv2.GaussianBlur(picture, (0, 0), 2)
+    masks = []
+    for tolerance in FLOOD_TOLERANCES:
+        flooded = np.zeros((picture.shape[0] + 2, picture.shape[1] + 2), np.uint8)
+        for point in seeds.foreground:
+            if not flooded[point[1] + 1, point[0] + 1]:
+                step = (tolerance,) * 3
+                flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
+                cv2.floodFill(smooth, flooded, point, 0, step, step, flags)
+        mask = np.ascontiguousarray(flooded[1:-1, 1:-1]) > 0
+        if mask.mean() < LARGEST_FLOOD and not any(mask[y, x] for x, y in seeds.background):
+            masks.append(_whole(mask.view(np.uint8), seeds.foreground) > 0)
+    return masks
 
 
 def _segment(picture: Pixels, seeds: _Seeds, radius: float) -> Mask:

@@ -106,11 +106,12 @@ class Handlers:
         }
 
     def prepare(self, message: Mapping[str, Any]) -> Reply:
-        """Encode a photo ahead of the first click."""
+        """Encode a photo ahead of the first click, and warm the classifier up for it."""
         photo = self._shelf.get(message.get("photo"))
         timings: dict[str, float] = {}
         with timed(timings, "encode"):
             self._pipeline.encode(photo)
+        self._pipeline.classifier.warm_up()
         return {"timings": timings}
 
     def segment(self, message: Mapping[str, Any]) -> Reply:

@@ -149,3 +149,14 @@ def test_one_click_on_real_foods(real_photos):
                 assert masks.mean((1, 2)).max() < 0.5
                 ious.append(iou(masks[0], truth.astype(bool)))
     assert np.mean(ious) >= 0.78
+
+
+@pytest.mark.parametrize("diameter", [0.8, 0.9])
+def test_a_click_in_the_middle_of_a_large_even_food_takes_it(diameter: float) -> None:
+    photo = np.full((480, 640, 3), (226, 221, 208), np.uint8)
+    truth = np.zeros((480, 640), np.uint8)
+    cv2.circle(truth, (320, 240), round(diameter * 240), 1, -1)
+    photo[truth > 0] = (176, 52, 38)
+    segmenter = GrabCutSegmenter()
+    candidates = segmenter.predict(segmenter.encode(photo), Prompt(((320, 240),), (1,)))
+    assert iou(candidates.masks[0], truth.astype(bool)) > 0.9
