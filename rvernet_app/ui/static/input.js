@@ -12,6 +12,7 @@ function listenToCanvas(canvas, view, tools, on) {
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
   canvas.addEventListener("pointerdown", (event) => {
+    canvas.dataset.byPointer = ""; // who points sees where; the focus frame is for the keyboard
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
@@ -81,9 +82,12 @@ function listenToCanvas(canvas, view, tools, on) {
     on.viewMoved();
   }, { passive: false });
 
-  canvas.addEventListener("keydown", (event) => { if (event.code === "Space") spaceHeld = true; });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.code === "Space") spaceHeld = true;
+    if (event.key.startsWith("Arrow")) delete canvas.dataset.byPointer;
+  });
   canvas.addEventListener("keyup", (event) => { if (event.code === "Space") spaceHeld = false; });
-  canvas.addEventListener("blur", () => { spaceHeld = false; });
+  canvas.addEventListener("blur", () => { spaceHeld = false; delete canvas.dataset.byPointer; });
 
   function spread() {
     const [[ax, ay], [bx, by]] = [...pointers.values()];
