@@ -12,16 +12,13 @@ INSTALL = $(PY) -m pip install --quiet
 MAKE_VENV = $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: run test test-slow check chromium clean
+.PHONY: run test check chromium clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
 
 test: check chromium
-	$(PY) -m pytest -m "not slow"
-
-test-slow: $(VENV)/.installed-dev chromium
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest
 
 check: $(VENV)/.installed-dev
 	$(PY) -m ruff check .

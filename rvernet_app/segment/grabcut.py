@@ -150,7 +150,7 @@ def _at_scales(picture: Pixels, seeds: _Seeds) -> tuple[list[Mask], list[Mask]]:
     discs = [math.pi * max(radius * min(picture.shape[:2]), 3.0) ** 2 for radius in RADII]
     shares = [mask.sum() / disc for mask, disc in zip(masks, discs, strict=True)]
     if max(shares) < EVEN and (floods := _floods(picture, seeds)):
-        return floods, []
+        return floods, [mask for mask in masks if mask.any()]
     specks = [0 < share < SPECK * SURE_SHARE**2 for share in shares]
     return (
         [mask for mask, speck in zip(masks, specks, strict=True) if mask.any() and not speck],

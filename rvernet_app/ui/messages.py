@@ -68,5 +68,6 @@ class EvidenceRequest:
 
     @classmethod
     def read(cls, message: object) -> EvidenceRequest:
+        """The request in a message; fields it does not know are left alone. Raises PromptError, see above."""
         fields = as_mapping(message)
         return cls(**{name: fields.get(name) for name in cls.__dataclass_fields__})  # type: ignore[arg-type]
