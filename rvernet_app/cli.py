@@ -105,7 +105,8 @@ def _list(arguments: argparse.Namespace, config: AppConfig) -> None:
     for weights_file in weights.listing(config):
         place = weights_file.path or f"not here, {weights_file.url}"
         print(f"{weights_file.name:<12} {weights_file.size / 1e6:8.1f} MB  {place}")
-    print(f"{registry.BUNDLED:<12}  bundled, needs no weights")
+    print(f"{registry.SMALL_SAM:<12} {registry.SMALL_SAM_PATH.stat().st_size / 1e6:8.1f} MB  bundled")
+    print(f"{registry.GRABCUT:<12}              bundled, needs no weights")
 
 
 def _get(arguments: argparse.Namespace, config: AppConfig) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +23,7 @@ from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
 
 ANNOTATIONS_NAME = "annotations.json"
-SPLITS = ("train", "val")
+SPLITS = ("train", "val", "test")
 PROMPTS = ("box", "click")
 
 
@@ -59,20 +60,21 @@ class Regions:
 
     Attributes:
         classes: names, in the order of the file's category ids; those with a training region.
-        train, val: the regions of each split, in the file's order. No group is in both.
+        train, val, test: the regions of each split, in the file's order. No group is in two.
         fingerprint: 12 hex digits of the annotation file's SHA-256.
     """
 
     classes: tuple[str, ...]
     train: tuple[Region, ...]
     val: tuple[Region, ...]
+    test: tuple[Region, ...]
     fingerprint: str
 
 
 def read_regions(folder: Path, rename: Mapping[str, str] = MappingProxyType({})) -> Regions:
     """Read `annotations.json` beside `images/`: COCO instances with boxes or masks.
 
-    Every image carries `split` ("train" or "val") and may carry `group`; without one the photo is its own
+    Every image carries `split` ("train", "val" or "test") and may carry `group`; without one the photo is its own
     group. Annotations with `iscrowd` or `ignore` set are left out. No photo is opened.
 
     Args:
@@ -80,8 +82,8 @@ def read_regions(folder: Path, rename: Mapping[str, str] = MappingProxyType({}))
         rename: category names -> the class names to use instead.
 
     Raises:
-        DataError: the file is missing or not of this form, a photo is missing, a group is in both splits,
-            or a class occurs in val but never in train.
+        DataError: the file is missing or not of this form, a photo is missing, a group is in two splits,
+            or a class never occurs in train.
     """
     path = folder / ANNOTATIONS_NAME
     try:
@@ -101,7 +103,7 @@ def read_regions(folder: Path, rename: Mapping[str, str] = MappingProxyType({}))
             f"{path} is not a COCO instance file with a split for every image: {error!r}."
         ) from error
     if unknown := set(splits) - set(SPLITS):
-        raise DataError(f"{path} has the splits {sorted(map(str, unknown))}; only train and val are known.")
+        raise DataError(f"{path} has the splits {sorted(map(str, unknown))}; known are train, val and test.")
     trained = {a["category_id"] for a, split in zip(kept, splits, strict=True) if split == "train"}
     if unlearned := {a["category_id"] for a in kept} - trained:
         raise DataError(f"{path} has no training region of {', '.join(sorted(names[i] for i in unlearned))}.")
@@ -121,12 +123,14 @@ def read_regions(folder: Path, rename: Mapping[str, str] = MappingProxyType({}))
                 segmentation=annotation.get("segmentation"),
             )
         )
-    _require_no_leak(regions["train"], regions["val"])
-    _require_photos([*regions["train"], *regions["val"]])
+    for one, other in combinations(SPLITS, 2):
+        _require_no_leak(one, regions[one], other, regions[other])
+    _require_photos([region for split in SPLITS for region in regions[split]])
     return Regions(
         classes=tuple(names[i] for i in class_ids),
         train=tuple(regions["train"]),
         val=tuple(regions["val"]),
+        test=tuple(regions["test"]),
         fingerprint=hashlib.sha256(content).hexdigest()[:12],
     )
 
@@ -156,7 +160,11 @@ def region_masks(
         raise ValueError(f"expected prompt to be one of {', '.join(PROMPTS)}, got {prompt!r}")
     cache = cache_folder / f"{fingerprint}-{segmenter.name}-{segmenter.fingerprint}-{prompt}.json"
     prompted: dict[str, Any] = json.loads(cache.read_text()) if cache.is_file() else {}
-    annotated = {r.id: _annotated_rle(r) for r in regions if r.segmentation and prompt == "box"}
+    annotated = {
+        r.id: annotated_rle(r.segmentation, r.size_hw, f"annotation {r.id} ({r.photo.name})")
+        for r in regions
+        if r.segmentation and prompt == "box"
+    }
     missing = [r for r in regions if r.id not in annotated and str(r.id) not in prompted]
     try:
         for region in tqdm(missing, desc=f"masks by {prompt}", unit="region", disable=not missing):
@@ -201,24 +209,31 @@ def _segment(region: Region, segmenter: Segmenter, prompt: str) -> Mask:
         return box_mask
 
 
-def _annotated_rle(region: Region) -> dict[str, Any]:
-    """Polygons, uncompressed or compressed RLE -> compressed RLE with counts as str."""
-    found = region.segmentation
+def annotated_rle(segmentation: Any, size_hw: tuple[int, int], name: str) -> dict[str, Any]:
+    """Polygons, uncompressed or compressed RLE of a COCO file -> compressed RLE with counts as str.
+
+    Args:
+        name: what an error calls it.
+
+    Raises:
+        DataError: it is none of these.
+    """
     try:
+        found = segmentation
         if isinstance(found, list):
-            found = coco.merge(coco.frPyObjects(found, *region.size_hw))
+            found = coco.merge(coco.frPyObjects(found, *size_hw))
         elif isinstance(found["counts"], list):
-            found = coco.frPyObjects(found, *region.size_hw)
+            found = coco.frPyObjects(found, *size_hw)
         counts = found["counts"]
         return {"size": list(found["size"]), "counts": counts if isinstance(counts, str) else counts.decode()}
     except Exception as error:  # pycocotools raises plain Exception
-        raise DataError(f"The mask of annotation {region.id} ({region.photo.name}) is damaged.") from error
+        raise DataError(f"The mask of {name} is damaged.") from error
 
 
-def _require_no_leak(train: Sequence[Region], val: Sequence[Region]) -> None:
-    if leaked := sorted({r.group for r in train} & {r.group for r in val}):
+def _require_no_leak(name: str, regions: Sequence[Region], other: str, others: Sequence[Region]) -> None:
+    if leaked := sorted({r.group for r in regions} & {r.group for r in others}):
         raise DataError(
-            f"{len(leaked)} groups are in both train and val, so val would measure memory: "
+            f"{len(leaked)} groups are in both {name} and {other}, so {other} would measure memory: "
             f"{', '.join(leaked[:5])}{' …' if len(leaked) > 5 else ''}."
         )
 

@@ -20,6 +20,7 @@ from rvernet_app.errors import CheckpointError
 from rvernet_app.preprocessing import Preprocessing, normalise
 from rvernet_app.rvernet import RveRNet
 from training.augment import Augmentation
+from training.configuration import to_json
 from training.data import Region, read_region
 from training.measure import confusion, macro_f1, score_regions, top1
 from training.options import TrainOptions
@@ -173,7 +174,7 @@ class Trainer:
         path = self._options.run_folder / "state.pt"
         temporary = path.with_suffix(".part")
         state = {
-            "options": json.dumps(self._options.to_json(), sort_keys=True),
+            "options": json.dumps(to_json(self._options), sort_keys=True),
             "step": self.step,
             "history": self.history,
             "losses": self._losses,
@@ -198,7 +199,7 @@ class Trainer:
             options = state["options"]
         except Exception as error:  # torch.load raises whatever its unpickler does
             raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
-        if options != json.dumps(self._options.to_json(), sort_keys=True):
+        if options != json.dumps(to_json(self._options), sort_keys=True):
             raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -23,10 +23,11 @@ from rvernet_app.errors import ConfigError, RvernetError, WeightsError
 from rvernet_app.preprocessing import Preprocessing
 from rvernet_app.rvernet import RveRNet, RveRNetConfig
 from rvernet_app.segment.registry import open_segmenter
+from training.configuration import read_options, to_json
 from training.data import read_regions, region_masks
 from training.engine import Trainer
 from training.measure import confusion, describe, overall, score_regions
-from training.options import TrainOptions, read_options
+from training.options import TrainOptions
 from training.report import draw_confusion, draw_curves, model_card
 
 
@@ -62,7 +63,7 @@ def train(options: TrainOptions, command: str) -> dict[str, Any]:
 
     training: dict[str, Any] = {
         "command": command,
-        "options": options.to_json(),
+        "options": to_json(options),
         "data_fingerprint": data.fingerprint,
         "segmenter": segmenter.fingerprint,
         "train_regions": len(data.train),
@@ -116,7 +117,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 2 with one line on stderr where the options or the data are at fault."""
     try:
-        options = read_options(arguments)
+        options = read_options(arguments, TrainOptions)
         metrics = train(options, " ".join(("python -m training.train", *arguments)))
     except RvernetError as error:
         print(error, file=sys.stderr)

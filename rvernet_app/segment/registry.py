@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
-from rvernet_app.config import AppConfig
+import torch
+
+from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.device import torch_device
 from rvernet_app.errors import ConfigError
 from rvernet_app.segment import weights
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.mobile_sam import build_mobile_sam, from_published
-from rvernet_app.segment.sam import build_vit, load_sam
+from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
+from rvernet_app.segment.small_sam import build_small_sam
 
-BUNDLED = GrabCutSegmenter.name
-"""What works with nothing but this package."""
+SMALL_SAM = "small_sam"
+GRABCUT = GrabCutSegmenter.name
+BUNDLED = (SMALL_SAM, GRABCUT)
+"""What works with nothing but this package, best first."""
+
+SMALL_SAM_PATH = ASSETS_DIR / "weights" / "small-sam" / "small_sam.safetensors"
 
 
 def available_segmenters(config: AppConfig) -> list[str]:
     """Names of the segmenters that can be opened now, best first."""
-    return [*(name for name in weights.KNOWN if weights.find(name, config) is not None), BUNDLED]
+    return [*(name for name in weights.KNOWN if weights.find(name, config) is not None), *BUNDLED]
 
 
 def open_segmenter(config: AppConfig) -> Segmenter:
@@ -30,12 +38,26 @@ def open_segmenter(config: AppConfig) -> Segmenter:
         WeightsError: its weights are not on this machine, or damaged; the message says how to get them.
     """
     name = available_segmenters(config)[0] if config.segmenter == "auto" else config.segmenter
-    if name == BUNDLED:
+    if name == GRABCUT:
         return GrabCutSegmenter()
-    if name not in weights.KNOWN:
-        raise ConfigError(f"segmenter is auto, {', '.join(weights.KNOWN)} or {BUNDLED}; got {name!r}.")
-    path = weights.require(name, config)
-    device = torch_device(config.device)
+    if name != SMALL_SAM and name not in weights.KNOWN:
+        known = ", ".join([*weights.KNOWN, SMALL_SAM])
+        raise ConfigError(f"segmenter is auto, {known} or {GRABCUT}; got {name!r}.")
+    path = SMALL_SAM_PATH if name == SMALL_SAM else weights.require(name, config)
+    return load_segmenter(name, path, torch_device(config.device))
+
+
+def load_segmenter(name: str, path: Path, device: torch.device) -> SamSegmenter:
+    """A model of the SAM family with the weights of a file.
+
+    Args:
+        name: small_sam, mobile_sam, vit_b, vit_l or vit_h; what the file's weights belong to.
+
+    Raises:
+        WeightsError: the file is missing, damaged or belongs to another model.
+    """
+    if name == SMALL_SAM:
+        return load_sam(name, path, build_small_sam, device)
     if name == "mobile_sam":
         return load_sam(name, path, build_mobile_sam, device, from_published)
     return load_sam(name, path, partial(build_vit, name), device)

@@ -11,6 +11,7 @@ from rvernet_app.config import AppConfig
 from rvernet_app.overlay import fit_within
 from rvernet_app.photos import read_photo
 from rvernet_app.pipeline import Pipeline
+from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
 from rvernet_app.ui.samples import Sample
 
@@ -70,8 +71,8 @@ def _facts(pipeline: Pipeline) -> dict[str, Any]:
     """Which segmenter and checkpoint are at work, what the checkpoint knows and how well."""
     classifier = pipeline.classifier
     name = pipeline.segmenter.name
-    if name == "grabcut":
-        name += " (no SAM weights here; `python -m rvernet_app weights list` says how to get some)"
+    if name in BUNDLED:
+        name += " (bundled; `python -m rvernet_app weights list` says how to get a larger SAM)"
     rows = [["Segmenter", name], ["Classifier", f"RveRNet, {classifier.name}"]]
     macro_f1 = classifier.metrics.get("macro_f1")
     if isinstance(macro_f1, float):

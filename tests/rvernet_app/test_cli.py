@@ -122,7 +122,14 @@ def test_weights_list_and_path(
     (tmp_path / "mobile_sam.pt").write_bytes(b"here")
     assert main(["weights", "list"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed] == ["vit_h", "vit_l", "vit_b", "mobile_sam", "grabcut"]
+    assert [line.split()[0] for line in listed] == [
+        "vit_h",
+        "vit_l",
+        "vit_b",
+        "mobile_sam",
+        "small_sam",
+        "grabcut",
+    ]
     assert str(tmp_path / "mobile_sam.pt") in listed[3]
     assert main(["weights", "path"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"

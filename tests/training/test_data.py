@@ -88,7 +88,7 @@ def drop_split(described):
 
 
 def odd_split(described):
-    described["images"][0]["split"] = "test"
+    described["images"][0]["split"] = "some"
 
 
 def unlearned(described):
@@ -104,7 +104,7 @@ def lost_photo(described):
     ("edit", "sentence"),
     [
         (drop_split, "split"),
-        (odd_split, "only train and val"),
+        (odd_split, "known are train"),
         (unlearned, "no training region of soup"),
         (lost_photo, "1 photos are missing, first .*gone.png"),
         (lambda described: described.pop("images"), "not a COCO instance file"),

@@ -11,6 +11,7 @@ from rvernet_app.errors import CheckpointError
 from rvernet_app.preprocessing import Preprocessing
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training.augment import Augmentation
+from training.configuration import to_json
 from training.data import read_regions, region_masks
 from training.engine import PairedRegions, Plan, Trainer, freeze, learning_rate_share
 from training.options import TrainOptions
@@ -217,5 +218,5 @@ def test_a_prefix_that_freezes_nothing_is_an_error(setting):
 
 def test_options_are_compared_as_a_whole(setting):
     options = setting("run")._options
-    assert json.loads(json.dumps(options.to_json()))["roi_module"]["name"] == "mobilenetv2_035"
-    assert dataclasses.replace(options, seed=1).to_json() != options.to_json()
+    assert json.loads(json.dumps(to_json(options)))["roi_module"]["name"] == "mobilenetv2_035"
+    assert to_json(dataclasses.replace(options, seed=1)) != to_json(options)

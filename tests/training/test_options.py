@@ -4,7 +4,8 @@ import pytest
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.rvernet import ModuleSpec
-from training.options import options_from, read_options
+from training.configuration import options_from, read_options
+from training.options import TrainOptions
 
 NEEDED = {
     "data": "photos",
@@ -16,7 +17,9 @@ NEEDED = {
 
 
 def test_values_get_their_types():
-    options = options_from({**NEEDED, "learning_rate": "1e-3", "epochs": 2, "backbone_weights": None})
+    options = options_from(
+        {**NEEDED, "learning_rate": "1e-3", "epochs": 2, "backbone_weights": None}, TrainOptions
+    )
     assert options.data == Path("photos")
     assert options.learning_rate == 0.001
     assert options.roi_module == ModuleSpec("mobilenetv2_035")
@@ -31,7 +34,8 @@ def test_the_command_line_wins_over_the_file(tmp_path):
         "extra_roi_module: mobilenetv2_035\nepochs: 3\nbatch_size: 7\n"
     )
     options = read_options(
-        ["--config", str(tmp_path / "a.yaml"), "--epochs", "9", "--roi_module", "{name: mobilenetv2_050}"]
+        ["--config", str(tmp_path / "a.yaml"), "--epochs", "9", "--roi_module", "{name: mobilenetv2_050}"],
+        TrainOptions,
     )
     assert (options.epochs, options.batch_size) == (9, 7)
     assert options.roi_module.name == "mobilenetv2_050"
@@ -61,12 +65,12 @@ def test_the_command_line_wins_over_the_file(tmp_path):
 )
 def test_what_cannot_be_is_refused(changes, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        options_from({**NEEDED, **changes})
+        options_from({**NEEDED, **changes}, TrainOptions)
 
 
 def test_a_missing_option_is_named():
     with pytest.raises(ConfigError, match="export"):
-        options_from({key: value for key, value in NEEDED.items() if key != "export"})
+        options_from({key: value for key, value in NEEDED.items() if key != "export"}, TrainOptions)
 
 
 @pytest.mark.parametrize(
@@ -76,18 +80,18 @@ def test_a_missing_option_is_named():
 )
 def test_a_command_line_that_cannot_be_read_is_refused(arguments):
     with pytest.raises(ConfigError):
-        read_options(arguments)
+        read_options(arguments, TrainOptions)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [\n", "\x00"])
 def test_a_file_that_holds_no_options_is_refused(tmp_path, text):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"a\.yaml"):
-        read_options(["--config", str(tmp_path / "a.yaml")])
+        read_options(["--config", str(tmp_path / "a.yaml")], TrainOptions)
 
 
 def test_the_configurations_of_the_repository_are_readable():
     found = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
     assert found
     for path in found:
-        read_options(["--config", str(path)])
+        read_options(["--config", str(path)], TrainOptions)

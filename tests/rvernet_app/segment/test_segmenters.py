@@ -12,6 +12,7 @@ from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.mobile_sam import TinyVitEncoder
 from rvernet_app.segment.sam import SamSegmenter
+from rvernet_app.segment.small_sam import build_small_sam
 from rvernet_app.types import Embedding, Prompt
 
 
@@ -40,11 +41,17 @@ def vit():
     return SamSegmenter("vit_b", "random", small_sam(encoder, 16))
 
 
+def own_small_sam():
+    return SamSegmenter("small_sam", "random", build_small_sam())
+
+
 def mobile_sam():
     return SamSegmenter("mobile_sam", "random", small_sam(TinyVitEncoder(img_size=128), 256))
 
 
-@pytest.fixture(scope="module", params=[GrabCutSegmenter, vit, mobile_sam], ids=lambda make: make.__name__)
+@pytest.fixture(
+    scope="module", params=[GrabCutSegmenter, vit, mobile_sam, own_small_sam], ids=lambda make: make.__name__
+)
 def segmenter(request) -> Segmenter:
     torch.manual_seed(0)
     return request.param()

@@ -58,7 +58,7 @@ def test_nothing_is_found_where_nothing_is(config):
         ("vit_b", None),
         ("mobile_sam", None),
     ]
-    assert available_segmenters(config) == ["grabcut"]
+    assert available_segmenters(config) == ["small_sam", "grabcut"]
 
 
 def test_own_folder_comes_before_the_hub_cache(config):
@@ -69,14 +69,14 @@ def test_own_folder_comes_before_the_hub_cache(config):
     assert weights.get("vit_b", config) == own
 
 
-def test_auto_is_grabcut_without_weights(config):
-    assert open_segmenter(config).name == "grabcut"
+def test_auto_is_the_bundled_sam_without_weights(config):
+    assert open_segmenter(config).name == "small_sam"
 
 
 def test_auto_takes_the_best_weights(config, monkeypatch):
     place(config, "mobile_sam.pt")
     place(config, "sam_vit_b_01ec64.pth")
-    assert available_segmenters(config) == ["vit_b", "mobile_sam", "grabcut"]
+    assert available_segmenters(config) == ["vit_b", "mobile_sam", "small_sam", "grabcut"]
     opened = []
     monkeypatch.setattr(registry, "load_sam", lambda name, path, *_: opened.append((name, path.name)))
     open_segmenter(config)

@@ -1,0 +1,68 @@
+"""Made scenes: coloured discs and squares on grey, with exact masks."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rvernet_app.masks import to_rle
+from rvernet_app.segment.small_sam import build_small_sam
+from training.segmenter.options import SegmenterOptions, Source, Stage
+
+
+@pytest.fixture
+def scenes_folder(tmp_path: Path) -> Path:
+    """Four photos of 120 x 90 with a disc and a square each; the square has two pieces; g3 has no split."""
+    folder = tmp_path / "scenes"
+    (folder / "images").mkdir(parents=True)
+    images, annotations = [], []
+    for i in range(4):
+        rng = np.random.default_rng(i)
+        photo = rng.integers(90, 110, (90, 120, 3), dtype=np.uint8)
+        disc, square = np.zeros((90, 120), np.uint8), np.zeros((90, 120), np.uint8)
+        cv2.circle(disc, (35, 40 + i), 20, 1, -1)
+        square[30:60, 70:100] = 1
+        photo[disc > 0], photo[square > 0] = (30, 180, 40), (30, 30, 200)
+        cv2.imwrite(str(folder / "images" / f"{i}.png"), photo)
+        images.append({"id": i, "file_name": f"{i}.png", "width": 120, "height": 90, "group": f"g{i}"})
+        if i < 3:
+            images[-1]["split"] = ("train", "train", "val")[i]
+        halves = [square.copy(), square.copy()]
+        halves[0][:, 85:], halves[1][:, :85] = 0, 0
+        pieces = [to_rle(half.astype(bool)) for half in halves]
+        for mask, extra in ((disc, {}), (square, {"pieces": pieces})):
+            rle = to_rle(mask.astype(bool))
+            annotations.append({"id": len(annotations), "image_id": i, "segmentation": rle, **extra})
+    (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    return folder
+
+
+@pytest.fixture
+def backbone(tmp_path: Path) -> Path:
+    """Random weights of the backbone, as timm names them."""
+    torch.manual_seed(3)
+    path = tmp_path / "backbone.safetensors"
+    save_file(build_small_sam().image_encoder.backbone.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def options(scenes_folder: Path, backbone: Path, tmp_path: Path) -> SegmenterOptions:
+    """Two steps on small windows, one on larger ones."""
+    return SegmenterOptions(
+        sources=(Source(scenes_folder, held_out=("g3",)),),
+        stages=(Stage(2, window=64, photos=2, rounds=2), Stage(1, window=96, photos=1, rounds=3)),
+        run_folder=tmp_path / "run",
+        export=tmp_path / "run" / "small.safetensors",
+        backbone_weights=backbone,
+        frozen=("conv_stem", "blocks.0"),
+        masks=2,
+        mask_cache=tmp_path / "masks",
+        workers=0,
+        save_every=2,
+        device="cpu",
+    )

@@ -1,0 +1,77 @@
+"""Train the small SAM: `python -m training.segmenter --config training/configs/small_sam.yaml [--key value …]`.
+
+A run that was stopped goes on from its last saved state when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from segment_anything.modeling import Sam
+
+from rvernet_app.device import torch_device
+from rvernet_app.errors import RvernetError
+from rvernet_app.memory import keep_memory
+from rvernet_app.segment.grabcut import GrabCutSegmenter
+from rvernet_app.segment.sam import SamSegmenter
+from training.configuration import read_options
+from training.segmenter.data import read_scenes
+from training.segmenter.engine import SegmenterTrainer
+from training.segmenter.options import SegmenterOptions
+from training.segmenter.sheets import draw_curves, draw_sheet
+from training.segmenter_eval import answers, summary
+
+VALIDATION_CLICKS = 3
+VALIDATION_PHOTOS = 16
+"""Of each source while the run goes on."""
+
+
+def export(sam: Sam, path: Path) -> None:
+    """Write the weights as float16 safetensors; the older file stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file({name: value.half().contiguous() for name, value in sam.state_dict().items()}, temporary)
+    temporary.replace(path)
+
+
+def train(options: SegmenterOptions) -> None:
+    """The whole run, from wherever its folder says it is."""
+    masker = GrabCutSegmenter()
+    splits = [read_scenes(source, masker, options.mask_cache) for source in options.sources]
+    trainer = SegmenterTrainer([split["train"] for split in splits], options, torch_device(options.device))
+    trainer.resume()
+    for step in trainer.run():
+        record: dict[str, Any] = {"step": step}
+        segmenter = SamSegmenter("training", str(step), trainer.sam)
+        for source, split in zip(options.sources, splits, strict=True):
+            if scenes := split["val"][:VALIDATION_PHOTOS]:
+                record[source.data.name] = summary(answers(segmenter, scenes, VALIDATION_CLICKS))
+        trainer.sam.requires_grad_(True)
+        with (options.run_folder / "validation.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        draw_curves(options.run_folder, trainer.history)
+        draw_sheet(
+            segmenter, [s for split in splits for s in split["val"][:6]], options.run_folder / "sheet.jpg"
+        )
+        export(trainer.sam, options.export)
+
+
+def main(arguments: Sequence[str]) -> int:
+    keep_memory()
+    torch.backends.cudnn.benchmark = False
+    try:
+        train(read_options(arguments, SegmenterOptions))
+    except RvernetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
