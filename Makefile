@@ -5,14 +5,18 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 ifneq ($(shell command -v uv 2>/dev/null),)
-INSTALL = uv pip install --quiet --python $(PY)
-MAKE_VENV = uv venv --quiet --python $(PYTHON) $(VENV)
+INSTALL = uv pip install --quiet --python
+MAKE_VENV = uv venv --quiet --python
 else
-INSTALL = $(PY) -m pip install --quiet
-MAKE_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = sh -c '"$$0" -m pip install --quiet "$$@"'
+MAKE_VENV = sh -c '"$$0" -m venv "$$1"'
 endif
 
-.PHONY: run test check chromium clean
+RENDER := .venv-render
+RENDER_PY := $(RENDER)/bin/python
+RENDER_PYTHON ?= python3.11
+
+.PHONY: run test check chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -26,15 +30,24 @@ check: $(VENV)/.installed-dev
 	$(PY) -m mypy
 
 $(PY):
-	$(MAKE_VENV)
+	$(MAKE_VENV) $(PYTHON) $(VENV)
+
+$(RENDER_PY):
+	$(MAKE_VENV) $(RENDER_PYTHON) $(RENDER)
 
 $(VENV)/.installed: requirements.txt | $(PY)
-	$(INSTALL) -r requirements.txt
+	$(INSTALL) $(PY) -r requirements.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
-	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) $(PY) -r requirements-dev.txt
 	touch $(VENV)/.installed $@
+
+# Blender's module wants Python 3.11 and an older NumPy, so rendering has an environment of its own.
+render-env: $(RENDER)/.installed
+
+test-render: $(RENDER)/.installed
+	$(RENDER_PY) -m pytest -m render tests/training/meals
 
 # The browser tests take an installed Chromium, else Debian's (as root), else Playwright's own.
 chromium: $(VENV)/.installed-dev
@@ -43,5 +56,9 @@ chromium: $(VENV)/.installed-dev
 		apt-get update -qq && apt-get install -y -qq chromium; \
 	else $(PY) -m playwright install chromium; fi
 
+$(RENDER)/.installed: requirements-render.txt | $(RENDER_PY)
+	$(INSTALL) $(RENDER_PY) -r requirements-render.txt pytest
+	touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(RENDER) .pytest_cache .mypy_cache .ruff_cache

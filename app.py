@@ -8,11 +8,13 @@ import sys
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
+from rvernet_app.memory import keep_memory
 from rvernet_app.ui.page import build_demo, launch_options
 
 
 def main() -> int:
     """Build the page and serve it until interrupted; 2 and one line on stderr when it cannot start."""
+    keep_memory()
     try:
         config = AppConfig.from_env()
         demo = build_demo(config)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from rvernet_app.config import CAM_METHODS, AppConfig
 from rvernet_app.errors import RvernetError
+from rvernet_app.memory import keep_memory
 from rvernet_app.photos import read_photo
 from rvernet_app.pipeline import build_pipeline
 from rvernet_app.segment import registry, weights
@@ -126,6 +127,7 @@ def _path(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
+    keep_memory()
     arguments = build_parser().parse_args(argv)
     try:
         arguments.run(arguments, AppConfig.from_env())

@@ -16,13 +16,19 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from rvernet_app.errors import CheckpointError
 from rvernet_app.preprocessing import Preprocessing, normalise
 from rvernet_app.rvernet import RveRNet
 from training.augment import Augmentation
-from training.configuration import to_json
 from training.data import Region, read_region
 from training.measure import confusion, macro_f1, score_regions, top1
+from training.optimization import (
+    freeze,
+    learning_rate_share,
+    load_state,
+    parameter_groups,
+    save_state,
+    set_learning_rate,
+)
 from training.options import TrainOptions
 
 Squares = tuple[NDArray[np.uint8], NDArray[np.uint8], int]
@@ -96,14 +102,6 @@ class Plan:
                 yield [(epoch, int(index)) for index in chosen]
 
 
-def learning_rate_share(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step: linear warm-up from above 0, then a cosine towards 0."""
-    rising = round(warmup * steps)
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
 class Trainer:
     """Trains a RveRNet on regions.
 
@@ -139,8 +137,19 @@ class Trainer:
         )
         self._data = PairedRegions(train, rles, augmentation, preprocessing, options.seed)
         self._loss = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing)
-        freeze(model, options.frozen)
-        self._optimizer = torch.optim.AdamW(_parameter_groups(model, options))
+        freeze(model.roi_module, options.frozen)
+        freeze(model.extra_roi_module, options.frozen)
+        self._optimizer = torch.optim.AdamW(
+            parameter_groups(
+                model,
+                lambda name: (
+                    options.learning_rate
+                    if name.startswith("integration_module.")
+                    else options.backbone_learning_rate
+                ),
+                options.weight_decay,
+            )
+        )
         self._losses: list[float] = []
 
     def run(self, stop_after: int | None = None) -> None:
@@ -170,20 +179,19 @@ class Trainer:
                     break
 
     def save_state(self) -> None:
-        """Write all that `resume` needs; the older state stays until the new one is whole."""
-        path = self._options.run_folder / "state.pt"
-        temporary = path.with_suffix(".part")
-        state = {
-            "options": json.dumps(to_json(self._options), sort_keys=True),
-            "step": self.step,
-            "history": self.history,
-            "losses": self._losses,
-            "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-        torch.save(state, temporary)
-        temporary.replace(path)
+        """Write all that `resume` needs."""
+        save_state(
+            self._options.run_folder,
+            self._options,
+            {
+                "step": self.step,
+                "history": self.history,
+                "losses": self._losses,
+                "model": self.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "random": torch.get_rng_state(),
+            },
+        )
 
     def resume(self) -> bool:
         """Continue from the run folder's state, if there is one; say whether there was.
@@ -191,16 +199,9 @@ class Trainer:
         Raises:
             CheckpointError: the state is damaged, or of a run with other options.
         """
-        path = self._options.run_folder / "state.pt"
-        if not path.is_file():
+        state = load_state(self._options.run_folder, self._options)
+        if state is None:
             return False
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            options = state["options"]
-        except Exception as error:  # torch.load raises whatever its unpickler does
-            raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
-        if options != json.dumps(to_json(self._options), sort_keys=True):
-            raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
@@ -210,8 +211,7 @@ class Trainer:
     def _train_step(self, roi: NDArray[np.uint8], extra_roi: NDArray[np.uint8], true: Tensor) -> float:
         _train_mode(self.model)
         share = learning_rate_share(self.step, self._plan.steps, self._options.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+        set_learning_rate(self._optimizer, share)
         logits = self.model(
             normalise(roi, self._preprocessing.roi_module).to(self._device),
             normalise(extra_roi, self._preprocessing.extra_roi_module).to(self._device),
@@ -240,34 +240,6 @@ class Trainer:
         self._losses = []
         lines = "".join(json.dumps(record) + "\n" for record in self.history)
         (self._options.run_folder / "metrics.jsonl").write_text(lines)
-
-
-def freeze(model: RveRNet, prefixes: Sequence[str]) -> None:
-    """Stop the gradient for parameters of both backbones whose names start with one of the prefixes.
-
-    Raises:
-        CheckpointError: a prefix fits no parameter of a backbone.
-    """
-    for backbone in (model.roi_module, model.extra_roi_module):
-        named = dict(backbone.named_parameters())
-        for prefix in prefixes:
-            chosen = [p for name, p in named.items() if name == prefix or name.startswith(f"{prefix}.")]
-            if not chosen:
-                raise CheckpointError(f"There are no parameters {prefix!r} in a backbone to freeze.")
-            for parameter in chosen:
-                parameter.requires_grad_(False)
-
-
-def _parameter_groups(model: RveRNet, options: TrainOptions) -> list[dict[str, Any]]:
-    """Trainable parameters by peak learning rate and weight decay; biases and norms are not decayed."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            of_head = name.startswith("integration_module.")
-            peak = options.learning_rate if of_head else options.backbone_learning_rate
-            decay = options.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((peak, decay), []).append(parameter)
-    return [{"params": p, "peak": peak, "lr": peak, "weight_decay": d} for (peak, d), p in groups.items()]
 
 
 def _train_mode(model: RveRNet) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from rvernet_app.checkpoint import load_checkpoint
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
+from rvernet_app.memory import keep_memory
 from rvernet_app.segment.registry import open_segmenter
 from training.data import PROMPTS, SPLITS, DataError, read_regions, region_masks
 from training.measure import describe, score_regions
@@ -55,6 +56,7 @@ def evaluate(
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 2 with one line on stderr where the checkpoint or the data are at fault."""
+    keep_memory()
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a checkpoint.")
     parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
     parser.add_argument("--data", type=Path, required=True, help="folder of annotations.json and images/")

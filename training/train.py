@@ -20,6 +20,7 @@ from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
 from rvernet_app.config import AppConfig
 from rvernet_app.device import torch_device
 from rvernet_app.errors import ConfigError, RvernetError, WeightsError
+from rvernet_app.memory import keep_memory
 from rvernet_app.preprocessing import Preprocessing
 from rvernet_app.rvernet import RveRNet, RveRNetConfig
 from rvernet_app.segment.registry import open_segmenter
@@ -116,6 +117,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 2 with one line on stderr where the options or the data are at fault."""
+    keep_memory()
     try:
         options = read_options(arguments, TrainOptions)
         metrics = train(options, " ".join(("python -m training.train", *arguments)))

@@ -13,7 +13,8 @@ from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training.augment import Augmentation
 from training.configuration import to_json
 from training.data import read_regions, region_masks
-from training.engine import PairedRegions, Plan, Trainer, freeze, learning_rate_share
+from training.engine import PairedRegions, Plan, Trainer
+from training.optimization import freeze, learning_rate_share
 from training.options import TrainOptions
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -203,7 +204,8 @@ def test_batch_norm_keeps_the_pretrained_statistics(setting):
 
 def test_frozen_parameters_stay_and_the_others_learn(setting):
     trainer = setting("run")
-    freeze(trainer.model, ["conv_stem", "blocks.1"])
+    for backbone in (trainer.model.roi_module, trainer.model.extra_roi_module):
+        freeze(backbone, ["conv_stem", "blocks.1"])
     before = {name: tensor.detach().clone() for name, tensor in trainer.model.named_parameters()}
     trainer.run(stop_after=2)
     for name, tensor in trainer.model.named_parameters():
@@ -213,7 +215,7 @@ def test_frozen_parameters_stay_and_the_others_learn(setting):
 
 def test_a_prefix_that_freezes_nothing_is_an_error(setting):
     with pytest.raises(CheckpointError, match=r"blocks\.77"):
-        freeze(setting("run").model, ["blocks.77"])
+        freeze(setting("run").model.roi_module, ["blocks.77"])
 
 
 def test_options_are_compared_as_a_whole(setting):

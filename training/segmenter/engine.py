@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,8 +16,14 @@ from tqdm import tqdm
 
 from rvernet_app.errors import CheckpointError
 from rvernet_app.segment.small_sam import build_small_sam
-from training.configuration import to_json
-from training.engine import learning_rate_share
+from training.optimization import (
+    freeze,
+    learning_rate_share,
+    load_state,
+    parameter_groups,
+    save_state,
+    set_learning_rate,
+)
 from training.segmenter.data import Scene, Window, Windows
 from training.segmenter.loss import interactive_loss, ious
 from training.segmenter.options import SegmenterOptions
@@ -52,7 +57,18 @@ class SegmenterTrainer:
         self.step = 0
         self.history: list[dict[str, Any]] = []
         self._windows = Windows(sources, options)
-        self._optimizer = torch.optim.AdamW(_parameter_groups(self.sam, options))
+        self._optimizer = torch.optim.AdamW(
+            parameter_groups(
+                self.sam,
+                lambda name: (
+                    options.backbone_learning_rate
+                    if name.startswith("image_encoder.backbone.")
+                    else options.learning_rate
+                ),
+                options.weight_decay,
+                plain=("embed",),
+            )
+        )
         self._image_pe = self.sam.prompt_encoder.get_dense_pe()  # (1, C, g, g)
         self._predict_masks, self._loss = self.sam.mask_decoder.predict_masks, interactive_loss
         if options.compile:
@@ -87,18 +103,17 @@ class SegmenterTrainer:
                     yield self.step
 
     def save_state(self) -> None:
-        """Write all that `resume` needs; the older state stays until the new one is whole."""
-        path = self._options.run_folder / "state.pt"
-        temporary = path.with_suffix(".part")
-        state = {
-            "options": json.dumps(to_json(self._options), sort_keys=True),
-            "step": self.step,
-            "history": self.history,
-            "model": self.sam.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-        }
-        torch.save(state, temporary)
-        temporary.replace(path)
+        """Write all that `resume` needs."""
+        save_state(
+            self._options.run_folder,
+            self._options,
+            {
+                "step": self.step,
+                "history": self.history,
+                "model": self.sam.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+            },
+        )
 
     def resume(self) -> bool:
         """Continue from the run folder's state, if there is one; say whether there was.
@@ -106,16 +121,9 @@ class SegmenterTrainer:
         Raises:
             CheckpointError: the state is damaged, or of a run with other options.
         """
-        path = self._options.run_folder / "state.pt"
-        if not path.is_file():
+        state = load_state(self._options.run_folder, self._options)
+        if state is None:
             return False
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            options = state["options"]
-        except Exception as error:  # torch.load raises whatever its unpickler does
-            raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
-        if options != json.dumps(to_json(self._options), sort_keys=True):
-            raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
         self.sam.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.history = state["step"], state["history"]
@@ -124,8 +132,7 @@ class SegmenterTrainer:
     def _train_step(self, windows: Sequence[Window]) -> dict[str, Any]:
         self.sam.image_encoder.backbone.eval()
         share = learning_rate_share(self.step, self._options.steps, self._options.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+        set_learning_rate(self._optimizer, share)
         rng = np.random.default_rng((self._options.seed, self.step))
         pixels = torch.from_numpy(np.stack([w.pixels for w in windows])).to(self._device)
         photos = (pixels.permute(0, 3, 1, 2) - self.sam.pixel_mean) / self.sam.pixel_std  # (B, 3, S, S)
@@ -199,25 +206,7 @@ def _start(sam: Sam, options: SegmenterOptions) -> None:
             sam.image_encoder.backbone.load_state_dict({name: found[name] for name in own if name in found})
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"The weights to start from do not fit: {error}") from error
-    named = dict(sam.image_encoder.backbone.named_parameters())
-    for prefix in options.frozen:
-        chosen = [p for name, p in named.items() if name == prefix or name.startswith(f"{prefix}.")]
-        if not chosen:
-            raise CheckpointError(f"There are no parameters {prefix!r} in the backbone to freeze.")
-        for parameter in chosen:
-            parameter.requires_grad_(False)
-
-
-def _parameter_groups(sam: Sam, options: SegmenterOptions) -> list[dict[str, Any]]:
-    """Trainable parameters by peak learning rate and weight decay; biases, norms and embeddings are not decayed."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in sam.named_parameters():
-        if parameter.requires_grad:
-            of_backbone = name.startswith("image_encoder.backbone.")
-            peak = options.backbone_learning_rate if of_backbone else options.learning_rate
-            decay = options.weight_decay if parameter.ndim > 1 and "embed" not in name else 0.0
-            groups.setdefault((peak, decay), []).append(parameter)
-    return [{"params": p, "peak": peak, "lr": peak, "weight_decay": d} for (peak, d), p in groups.items()]
+    freeze(sam.image_encoder.backbone, options.frozen)
 
 
 def _one_thread(worker: int) -> None:
