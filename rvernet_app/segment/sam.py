@@ -39,9 +39,16 @@ class SamSegmenter:
         name, fingerprint: see Segmenter.
     """
 
-    def __init__(self, name: str, fingerprint: str, sam: Sam) -> None:
+    def __init__(self, name: str, fingerprint: str, sam: Sam, single_first: bool = False) -> None:
+        """Take a model to be used as it is from now on.
+
+        Args:
+            single_first: the single-mask output comes first for one click as well, because this model, unlike
+                the published ones, was trained to give a whole food there.
+        """
         self.name = name
         self.fingerprint = fingerprint
+        self._single_first = single_first
         self._sam = sam.eval().requires_grad_(False)
         self._side = int(sam.image_encoder.img_size)
         self._resize = ResizeLongestSide(self._side)
@@ -119,12 +126,11 @@ class SamSegmenter:
             mask = tensor(prompt.low_res_mask[None], torch.float)
         return {"points": points, "boxes": box, "masks": mask}
 
-    @staticmethod
-    def _order(scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
+    def _order(self, scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
         """All four outputs, best first; 0 is the single-mask output."""
         guesses = [1 + int(i) for i in np.argsort(-scores[1:], kind="stable")]
         ambiguous = len(prompt.points_xy) == 1 and prompt.box_xyxy is None and prompt.low_res_mask is None
-        return [*guesses, 0] if ambiguous else [0, *guesses]
+        return [*guesses, 0] if ambiguous and not self._single_first else [0, *guesses]
 
     def _enlarge(self, logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
         """Logits (h, w) -> mask (H, W): `Sam.postprocess_masks` with OpenCV, one mask at a time.
@@ -144,6 +150,7 @@ def load_sam(
     build: Callable[[], Sam],
     device: torch.device,
     convert: Callable[[Mapping[str, torch.Tensor]], State] = dict,
+    single_first: bool = False,
 ) -> SamSegmenter:
     """Read a checkpoint into a model.
 
@@ -153,6 +160,7 @@ def load_sam(
         build: makes the model the weights belong to.
         device: where it runs.
         convert: from the file's keys to the model's.
+        single_first: see SamSegmenter.
 
     Raises:
         WeightsError: the file is missing, damaged or belongs to another model.
@@ -163,7 +171,7 @@ def load_sam(
         sam.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {name}.") from error
-    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device))
+    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device), single_first)
 
 
 def build_vit(name: str) -> Sam:

@@ -7,9 +7,12 @@ out at stride 2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import timm
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
+from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +24,10 @@ PIXEL_MEAN = PIXEL_STD = (127.5, 127.5, 127.5)
 
 
 class PyramidEncoder(nn.Module):
-    """(B, 3, S, S) normalised photo -> (B, C, S/8, S/8) features; S is any multiple of 32.
+    """(B, 3, S, S) normalised photo -> (B, C, S/8, S/8) features; S is a multiple of 32 up to `img_size`.
+
+    A convolution does not know where it is, but the mask decoder has to tell what is near a click; so the place is
+    added to the features, as a transformer's encoder has it from its position embeddings.
 
     Attributes:
         img_size: side of the squares it was trained for, where SAM looks for it.
@@ -42,8 +48,25 @@ class PyramidEncoder(nn.Module):
             nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False),
             LayerNorm2d(channels),
         )
+        self.position = PositionEmbeddingRandom(channels // 2)
+        self.to_place = nn.Conv2d(channels, channels, kernel_size=1)
+        nn.init.zeros_(self.to_place.weight)
+        nn.init.zeros_(self.to_place.bias)
 
     def forward(self, photo: Tensor) -> Tensor:
+        features = self.look(photo)
+        return features + self.place((0, 0), features.shape[-2:])  # (B, C, S/8, S/8)
+
+    def place(self, offset_yx: tuple[int, int], size_hw: Sequence[int]) -> Tensor:
+        """What is added to features that begin at this cell of the whole grid, (1, C, h, w)."""
+        side = self.img_size // STRIDE
+        (row, column), (height, width) = offset_yx, size_hw
+        return self.to_place(self.position((side, side))[None])[
+            ..., row : row + height, column : column + width
+        ]
+
+    def look(self, photo: Tensor) -> Tensor:
+        """(B, 3, S, S) -> features that do not know their place, (B, C, S/8, S/8)."""
         fine, *coarse = self.backbone(photo)  # (B, 24, S/4, S/4), then strides 8, 16, 32
         merged = None
         for level, lateral, mix in zip(
@@ -55,7 +78,7 @@ class PyramidEncoder(nn.Module):
             if level is coarse[0]:
                 here = here + self.fine(functional.pixel_unshuffle(fine, 2))
             merged = mix(here)
-        return self.neck(merged)  # (B, C, S/8, S/8)
+        return self.neck(merged)
 
 
 class Mix(nn.Module):

@@ -6,6 +6,7 @@ from rvernet_app.errors import ConfigError
 from rvernet_app.rvernet import ModuleSpec
 from training.configuration import options_from, read_options
 from training.options import TrainOptions
+from training.segmenter.options import SegmenterOptions
 
 NEEDED = {
     "data": "photos",
@@ -90,8 +91,11 @@ def test_a_file_that_holds_no_options_is_refused(tmp_path, text):
         read_options(["--config", str(tmp_path / "a.yaml")], TrainOptions)
 
 
+KINDS = {"ecustfd.yaml": TrainOptions, "small_sam.yaml": SegmenterOptions}
+
+
 def test_the_configurations_of_the_repository_are_readable():
-    found = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
-    assert found
-    for path in found:
-        read_options(["--config", str(path)], TrainOptions)
+    found = {path.name: path for path in (Path(__file__).parents[2] / "training" / "configs").glob("*.yaml")}
+    assert found.keys() == KINDS.keys()
+    for name, path in found.items():
+        assert isinstance(read_options(["--config", str(path)], KINDS[name]), KINDS[name])

@@ -48,7 +48,7 @@ def train(options: SegmenterOptions) -> None:
     trainer.resume()
     for step in trainer.run():
         record: dict[str, Any] = {"step": step}
-        segmenter = SamSegmenter("training", str(step), trainer.sam)
+        segmenter = SamSegmenter("training", str(step), trainer.sam, single_first=True)
         for source, split in zip(options.sources, splits, strict=True):
             if scenes := split["val"][:VALIDATION_PHOTOS]:
                 record[source.data.name] = summary(answers(segmenter, scenes, VALIDATION_CLICKS))

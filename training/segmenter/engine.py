@@ -136,7 +136,7 @@ class SegmenterTrainer:
         rng = np.random.default_rng((self._options.seed, self.step))
         pixels = torch.from_numpy(np.stack([w.pixels for w in windows])).to(self._device)
         photos = (pixels.permute(0, 3, 1, 2) - self.sam.pixel_mean) / self.sam.pixel_std  # (B, 3, S, S)
-        features = self.sam.image_encoder(photos)  # (B, C, g, g)
+        features = self._encode(photos, windows)
         leaf = features.detach().requires_grad_()
         results = [
             self._interact(leaf[i : i + 1], window, rng, 1 / len(windows)) for i, window in enumerate(windows)
@@ -151,6 +151,12 @@ class SegmenterTrainer:
             "iou_corrected": float(np.mean([quality[-1] for _, quality in results])),
         }
 
+    def _encode(self, photos: Tensor, windows: Sequence[Window]) -> Tensor:
+        encoder = self.sam.image_encoder
+        features = encoder.look(photos)  # (B, C, g, g)
+        places = [encoder.place(window.offset_yx, features.shape[-2:]) for window in windows]
+        return features + torch.cat(places)
+
     def _interact(
         self, features: Tensor, window: Window, rng: np.random.Generator, weight: float
     ) -> tuple[float, list[float]]:
@@ -164,12 +170,11 @@ class SegmenterTrainer:
             logits, predicted = self._decode(features, prompts, previous)
             one_click = turn == 0 and not box
             total = total + self._loss(logits, predicted, targets, one_click) / rounds
-            chosen = predicted[:, 1:].argmax(1) + 1 if one_click else torch.zeros_like(predicted[:, 0]).long()
-            best = logits.detach()[torch.arange(len(logits)), chosen]  # (M, h, w)
-            quality.append(float(ious(best[:, None], targets).mean()))
+            shown = logits.detach()[:, :1]  # (M, 1, h, w), the single mask is what the app shows first
+            quality.append(float(ious(shown, targets).mean()))
             if turn + 1 < rounds:
-                prompts.correct((best > 0).cpu().numpy(), window.targets, rng)
-                previous = best[:, None] if rng.random() < MASK_PROMPT else None
+                prompts.correct((shown[:, 0] > 0).cpu().numpy(), window.targets, rng)
+                previous = shown if rng.random() < MASK_PROMPT else None
         (weight * total).backward()
         return float(total.detach()), quality
 

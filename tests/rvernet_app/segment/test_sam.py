@@ -94,6 +94,15 @@ def test_one_click_gives_sam_predictors_three_masks_best_first(segmenter, random
         np.testing.assert_array_equal(mask, clean(expected, CLICK.points_xy))
 
 
+def test_a_model_trained_for_it_gives_the_single_mask_first_for_one_click_too(random_sam, photo):
+    segmenter = SamSegmenter("small_sam", "random", random_sam, single_first=True)
+    _, _, single = predictor_answer(random_sam, photo, CLICK, multimask=False)
+    _, scores, several = predictor_answer(random_sam, photo, CLICK, multimask=True)
+    candidates = segmenter.predict(segmenter.encode(photo), CLICK)
+    best_two = np.argsort(-scores)[:2]
+    np.testing.assert_allclose(candidates.low_res, np.concatenate([single, several[best_two]]), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["points", "box", "box and point", "mask"])
 def test_an_unambiguous_prompt_gives_the_single_mask_first(segmenter, random_sam, photo, name):
     embedding = segmenter.encode(photo)

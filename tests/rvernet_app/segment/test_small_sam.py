@@ -26,6 +26,15 @@ def test_every_level_reaches_the_features():
     assert all(level.grad.abs().sum() > 0 for level in levels)
 
 
+def test_the_place_is_that_of_the_whole_grid():
+    encoder = PyramidEncoder()
+    torch.nn.init.normal_(encoder.to_place.weight)
+    whole = encoder.place((0, 0), (56, 56))
+    assert torch.equal(encoder.place((3, 40), (8, 16)), whole[..., 3:11, 40:56])
+    photo = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(encoder(photo), encoder.look(photo) + whole[..., :8, :8])
+
+
 def test_the_model_is_small():
     assert sum(p.numel() for p in build_small_sam().parameters()) <= 8_000_000
 
