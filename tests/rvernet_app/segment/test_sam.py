@@ -7,7 +7,7 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 
 from rvernet_app.errors import PromptError, SegmentationError, WeightsError
 from rvernet_app.segment.clean import clean
-from rvernet_app.segment.sam import build_vit, load_sam
+from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
 from rvernet_app.types import Prompt
 
 CPU = torch.device("cpu")
