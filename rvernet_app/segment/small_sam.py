@@ -49,9 +49,8 @@ class PyramidEncoder(nn.Module):
             LayerNorm2d(channels),
         )
         self.position = PositionEmbeddingRandom(channels // 2)
-        self.to_place = nn.Conv2d(channels, channels, kernel_size=1)
+        self.to_place = nn.Conv2d(channels, channels, kernel_size=1, bias=False)
         nn.init.zeros_(self.to_place.weight)
-        nn.init.zeros_(self.to_place.bias)
 
     def forward(self, photo: Tensor) -> Tensor:
         features = self.look(photo)

@@ -1,0 +1,161 @@
+"""Needs Blender: `make test-render`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from rvernet_app.masks import from_rle
+
+pytestmark = pytest.mark.render
+ROOT = Path(__file__).resolve().parents[3]
+SIZE = ("--size", "128x96", "--samples", "2")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training.meals", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("meals")
+    done = run("--count", "3", "--seed", "5", "--out", str(folder), *SIZE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"3 meals in {folder}"]
+    assert "cycles" not in done.stderr.lower()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def coco(rendered: Path) -> dict:
+    return json.loads((rendered / "annotations.json").read_text())
+
+
+# --- the menu
+
+
+def test_every_label_is_in_the_label_set_and_every_kind_is_one() -> None:
+    from training.meals.foods.registry import MENU
+
+    labels = (ROOT / "assets" / "label_sets" / "foodseg103.txt").read_text().splitlines()
+    assert len(labels) == len(set(labels)) == 105
+    assert {food.label for food in MENU} <= set(labels)
+    assert len({food.kind for food in MENU}) == len(MENU)
+    assert all(food.cuisines and food.radii_cm[0] <= food.radii_cm[1] for food in MENU)
+
+
+def test_ketchup_and_chili_paste_are_one_sauce() -> None:
+    from training.meals.foods.registry import MENU
+
+    foods = {food.kind: food for food in MENU}
+    for form in ("", "_in_dish"):
+        ketchup, paste = foods["ketchup" + form], foods["chili_paste" + form]
+        assert ketchup.build is paste.build
+        assert (ketchup.radii_cm, ketchup.liquid) == (paste.radii_cm, paste.liquid)
+        assert ketchup.label != paste.label
+
+
+def test_every_food_keeps_to_its_radius_and_rests_on_the_plate() -> None:
+    from training.meals.foods.registry import MENU
+    from training.meals.geometry import vertices_of
+    from training.meals.render import reset, silence
+
+    for food in MENU:
+        with silence():
+            reset()
+            radius = food.radii_cm[1]
+            pieces = food.build(np.random.default_rng(3), radius)
+        for piece in pieces:
+            matrix = np.array(piece.matrix_basis)
+            points = vertices_of(piece) @ matrix[:3, :3].T + matrix[:3, 3]
+            assert np.hypot(points[:, 0], points[:, 1]).max() < 1.35 * radius + 0.5, food.kind
+            if not food.liquid:
+                assert points[:, 2].min() > -0.6, food.kind
+
+
+# --- the command
+
+
+def test_photos_and_masks_fit(rendered: Path, coco: dict) -> None:
+    assert len(coco["images"]) == 3
+    for image in coco["images"]:
+        photo = cv2.imread(str(rendered / "images" / image["file_name"]))
+        assert photo.shape == (96, 128, 3)
+        assert photo.std() > 5
+        masks = [
+            from_rle(a["segmentation"], (96, 128))
+            for a in coco["annotations"]
+            if a["image_id"] == image["id"]
+        ]
+        assert masks
+        assert np.sum(masks, axis=0).max() == 1  # servings share no pixel
+    for annotation in coco["annotations"]:
+        mask = from_rle(annotation["segmentation"], (96, 128))
+        assert annotation["area"] == mask.sum() >= 0.001 * mask.size
+        pieces = [from_rle(piece, (96, 128)) for piece in annotation.get("pieces", [])]
+        if pieces:
+            np.testing.assert_array_equal(np.sum(pieces, axis=0), mask)
+
+
+def test_a_broken_meal_is_rendered_again_and_comes_out_the_same(rendered: Path) -> None:
+    photo, record = rendered / "images" / "000001.jpg", rendered / "meals" / "000001.json"
+    annotations = (rendered / "annotations.json").read_bytes()
+    before = cv2.imread(str(photo)).astype(int)
+    photo.write_bytes(photo.read_bytes()[:-50])
+    record.unlink()
+
+    assert run("--count", "3", "--seed", "5", "--out", str(rendered), *SIZE).returncode == 0
+
+    assert (rendered / "annotations.json").read_bytes() == annotations
+    assert np.abs(cv2.imread(str(photo)).astype(int) - before).max() <= 2
+
+
+def test_other_settings_end_with_a_plain_error(rendered: Path) -> None:
+    done = run("--count", "3", "--seed", "6", "--out", str(rendered), *SIZE)
+    assert done.returncode == 2
+    assert "begun with seed 5 and not 6" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- masks against a scene that can be worked out
+
+
+def test_masks_are_exact_under_blur() -> None:
+    """A cube and a ball beside it, seen from straight above: areas as by geometry, also out of focus."""
+    import bpy
+
+    from training.meals.geometry import slab
+    from training.meals.masks import read_coverage, serving_masks
+    from training.meals.render import render, reset, silence
+
+    side, half = 128, 8.0
+    areas = {}
+    for f_stop in (None, 0.3):
+        with silence():
+            reset()
+            square = np.array([(-3, -3), (3, -3), (3, 3), (-3, 3)], float)
+            slab("food-0-0", square, 0.01).location = (-4, 0, 0)
+            slab("food-1-0", square * 0.5, 0.01).location = (4, 0, 0)
+            camera = bpy.data.cameras.new("camera")
+            camera.type, camera.ortho_scale = "ORTHO", 2 * half
+            if f_stop:
+                camera.dof.use_dof, camera.dof.focus_distance, camera.dof.aperture_fstop = True, 18, f_stop
+            thing = bpy.data.objects.new("camera", camera)
+            thing.location.z = 20
+            bpy.context.scene.collection.objects.link(thing)
+            bpy.context.scene.camera = thing
+            folder = Path(bpy.app.tempdir)
+            render(folder / "p.jpg", folder / "c.exr", (side, side), 16)
+        coverage = read_coverage(folder / "c.exr", ["food-0-0", "food-1-0"])
+        large, small = serving_masks(coverage, [["food-0-0"], ["food-1-0"]], 0.001)
+        assert large is not None
+        assert small is not None
+        areas[f_stop] = (int(large[0].sum()), int(small[0].sum()))
+    pixel = (2 * half / side) ** 2
+    assert areas[None] == (36 / pixel, 9 / pixel)
+    np.testing.assert_allclose(areas[0.3], areas[None], rtol=0.06)
