@@ -12,7 +12,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Parts of rvernet_app, lowest first. A part may import from its own layer and from those below it.
 LAYERS = (
     {"types", "errors"},
-    {"config", "device", "memory", "labels", "photos", "cutouts", "masks", "overlay", "rvernet", "preprocessing"},
+    {
+        "config",
+        "device",
+        "memory",
+        "labels",
+        "photos",
+        "cutouts",
+        "masks",
+        "overlay",
+        "rvernet",
+        "preprocessing",
+    },
     {"checkpoint", "segment", "explain", "store", "result", "shelf"},
     {"classify"},
     {"pipeline"},

@@ -33,15 +33,18 @@ def main() -> int:
     waiting = [i for i in indices if not folder.is_done(i)]
     threads = max(1, (os.cpu_count() or 1) // arguments.processes)
     jobs = [Job(i, arguments.out, settings, threads) for i in waiting]
+    interrupted = False
     try:
         with tqdm(total=len(indices), initial=len(indices) - len(waiting), unit="meal") as progress:
             for _ in _rendered(jobs, arguments.processes):
                 progress.update()
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        interrupted = True
     finally:
         count = folder.write_annotations(menu_labels())
+    if interrupted:
+        print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
+        os._exit(130)  # Blender would complain about the render it could not clean up
     print(f"{count} meals in {arguments.out}")
     return 0
 
