@@ -45,6 +45,7 @@ def render_meal(job: Job) -> int:
             reset()
             served = build_scene(meal, foods, size_wh)
             render(photo, coverage, size_wh, settings.samples, job.threads)
+            reset()
         seen = read_coverage(coverage, [name for serving in served for name in serving.pieces])
         masks = serving_masks(seen, [serving.pieces for serving in served], LEAST_VISIBLE)
         found = [
