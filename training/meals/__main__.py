@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.meals.dataset import DatasetError, MealFolder, Settings
-from training.meals.job import Job, menu_labels, render_meal
+from training.meals.job import Job, ignore_interrupts, menu_labels, render_meal
 
 
 def main() -> int:
@@ -53,13 +53,14 @@ def _rendered(jobs: list[Job], processes: int) -> Iterator[int]:
     if processes == 1:
         yield from map(render_meal, jobs)
         return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, ignore_interrupts) as pool:
         waiting = [pool.submit(render_meal, job) for job in jobs]
         try:
             for done in as_completed(waiting):
                 yield done.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _size(text: str) -> tuple[int, int]:

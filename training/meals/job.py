@@ -6,6 +6,7 @@ it cannot start others.
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,3 +63,8 @@ def menu_labels() -> list[str]:
     from training.meals.foods.registry import MENU
 
     return [food.label for food in MENU]
+
+
+def ignore_interrupts() -> None:
+    """Leave it to the process that started this one to end: what is being rendered is completed first."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
