@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,10 @@ def train(options: SegmenterOptions) -> None:
     trainer.resume()
     for step in trainer.run():
         record: dict[str, Any] = {"step": step}
-        segmenter = SamSegmenter("training", str(step), trainer.sam, single_first=True)
+        segmenter = SamSegmenter("training", str(step), deepcopy(trainer.sam), single_first=True)
         for source, split in zip(options.sources, splits, strict=True):
             if scenes := split["val"][:VALIDATION_PHOTOS]:
                 record[source.data.name] = summary(answers(segmenter, scenes, VALIDATION_CLICKS))
-        trainer.sam.requires_grad_(True)
         with (options.run_folder / "validation.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         draw_curves(options.run_folder, trainer.history)

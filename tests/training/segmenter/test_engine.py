@@ -78,6 +78,14 @@ def test_the_whole_command_writes_weights_the_app_can_open(options, tmp_path):
     )
 
 
+def test_looking_at_the_model_on_the_way_changes_nothing(options, tmp_path):
+    train(options)
+    alone = finish(trainer_of(dataclasses.replace(options, run_folder=tmp_path / "alone")))
+    looked_at = torch.load(options.run_folder / "state.pt", weights_only=True)["model"]
+    for name, value in alone.items():
+        torch.testing.assert_close(looked_at[name], value, rtol=0, atol=0)
+
+
 def test_weights_that_do_not_fit_are_refused(options, tmp_path):
     other = tmp_path / "other.safetensors"
     other.write_bytes(options.backbone_weights.read_bytes())
