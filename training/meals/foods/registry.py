@@ -5,29 +5,28 @@ from __future__ import annotations
 from training.meals.foods import (
     bakery,
     berries,
+    burgers,
     citrus,
+    cut_vegetables,
     desserts,
     dried,
     dumplings,
     fruit,
     grains,
-    meats,
     protein,
+    pulses,
+    roasts,
+    salads,
     sauces,
-    vegetables,
-    vegetables_heaps,
-    vegetables_leaves,
-    vegetables_pieces,
-    western,
-    western_burger,
-    western_meat,
+    sides,
+    stews,
+    whole_vegetables,
 )
 from training.meals.foods.base import Food
 
 _MODULES = (
-    *(bakery, berries, citrus, desserts, dried, dumplings, fruit, grains, meats, protein, sauces),
-    *(vegetables, vegetables_heaps, vegetables_leaves, vegetables_pieces),
-    *(western, western_burger, western_meat),
+    *(bakery, berries, burgers, citrus, cut_vegetables, desserts, dried, dumplings, fruit),
+    *(grains, protein, pulses, roasts, salads, sauces, sides, stews, whole_vegetables),
 )
 
 MENU: tuple[Food, ...] = tuple(

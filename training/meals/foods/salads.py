@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from training.meals.foods.base import KOREAN, WESTERN, Food
-from training.meals.foods.vegetables import carrot_coin, cucumber_slice, tomato_slice, tomato_wedge
+from training.meals.foods.cut_vegetables import carrot_coin, cucumber_slice, tomato_slice, tomato_wedge
 from training.meals.geometry import Things, around_z, joined, move, smooth_noise, tube, vertices_of
 from training.meals.materials import Colour, Look, blend, give, jitter, paint, painted
 from training.meals.piling import Pile, scatter
