@@ -39,11 +39,11 @@ from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.segment.sam import SamSegmenter
 from rvernet_app.types import Cutouts, Photo, Prompt
 
-SAMPLE = ASSETS_DIR / "samples" / "fruit-plate.jpg"
+SAMPLE = ASSETS_DIR / "samples" / "images" / "burger-and-fries.jpg"
 SIZE_WH = (1600, 1200)
 SLOW_REPEATS = 3  # of a SAM's image encoder, which takes seconds without a GPU
 WARM_UPS = 3
-POINT_XY = (740, 560)  # the orange
+POINT_XY = (1000, 460)  # the burger
 
 EXPLAINED = "before => (document.querySelector('.rv').dataset.evidenceSeq ?? null) !== before"
 IN_WINDOW = """(canvas, [x, y]) => {

@@ -1,4 +1,4 @@
-"""Crumbs and pinholes out of a mask."""
+"""What does not belong to a mask, out of it: crumbs, pinholes, what lies apart from the prompt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from rvernet_app.types import Mask
 
 CRUMB_SHARE = 0.02
+BOX_MARGIN = 0.05
+"""Share of a box's width and height by which a food may reach beyond it: people draw boxes by hand."""
+OUTSIDE = np.float32(-8.0)
+"""Logit of what surely is not the food."""
 
 
 def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: float = CRUMB_SHARE) -> Mask:
@@ -41,6 +45,42 @@ def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: 
             # one at a time: OpenCV copies the whole list it is given, at every call
             cv2.drawContours(pixels, [outline], 0, int(is_hole[index]), cv2.FILLED)
     return pixels.view(np.bool_)
+
+
+def keep_to_prompt(
+    logits: NDArray[np.float32],
+    foreground_xy: Sequence[tuple[float, float]],
+    box_xyxy: tuple[float, float, float, float] | None,
+) -> NDArray[np.float32]:
+    """Give up what the prompt cannot mean.
+
+    With a box that is everything beyond it and its margin. Without one it is every component (8-connected) that
+    holds no foreground point, as long as some component holds one.
+
+    Args:
+        logits: float32 (h, w), the food where they are above 0.
+        foreground_xy: in the frame of the logits, as `box_xyxy`.
+
+    Returns:
+        float32 (h, w), a new array; at most OUTSIDE where something was given up.
+    """
+    height, width = logits.shape
+    if box_xyxy is not None:
+        left, top, right, bottom = box_xyxy
+        aside, up = BOX_MARGIN * (right - left), BOX_MARGIN * (bottom - top)
+        rows, columns = np.arange(height)[:, None] + 0.5, np.arange(width) + 0.5
+        kept = (rows > top - up) & (rows < bottom + up) & (columns > left - aside) & (columns < right + aside)
+    else:
+        _, components = cv2.connectedComponents((logits > 0).astype(np.uint8), connectivity=8)
+        meant = {
+            int(components[min(int(y), height - 1), min(int(x), width - 1)]) for x, y in foreground_xy
+        } - {0}
+        kept = (
+            (components == 0) | np.isin(components, list(meant))
+            if meant
+            else np.full_like(components, True, bool)
+        )
+    return np.where(kept, logits, np.minimum(logits, OUTSIDE))
 
 
 def _pixels_within(outline: NDArray[np.int32], hole: bool) -> float:

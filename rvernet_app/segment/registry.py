@@ -57,7 +57,7 @@ def load_segmenter(name: str, path: Path, device: torch.device) -> SamSegmenter:
         WeightsError: the file is missing, damaged or belongs to another model.
     """
     if name == SMALL_SAM:
-        return load_sam(name, path, build_small_sam, device, single_first=True)
+        return load_sam(name, path, build_small_sam, device, small=True)
     if name == "mobile_sam":
         return load_sam(name, path, build_mobile_sam, device, from_published)
     return load_sam(name, path, partial(build_vit, name), device)

@@ -18,7 +18,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 
 from rvernet_app.errors import PromptError, SegmentationError, WeightsError
 from rvernet_app.segment.base import require_own
-from rvernet_app.segment.clean import clean
+from rvernet_app.segment.clean import clean, keep_to_prompt
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Prompt
 
@@ -39,16 +39,16 @@ class SamSegmenter:
         name, fingerprint: see Segmenter.
     """
 
-    def __init__(self, name: str, fingerprint: str, sam: Sam, single_first: bool = False) -> None:
+    def __init__(self, name: str, fingerprint: str, sam: Sam, small: bool = False) -> None:
         """Take a model to be used as it is from now on.
 
         Args:
-            single_first: the single-mask output comes first for one click as well, because this model, unlike
-                the published ones, was trained to give a whole food there.
+            small: a model that sees less than the published ones. The single-mask output comes first for one click
+                as well, where it was trained to give a whole food, and masks keep to the prompt.
         """
         self.name = name
         self.fingerprint = fingerprint
-        self._single_first = single_first
+        self._small = small
         self._sam = sam.eval().requires_grad_(False)
         self._side = int(sam.image_encoder.img_size)
         self._resize = ResizeLongestSide(self._side)
@@ -68,6 +68,8 @@ class SamSegmenter:
         require_own(embedding, self)
         prompt.require_within(embedding.size_hw)
         logits, scores = self._decode(embedding, prompt)
+        if self._small:
+            logits = np.stack([self._keep_to_prompt(output, prompt, embedding.size_hw) for output in logits])
         clicks = [
             xy for xy, label in zip(prompt.points_xy, prompt.point_labels, strict=True) if label == FOREGROUND
         ]
@@ -126,11 +128,24 @@ class SamSegmenter:
             mask = tensor(prompt.low_res_mask[None], torch.float)
         return {"points": points, "boxes": box, "masks": mask}
 
+    def _keep_to_prompt(
+        self, logits: NDArray[np.float32], prompt: Prompt, size_hw: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        scale = logits.shape[0] / self._side
+        points = self._resize.apply_coords(np.array(prompt.points_xy).reshape(-1, 2), size_hw) * scale
+        foreground = [
+            (x, y) for (x, y), label in zip(points, prompt.point_labels, strict=True) if label == FOREGROUND
+        ]
+        if prompt.box_xyxy is None:
+            return keep_to_prompt(logits, foreground, None)
+        box = self._resize.apply_boxes(np.array(prompt.box_xyxy), size_hw)[0] * scale
+        return keep_to_prompt(logits, foreground, tuple(box))
+
     def _order(self, scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
         """All four outputs, best first; 0 is the single-mask output."""
         guesses = [1 + int(i) for i in np.argsort(-scores[1:], kind="stable")]
         ambiguous = len(prompt.points_xy) == 1 and prompt.box_xyxy is None and prompt.low_res_mask is None
-        return [*guesses, 0] if ambiguous and not self._single_first else [0, *guesses]
+        return [*guesses, 0] if ambiguous and not self._small else [0, *guesses]
 
     def _enlarge(self, logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
         """Logits (h, w) -> mask (H, W): `Sam.postprocess_masks` with OpenCV, one mask at a time.
@@ -150,7 +165,7 @@ def load_sam(
     build: Callable[[], Sam],
     device: torch.device,
     convert: Callable[[Mapping[str, torch.Tensor]], State] = dict,
-    single_first: bool = False,
+    small: bool = False,
 ) -> SamSegmenter:
     """Read a checkpoint into a model.
 
@@ -160,7 +175,7 @@ def load_sam(
         build: makes the model the weights belong to.
         device: where it runs.
         convert: from the file's keys to the model's.
-        single_first: see SamSegmenter.
+        small: see SamSegmenter.
 
     Raises:
         WeightsError: the file is missing, damaged or belongs to another model.
@@ -171,7 +186,7 @@ def load_sam(
         sam.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {name}.") from error
-    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device), single_first)
+    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device), small)
 
 
 def build_vit(name: str) -> Sam:

@@ -23,6 +23,6 @@ class Sample:
         return self.path.stem.replace("_", " ").replace("-", " ").capitalize()
 
 
-def find_samples(folder: Path = ASSETS_DIR / "samples") -> dict[str, Sample]:
+def find_samples(folder: Path = ASSETS_DIR / "samples" / "images") -> dict[str, Sample]:
     """The JPEG files of a folder by name, in order of their names."""
     return {path.stem: Sample(path) for path in sorted(folder.glob("*.jpg"))}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rvernet_app.segment.clean import clean
+from rvernet_app.segment.clean import OUTSIDE, clean, keep_to_prompt
 
 
 def drawn(*rows: str) -> np.ndarray:
@@ -84,3 +84,31 @@ def test_an_empty_mask_stays_empty_and_the_callers_array_unchanged():
 def test_any_memory_layout(layout):
     mask = np.array(drawn("####.#", "####..", "####.."), order=layout)
     assert clean(mask, crumb_share=0.2).sum() == 12
+
+
+def as_logits(mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, 3.0, -2.0).astype(np.float32)
+
+
+def test_without_a_box_only_what_holds_a_click_stays():
+    logits = as_logits(drawn("##...##", "##..###", "......."))
+    kept = keep_to_prompt(logits, [(0.9, 1.2)], None)
+    np.testing.assert_array_equal(kept > 0, drawn("##.....", "##.....", "......."))
+    np.testing.assert_array_equal(kept[:, 4:][logits[:, 4:] > 0], OUTSIDE)
+    np.testing.assert_array_equal(kept[:, :4], logits[:, :4])
+    both = keep_to_prompt(logits, [(0.9, 1.2), (6.0, 0.0)], None)
+    np.testing.assert_array_equal(both, logits)
+
+
+@pytest.mark.parametrize("clicks", [[], [(3.0, 2.0)]])
+def test_where_no_component_holds_a_click_all_stay(clicks):
+    logits = as_logits(drawn("##...##", "##..###", "......."))
+    np.testing.assert_array_equal(keep_to_prompt(logits, clicks, None), logits)
+
+
+def test_beyond_a_box_and_its_margin_nothing_stays():
+    logits = np.full((20, 40), 3.0, np.float32)
+    kept = keep_to_prompt(logits, [(1.0, 1.0)], (10.0, 5.0, 30.0, 15.0))
+    expected = np.full_like(logits, OUTSIDE)
+    expected[5:15, 9:31] = 3.0
+    np.testing.assert_array_equal(kept, expected)

@@ -6,7 +6,8 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
 from rvernet_app.errors import PromptError, SegmentationError, WeightsError
-from rvernet_app.segment.clean import clean
+from rvernet_app.masks import bbox_xywh
+from rvernet_app.segment.clean import clean, keep_to_prompt
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
 from rvernet_app.types import Prompt
 
@@ -95,12 +96,25 @@ def test_one_click_gives_sam_predictors_three_masks_best_first(segmenter, random
 
 
 def test_a_model_trained_for_it_gives_the_single_mask_first_for_one_click_too(random_sam, photo):
-    segmenter = SamSegmenter("small_sam", "random", random_sam, single_first=True)
+    segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
     _, _, single = predictor_answer(random_sam, photo, CLICK, multimask=False)
     _, scores, several = predictor_answer(random_sam, photo, CLICK, multimask=True)
     candidates = segmenter.predict(segmenter.encode(photo), CLICK)
-    best_two = np.argsort(-scores)[:2]
-    np.testing.assert_allclose(candidates.low_res, np.concatenate([single, several[best_two]]), atol=1e-5)
+    outputs = np.concatenate([single, several[np.argsort(-scores)[:2]]])
+    scale = single.shape[-1] / max(photo.shape[:2])
+    clicked = [(x * scale, y * scale) for x, y in CLICK.points_xy]
+    expected = np.stack([keep_to_prompt(output, clicked, None) for output in outputs])
+    np.testing.assert_allclose(candidates.low_res, expected, atol=1e-5)
+
+
+def test_the_masks_of_a_small_model_keep_to_a_box(random_sam, photo):
+    segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
+    found = segmenter.predict(segmenter.encode(photo), Prompt(box_xyxy=(20, 15, 60, 45)))
+    x, y, width, height = bbox_xywh(found.masks.any(axis=0))
+    assert x >= 17
+    assert y >= 12
+    assert x + width <= 63
+    assert y + height <= 48
 
 
 @pytest.mark.parametrize("name", ["points", "box", "box and point", "mask"])
