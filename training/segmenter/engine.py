@@ -170,7 +170,8 @@ class SegmenterTrainer:
             logits, predicted = self._decode(features, prompts, previous)
             one_click = turn == 0 and not box
             total = total + self._loss(logits, predicted, targets, one_click) / rounds
-            shown = logits.detach()[:, :1]  # (M, 1, h, w), the single mask is what the app shows first
+            single = logits.detach()[:, 0].cpu().numpy()  # (M, h, w), what the app shows first
+            shown = torch.from_numpy(prompts.keep(single)).to(self._device)[:, None]
             quality.append(float(ious(shown, targets).mean()))
             if turn + 1 < rounds:
                 prompts.correct((shown[:, 0] > 0).cpu().numpy(), window.targets, rng)

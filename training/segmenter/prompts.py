@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rvernet_app.segment.clean import keep_to_prompt
 from rvernet_app.segment.small_sam import STRIDE
 from rvernet_app.types import FOREGROUND, Mask
 from training.clicks import correction
@@ -59,6 +61,16 @@ class Prompts:
                 clicks.append((float(columns[one]), float(rows[one]), int(target[rows[one], columns[one]])))
         self._add(clicks)
 
+    def keep(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the app would show of logits (M, h, w), each cleaned by its own prompt."""
+        count = len(logits)
+        boxes = [None] * count if self.boxes is None else [tuple(box) for box in self._lifted(self.boxes)]
+        clicks: list[list[tuple[float, float]]] = [[] for _ in range(count)]
+        if self.points is not None and self.labels is not None:
+            for own, points, labels in zip(clicks, self.points, self.labels, strict=True):
+                own.extend(map(tuple, self._lifted(points[labels == FOREGROUND])))
+        return np.stack([keep_to_prompt(*one) for one in zip(logits, clicks, boxes, strict=True)])
+
     def tensors(self, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
         """What SAM's prompt encoder takes as points and boxes."""
         points = None
@@ -77,8 +89,14 @@ class Prompts:
 
     def _placed(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Columns and rows of mask pixels, any number of pairs in a row -> x and y in the model's square."""
-        offset_xy = np.tile(np.array(self.offset_yx[::-1]) * STRIDE, xy.shape[1] // 2)
-        return (xy + 0.5) * MASK_STRIDE - 0.5 + offset_xy
+        return (xy + 0.5) * MASK_STRIDE - 0.5 + self._offset(xy)
+
+    def _lifted(self, xy: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The inverse of `_placed`, to corners of mask pixels instead of their middles."""
+        return (xy + 0.5 - self._offset(xy)) / MASK_STRIDE
+
+    def _offset(self, xy: NDArray[Any]) -> NDArray[np.int64]:
+        return np.tile(np.array(self.offset_yx[::-1]) * STRIDE, xy.shape[1] // 2)
 
 
 def _inside(mask: Mask, rng: np.random.Generator) -> tuple[float, float]:

@@ -67,3 +67,14 @@ def test_tensors_are_what_sam_takes():
     points, boxes = Prompts.first(targets(), (0, 0), True, rng).tensors(torch.device("cpu"))
     assert points is None
     assert (boxes.shape, boxes.dtype) == ((2, 4), torch.float32)
+
+
+def test_what_is_kept_is_what_the_app_would_show():
+    found = targets()
+    found[0, 22:30, 2:8] = found[1, 2:10, 20:28] = True  # apart from what is clicked
+    logits = np.where(found, 2.0, -2.0).astype(np.float32)
+    clicked = Prompts.first(targets(), (3, 5), False, np.random.default_rng(0))
+    np.testing.assert_array_equal(clicked.keep(logits) > 0, targets())
+    boxed = Prompts.first(targets(), (3, 5), True, np.random.default_rng(2))
+    boxed.boxes = np.float32([[12, 8, 32, 40], [36, 40, 60, 60]]) - 0.5 + [40, 24, 40, 24]
+    np.testing.assert_array_equal(boxed.keep(logits) > 0, targets())
