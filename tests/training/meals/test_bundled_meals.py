@@ -1,0 +1,67 @@
+"""The meals and the samples in the repository: whole, small, and what they say they are."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rvernet_app.config import ASSETS_DIR
+from rvernet_app.masks import bbox_xywh, from_rle
+from training.data import read_regions
+from training.meals.spec import SPLITS
+
+MEALS, SAMPLES = ASSETS_DIR / "meals", ASSETS_DIR / "samples"
+
+
+@pytest.fixture(scope="module", params=[MEALS, SAMPLES], ids=["meals", "samples"])
+def folder(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def coco(folder):
+    return json.loads((folder / "annotations.json").read_text())
+
+
+def test_photos_are_there_and_of_their_size(folder, coco):
+    for image in coco["images"]:
+        with Image.open(folder / "images" / image["file_name"]) as photo:
+            assert photo.size == (image["width"], image["height"])
+
+
+def test_masks_boxes_and_pieces_fit(coco):
+    size_hw = (coco["images"][0]["height"], coco["images"][0]["width"])
+    servings: dict[int, np.ndarray] = {}
+    for annotation in coco["annotations"][:150]:
+        mask = from_rle(annotation["segmentation"], size_hw)
+        assert tuple(annotation["bbox"]) == bbox_xywh(mask)
+        assert annotation["area"] == np.count_nonzero(mask)
+        for rle in annotation.get("pieces", ()):
+            assert not (from_rle(rle, size_hw) & ~mask).any()
+        others = servings.setdefault(annotation["image_id"], np.zeros(size_hw, bool))
+        assert not (mask & others).any()
+        others |= mask
+
+
+def test_labels_are_of_the_label_set(coco):
+    known = (ASSETS_DIR / "label_sets" / "foodseg103.txt").read_text().splitlines()
+    assert {category["name"] for category in coco["categories"]} <= set(known)
+
+
+def test_the_meals_are_a_set_to_train_on():
+    regions = read_regions(MEALS)
+    assert len(regions.train) > 5 * len(regions.val) > 0
+    assert len(regions.test) > 0
+    assert {"ketchup", "chili paste"} <= set(regions.classes)
+    assert sum(path.stat().st_size for path in MEALS.rglob("*") if path.is_file()) < 20e6
+    images = json.loads((MEALS / "annotations.json").read_text())["images"]
+    assert [image["split"] for image in images] == [SPLITS[image["id"] % len(SPLITS)] for image in images]
+
+
+def test_the_samples_are_large_and_several_foods_are_on_them():
+    coco = json.loads((SAMPLES / "annotations.json").read_text())
+    assert 6 <= len(coco["images"]) <= 10
+    for image in coco["images"]:
+        assert min(image["width"], image["height"]) >= 960
+        assert sum(annotation["image_id"] == image["id"] for annotation in coco["annotations"]) >= 4
