@@ -20,7 +20,7 @@ from training.meals.job import Job, menu_labels, render_meal
 
 SEED = 7
 SIZE_WH = (1280, 960)
-SAMPLES = 64
+SAMPLES = 24
 SHOWPIECES = {
     57: "burger-and-fries",
     47: "canteen-tray",

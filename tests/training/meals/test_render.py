@@ -1,6 +1,9 @@
 """Needs Blender: `make test-render`."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +98,27 @@ def test_a_broken_meal_is_rendered_again_and_comes_out_the_same(rendered: Path) 
 
     assert (rendered / "annotations.json").read_bytes() == annotations
     assert np.abs(cv2.imread(str(photo)).astype(int) - before).max() <= 2
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(tmp_path: Path, processes) -> None:
+    command = [sys.executable, "-m", "training.meals", "--count", "40", "--seed", "5", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, *SIZE, "--processes", processes],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as render:
+        progress = ""
+        while not re.search(r"\b[1-9]\d*/40", progress):
+            progress += render.stderr.read(1)
+        os.killpg(render.pid, signal.SIGINT)
+        said = render.stderr.read()  # up to the end of the last process that could write
+    assert render.returncode == 130
+    assert said.rstrip().endswith("interrupted; the same command goes on from here")
+    assert json.loads((tmp_path / "annotations.json").read_text())["images"]
 
 
 def test_other_settings_end_with_a_plain_error(rendered: Path) -> None:
