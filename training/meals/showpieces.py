@@ -24,13 +24,13 @@ SAMPLES = 24
 SHOWPIECES = {
     57: "burger-and-fries",
     47: "canteen-tray",
-    98: "croissant-and-chicken",
+    98: "croissant",
     92: "fruit-board",
     51: "lunch-box",
     62: "rice-and-bulgogi",
     27: "rice-and-eggs",
     95: "salmon-board",
-    31: "table-with-dishes",
+    31: "side-dishes",
 }
 """A photo's name by the number of its meal."""
 
