@@ -21,6 +21,7 @@ class TrainOptions:
         roi_module, extra_roi_module: the backbones, in YAML `{name, kwargs, mean, std}`.
         backbone_weights: safetensors file with timm's names that both backbones start from; None starts at
             random.
+        start: checkpoint folder of an RveRNet whose ROI module both modules start from, instead of `backbone_weights`.
         fusion, hidden, input_size: see `RveRNetConfig`.
         padding: grey level around letterboxed pictures, 0 to 255.
         segmenter: makes masks of boxes; a name the app knows, or "auto".
@@ -54,6 +55,7 @@ class TrainOptions:
     extra_roi_module: ModuleSpec
     rename: dict[str, str] = field(default_factory=dict)
     backbone_weights: Path | None = None
+    start: Path | None = None
     fusion: str = "logits"
     hidden: int = 640
     input_size: int = 224
@@ -93,6 +95,10 @@ class TrainOptions:
         require(0 <= self.padding <= 255, f"padding must be in 0..255, got {self.padding}")
         require(self.fusion in FUSIONS, f"fusion is one of {', '.join(FUSIONS)}; got {self.fusion!r}")
         require(
-            not self.frozen or self.backbone_weights is not None,
-            "frozen parameters without backbone_weights would stay random",
+            self.backbone_weights is None or self.start is None,
+            "backbone_weights and start both say what the modules start from",
+        )
+        require(
+            not self.frozen or self.backbone_weights is not None or self.start is not None,
+            "frozen parameters without backbone_weights or start would stay random",
         )

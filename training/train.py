@@ -19,7 +19,7 @@ from torch import nn
 from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
 from rvernet_app.config import AppConfig
 from rvernet_app.device import torch_device
-from rvernet_app.errors import ConfigError, RvernetError, WeightsError
+from rvernet_app.errors import CheckpointError, ConfigError, RvernetError, WeightsError
 from rvernet_app.memory import keep_memory
 from rvernet_app.preprocessing import Preprocessing
 from rvernet_app.rvernet import RveRNet, RveRNetConfig
@@ -57,6 +57,8 @@ def train(options: TrainOptions, command: str) -> dict[str, Any]:
     if options.backbone_weights is not None:
         for backbone in (model.roi_module, model.extra_roi_module):
             load_backbone(backbone, options.backbone_weights)
+    if options.start is not None:
+        load_modules(model, options.start)
     preprocessing = Preprocessing.of(config, options.padding)
     trainer = Trainer(model, preprocessing, data.train, data.val, rles, options, torch_device(options.device))
     trainer.resume()
@@ -89,6 +91,20 @@ def train(options: TrainOptions, command: str) -> dict[str, Any]:
         confusion(scores.true, scores.with_context), data.classes, options.run_folder / "confusion.png"
     )
     return metrics
+
+
+def load_modules(model: RveRNet, folder: Path) -> None:
+    """Start both modules from the ROI module of a checkpoint of any classes.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged, or its ROI module is another backbone.
+    """
+    found = load_checkpoint(folder).model.roi_module.state_dict()
+    try:
+        for module in (model.roi_module, model.extra_roi_module):
+            module.load_state_dict(found)
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder} has another ROI module than these options: {error}") from error
 
 
 def load_backbone(backbone: nn.Module, path: Path) -> None:

@@ -62,6 +62,7 @@ def test_the_command_line_wins_over_the_file(tmp_path):
         ({"roi_module": {"name": "mobilenetv2_035", "wings": 2}}, "roi_module cannot be"),
         ({"frozen": "blocks"}, "frozen cannot be"),
         ({"frozen": ["blocks"]}, "would stay random"),
+        ({"start": "a", "backbone_weights": "b"}, "both say"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, sentence):
@@ -91,7 +92,7 @@ def test_a_file_that_holds_no_options_is_refused(tmp_path, text):
         read_options(["--config", str(tmp_path / "a.yaml")], TrainOptions)
 
 
-KINDS = {"ecustfd.yaml": TrainOptions, "small_sam.yaml": SegmenterOptions}
+KINDS = {"ecustfd.yaml": TrainOptions, "meals.yaml": TrainOptions, "small_sam.yaml": SegmenterOptions}
 
 
 def test_the_configurations_of_the_repository_are_readable():

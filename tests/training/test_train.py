@@ -1,14 +1,16 @@
 """One tiny real run from photos to a checkpoint the app loads, and what the command line refuses."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from rvernet_app.checkpoint import save_checkpoint
 from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import WeightsError
+from rvernet_app.errors import CheckpointError, WeightsError
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import evaluate, train
 
@@ -115,6 +117,19 @@ def test_both_backbones_start_from_the_same_file(fusion, tmp_path):
         train.load_backbone(backbone, tmp_path / "w.safetensors")
         for name, tensor in backbone.state_dict().items():
             assert torch.equal(tensor, source.state_dict()[name]), name
+
+
+def test_both_modules_start_from_the_roi_module_of_a_checkpoint(tmp_path):
+    torch.manual_seed(6)
+    source = small("features")
+    save_checkpoint(tmp_path / "start", source, ("bun", "soup"), padding=125)
+    model = RveRNet(dataclasses.replace(source.config, num_classes=7))
+    train.load_modules(model, tmp_path / "start")
+    for module in (model.roi_module, model.extra_roi_module):
+        for key, tensor in source.roi_module.state_dict().items():
+            torch.testing.assert_close(module.state_dict()[key], tensor, rtol=1e-3, atol=1e-3)
+    with pytest.raises(CheckpointError, match="another ROI module"):
+        train.load_modules(small("logits"), tmp_path / "start")
 
 
 def lack(tensors):
