@@ -72,14 +72,10 @@ def keep_to_prompt(
         kept = (rows > top - up) & (rows < bottom + up) & (columns > left - aside) & (columns < right + aside)
     else:
         _, components = cv2.connectedComponents((logits > 0).astype(np.uint8), connectivity=8)
-        meant = {
-            int(components[min(int(y), height - 1), min(int(x), width - 1)]) for x, y in foreground_xy
-        } - {0}
-        kept = (
-            (components == 0) | np.isin(components, list(meant))
-            if meant
-            else np.full_like(components, True, bool)
-        )
+        held = {int(components[min(int(y), height - 1), min(int(x), width - 1)]) for x, y in foreground_xy}
+        if not held - {0}:
+            return logits.copy()
+        kept = np.isin(components, [0, *held])
     return np.where(kept, logits, np.minimum(logits, OUTSIDE))
 
 

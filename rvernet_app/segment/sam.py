@@ -33,7 +33,8 @@ class SamSegmenter:
 
     On the same weights the masks before cleaning are SamPredictor's. One click is ambiguous, so its candidates are
     SAM's three nested guesses ordered by predicted IoU. Two points or more, a box or a low-resolution mask say what
-    is meant: SAM's single-mask output comes first then, as its authors advise, and the best two guesses follow.
+    is meant: SAM's single-mask output comes first then, as its authors advise, and the best two guesses follow. What
+    is otherwise for a small model, its constructor says.
 
     Attributes:
         name, fingerprint: see Segmenter.
@@ -69,7 +70,7 @@ class SamSegmenter:
         prompt.require_within(embedding.size_hw)
         logits, scores = self._decode(embedding, prompt)
         if self._small:
-            logits = np.stack([self._keep_to_prompt(output, prompt, embedding.size_hw) for output in logits])
+            logits = self._keep_to_prompt(logits, prompt, embedding.size_hw)
         clicks = [
             xy for xy, label in zip(prompt.points_xy, prompt.point_labels, strict=True) if label == FOREGROUND
         ]
@@ -131,15 +132,16 @@ class SamSegmenter:
     def _keep_to_prompt(
         self, logits: NDArray[np.float32], prompt: Prompt, size_hw: tuple[int, int]
     ) -> NDArray[np.float32]:
-        scale = logits.shape[0] / self._side
+        """`keep_to_prompt` for every output, logits (4, h, w)."""
+        scale = logits.shape[-1] / self._side
         points = self._resize.apply_coords(np.array(prompt.points_xy).reshape(-1, 2), size_hw) * scale
         foreground = [
             (x, y) for (x, y), label in zip(points, prompt.point_labels, strict=True) if label == FOREGROUND
         ]
-        if prompt.box_xyxy is None:
-            return keep_to_prompt(logits, foreground, None)
-        box = self._resize.apply_boxes(np.array(prompt.box_xyxy), size_hw)[0] * scale
-        return keep_to_prompt(logits, foreground, tuple(box))
+        box = None
+        if prompt.box_xyxy is not None:
+            box = tuple(self._resize.apply_boxes(np.array(prompt.box_xyxy), size_hw)[0] * scale)
+        return np.stack([keep_to_prompt(output, foreground, box) for output in logits])
 
     def _order(self, scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
         """All four outputs, best first; 0 is the single-mask output."""
