@@ -9,7 +9,7 @@ import argparse
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.meals.dataset import DatasetError, MealFolder, Settings
-from training.meals.job import Job, ignore_interrupts, menu_labels, render_meal
+from training.meals.job import Job, ignore_interrupts, meals_showing, menu_labels, render_meal
 
 
 def main() -> int:
@@ -25,11 +25,11 @@ def main() -> int:
     width, height = arguments.size
     settings = Settings(arguments.seed, width, height, arguments.samples, version("bpy"))
     try:
+        indices = _wanted(arguments)
         folder = MealFolder(arguments.out, settings)
     except DatasetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    indices = range(arguments.first, arguments.first + arguments.count)
     waiting = [i for i in indices if not folder.is_done(i)]
     threads = max(1, (os.cpu_count() or 1) // arguments.processes)
     jobs = [Job(i, arguments.out, settings, threads) for i in waiting]
@@ -47,6 +47,16 @@ def main() -> int:
         os._exit(130)  # Blender would complain about the render it could not clean up
     print(f"{count} meals in {arguments.out}")
     return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> Sequence[int]:
+    """Numbers of the meals asked for."""
+    if not arguments.label:
+        return range(arguments.first, arguments.first + arguments.count)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as other:  # it imports Blender, see `training.meals.job`
+        labels = frozenset(arguments.label)
+        return other.submit(meals_showing, arguments.seed, arguments.first, arguments.count, labels).result()
 
 
 def _rendered(jobs: list[Job], processes: int) -> Iterator[int]:
@@ -82,6 +92,11 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--count", type=_positive, required=True, help="how many meals the folder is to hold")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them (default 0)")
+    parser.add_argument(
+        "--label",
+        action="append",
+        help="only meals that show a food with this label, or one of several (default: any meal)",
+    )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, new or begun with the same settings")
     parser.add_argument("--size", type=_size, default=(512, 384), help="WIDTHxHEIGHT (default 512x384)")

@@ -17,6 +17,7 @@ from typing import Any
 from rvernet_app.errors import RvernetError
 from rvernet_app.masks import bbox_xywh, to_rle
 from rvernet_app.types import Mask
+from training.files import write_whole
 
 LICENCE = {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
 END_OF_JPEG = b"\xff\xd9"
@@ -144,13 +145,6 @@ class MealFolder:
         for name in ("images", "meals"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(wanted, indent=1))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is never half there."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
 
 
 def _described(found: Annotation) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import signal
 import tempfile
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
-from training.meals.dataset import Annotation, MealFolder, Settings
+from training.meals.dataset import Annotation, DatasetError, MealFolder, Settings
 from training.meals.masks import read_coverage, serving_masks
 from training.meals.spec import draw_meal
 
@@ -56,6 +57,21 @@ def render_meal(job: Job) -> int:
         ]
         folder.add(job.index, photo, {"split": meal.split, "cuisine": meal.cuisine}, found)
     return job.index
+
+
+def meals_showing(seed: int, first: int, wanted: int, labels: frozenset[str]) -> list[int]:
+    """Numbers of the first meals, from `first` on, that have a food with one of the labels.
+
+    Raises:
+        DatasetError: no food has such a label.
+    """
+    from training.meals.foods.registry import MENU
+
+    if unknown := labels - {food.label for food in MENU}:
+        raise DatasetError(f"No food has the label {', '.join(sorted(unknown))}.")
+    kinds = {food.kind for food in MENU if food.label in labels}
+    showing = (i for i in count(first) if kinds & draw_meal(seed, i, MENU).kinds)
+    return list(islice(showing, wanted))
 
 
 def menu_labels() -> list[str]:

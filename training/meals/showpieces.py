@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from training.meals.dataset import MealFolder, Settings, write_whole
+from training.files import write_whole
+from training.meals.dataset import MealFolder, Settings
 from training.meals.job import Job, menu_labels, render_meal
 
 SEED = 7

@@ -51,6 +51,11 @@ class Meal:
     light: Light
     camera: Camera
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Of all foods on it."""
+        return frozenset().union(*(vessel.kinds for vessel in self.vessels))
+
 
 def draw_meal(seed: int, index: int, menu: Sequence[Food]) -> Meal:
     """The meal with this number of this seed; the menu's order does not matter."""

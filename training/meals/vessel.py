@@ -45,6 +45,11 @@ class Vessel:
     carried: tuple[Vessel, ...] = ()
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """Of all foods in it and in what stands on it."""
+        return frozenset(s.kind for s in self.servings).union(*(inner.kinds for inner in self.carried))
+
+    @property
     def exponent(self) -> float:
         """Of the superellipse that bounds it."""
         return 2.0 if self.shape == ON_TABLE else SHAPES[self.shape].exponent
