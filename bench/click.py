@@ -29,9 +29,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from segment_anything import SamPredictor, sam_model_registry
 
 from bench.browser import open_chromium, serving
-from rvernet_app.checkpoint import load_checkpoint
 from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.cutouts import cut_out
+from rvernet_app.hub import open_checkpoint
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.rvernet import RveRNet
 from rvernet_app.segment.base import Segmenter
@@ -182,9 +182,10 @@ class OneInput(torch.nn.Module):
         return self.rvernet(pair[:, :3], pair[:, 3:])
 
 
-def two_runs(checkpoint: Path, cutouts: Cutouts, label: str) -> Callable[[], list[NDArray[np.float32]]]:
+def two_runs(checkpoint: str | Path, cutouts: Cutouts, label: str) -> Callable[[], list[NDArray[np.float32]]]:
     """Both maps in the plain way, from cut-outs to the photo's frame; for backbones with features (B, C, h, w)."""
-    loaded = load_checkpoint(checkpoint)
+    loaded = open_checkpoint(checkpoint)
+    assert isinstance(loaded.model, RveRNet)  # the pipeline's classifier has it at work
     model = OneInput(
         loaded.model.requires_grad_(True)
     )  # pytorch-grad-cam needs something to take gradients of

@@ -1,4 +1,4 @@
-"""A folder of config.json and model.safetensors <-> RveRNet with all it needs to be used rightly."""
+"""A folder of config.json and model.safetensors <-> a model with all it needs to be used rightly."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from rvernet_app.baseline import Model, SinglePicture, SinglePictureConfig
+from rvernet_app.calibration import Calibration
 from rvernet_app.errors import CheckpointError
 from rvernet_app.preprocessing import Preprocessing
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
@@ -26,35 +28,38 @@ WEIGHTS_NAME = "model.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A RveRNet as loaded from its folder.
+    """A RveRNet or a single-picture baseline as loaded from its folder.
 
     Attributes:
-        name: the folder's name.
+        name: the folder's name, unless it was loaded under another.
         model: float32, in eval mode, on the CPU, its parameters frozen.
         classes: the K class names, in the order of the logits.
-        preprocessing: cut-outs -> the model's two inputs.
+        preprocessing: cut-outs -> the model's inputs.
         training: how it was trained, as its maker wrote it.
         metrics: what was measured of it, as its maker wrote it.
         fingerprint: 16 hex digits of the SHA-256 over both files.
+        calibration: how its logits become probabilities to be relied on; None where nobody measured it.
     """
 
     name: str
-    model: RveRNet
+    model: Model
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     fingerprint: str
+    calibration: Calibration | None = None
 
 
 def save_checkpoint(
     folder: Path,
-    model: RveRNet,
+    model: Model,
     classes: tuple[str, ...],
     *,
     padding: int = 125,
     training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    calibration: Calibration | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a checkpoint folder; each of its two files appears whole or not at all.
@@ -65,6 +70,7 @@ def save_checkpoint(
         classes: K different names, in the order of the logits.
         padding: grey level around letterboxed pictures, 0 to 255.
         training, metrics: anything JSON can hold.
+        calibration: None for a model that is not calibrated.
         dtype: of the stored weights.
 
     Raises:
@@ -89,7 +95,9 @@ def save_checkpoint(
         "training": dict(training or {}),
         "metrics": dict(metrics or {}),
     }
-    config_bytes = (json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    if calibration is not None:
+        config["calibration"] = asdict(calibration)
+    config_bytes = _to_bytes(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_whole(folder / WEIGHTS_NAME, weights_bytes)
@@ -98,8 +106,29 @@ def save_checkpoint(
         raise CheckpointError(f"The checkpoint folder {folder} cannot be written: {error}.") from error
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def set_calibration(folder: Path, calibration: Calibration | None) -> None:
+    """Rewrite the calibration of a checkpoint folder, None to take it out; the weights file stays untouched.
+
+    Raises:
+        CheckpointError: config.json is missing, damaged or cannot be written.
+    """
+    path = folder / CONFIG_NAME
+    config = _parse(_read(path), folder)
+    config.pop("calibration", None)
+    if calibration is not None:
+        config["calibration"] = asdict(calibration)
+    try:
+        _write_whole(path, _to_bytes(config))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error}.") from error
+
+
+def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
     """Read a checkpoint folder. Nothing is downloaded, nothing is unpickled.
+
+    Args:
+        folder: of config.json and model.safetensors.
+        name: what to call it; None takes the folder's name.
 
     Raises:
         CheckpointError: the folder or a file is missing or damaged, or its parts contradict each other.
@@ -115,35 +144,40 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             "its SHA-256 differs."
         )
     try:
-        model_config = config["model"]
-        model = RveRNet(
-            RveRNetConfig(
-                **{
-                    **model_config,
-                    "roi_module": ModuleSpec(**model_config["roi_module"]),
-                    "extra_roi_module": ModuleSpec(**model_config["extra_roi_module"]),
-                }
-            )
-        )
+        model = _build_model(config["model"])
         preprocessing = Preprocessing.of(model.config, config["padding"])
         classes = tuple(_of_type(list, config["classes"], "classes"))
         training = _of_type(dict, config["training"], "training")
         metrics = _of_type(dict, config["metrics"], "metrics")
+        calibration = Calibration(**config["calibration"]) if "calibration" in config else None
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
-        raise CheckpointError(f"{folder / CONFIG_NAME} does not describe a RveRNet: {what}.") from error
+        raise CheckpointError(f"{folder / CONFIG_NAME} does not describe a model: {what}.") from error
     _check_classes(classes, model.config.num_classes, folder)
     _load_weights(model, weights_bytes, folder)
     model.eval().requires_grad_(False)
     return Checkpoint(
-        name=folder.resolve().name,
+        name=name or folder.resolve().name,
         model=model,
         classes=classes,
         preprocessing=preprocessing,
         training=training,
         metrics=metrics,
         fingerprint=hashlib.sha256(config_bytes + weights_bytes).hexdigest()[:16],
+        calibration=calibration,
     )
+
+
+def _build_model(config: Mapping[str, Any]) -> Model:
+    """The model that `config` describes: with a picture a baseline, without one a RveRNet."""
+    if "picture" in config:
+        return SinglePicture(SinglePictureConfig(**{**config, "module": ModuleSpec(**config["module"])}))
+    specs = {name: ModuleSpec(**config[name]) for name in ("roi_module", "extra_roi_module")}
+    return RveRNet(RveRNetConfig(**{**config, **specs}))
+
+
+def _to_bytes(config: Mapping[str, Any]) -> bytes:
+    return (json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
@@ -166,7 +200,7 @@ def _of_type(kind: type, value: Any, name: str) -> Any:
     return value
 
 
-def _load_weights(model: RveRNet, weights_bytes: bytes, folder: Path) -> None:
+def _load_weights(model: Model, weights_bytes: bytes, folder: Path) -> None:
     path = folder / WEIGHTS_NAME
     try:
         tensors = load(weights_bytes)

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rvernet_app.checkpoint import Checkpoint, load_checkpoint
+from rvernet_app.checkpoint import Checkpoint
 from rvernet_app.config import AppConfig
 from rvernet_app.device import torch_device
-from rvernet_app.errors import LabelError
+from rvernet_app.errors import CheckpointError, LabelError
+from rvernet_app.hub import open_checkpoint
+from rvernet_app.rvernet import RveRNet
 from rvernet_app.types import ActivationMaps, Cutouts, Prediction
 
 
@@ -21,17 +23,28 @@ class Classifier:
     """A checkpoint at work. May be used from several threads at once.
 
     Attributes:
-        name: the checkpoint folder's name.
+        name: of the checkpoint: its folder's, or its id on the Hub.
         fingerprint: 16 hex digits that tell this checkpoint from any other.
         labels: the class names it knows.
         metrics: what was measured of it, as stored in the checkpoint.
+        calibration: the temperature its probabilities are made with and the threshold of `is_sure`; None where
+            the checkpoint is not calibrated.
+
+    Raises:
+        CheckpointError: the checkpoint is a baseline, which sees one picture only.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
+        if not isinstance(checkpoint.model, RveRNet):
+            raise CheckpointError(
+                f"{checkpoint.name} is a baseline that sees only {checkpoint.model.config.picture}; "
+                "the app needs a RveRNet, which sees both cut-outs."
+            )
         self.name = checkpoint.name
         self.fingerprint = checkpoint.fingerprint
         self.labels: tuple[str, ...] = checkpoint.classes
         self.metrics: Mapping[str, Any] = checkpoint.metrics
+        self.calibration = checkpoint.calibration
         self._device = torch.device(device)
         self._model = checkpoint.model.to(self._device)
         self._preprocessing = checkpoint.preprocessing
@@ -49,10 +62,17 @@ class Classifier:
         if not cutouts:
             return []
         roi, extra_roi = self._preprocessing(cutouts)
+        temperature = self.calibration.temperature if self.calibration else 1.0
         with self._one_pass, torch.inference_mode():
             logits = self._model(roi.to(self._device), extra_roi.to(self._device))  # (B, K)
-            probabilities = logits.softmax(dim=1).cpu().numpy()
+            probabilities = (logits / temperature).softmax(dim=1).cpu().numpy()
         return [Prediction(self.labels, row) for row in probabilities]
+
+    def is_sure(self, prediction: Prediction) -> bool:
+        """Whether the likeliest class reaches the calibrated threshold; True where there is none."""
+        if self.calibration is None:
+            return True
+        return float(prediction.probabilities.max()) >= self.calibration.threshold
 
     def explain(self, cutouts: Cutouts, label: str | None = None, method: str = "gradcam") -> ActivationMaps:
         """Where each module looked for one class, in the photo's frame.
@@ -100,7 +120,8 @@ def load_classifier(config: AppConfig) -> Classifier:
     """The classifier of `config.checkpoint` on `config.device`.
 
     Raises:
-        CheckpointError: the checkpoint folder is missing, damaged or contradicts itself.
+        CheckpointError: the checkpoint is missing, damaged or contradicts itself, or is a baseline.
+        WeightsError: it is on the Hub only, and that cannot be reached.
         ConfigError: the device does not exist here.
     """
-    return Classifier(load_checkpoint(config.checkpoint), torch_device(config.device))
+    return Classifier(open_checkpoint(config.checkpoint), torch_device(config.device))

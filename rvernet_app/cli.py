@@ -64,7 +64,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--box", type=_box_xyxy, metavar="X0,Y0,X1,Y1", help="around the food")
     predict.add_argument("--segmenter", metavar="NAME", help="default: the best found locally")
-    predict.add_argument("--checkpoint", type=Path, metavar="DIR", help="default: the bundled one")
+    predict.add_argument(
+        "--checkpoint",
+        metavar="DIR",
+        help="folder, or OWNER/NAME on the Hugging Face Hub; default: the bundled one",
+    )
     predict.add_argument("--cam", choices=CAM_METHODS, metavar="METHOD", help=", ".join(CAM_METHODS))
     predict.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
     predict.add_argument("--json", action="store_true", help="print result.json too")

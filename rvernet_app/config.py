@@ -20,7 +20,8 @@ class AppConfig:
 
     Attributes:
         segmenter: "auto" (the best weights found locally, else the bundled default) or a segmenter's name.
-        checkpoint: folder of a RveRNet checkpoint.
+        checkpoint: folder of a RveRNet checkpoint, or where there is no such folder a Hugging Face Hub id,
+            "owner/name" or "owner/name@revision".
         cam_method: the activation map drawn first, one of CAM_METHODS.
         device: torch device; "auto" takes CUDA or Apple's GPU when there is one.
         weights_dir: where `weights get` puts segmenter weights and where they are looked for.
@@ -35,7 +36,7 @@ class AppConfig:
     """
 
     segmenter: str = "auto"
-    checkpoint: Path = ASSETS_DIR / "weights" / "rvernet-mobilenetv2"
+    checkpoint: str | Path = ASSETS_DIR / "weights" / "rvernet-mobilenetv2"
     cam_method: str = "gradcam"
     device: str = "auto"
     weights_dir: Path = Path.home() / ".cache" / "rvernet" / "weights"
@@ -47,7 +48,7 @@ class AppConfig:
     port: int = 7860
 
     def __post_init__(self) -> None:
-        for name in ("checkpoint", "weights_dir", "photos_dir"):
+        for name in ("weights_dir", "photos_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
         if self.cam_method not in CAM_METHODS:
             raise ConfigError(f"cam_method is one of {', '.join(CAM_METHODS)}; got {self.cam_method!r}.")
@@ -72,8 +73,9 @@ class AppConfig:
             text = environ.get(variable := f"RVERNET_{field.name.upper()}")
             if text is None:
                 continue
+            kind = kinds[field.name]
             try:
-                values[field.name] = kinds[field.name](text)
+                values[field.name] = kind(text) if isinstance(kind, type) else text
             except ValueError as error:
                 raise ConfigError(f"{variable} must be a number, got {text!r}.") from error
         return cls(**values)  # type: ignore[arg-type]

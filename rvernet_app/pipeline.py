@@ -96,6 +96,7 @@ class Pipeline:
             cutouts=cutouts,
             suggestions=suggestions,
             without_context=without_context,
+            sure=self.classifier.is_sure(suggestions),
             maps=maps,
             cam_method=method,
             timings_ms=timings,
@@ -113,11 +114,11 @@ def timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
 
 
 def build_pipeline(config: AppConfig) -> Pipeline:
-    """The engine with the best weights found locally; never touches the network.
+    """The engine with the best weights found locally; the network is touched for a checkpoint on the Hub alone.
 
     Raises:
-        WeightsError: the segmenter asked for by name has no weights here.
-        CheckpointError: the checkpoint folder is missing or damaged.
+        WeightsError: the segmenter asked for by name has no weights here, or the checkpoint cannot be fetched.
+        CheckpointError: the checkpoint is missing or damaged.
     """
     return Pipeline(
         config=config,

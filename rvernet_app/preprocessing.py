@@ -1,50 +1,62 @@
-"""Cut-outs -> what the two modules of RveRNet read; the same for serving and training."""
+"""Cut-outs -> what the modules of a model read; the same for serving and training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rvernet_app.cutouts import Letterbox
-from rvernet_app.rvernet import ModuleSpec, RveRNetConfig
+from rvernet_app.rvernet import ModelConfig, ModuleSpec
 from rvernet_app.types import Cutouts, Photo
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Letterbox both pictures, then normalise each by its own module's mean and std.
+    """Letterbox the pictures a model sees, then normalise each by its own module's mean and std.
 
     Attributes:
         letterbox: fits a picture into the modules' square.
-        roi_module, extra_roi_module: whose mean and std are used.
+        modules: whose mean and std are used, by the picture's name in `Cutouts`, in the model's order.
     """
 
     letterbox: Letterbox
-    roi_module: ModuleSpec
-    extra_roi_module: ModuleSpec
+    modules: Mapping[str, ModuleSpec]
 
     @classmethod
-    def of(cls, config: RveRNetConfig, padding: int) -> Preprocessing:
+    def of(cls, config: ModelConfig, padding: int) -> Preprocessing:
         """What a model of this config reads, with grey `padding` (0 to 255) around the pictures."""
-        return cls(Letterbox(config.input_size, padding), config.roi_module, config.extra_roi_module)
+        return cls(Letterbox(config.input_size, padding), config.modules)
 
-    def __call__(self, cutouts: Sequence[Cutouts]) -> tuple[Tensor, Tensor]:
-        """B cut-outs of any sizes -> (roi, extra_roi), each float32 (B, 3, S, S).
+    @property
+    def roi_module(self) -> ModuleSpec:
+        """Of the ROI picture; KeyError for a model that does not see it."""
+        return self.modules["roi"]
+
+    @property
+    def extra_roi_module(self) -> ModuleSpec:
+        """Of the extra-ROI picture; KeyError for a model that does not see it."""
+        return self.modules["extra_roi"]
+
+    def __call__(self, cutouts: Sequence[Cutouts]) -> tuple[Tensor, ...]:
+        """B cut-outs of any sizes -> one float32 (B, 3, S, S) for each picture the model sees.
 
         Of cut-outs that share a picture (`cutouts.without_context()` shares its ROI), it is letterboxed once.
         """
+        pictures: dict[str, list[Photo]] = {
+            name: [getattr(each, name) for each in cutouts] for name in self.modules
+        }
         squares: dict[int, Photo] = {}
-        for pair in cutouts:
-            for picture in (pair.roi, pair.extra_roi):
-                if id(picture) not in squares:
-                    squares[id(picture)] = self.letterbox.apply(picture)
-        return (
-            normalise(np.stack([squares[id(pair.roi)] for pair in cutouts]), self.roi_module),
-            normalise(np.stack([squares[id(pair.extra_roi)] for pair in cutouts]), self.extra_roi_module),
+        for picture in chain.from_iterable(pictures.values()):
+            if id(picture) not in squares:
+                squares[id(picture)] = self.letterbox.apply(picture)
+        return tuple(
+            normalise(np.stack([squares[id(picture)] for picture in pictures[name]]), module)
+            for name, module in self.modules.items()
         )
 
 

@@ -25,6 +25,7 @@ class ClickResult:
     Attributes:
         mask: bool (H, W); score is its predicted IoU in [0, 1], None for a mask no segmenter scored.
         suggestions: the prediction from both cut-outs; without_context: with the extra-ROI one blanked.
+        sure: whether the likeliest suggestion is more than a guess.
         classes: every class the checkpoint knows.
         timings_ms: milliseconds by step.
     """
@@ -38,6 +39,7 @@ class ClickResult:
     cutouts: Cutouts
     suggestions: Prediction
     without_context: Prediction
+    sure: bool
     maps: ActivationMaps
     cam_method: str
     timings_ms: dict[str, float]
@@ -57,6 +59,7 @@ class ClickResult:
             },
             "suggestions": suggestions_json(self.suggestions),
             "without_context": suggestions_json(self.without_context),
+            "sure": self.sure,
             "activation_maps": {
                 "label": self.maps.label,
                 "method": self.cam_method,

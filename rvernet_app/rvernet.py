@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,28 +54,29 @@ class ModuleSpec:
         object.__setattr__(self, "kwargs", dict(self.kwargs))
 
 
-@dataclass(frozen=True)
-class RveRNetConfig:
-    """What defines a RveRNet, apart from its weights.
+class ModelConfig:
+    """What the definition of RveRNet shares with that of the single-picture baseline.
 
     Attributes:
-        roi_module, extra_roi_module: the two backbones.
         num_classes: K, at least 2.
         fusion: what the integration module reads from the backbones: their 1000 ImageNet "logits", as in the
             paper, or their pooled "features".
-        hidden: width of the integration module's hidden layer.
-        input_size: side of the square input of both modules, in pixels.
+        hidden: width of the integration module's hidden layer, at least 1.
+        input_size: side of the square input of every backbone, in pixels, at least 32.
 
     Raises:
         ValueError: a value is out of range.
     """
 
-    roi_module: ModuleSpec
-    extra_roi_module: ModuleSpec
     num_classes: int
-    fusion: str = "logits"
-    hidden: int = 640
-    input_size: int = 224
+    fusion: str
+    hidden: int
+    input_size: int
+
+    @property
+    def modules(self) -> Mapping[str, ModuleSpec]:
+        """The backbone of each picture, by the picture's name in `Cutouts`, in the order of `forward`."""
+        raise NotImplementedError
 
     def __post_init__(self) -> None:
         if self.fusion not in FUSIONS:
@@ -86,6 +87,26 @@ class RveRNetConfig:
                 raise ValueError(f"expected {name} as a whole number of at least {least}, got {value!r}")
 
 
+@dataclass(frozen=True)
+class RveRNetConfig(ModelConfig):
+    """What defines a RveRNet, apart from its weights; see `ModelConfig` for the rest.
+
+    Attributes:
+        roi_module, extra_roi_module: the two backbones.
+    """
+
+    roi_module: ModuleSpec
+    extra_roi_module: ModuleSpec
+    num_classes: int
+    fusion: str = "logits"
+    hidden: int = 640
+    input_size: int = 224
+
+    @property
+    def modules(self) -> Mapping[str, ModuleSpec]:
+        return {"roi": self.roi_module, "extra_roi": self.extra_roi_module}
+
+
 PRESETS: Mapping[str, ModuleSpec] = {
     name: ModuleSpec(name)
     for name in (
@@ -94,9 +115,12 @@ PRESETS: Mapping[str, ModuleSpec] = {
         "deit_base_patch16_224",
         "deit_base_distilled_patch16_224",
         "mixer_b16_224",
+        "deit_tiny_distilled_patch16_224",
+        "mobilenetv4_conv_small",
+        "convnext_atto",
     )
 }
-"""The modules of the paper, each with the pixel statistics of timm's ImageNet-1k weights."""
+"""The modules of the paper, then small ones; each with the pixel statistics of timm's ImageNet-1k weights."""
 
 
 class RveRNet(nn.Module):
@@ -118,15 +142,21 @@ class RveRNet(nn.Module):
     def __init__(self, config: RveRNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.roi_module = _build_backbone(config.roi_module, config)
-        self.extra_roi_module = _build_backbone(config.extra_roi_module, config)
+        self.roi_module = build_backbone(config.roi_module, config)
+        self.extra_roi_module = build_backbone(config.extra_roi_module, config)
         self.roi_tap = nn.Identity()
         self.extra_roi_tap = nn.Identity()
-        self.integration_module = nn.Sequential(
-            nn.Linear(_output_width(self.roi_module) + _output_width(self.extra_roi_module), config.hidden),
-            nn.ReLU(),
-            nn.Linear(config.hidden, config.num_classes),
-        )
+        self.integration_module = build_integration_module(self.backbones.values(), config)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names, as in `Cutouts`, of the pictures `forward` takes, in its order."""
+        return tuple(self.config.modules)
+
+    @property
+    def backbones(self) -> dict[str, Any]:
+        """The backbone of each picture, by the picture's name."""
+        return {"roi": self.roi_module, "extra_roi": self.extra_roi_module}
 
     def forward(self, roi: Tensor, extra_roi: Tensor) -> Tensor:
         """Logits of both pictures together.
@@ -155,7 +185,12 @@ class RveRNet(nn.Module):
         return self.integration_module(torch.cat((roi, extra_roi), dim=1))
 
 
-def _build_backbone(spec: ModuleSpec, config: RveRNetConfig) -> Any:
+def build_backbone(spec: ModuleSpec, config: ModelConfig) -> Any:
+    """A timm backbone with random weights that ends in what `config.fusion` names.
+
+    Raises:
+        ValueError: timm cannot build it, or not for pictures of `config.input_size`.
+    """
     num_classes = IMAGENET_CLASSES if config.fusion == "logits" else 0
     try:
         backbone = timm.create_model(spec.name, pretrained=False, num_classes=num_classes, **spec.kwargs)
@@ -171,5 +206,15 @@ def _build_backbone(spec: ModuleSpec, config: RveRNetConfig) -> Any:
     return backbone
 
 
-def _output_width(backbone: Any) -> int:
+def build_integration_module(backbones: Iterable[Any], config: ModelConfig) -> nn.Sequential:
+    """The backbones' (B, D) side by side -> logits (B, K): linear, ReLU, linear."""
+    return nn.Sequential(
+        nn.Linear(sum(map(output_width, backbones)), config.hidden),
+        nn.ReLU(),
+        nn.Linear(config.hidden, config.num_classes),
+    )
+
+
+def output_width(backbone: Any) -> int:
+    """D of what a backbone gives to the integration module."""
     return backbone.num_classes or getattr(backbone, "head_hidden_size", None) or backbone.num_features

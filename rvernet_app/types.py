@@ -140,7 +140,7 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class Cutouts:
-    """The two complementary pictures RveRNet sees; `roi + extra_roi` is the photo.
+    """The two complementary pictures RveRNet sees.
 
     Attributes:
         roi: uint8 (H, W, 3), black outside the mask.
@@ -166,6 +166,11 @@ class Cutouts:
     @property
     def size_hw(self) -> tuple[int, int]:
         return self.roi.shape[0], self.roi.shape[1]
+
+    @property
+    def photo(self) -> Photo:
+        """uint8 (H, W, 3), the photo both were cut from. A new array."""
+        return self.roi + self.extra_roi
 
     def without_context(self) -> Cutouts:
         """The same ROI beside an all-black extra-ROI picture."""

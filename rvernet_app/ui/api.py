@@ -50,7 +50,7 @@ class Api:
             rle: the mask as COCO compressed RLE, as /segment returns it.
 
         Returns:
-            {"checkpoint", "classes", "suggestions", "without_context"}.
+            {"checkpoint", "classes", "suggestions", "without_context", "sure"}.
         """
         try:
             loaded = self._read(photo)
@@ -63,6 +63,7 @@ class Api:
             "classes": list(self._pipeline.classifier.labels),
             "suggestions": suggestions_json(with_context),
             "without_context": suggestions_json(without),
+            "sure": self._pipeline.classifier.is_sure(with_context),
         }
 
     def _read(self, photo: object) -> LoadedPhoto:

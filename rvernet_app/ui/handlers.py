@@ -162,6 +162,7 @@ class Handlers:
                 {"label": name, "probability": p, "without_context": without_context.probability_of(name)}
                 for name, p in prediction.top_k(SUGGESTIONS)
             ]
+            reply["sure"] = classifier.is_sure(prediction)
             reply["cutouts"] = _cutouts_json(cutouts)
             yield reply
             label = label or prediction.top_k(1)[0][0]

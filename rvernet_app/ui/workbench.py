@@ -28,7 +28,6 @@ SCRIPTS = (
     "main.js",
 )
 """Joined in this order into one function, so that all share its scope."""
-UNSURE_BELOW = 0.5
 
 CAM_TITLES = {
     "gradcam": "Grad-CAM",
@@ -62,7 +61,6 @@ def make_workbench(
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
         methods=[{"value": value, "title": title} for value, title in CAM_TITLES.items()],
         method=pipeline.config.cam_method,
-        unsure_below=UNSURE_BELOW,
         max_photo_mb=pipeline.config.max_photo_mb,
     )
 

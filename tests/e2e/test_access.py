@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint
+from rvernet_app.classify import Classifier
 
 pytestmark = pytest.mark.browser
 
@@ -74,15 +79,11 @@ def overflow(workbench, selector: str) -> tuple[int, int]:
     )
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_the_page_fits_and_is_readable(workbench, name, tmp_path) -> None:
+def assert_fits_and_is_readable(workbench, name: str, screenshots: str, tmp_path: Path) -> None:
+    """The page at one of SIZES, light and dark; a screenshot of each goes to RVERNET_SCREENSHOTS."""
     folder = Path(os.environ.get("RVERNET_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page, (width, height) = workbench.page, SIZES[name]
-    page.set_viewport_size({"width": width, "height": height})
-    assert_readable(workbench)
-    open_sample_and_click(workbench, share=0.42)
-
     for theme in ("light", "dark"):
         page.evaluate("theme => document.body.classList.toggle('dark', theme === 'dark')", theme)
         right, down = overflow(workbench, "html")
@@ -91,11 +92,36 @@ def test_the_page_fits_and_is_readable(workbench, name, tmp_path) -> None:
             assert down <= 0
             assert overflow(workbench, ".rv-panel") == (0, 0)
         assert_readable(workbench)
-        picture = folder / f"{name}-{theme}.png"
+        picture = folder / f"{screenshots}-{theme}.png"
         page.screenshot(path=picture, animations="disabled")
         with Image.open(picture) as screenshot:
             assert screenshot.size == (width, height)
-    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_page_fits_and_is_readable(workbench, name, tmp_path) -> None:
+    width, height = SIZES[name]
+    workbench.page.set_viewport_size({"width": width, "height": height})
+    assert_readable(workbench)
+    open_sample_and_click(workbench, share=0.42)
+
+    assert_fits_and_is_readable(workbench, name, name, tmp_path)
+    workbench.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("name", ["desktop", "phone"])
+def test_the_page_is_readable_when_it_is_not_sure(pipeline, serve, new_visitor, name, tmp_path) -> None:
+    checkpoint = load_checkpoint(pipeline.config.checkpoint)
+    never_sure = replace(checkpoint, calibration=Calibration(temperature=3.0, threshold=1.0))
+    width, height = SIZES[name]
+    visitor = new_visitor(
+        at=serve(replace(pipeline, classifier=Classifier(never_sure))),
+        viewport={"width": width, "height": height},
+    )
+    open_sample_and_click(visitor, share=0.42)
+    visitor.page.locator("#rv-unsure").scroll_into_view_if_needed()
+
+    assert_fits_and_is_readable(visitor, name, f"{name}-not-sure", tmp_path)
 
 
 @pytest.mark.parametrize("sheet", ["help", "models"])

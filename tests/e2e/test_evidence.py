@@ -6,12 +6,16 @@ import base64
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint
+from rvernet_app.classify import Classifier
 from rvernet_app.cutouts import cut_out
 from rvernet_app.masks import bbox_xywh, from_rle
 from rvernet_app.overlay import heat_overlay
@@ -80,15 +84,25 @@ def test_suggestions_say_what_the_context_changed(workbench, clicked, pipeline) 
     assert widths == pytest.approx([p for _, p in with_context.top_k(5)], abs=0.03)
 
 
-def test_an_unsure_model_says_so(workbench, clicked, pipeline) -> None:
-    (label, probability), *_ = pipeline.classify(clicked[1])[0].top_k(1)
-    (food,) = workbench.foods()
-    if probability < 0.5:
-        assert "Not sure" in workbench.page.inner_text("#rv-unsure")
-        assert food.startswith("Food 1")
+@pytest.mark.parametrize(("threshold", "sure"), [(0.0, True), (1.0, False)])
+def test_the_page_is_as_sure_as_the_checkpoint(threshold, sure, pipeline, serve, new_visitor, plate) -> None:
+    checkpoint = load_checkpoint(pipeline.config.checkpoint)
+    calibrated = replace(checkpoint, calibration=Calibration(temperature=2.0, threshold=threshold))
+    visitor = new_visitor(at=serve(replace(pipeline, classifier=Classifier(calibrated))))
+    visitor.open(plate)
+    visitor.click(*plate.centres[0])
+    visitor.wait_for_evidence()
+
+    (food,) = visitor.foods()
+    top = visitor.page.locator(".rv-suggestion-name").first.inner_text()
+    assert visitor.page.is_hidden("#rv-unsure") is sure
+    if sure:
+        assert food.startswith(top)
     else:
-        assert workbench.page.is_hidden("#rv-unsure")
-        assert food.startswith(label.replace("_", " "))
+        note = visitor.page.locator("#rv-unsure")
+        assert note.inner_text() == "Not sure. The best guesses among 19 known foods:"
+        assert note.bounding_box()["y"] < visitor.page.locator("#rv-suggestions").bounding_box()["y"]
+        assert food.split("\n") == ["Food 1", f"not sure: {top}?"]
 
 
 def test_cut_outs_and_maps_are_the_engine_s(workbench, clicked, pipeline) -> None:

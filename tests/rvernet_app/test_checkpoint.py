@@ -6,7 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint, save_checkpoint, set_calibration
 from rvernet_app.errors import CheckpointError
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 
@@ -57,11 +59,65 @@ def test_everything_comes_back(folder, model):
     assert loaded.classes == CLASSES
     assert loaded.training == {"epochs": 2}
     assert loaded.metrics == {"top1": 0.5}
+    assert loaded.calibration is None
     assert loaded.model.config == model.config
     assert loaded.preprocessing.letterbox.size == 64
     assert loaded.preprocessing.letterbox.padding == 90
     assert loaded.preprocessing.roi_module.mean == (0.5, 0.4, 0.3)
     assert loaded.preprocessing.extra_roi_module.mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize("picture", ["photo", "roi", "extra_roi"])
+def test_a_baseline_comes_back(picture, tmp_path):
+    module = ModuleSpec("mobilenetv2_035", {"pad_type": "same"}, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    baseline = SinglePicture(SinglePictureConfig(picture, module, 3, hidden=8, input_size=64)).eval()
+    save_checkpoint(tmp_path, baseline, CLASSES, padding=90, dtype=torch.float32)
+    loaded = load_checkpoint(tmp_path)
+    assert isinstance(loaded.model, SinglePicture)
+    assert loaded.model.config == baseline.config
+    assert loaded.preprocessing.letterbox.padding == 90
+    assert loaded.preprocessing.modules == {picture: module}
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(loaded.model(pixels), baseline(pixels))
+
+
+def test_a_checkpoint_may_be_loaded_under_another_name(folder):
+    assert load_checkpoint(folder, name="ann/meals").name == "ann/meals"
+
+
+def test_a_calibration_comes_back(model, tmp_path):
+    save_checkpoint(tmp_path, model, CLASSES, calibration=Calibration(1.5, 0.4))
+    assert load_checkpoint(tmp_path).calibration == Calibration(1.5, 0.4)
+    assert json.loads((tmp_path / "config.json").read_text())["calibration"] == {
+        "temperature": 1.5,
+        "threshold": 0.4,
+    }
+
+
+def test_a_calibration_is_set_and_taken_out_without_touching_anything_else(folder):
+    before = json.loads((folder / "config.json").read_text())
+    weights = folder / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    first = load_checkpoint(folder).fingerprint
+    for calibration in (Calibration(2, 0.3), Calibration(0.5, 0.25)):
+        set_calibration(folder, calibration)
+        assert load_checkpoint(folder).calibration == calibration
+    assert load_checkpoint(folder).fingerprint != first
+    set_calibration(folder, None)
+    assert json.loads((folder / "config.json").read_text()) == before
+    assert load_checkpoint(folder).fingerprint == first
+    assert weights.stat().st_mtime_ns == written
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_calibration_is_set_of_a_checkpoint_only(tmp_path):
+    with pytest.raises(CheckpointError, match=r"has no config\.json"):
+        set_calibration(tmp_path, Calibration(1, 0.5))
+    (tmp_path / "config.json").write_text('{"format": 99}')
+    with pytest.raises(CheckpointError, match="format 99"):
+        set_calibration(tmp_path, Calibration(1, 0.5))
+    assert (tmp_path / "config.json").read_text() == '{"format": 99}'
 
 
 def test_weights_are_the_stored_ones_as_float32_frozen_and_in_eval_mode(folder, model):
@@ -106,12 +162,12 @@ def test_saving_replaces_an_older_checkpoint_and_leaves_other_files(folder, mode
         ({"classes": ["a", "b", "b"]}, "all be different"),
         ({"classes": ["a", "b", ""]}, "must be texts"),
         ({"classes": ["a", "b", 3]}, "must be texts"),
-        ({"classes": "abc"}, "does not describe a RveRNet: expected classes as a JSON list"),
+        ({"classes": "abc"}, "does not describe a model: expected classes as a JSON list"),
         ({"metrics": 3}, "expected metrics as a JSON dict"),
         ({"model__roi_module__kwargs": {"checkpoint_path": "evil.pth"}}, "checkpoint_path cannot be set"),
         ({"classes": None}, "'classes' is missing"),
         ({"padding": 300}, "padding in 0..255"),
-        ({"model": []}, "does not describe a RveRNet"),
+        ({"model": []}, "does not describe a model"),
         ({"model__roi_module__name": "resnet_of_dreams"}, "resnet_of_dreams"),
         ({"model__roi_module__std": [0, 1, 1]}, "above 0"),
         ({"model__roi_module__kwargs": {"wings": 2}}, "wings"),
@@ -119,6 +175,11 @@ def test_saving_replaces_an_older_checkpoint_and_leaves_other_files(folder, mode
         ({"model__fusion": "logits"}, "lacks|shape|no place"),
         ({"model__hidden": 9}, "shape"),
         ({"model__surprise": 1}, "surprise"),
+        ({"model__picture": "roi"}, "'module' is missing"),
+        ({"calibration": {"temperature": 0, "threshold": 0.5}}, "temperature above 0"),
+        ({"calibration": {"temperature": 1, "threshold": 2}}, "threshold in 0..1"),
+        ({"calibration": {"temperature": 1}}, "threshold"),
+        ({"calibration": [1, 0.5]}, "does not describe a model"),
         ({"weights_sha256": "0" * 64}, "SHA-256 differs"),
     ],
 )

@@ -1,26 +1,35 @@
+import dataclasses
 import threading
 
 import numpy as np
 import pytest
 import torch
 
-from rvernet_app.checkpoint import save_checkpoint
-from rvernet_app.classify import load_classifier
+from rvernet_app.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.classify import Classifier, load_classifier
 from rvernet_app.config import CAM_METHODS, AppConfig
 from rvernet_app.cutouts import cut_out
 from rvernet_app.errors import CheckpointError, ConfigError, LabelError
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.types import Prediction
 
 LABELS = ("rice", "soup", "chili paste")
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
+def folder(tmp_path_factory):
     torch.manual_seed(3)
     spec = ModuleSpec("mobilenetv2_035", {}, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     model = RveRNet(RveRNetConfig(spec, spec, 3, fusion="features", hidden=16, input_size=96)).eval()
     folder = tmp_path_factory.mktemp("checkpoints") / "small"
     save_checkpoint(folder, model, LABELS, metrics={"macro_f1": 0.25})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(folder):
     return load_classifier(AppConfig(checkpoint=folder, device="cpu"))
 
 
@@ -43,6 +52,37 @@ def test_probabilities_add_up_and_belong_to_the_labels(classifier):
     assert prediction.labels == LABELS
     assert prediction.probabilities.dtype == np.float32
     assert prediction.probabilities.sum() == pytest.approx(1)
+
+
+def calibrated(folder, temperature, threshold):
+    calibration = Calibration(temperature, threshold)
+    return Classifier(dataclasses.replace(load_checkpoint(folder), calibration=calibration))
+
+
+def test_logits_are_divided_by_the_temperature(classifier, folder):
+    cutouts = random_cutouts(0)
+    expected = np.sqrt(
+        classifier.predict(cutouts).probabilities
+    )  # softmax(z / 2) is sqrt(softmax(z)), rescaled
+    probabilities = calibrated(folder, 2.0, 0.5).predict(cutouts).probabilities
+    np.testing.assert_allclose(probabilities, expected / expected.sum(), atol=1e-6)
+
+
+def test_maps_do_not_depend_on_the_temperature(classifier, folder):
+    maps, plain = (c.explain(random_cutouts(0), "soup") for c in (calibrated(folder, 9.0, 0.5), classifier))
+    np.testing.assert_array_equal(maps.roi, plain.roi)
+    assert maps.extra_roi_peak == plain.extra_roi_peak
+
+
+@pytest.mark.parametrize(("threshold", "sure"), [(0, True), (0.5, True), (0.51, False), (1, False)])
+def test_it_is_sure_from_the_threshold_on(folder, threshold, sure):
+    prediction = Prediction(LABELS, np.array([0.25, 0.5, 0.25], np.float32))
+    assert calibrated(folder, 1.0, threshold).is_sure(prediction) is sure
+
+
+def test_without_a_calibration_it_is_always_sure(classifier):
+    assert classifier.calibration is None
+    assert classifier.is_sure(Prediction(LABELS, np.array([0.34, 0.33, 0.33], np.float32)))
 
 
 def test_a_batch_gives_what_each_gives_alone_whatever_the_sizes(classifier):
@@ -129,6 +169,13 @@ def test_many_threads_get_what_one_gets(classifier):
 def test_a_missing_checkpoint_is_a_named_error(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint folder"):
         load_classifier(AppConfig(checkpoint=tmp_path / "none"))
+
+
+def test_a_baseline_is_refused(tmp_path):
+    config = SinglePictureConfig("roi", ModuleSpec("mobilenetv2_035"), 3, input_size=64)
+    save_checkpoint(tmp_path / "alone", SinglePicture(config), LABELS)
+    with pytest.raises(CheckpointError, match="alone is a baseline that sees only roi; the app needs"):
+        load_classifier(AppConfig(checkpoint=tmp_path / "alone", device="cpu"))
 
 
 @pytest.mark.parametrize("device", ["warp drive", "cuda:77"])

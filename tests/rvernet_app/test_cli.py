@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import constants
 from PIL import Image
 
 from rvernet_app.cli import main
@@ -43,6 +44,7 @@ def test_predict_writes_what_the_contract_names(
     assert set(result["mask"]) == {"bbox", "area", "score", "rle"}
     assert {"encode", "segment", "classify", "explain"} <= set(result["timings_ms"])
     assert len(result["suggestions"]) == len(result["without_context"]) == 5
+    assert result["sure"] is (result["suggestions"][0]["probability"] >= 0.5)
     assert {s["label"] for s in result["suggestions"]} <= set(result["classes"])
 
     mask = from_rle(result["mask"]["rle"], (160, 240))
@@ -85,6 +87,7 @@ def test_predict_takes_boxes_and_background_points(photo: Path, tmp_path: Path) 
         (["--point", "90,80", "--segmenter", "nobody"], "nobody"),
         (["--point", "90,80", "--segmenter", "vit_b"], "weights get vit_b"),
         (["--point", "90,80", "--checkpoint", "/nowhere"], "/nowhere"),
+        (["--point", "90,80", "--checkpoint", "ann/meals"], "ann/meals was not fetched before"),
         (["--point", "90,80", "--cam", "shap"], "gradcam"),
     ],
 )
@@ -97,7 +100,8 @@ def test_bad_input_is_one_line_and_status_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RVERNET_WEIGHTS_DIR", str(tmp_path / "weights"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     try:
         status = main(["predict", str(photo), *arguments, "--out", str(tmp_path / "out")])
     except SystemExit as stop:

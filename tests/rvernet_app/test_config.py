@@ -31,7 +31,7 @@ def test_every_field_is_read_from_the_environment() -> None:
 
     assert AppConfig.from_env(environ) == AppConfig(
         segmenter="vit_b",
-        checkpoint=Path("/models/meals"),
+        checkpoint="/models/meals",
         cam_method="layercam",
         device="cuda:1",
         weights_dir=Path("/weights"),
@@ -50,10 +50,10 @@ def test_other_variables_are_left_alone() -> None:
 
 def test_folders_given_as_text_become_paths_from_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
-    config = AppConfig(checkpoint="~/model", weights_dir="w")  # type: ignore[arg-type]
+    config = AppConfig(weights_dir="~/weights", photos_dir="w")  # type: ignore[arg-type]
 
-    assert config.checkpoint == Path("/home/ann/model")
-    assert config.weights_dir == Path("w")
+    assert config.weights_dir == Path("/home/ann/weights")
+    assert config.photos_dir == Path("w")
 
 
 @pytest.mark.parametrize("method", CAM_METHODS)

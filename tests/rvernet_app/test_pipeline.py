@@ -33,7 +33,7 @@ class FakeSegmenter:
 
 
 class FakeClassifier:
-    """Sure of "salad" with context, of "soup" without."""
+    """Names "salad" with context, "soup" without; sure from 0.5 on."""
 
     name = "fake"
     labels = ("salad", "soup")
@@ -43,6 +43,9 @@ class FakeClassifier:
             Prediction(self.labels, np.array([0.8, 0.2] if c.extra_roi.any() else [0.1, 0.9], np.float32))
             for c in batch
         ]
+
+    def is_sure(self, prediction: Prediction) -> bool:
+        return bool(prediction.probabilities.max() >= 0.5)
 
     def explain(self, cutouts: Cutouts, label: str | None = None, method: str = "gradcam") -> ActivationMaps:
         flat = np.ones(cutouts.size_hw, np.float32)
@@ -66,9 +69,19 @@ def test_a_click_yields_mask_cutouts_suggestions_and_maps(pipeline: Pipeline, ph
     assert np.array_equal(result.cutouts.roi + result.cutouts.extra_roi, photo.pixels)
     assert result.suggestions.top_k(1)[0][0] == "salad"
     assert result.without_context.top_k(1)[0][0] == "soup"
+    assert result.sure
     assert result.maps.label == "salad"
     assert list(result.timings_ms) == ["encode", "segment", "cut_out", "classify", "explain"]
     assert result.to_json()["mask"]["bbox"] == [4, 5, 3, 3]
+
+
+def test_whether_the_classifier_is_sure_is_told(
+    pipeline: Pipeline, photo: LoadedPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = Prompt(((5, 6),), (1,))
+    assert pipeline.click(photo, prompt).to_json()["sure"] is True
+    monkeypatch.setattr(pipeline.classifier, "is_sure", lambda prediction: False)
+    assert pipeline.click(photo, prompt).to_json()["sure"] is False
 
 
 def test_a_photo_is_encoded_once(pipeline: Pipeline, photo: LoadedPhoto) -> None:

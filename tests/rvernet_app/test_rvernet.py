@@ -35,6 +35,13 @@ def test_each_module_sees_its_own_picture_and_the_roi_comes_first():
     assert not torch.allclose(model(extra_roi, roi), expected)
 
 
+def test_it_says_which_pictures_it_sees_and_with_what():
+    model = make(SMALL, TOKENS)
+    assert model.pictures == ("roi", "extra_roi")
+    assert model.backbones == {"roi": model.roi_module, "extra_roi": model.extra_roi_module}
+    assert model.config.modules == {"roi": SMALL, "extra_roi": TOKENS}
+
+
 def test_it_returns_logits_not_probabilities():
     model = make()
     with torch.no_grad():
@@ -44,7 +51,7 @@ def test_it_returns_logits_not_probabilities():
     assert logits.tolist() == [[3.0, -2.0, 0.0, 0.0, 9.0]]
 
 
-def test_presets_hold_the_papers_modules_with_the_statistics_of_their_weights():
+def test_presets_hold_the_papers_and_small_modules_with_the_statistics_of_their_weights():
     imagenet = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     half = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     assert {name: (spec.mean, spec.std) for name, spec in PRESETS.items()} == {
@@ -53,6 +60,9 @@ def test_presets_hold_the_papers_modules_with_the_statistics_of_their_weights():
         "deit_base_patch16_224": imagenet,
         "deit_base_distilled_patch16_224": imagenet,
         "mixer_b16_224": half,
+        "deit_tiny_distilled_patch16_224": imagenet,
+        "mobilenetv4_conv_small": imagenet,
+        "convnext_atto": imagenet,
     }
 
 

@@ -106,6 +106,16 @@ def test_candidates_that_do_not_fit_each_other(
         candidates(masks, scores, low_res)
 
 
+def test_cutouts_hold_the_photo() -> None:
+    photo = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
+    mask = np.array([[[True], [False], [True]], [[False], [False], [True]]])
+
+    cutouts = Cutouts(photo * mask, photo * ~mask)
+
+    np.testing.assert_array_equal(cutouts.photo, photo)
+    assert cutouts.photo.dtype == np.uint8
+
+
 def test_cutouts_without_context() -> None:
     roi, extra = np.full((2, 3, 3), 7, np.uint8), np.full((2, 3, 3), 9, np.uint8)
     cutouts = Cutouts(roi, extra)

@@ -53,10 +53,11 @@ function createPanel(find, on) {
     for (const button of find.all("[data-picture]")) button.addEventListener("click", () => on.enlarge(button));
   }
 
-  function drawFoods(foods, active, topOf, unsureBelow) {
+  function drawFoods(foods, active, evidenceFor) {
     fill(lists.foods, foods.map((food) => {
-      const top = topOf(food);
-      const unsure = top && top.probability < unsureBelow;
+      const evidence = evidenceFor(food);
+      const top = evidence?.suggestions?.[0];
+      const unsure = top && !evidence.sure;
       return make("li", { "data-food": food.id, "aria-current": food.id === active ? "true" : null },
         make("button", { type: "button", class: "rv-food", onclick: () => on.selectFood(food.id) },
           make("span", { class: "rv-swatch", style: `background:${food.colour}` }),
@@ -80,9 +81,9 @@ function createPanel(find, on) {
     }, `${index + 1}`, make("span", { class: "rv-muted" }, percent(mask.score)))));
   }
 
-  function drawEvidence(evidence, { pending, scale, method, unsureBelow, known }) {
+  function drawEvidence(evidence, { pending, scale, method }) {
     find(".rv-panel").dataset.pending = pending ?? "";
-    drawSuggestions(evidence, unsureBelow, known, pending);
+    drawSuggestions(evidence, pending);
     methodSelect.value = method;
     for (const button of find.all("[data-scale]")) button.setAttribute("aria-checked", String(button.dataset.scale === scale));
     const maps = evidence?.maps;
@@ -103,8 +104,11 @@ function createPanel(find, on) {
     find("#rv-timings").textContent = steps.length ? `${steps.map(([step, ms]) => `${step} ${ms < 10 ? ms.toFixed(1) : Math.round(ms)}`).join(" · ")} ms` : "";
   }
 
-  function drawSuggestions(evidence, unsureBelow, known, pending) {
+  function drawSuggestions(evidence, pending) {
     const suggestions = evidence?.suggestions ?? [];
+    const unsure = suggestions.length > 0 && !evidence.sure;
+    find("#rv-unsure").hidden = !unsure;
+    lists.suggestions.toggleAttribute("data-unsure", unsure);
     const explained = evidence?.maps?.label ?? evidence?.label ?? suggestions[0]?.label;
     fill(lists.suggestions, suggestions.map(({ label, probability, without_context }, index) => make("li", {},
       make("button", {
@@ -119,14 +123,12 @@ function createPanel(find, on) {
         make("span", { class: "rv-share" }, percent(probability)),
         make("span", { class: "rv-share rv-share-without" }, percent(without_context))))));
     find("#rv-suggestions-empty").hidden = suggestions.length > 0 || pending === "suggestions";
-    const unsure = suggestions.length > 0 && suggestions[0].probability < unsureBelow;
-    find("#rv-unsure").hidden = !unsure;
-    if (unsure) find("#rv-unsure").textContent = `Not sure. The likeliest of the ${known} foods this model knows has ${percent(suggestions[0].probability)}; it may be a food it does not know.`;
   }
 
   function drawFacts(facts) {
     find("#rv-models-label").textContent = `${facts.segmenter} · ${facts.checkpoint} · ${facts.classes.length} foods`;
     find("#rv-facts").replaceChildren(...facts.rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+    find("#rv-unsure").textContent = `Not sure. The best guesses among ${facts.classes.length} known foods:`;
     find("#rv-classes-title").textContent = `The ${facts.classes.length} foods it knows`;
     find("#rv-classes").replaceChildren(...facts.classes.map((label) => make("span", {}, words(label))));
   }

@@ -6,7 +6,7 @@ const root = find(".rv");
 const overlay = find(".rv-overlay");
 const view = createView(find(".rv-stage"), find(".rv-photo"), overlay);
 const photos = new Map(); // id -> { id, name, sample, width, height, image, thumb, work }
-const evidenceOf = new WeakMap(); // mask -> { suggestions, cutouts, maps, timings, label }
+const evidenceOf = new WeakMap(); // mask -> { suggestions, sure, cutouts, maps, timings, label }
 
 let current = null;
 let tool = "point";
@@ -59,10 +59,10 @@ function drawScene() {
 function drawPanel() {
   const { foods, active } = current?.work.present ?? { foods: [], active: null };
   const mask = shownMask();
-  panel.drawFoods(foods, active, (food) => evidenceOf.get(maskOf(food))?.suggestions?.[0] ?? null, props.unsure_below);
+  panel.drawFoods(foods, active, (food) => evidenceOf.get(maskOf(food)));
   panel.drawCandidates(current && activeFood(current.work));
   panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {
-    pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method, unsureBelow: props.unsure_below, known: props.facts.classes.length,
+    pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method,
   });
   for (const button of find.all("[data-tool]")) button.setAttribute("aria-checked", String(button.dataset.tool === tool));
   find("#rv-polarity").setAttribute("aria-pressed", String(cut));

@@ -122,6 +122,7 @@ def test_evidence_comes_in_two_steps(handlers: Handlers) -> None:
         (s["probability"] for s in second["suggestions"]), reverse=True
     )
     assert {"label", "probability", "without_context"} == set(second["suggestions"][0])
+    assert first["sure"] is second["sure"] is (second["suggestions"][0]["probability"] >= 0.5)
     roi, extra_roi = picture_in(second["cutouts"]["roi"]), picture_in(second["cutouts"]["extra_roi"])
     assert roi[45, 40, 0] > 150
     assert roi[5, 100].max() < 10
