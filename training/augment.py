@@ -9,16 +9,33 @@ import numpy as np
 from rvernet_app.cutouts import cut_out
 from rvernet_app.masks import bbox_xywh
 from rvernet_app.types import Cutouts, Mask, Photo
+from training.configuration import require_within
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a training region. See `TrainOptions` for the meaning and range of each field."""
+    """What may happen to a training region.
+
+    Attributes:
+        flip: probability of a horizontal flip.
+        min_crop: smallest side of the random window, around the region, as a share of the photo's; 1 is off.
+        brightness: largest relative change of brightness.
+        context_dropout: probability that the extra-ROI picture is blanked, so that a prediction without
+            context is one the model has learned to make.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
 
     flip: float = 0.5
     min_crop: float = 1.0
     brightness: float = 0.0
     context_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_within(self, "flip context_dropout", 0, 1)
+        require_within(self, "brightness", 0, 0.99)
+        require_within(self, "min_crop", 0.01, 1)
 
     def cut_out(self, photo: Photo, mask: Mask, random: np.random.Generator) -> Cutouts:
         """Change the photo and its mask together, then cut out.

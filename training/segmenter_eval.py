@@ -27,7 +27,7 @@ from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import load_segmenter, open_segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Photo, Prompt
 from training.clicks import correction, innermost_point, iou
-from training.data import SPLITS, DataError
+from training.data.regions import SPLITS, DataError
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source
 from training.segmenter.sheets import draw_sheet

@@ -17,10 +17,9 @@ from safetensors.torch import save_file
 from segment_anything.modeling import Sam
 
 from rvernet_app.device import torch_device
-from rvernet_app.errors import RvernetError
-from rvernet_app.memory import keep_memory
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.sam import SamSegmenter
+from training.command import command
 from training.configuration import read_options
 from training.segmenter.data import read_scenes
 from training.segmenter.engine import SegmenterTrainer
@@ -62,15 +61,11 @@ def train(options: SegmenterOptions) -> None:
         export(trainer.sam, options.export)
 
 
-def main(arguments: Sequence[str]) -> int:
-    keep_memory()
+@command
+def main(arguments: Sequence[str]) -> None:
+    """Train as the options say."""
     torch.backends.cudnn.benchmark = False
-    try:
-        train(read_options(arguments, SegmenterOptions))
-    except RvernetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    train(read_options(arguments, SegmenterOptions))
 
 
 if __name__ == "__main__":

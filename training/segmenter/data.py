@@ -19,7 +19,9 @@ from rvernet_app.masks import from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
 from rvernet_app.types import Mask, Photo
-from training.data import ANNOTATIONS_NAME, SPLITS, DataError, annotated_rle, read_regions, region_masks
+from training.data.coco import ANNOTATIONS_NAME, AnnotatedPhoto, CocoFolder, annotated_rle
+from training.data.masks import MaskMaker
+from training.data.regions import SPLITS, DataError
 from training.segmenter.augment import Change, Food, change_light, paste, warp
 from training.segmenter.options import SegmenterOptions, Source
 
@@ -27,6 +29,7 @@ STORED_SIDE = 900
 """Photos are kept in memory with at most this side; windows show them at about half of it."""
 SMALLEST = 24
 """Pixels of stride 2 a target has at least."""
+NAME = "boxes"
 PIECES = 0.25
 """Probability that a piece of a food is asked for where pieces are annotated."""
 
@@ -93,14 +96,16 @@ def read_masks(source: Source) -> dict[str, list[Scene]]:
 
 
 def _from_boxes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[str, list[Scene]]:
-    regions = read_regions(source.data)
-    split = {}
+    found = CocoFolder(NAME, source.data).read()
+    made = MaskMaker(segmenter, mask_cache, {NAME: found.fingerprint}).masked(found.regions)
+    split: dict[str, list[Scene]] = {}
     for name in ("train", "val"):
-        chosen = getattr(regions, name)
-        rles = region_masks(chosen, regions.fingerprint, segmenter, mask_cache)
         by_photo = defaultdict(list)
-        for region in chosen:
-            by_photo[region.photo, region.size_hw].append(rles[region.id])
+        for region in made:
+            masked = region.masked[0]
+            if region.split == name and isinstance(masked, AnnotatedPhoto):
+                rle = annotated_rle(masked.segmentation, masked.size_hw, masked.name)
+                by_photo[masked.photo, masked.size_hw].append(rle)
         split[name] = [Scene(photo, size, tuple(foods)) for (photo, size), foods in by_photo.items()]
     return split
 

@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from rvernet_app.masks import from_rle
 from rvernet_app.segment.grabcut import GrabCutSegmenter
-from training.data import DataError
+from training.data.regions import DataError
 from training.segmenter.data import Windows, read_scenes
 from training.segmenter.options import Source, Stage
 
@@ -44,7 +45,9 @@ def test_annotations_may_lie_elsewhere(scenes_folder, tmp_path):
 def test_boxes_become_masks(made_data, tmp_path):
     split = scenes_of(Source(made_data, boxes=True), tmp_path)
     assert (len(split["train"]), len(split["val"])) == (12, 4)
-    assert all(len(scene.foods) == 1 for scene in split["train"])
+    for scene in split["train"]:
+        (food,) = scene.foods
+        assert from_rle(food, scene.size_hw).any()
 
 
 @pytest.mark.parametrize(

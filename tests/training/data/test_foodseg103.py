@@ -1,0 +1,313 @@
+import json
+import os
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import training.data.foodseg103
+from training.data.foodseg103 import FoodSeg103Folder
+from training.data.photos import PhotoCache, open_photo
+from training.data.regions import DataError, assemble
+
+
+@pytest.fixture
+def read(made_foodseg103, tmp_path):
+    """Reads the made folder."""
+    return lambda **options: FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache", **options).read()
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Names of the mask files decoded."""
+    names = []
+    decode = training.data.foodseg103._read_index
+
+    def counting(path):
+        names.append(path.name)
+        return decode(path)
+
+    monkeypatch.setattr(training.data.foodseg103, "_read_index", counting)
+    return names
+
+
+def mask_path(folder, name, split="train"):
+    return folder / "Images" / "ann_dir" / split / f"{name}.png"
+
+
+def photo_path(folder, name, split="train"):
+    return folder / "Images" / "img_dir" / split / f"{name}.jpg"
+
+
+def rewrite(path, index):
+    """Another mask in a file, which is a second newer than before."""
+    changed = path.stat().st_mtime_ns + 10**9
+    Image.fromarray(index).save(path)
+    os.utime(path, ns=(changed, changed))
+
+
+def test_every_category_of_a_photo_is_a_region(made_foodseg103, read):
+    found = read()
+    assert Counter(r.split for r in found.regions) == {"train": 12, "test": 4}
+    assert found.labels == ("ketchup", "pesto")
+    assert found.left_out == {}
+    first, second = found.regions[:2]
+    assert (first.name, first.label, first.group) == ("food/train/0/1", "ketchup", "food/0")
+    assert (second.name, second.label, second.group) == ("food/train/1/2", "pesto", "food/1")
+    assert (first.photo, first.size_hw) == (photo_path(made_foodseg103, 0), (40, 48))
+    assert first.share == 256 / (40 * 48)
+
+
+def test_two_categories_on_a_photo_are_two_regions_of_one_group(made_foodseg103, read):
+    index = np.zeros((40, 48), np.uint8)
+    index[2:4, 3:5], index[10:12, 20:30] = 2, 1
+    rewrite(mask_path(made_foodseg103, 0), index)
+    one, other = read().regions[:2]
+    assert (one.name, one.label, one.share) == ("food/train/0/1", "ketchup", 20 / 1920)
+    assert (other.name, other.label, other.share) == ("food/train/0/2", "pesto", 4 / 1920)
+    assert one.group == other.group
+    np.testing.assert_array_equal(one.masked[0].read(open_photo)[1], index == 1)
+    np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 2)
+
+
+def test_masks_with_and_without_a_palette_are_read_alike(made_foodseg103, read):
+    for name, mode in ((0, "P"), (1, "L")):
+        with Image.open(mask_path(made_foodseg103, name)) as image:
+            assert image.mode == mode
+            index = np.asarray(image)
+        photo, mask = read().regions[name].masked[0].read(open_photo)
+        np.testing.assert_array_equal(photo, open_photo(photo_path(made_foodseg103, name)).pixels)
+        np.testing.assert_array_equal(mask, index == 1 + name)
+
+
+def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103, read):
+    path = mask_path(made_foodseg103, 0)
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, bits=2)
+    assert read().regions[0].share == 256 / (40 * 48)
+
+
+def test_the_mask_is_reduced_with_its_photo(read):
+    region = read().regions[0]
+    whole = region.masked[0].read(open_photo)[1]
+    photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
+    assert photo.shape == (20, 24, 3)
+    covered = whole.reshape(20, 2, 24, 2).sum(axis=(1, 3))
+    np.testing.assert_array_equal(mask, covered >= 2)
+
+
+def test_category_names_may_have_spaces_and_stand_after_tabs_or_spaces(made_foodseg103, read):
+    (made_foodseg103 / "category_id.txt").write_text(
+        "0\tbackground\r\n1\ttomato ketchup \r\n\r\n2   green  pesto\r\n103\tother ingredients"
+    )
+    assert read().labels == ("tomato ketchup", "green  pesto", "other ingredients")
+
+
+def test_categories_may_be_renamed(read):
+    found = read(rename={"pesto": "sauce", "ketchup": "sauce"})
+    assert found.labels == ("sauce",)
+    assert {r.label for r in found.regions} == {"sauce"}
+    with pytest.raises(DataError, match=r"no categories soup to rename"):
+        read(rename={"soup": "stew"})
+
+
+def test_names_may_be_listed_with_folders_endings_and_spaces(made_foodseg103, read):
+    for folder in ("img_dir", "ann_dir"):
+        for path in (made_foodseg103 / "Images" / folder / "train").glob("0.*"):
+            path.rename(path.with_stem("a plate"))
+    (made_foodseg103 / "ImageSets" / "train.txt").write_text("train/a plate.png\n\n1.jpg\r\n2\n2\n")
+    names = [r.name for r in read().regions if r.split == "train"]
+    assert names == ["food/train/a plate/1", "food/train/1/2", "food/train/2/1"]
+
+
+def test_files_that_are_not_listed_do_no_harm(made_foodseg103, read):
+    expected = read()
+    for folder in ("img_dir", "ann_dir"):
+        (made_foodseg103 / "Images" / folder / ".DS_Store").write_bytes(b"")
+        (made_foodseg103 / "Images" / folder / "train" / ".DS_Store").write_bytes(b"")
+        (made_foodseg103 / "Images" / folder / "train" / "99.png").write_bytes(b"")
+    assert read() == expected
+
+
+def test_photos_may_be_held_out(made_foodseg103, read):
+    found = read(held_out=["8", "9", "10", "11"])
+    assert Counter(r.split for r in found.regions) == {"train": 8, "val": 4, "test": 4}
+    some = [r for r in read(val_share=0.5).regions if r.split == "val"]
+    assert 0 < len(some) < 12
+
+
+def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103, tmp_path):
+    for path in (mask_path(made_foodseg103, 3), photo_path(made_foodseg103, 3)):
+        (path.parents[1] / "test" / path.name).write_bytes(path.read_bytes())
+    (made_foodseg103 / "ImageSets" / "test.txt").write_text("3")
+    with pytest.raises(DataError, match=r"in both train and test.*food/3"):
+        assemble([FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache")])
+
+
+def test_masks_are_looked_at_once(read, looked_at):
+    expected = read()
+    assert len(looked_at) == 16
+    assert read() == expected
+    assert len(looked_at) == 16
+
+
+def test_a_changed_mask_is_looked_at_again_and_no_other(made_foodseg103, read, looked_at):
+    read()
+    looked_at.clear()
+    index = np.zeros((40, 48), np.uint8)
+    index[0, :7] = 2
+    rewrite(mask_path(made_foodseg103, 4), index)
+    found = read()
+    assert looked_at == ["4.png"]
+    assert [(r.label, r.share) for r in found.regions if r.group == "food/4"] == [("pesto", 7 / 1920)]
+
+
+def test_what_was_looked_at_before_an_error_is_kept(made_foodseg103, read, looked_at):
+    path = mask_path(made_foodseg103, 7)
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(DataError, match=r"7\.png is missing or damaged"):
+        read()
+    assert looked_at == [f"{i}.png" for i in range(7)]
+    path.write_bytes(content)
+    looked_at.clear()
+    read()
+    assert looked_at == [f"{i}.png" for i in range(7, 16)]
+
+
+def test_an_error_does_not_make_it_forget_the_rest(made_foodseg103, read, looked_at):
+    read()
+    rewrite(mask_path(made_foodseg103, 3), np.ones((40, 48), np.uint8))
+    path = mask_path(made_foodseg103, 7)
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(DataError, match=r"7\.png"):
+        read()
+    path.write_bytes(content)
+    looked_at.clear()
+    read()
+    assert looked_at == ["7.png"]
+
+
+def test_folders_do_not_share_what_was_looked_at(made_foodseg103, tmp_path, looked_at):
+    for folder in (made_foodseg103, shutil.copytree(made_foodseg103, tmp_path / "other")):
+        FoodSeg103Folder("food", folder, tmp_path / "cache").read()
+    assert len(looked_at) == 32
+
+
+def test_no_photo_is_opened_to_read_the_regions(made_foodseg103, read):
+    expected = read()
+    for path in made_foodseg103.glob("Images/img_dir/*/*"):
+        path.write_bytes(b"not a photo")
+    assert read() == expected
+
+
+def test_the_fingerprint_changes_with_masks_and_names_only(made_foodseg103, read):
+    before = read().fingerprint
+    assert len(before) == 12
+    path = mask_path(made_foodseg103, 0)
+    with Image.open(path) as image:
+        index = np.asarray(image)
+    rewrite(path, index)
+    assert read().fingerprint == before
+    rewrite(path, np.ascontiguousarray(index[::-1]))  # as many pixels elsewhere
+    moved = read().fingerprint
+    assert moved != before
+    assert read(rename={"pesto": "sauce"}).fingerprint != moved
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def colour(path):
+    Image.new("RGB", (48, 40)).save(path)
+
+
+SPOILS = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_bytes(b"not a mask"),
+    "cut off": cut_off,
+    "in colour": colour,
+    "a JPEG": lambda path: Image.new("L", (48, 40)).save(path, "JPEG"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(made_foodseg103, read, spoil):
+    spoil(mask_path(made_foodseg103, 5))
+    with pytest.raises(DataError, match=r"ann_dir/train/5\.png"):
+        read()
+    found = read(skip_broken=True)
+    assert len(found.regions) == 15
+    assert found.left_out == {"mask missing or damaged": ("food/train/5",)}
+
+
+def test_a_missing_photo_stops_or_is_left_out_and_is_named(made_foodseg103, read):
+    photo_path(made_foodseg103, 5).unlink()
+    photo_path(made_foodseg103, 12, "test").unlink()
+    with pytest.raises(DataError, match=r"2 photos are missing, first .*img_dir/train/5\.jpg"):
+        read()
+    found = read(skip_broken=True)
+    assert len(found.regions) == 14
+    assert found.left_out == {"photo missing": ("food/train/5", "food/test/12")}
+
+
+def test_a_category_without_a_name_is_refused(made_foodseg103, read):
+    rewrite(mask_path(made_foodseg103, 5), np.full((40, 48), 3, np.uint8))
+    with pytest.raises(DataError, match=r"5\.png has the category 3, not among the 2"):
+        read(skip_broken=True)
+
+
+def test_a_mask_of_background_alone_has_no_region(made_foodseg103, read):
+    rewrite(mask_path(made_foodseg103, 5), np.zeros((40, 48), np.uint8))
+    assert "food/5" not in [r.group for r in read().regions]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("category_id.txt", b"1 soup\ntwo pesto", "lines of a number and a name"),
+        ("category_id.txt", b"0\n1 soup", "lines of a number and a name"),
+        ("category_id.txt", b"1 \xff", "lines of a number and a name"),
+        ("category_id.txt", None, "cannot be read"),
+        ("ImageSets/test.txt", None, r"test\.txt cannot be read"),
+        ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_named(made_foodseg103, read, name, content, sentence):
+    path = made_foodseg103 / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=sentence):
+        read(skip_broken=True)
+
+
+def test_what_went_missing_after_the_index_is_named_when_it_is_read(made_foodseg103, read):
+    regions = read().regions[:3]
+    rewrite(mask_path(made_foodseg103, 0), np.full((40, 48), 2, np.uint8))
+    rewrite(mask_path(made_foodseg103, 1), np.full((48, 40), 2, np.uint8))
+    cut_off(mask_path(made_foodseg103, 2))
+    for region, sentence in zip(
+        regions,
+        (
+            r"0\.png has no pixel of category 1",
+            r"1\.jpg is \(40, 48\) high and wide, its mask \(48, 40\)",
+            r"2\.png is missing or damaged",
+        ),
+        strict=True,
+    ):
+        with pytest.raises(DataError, match=sentence):
+            region.masked[0].read(open_photo)
+
+
+def test_what_is_kept_is_json_and_no_part_of_it_is_left(read, tmp_path):
+    read()
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert len(json.loads(kept.read_text())) == 16

@@ -1,0 +1,361 @@
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import training.data.masks
+from rvernet_app.errors import SegmentationError
+from rvernet_app.masks import to_rle
+from rvernet_app.types import Candidates, Embedding
+from training.data.coco import CocoFolder
+from training.data.foodseg103 import FoodSeg103Folder
+from training.data.masks import MaskMaker
+from training.data.paired_folders import PairedFolders
+from training.data.photos import PhotoCache, open_photo
+from training.data.regions import DataError
+
+
+class HalfBox:
+    """A segmenter that masks the left half of the box or the pixel clicked, and remembers what it was asked."""
+
+    name, fingerprint = "halfbox", "v1"
+
+    def __init__(self, fails: bool = False) -> None:
+        self.encoded = 0
+        self.boxes: list[tuple[float, ...]] = []
+        self.clicks: list[tuple[float, ...]] = []
+        self.fails = fails
+
+    def encode(self, photo):
+        self.encoded += 1
+        return Embedding(self.name, photo.shape[:2], np.zeros(1))
+
+    def predict(self, embedding, prompt):
+        prompt.require_within(embedding.size_hw)
+        mask = np.zeros(embedding.size_hw, np.bool_)
+        if prompt.box_xyxy is None:
+            ((x, y),) = prompt.points_xy
+            self.clicks.append((x, y))
+            mask[int(y), int(x)] = True
+        else:
+            self.boxes.append(prompt.box_xyxy)
+            x0, y0, x1, y1 = (int(v) for v in prompt.box_xyxy)
+            mask[y0:y1, x0 : (x0 + x1) // 2] = True
+        if self.fails:
+            raise SegmentationError("Nothing there.")
+        return Candidates(mask[None], np.ones(1, np.float32), np.zeros((1, 2, 2), np.float32))
+
+
+class Interrupted(HalfBox):
+    """Is stopped by a person after two masks."""
+
+    def predict(self, embedding, prompt):
+        if len(self.boxes) == 2:
+            raise KeyboardInterrupt
+        return super().predict(embedding, prompt)
+
+
+@pytest.fixture
+def found(made_data):
+    """Reads the regions of `made_data`, even ones with a box only and odd ones with a polygon."""
+    return lambda: CocoFolder("coco", made_data).read()
+
+
+@pytest.fixture
+def make(found, tmp_path):
+    """Makes masks of some of the regions of `made_data`."""
+
+    def make(segmenter, kinds=("annotated",), some=slice(None), **options):
+        read = found()
+        maker = MaskMaker(segmenter, tmp_path / "masks", {"coco": read.fingerprint}, **options)
+        return maker.masked(read.regions[some], kinds)
+
+    return make
+
+
+def annotate(folder, **changes):
+    """Change the first annotation."""
+    path = folder / "annotations.json"
+    described = json.loads(path.read_text())
+    described["annotations"][0].update(changes)
+    path.write_text(json.dumps(described))
+
+
+def masks_of(region):
+    return [masked.read(open_photo)[1] for masked in region.masked]
+
+
+def half_of_the_box(region):
+    x0, y0, x1, y1 = region.box_xyxy
+    mask = np.zeros(region.size_hw, np.bool_)
+    mask[y0:y1, x0 : (x0 + x1) // 2] = True
+    return mask
+
+
+def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(found, make):
+    segmenter = HalfBox()
+    made = make(segmenter)
+    assert segmenter.boxes == [r.box_xyxy for r in found().regions[::2]]
+    assert segmenter.clicks == []
+    np.testing.assert_array_equal(masks_of(made[0])[0], half_of_the_box(made[0]))
+    assert masks_of(made[1])[0].sum() == 16 * 16  # its polygon
+    assert [r.name for r in made] == [r.name for r in found().regions]
+    assert [replace(r, masked=()) for r in made] == [replace(r, masked=()) for r in found().regions]
+
+
+def test_masks_are_made_once(make):
+    first = [masks_of(r) for r in make(HalfBox())]
+    again = HalfBox()
+    np.testing.assert_array_equal([masks_of(r) for r in make(again)], first)
+    assert again.encoded == 0
+
+
+def test_masks_made_are_read_with_reduced_photos_too(make):
+    region = make(HalfBox())[0]
+    photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
+    assert photo.shape == (20, 24, 3)
+    expected = masks_of(region)[0].reshape(20, 2, 24, 2).sum(axis=(1, 3)) >= 2
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_a_click_goes_into_the_middle_of_a_box(make, found):
+    (region,) = make(HalfBox(), ["click"], slice(1))
+    x0, y0, x1, y1 = region.box_xyxy
+    assert np.argwhere(masks_of(region)[0]).tolist() == [[(y0 + y1) // 2, (x0 + x1) // 2]]
+
+
+def test_a_click_goes_to_the_innermost_point_of_an_annotated_mask(make, made_data):
+    mask = np.zeros((40, 48), np.bool_)
+    mask[2:38, 2] = True  # a long line
+    mask[30:35, 2:7] = True  # with a foot: its middle is the innermost point
+    annotate(made_data, segmentation=to_rle(mask), bbox=[2, 2, 5, 36])
+    segmenter = HalfBox()
+    make(segmenter, ["click"], slice(1))
+    assert segmenter.clicks == [(4, 32)]
+
+
+def test_clicks_make_no_masks_of_boxes(make):
+    segmenter = HalfBox()
+    make(segmenter, ["click"])
+    assert (len(segmenter.clicks), segmenter.boxes) == (16, [])
+
+
+def test_every_kind_asked_for_is_there_in_its_order(make):
+    made = make(HalfBox(), ["click", "annotated"])
+    assert [[m.sum() for m in masks_of(r)] for r in made[:2]] == [[1, 8 * 16], [1, 16 * 16]]
+    clicks_only = [masks_of(r)[0] for r in make(HalfBox(), ["click"])]
+    np.testing.assert_array_equal([masks_of(r)[0] for r in made], clicks_only)
+
+
+def test_masks_of_clicks_and_of_boxes_are_kept_apart(make):
+    boxed = [masks_of(r) for r in make(HalfBox())]
+    make(HalfBox(), ["click"])
+    again = HalfBox()
+    np.testing.assert_array_equal([masks_of(r) for r in make(again)], boxed)
+    assert again.boxes == []
+
+
+def test_a_photo_is_decoded_and_encoded_once_for_all_its_regions(make, made_data, monkeypatch):
+    path = made_data / "annotations.json"
+    described = json.loads(path.read_text())
+    for annotation in described["annotations"]:
+        annotation["image_id"] = 0
+    path.write_text(json.dumps(described))
+    opened = []
+    monkeypatch.setattr(
+        training.data.masks, "open_photo", lambda path: opened.append(path.name) or open_photo(path)
+    )
+    segmenter = HalfBox()
+    make(segmenter, ["click"])
+    assert (opened, segmenter.encoded, len(segmenter.clicks)) == (["0.png"], 1, 16)
+
+
+def test_an_unknown_kind_is_refused(make):
+    with pytest.raises(ValueError, match="among annotated, click, got wink"):
+        make(HalfBox(), ["wink", "click"])
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"fingerprint": "v2"}])
+def test_another_segmenter_does_not_get_the_first_ones_masks(make, change):
+    make(HalfBox())
+    newer = HalfBox()
+    for name, value in change.items():
+        setattr(newer, name, value)
+    make(newer)
+    assert len(newer.boxes) == 8
+
+
+def test_changed_annotations_do_not_get_the_first_ones_masks(make, made_data):
+    make(HalfBox())
+    annotate(made_data, bbox=[1, 1, 8, 8])
+    newer = HalfBox()
+    assert masks_of(make(newer)[0])[0].sum() == 4 * 8
+    assert len(newer.boxes) == 8
+
+
+def test_masks_made_before_an_interruption_are_kept(make):
+    with pytest.raises(KeyboardInterrupt):
+        make(Interrupted())
+    rest = HalfBox()
+    make(rest)
+    assert len(rest.boxes) == 6
+
+
+def test_more_regions_are_added_to_the_masks_kept(make):
+    make(HalfBox(), some=slice(5))
+    rest = HalfBox()
+    make(rest, some=slice(3, None))
+    assert len(rest.boxes) == 5
+    last = HalfBox()
+    make(last)
+    assert last.boxes == []
+
+
+def test_where_nothing_is_found_the_box_is_the_mask(make, made_data):
+    annotate(made_data, bbox=[3.5, 4.0, 5.2, 6.0])
+    (region,) = make(HalfBox(fails=True), some=slice(1))
+    rows, columns = np.nonzero(masks_of(region)[0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 9, 3, 8)
+    assert len(rows) == 6 * 6
+
+
+def test_where_a_click_finds_nothing_the_mask_is_the_box_around_the_annotated_one(make):
+    (region,) = make(HalfBox(fails=True), ["click"], slice(1, 2))
+    x0, y0, x1, y1 = region.box_xyxy
+    rows, columns = np.nonzero(masks_of(region)[0])
+    assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (y0, y1, x0, x1)
+    assert len(rows) == (y1 - y0) * (x1 - x0)
+
+
+def test_boxes_beyond_the_photo_are_cut_off(make, made_data):
+    annotate(made_data, bbox=[-5, 10, 500, 8])
+    segmenter = HalfBox()
+    make(segmenter, some=slice(1))
+    assert segmenter.boxes == [(0, 10, 48, 18)]
+
+
+@pytest.mark.parametrize("kind", ["annotated", "click"])
+@pytest.mark.parametrize("box", [[60, 10, 5, 5], [48, 10, 5, 5], [-9, 10, 5, 5]])
+def test_a_box_without_a_part_in_the_photo_is_named(make, made_data, kind, box):
+    annotate(made_data, bbox=box)
+    with pytest.raises(DataError, match=r"The box of coco/100 is of no use"):
+        make(HalfBox(), [kind])
+
+
+def test_a_box_without_area_is_named(make, made_data):
+    annotate(made_data, bbox=[4, 4, 0, 5])
+    with pytest.raises(DataError, match=r"The box of coco/100 is of no use"):
+        make(HalfBox())
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+SPOILS = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut off": cut_off,
+}
+
+
+@pytest.mark.parametrize("kinds", [["annotated"], ["click", "annotated"]])
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_a_photo_of_no_use_stops_or_is_named_when_its_region_is_read(
+    make, found, made_data, kinds, spoil, tmp_path
+):
+    read = found()
+    content = (made_data / "images" / "0.png").read_bytes()
+    spoil(made_data / "images" / "0.png")
+
+    def masked(segmenter, skip_broken):
+        maker = MaskMaker(segmenter, tmp_path / "masks", {"coco": read.fingerprint}, skip_broken)
+        return maker.masked(read.regions, kinds)
+
+    with pytest.raises(DataError, match=r"0\.png"):
+        masked(HalfBox(), False)
+    made = masked(HalfBox(), True)
+    assert [r.name for r in made] == [r.name for r in read.regions]
+    for mask in made[0].masked:
+        with pytest.raises(DataError, match=r"0\.png"):
+            mask.read(open_photo)
+    assert all(masks_of(r) for r in made[1:])
+
+    (made_data / "images" / "0.png").write_bytes(content)
+    again = HalfBox()
+    assert masks_of(masked(again, True)[0])
+    assert len(again.boxes) == 1
+
+
+def test_a_photo_of_another_size_than_annotated_is_named(make, made_data):
+    path = made_data / "annotations.json"
+    described = json.loads(path.read_text())
+    described["images"][0]["width"] = 50
+    path.write_text(json.dumps(described))
+    with pytest.raises(DataError, match=r"0\.png is \(40, 48\).*annotated as \(40, 50\)"):
+        make(HalfBox())
+
+
+def test_a_damaged_mask_is_named_before_it_is_clicked(make, made_data):
+    annotate(made_data, segmentation={"size": [40, 48], "counts": ["x"]})
+    with pytest.raises(DataError, match=r"annotation 100 \(0.png\)"):
+        make(HalfBox(), ["click"])
+
+
+def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103, tmp_path):
+    def click():
+        read = FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache").read()
+        maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"food": read.fingerprint})
+        maker.masked(read.regions, ["click"])
+        return segmenter.clicks
+
+    before = click()
+    assert len(before) == 16
+    assert click() == []
+    path = made_foodseg103 / "Images" / "ann_dir" / "train" / "0.png"
+    with Image.open(path) as image:
+        turned = np.rot90(np.asarray(image), 2)
+    Image.fromarray(turned.copy()).save(path)
+    os.utime(path, ns=(0, 0))
+    (x, y), *others = click()
+    assert others == before[1:]
+    assert (x, y) != before[0]
+    assert turned[int(y), int(x)] == 1
+
+
+def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs, tmp_path):
+    read = PairedFolders("pairs", made_pairs).read()
+    maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"pairs": read.fingerprint})
+    made = maker.masked(read.regions, ["click", "annotated"])
+    assert [r.masked for r in made] == [r.masked * 2 for r in read.regions]
+    assert segmenter.encoded == 0
+
+
+def test_sources_keep_their_masks_apart(found, made_source, tmp_path):
+    coco = found()
+    fingerprints = {"coco": coco.fingerprint, "store": made_source.read().fingerprint}
+    regions = [*coco.regions[:2], *made_source.read().regions[:2], *coco.regions[2:4]]
+    maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", fingerprints)
+    assert [r.name for r in maker.masked(regions, ["click"])] == [r.name for r in regions]
+    assert len(segmenter.clicks) == 6
+    assert len(list((tmp_path / "masks").iterdir())) == 2
+    maker.masked(regions, ["click"])
+    assert len(segmenter.clicks) == 6
+
+
+@pytest.mark.parametrize("kind", ["annotated", "click"])
+@pytest.mark.parametrize(
+    ("lacks", "sentence"),
+    [
+        ({"photo": None}, "coco/100 has no photo to prompt on"),
+        ({"box_xyxy": None}, "coco/100 has neither a mask nor a box"),
+    ],
+)
+def test_a_region_with_nothing_to_go_by_is_named(found, tmp_path, kind, lacks, sentence):
+    read = found()
+    maker = MaskMaker(HalfBox(), tmp_path, {"coco": read.fingerprint})
+    with pytest.raises(DataError, match=sentence):
+        maker.masked([replace(read.regions[0], **lacks)], [kind])

@@ -1,0 +1,253 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rvernet_app.cutouts import cut_out
+from training.data.paired_folders import CutoutPair, PairedFolders
+from training.data.photos import PhotoCache, open_photo
+from training.data.regions import DataError, OpenPhoto, assemble
+
+
+def read(folder, **options):
+    return PairedFolders("pairs", folder, **options).read()
+
+
+def touch(folder, *places):
+    for place in places:
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).touch()
+    return folder
+
+
+def names(found):
+    return [r.name for r in found.regions]
+
+
+def both(*places):
+    """A file in both folders of pictures."""
+    return [
+        f"{split}/{kind}/{rest}"
+        for p in places
+        for split, rest in [p.split("/", 1)]
+        for kind in ("roi", "extra-roi")
+    ]
+
+
+def test_every_pair_is_a_region(made_pairs):
+    found = read(made_pairs)
+    assert Counter(r.split for r in found.regions) == {"train": 12, "test": 4}
+    assert found.labels == ("ketchup", "pesto")
+    assert found.left_out == {}
+    first = found.regions[0]
+    assert (first.name, first.label, first.group) == ("pairs/train/ketchup/0.jpg", "ketchup", "pairs/0")
+    assert (first.photo, first.size_hw, first.box_xyxy, first.share) == (None, None, None, None)
+
+
+def test_files_are_paired_by_split_class_and_name_never_by_name_alone(tmp_path):
+    touch(tmp_path, *both("train/soup/1.jpg", "train/bread/1.jpg", "test/soup/2.jpg"))
+    regions = {r.name: r for r in read(tmp_path).regions}
+    assert list(regions) == [
+        *("pairs/train/bread/1.jpg", "pairs/train/soup/1.jpg"),
+        "pairs/test/soup/2.jpg",
+    ]
+    for name, region in regions.items():
+        split, label, file = name.split("/")[1:]
+        (pair,) = region.masked
+        assert region.label == label
+        assert pair == CutoutPair(
+            tmp_path / split / "roi" / label / file, tmp_path / split / "extra-roi" / label / file
+        )
+
+
+@pytest.mark.parametrize(
+    "partner", ["train/extra-roi/bread/1.jpg", "test/extra-roi/soup/1.jpg", "train/extra-roi/soup/1.png"]
+)
+def test_a_file_of_another_class_split_or_ending_is_no_partner(tmp_path, partner):
+    touch(tmp_path, "train/roi/soup/1.jpg", partner, *both("train/soup/2.jpg"))
+    with pytest.raises(DataError, match=r"2 files of .* have no partner, first pairs/"):
+        read(tmp_path)
+    found = read(tmp_path, skip_unpaired=True)
+    assert names(found) == ["pairs/train/soup/2.jpg"]
+    split, _, place = partner.split("/", 2)
+    assert set(found.left_out["without a partner"]) == {"pairs/train/soup/1.jpg", f"pairs/{split}/{place}"}
+
+
+@pytest.mark.parametrize("kind", ["roi", "extra-roi"])
+def test_a_file_without_a_partner_stops_or_is_left_out_and_is_named(made_pairs, kind):
+    (made_pairs / "train" / kind / "pesto" / "3.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 files of .* have no partner, first pairs/train/pesto/3\.jpg"):
+        read(made_pairs)
+    found = read(made_pairs, skip_unpaired=True)
+    assert len(found.regions) == 15
+    assert found.left_out == {"without a partner": ("pairs/train/pesto/3.jpg",)}
+
+
+def test_hidden_and_stray_files_do_no_harm(made_pairs):
+    expected = read(made_pairs)
+    strays = [
+        ".DS_Store",
+        "ketchup/.DS_Store",
+        "ketchup/._0.jpg",
+        "ketchup/Thumbs.db",
+        "ketchup/notes.txt",
+        "readme.md",
+    ]
+    touch(made_pairs, *(f"train/roi/{stray}" for stray in strays))
+    touch(made_pairs, *both(*(f"test/{stray}" for stray in (*strays, ".trash/1.jpg"))))
+    (made_pairs / "train" / "roi" / "empty").mkdir()
+    assert read(made_pairs) == expected
+
+
+def test_the_order_of_folders_and_files_is_that_of_their_names(tmp_path):
+    touch(tmp_path, *both("train/soup/2.jpg", "train/bread/9.PNG", "train/soup/10.jpg", "train/Salad/1.webp"))
+    found = read(tmp_path)
+    assert names(found) == [
+        *("pairs/train/Salad/1.webp", "pairs/train/bread/9.PNG"),
+        *("pairs/train/soup/10.jpg", "pairs/train/soup/2.jpg"),
+    ]
+    assert found.labels == ("Salad", "bread", "soup")
+
+
+def test_nothing_but_names_is_read(made_pairs):
+    expected = read(made_pairs)
+    for path in made_pairs.rglob("*.jpg"):
+        path.write_bytes(b"")
+    assert read(made_pairs) == expected
+
+
+def test_classes_may_be_renamed(made_pairs):
+    found = read(made_pairs, rename={"pesto": "sauce", "ketchup": "sauce"})
+    assert found.labels == ("sauce",)
+    assert {r.label for r in found.regions} == {"sauce"}
+
+
+def test_only_classes_that_there_are_can_be_renamed(made_pairs):
+    with pytest.raises(DataError, match=r"no classes soup to rename"):
+        read(made_pairs, rename={"soup": "stew"})
+
+
+def test_pairs_of_one_name_are_one_group(tmp_path):
+    touch(tmp_path, *both("train/soup/1.jpg", "train/bread/1.png", "train/soup/2.jpg"))
+    found = read(tmp_path, held_out=["1"])
+    assert [(r.name, r.split) for r in found.regions] == [
+        ("pairs/train/bread/1.png", "val"),
+        ("pairs/train/soup/1.jpg", "val"),
+        ("pairs/train/soup/2.jpg", "train"),
+    ]
+
+
+def test_a_name_to_train_and_to_test_on_is_an_error(tmp_path):
+    touch(tmp_path, *both("train/soup/1.jpg", "test/soup/1.jpg"))
+    with pytest.raises(DataError, match=r"in both train and test.*pairs/1"):
+        assemble([PairedFolders("pairs", tmp_path)])
+
+
+def test_a_share_may_be_held_out(made_pairs):
+    assert 0 < sum(r.split == "val" for r in read(made_pairs, val_share=0.5).regions) < 12
+
+
+def test_a_folder_without_pairs_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"has no train/roi/<class>/<name> with a partner"):
+        read(tmp_path)
+
+
+def test_the_fingerprint_changes_with_the_pairs(made_pairs):
+    before = read(made_pairs).fingerprint
+    assert len(before) == 12
+    touch(made_pairs, *both("train/ketchup/99.jpg"))
+    assert read(made_pairs).fingerprint != before
+
+
+PHOTO = np.random.default_rng(0).integers(1, 256, (24, 32, 3), dtype=np.uint8)
+MASK = np.zeros((24, 32), np.bool_)
+MASK[5:15, 8:20] = True
+
+
+def opened(roi, extra_roi):
+    """Photo and mask of a pair of pictures."""
+    pictures = {"roi": roi, "extra-roi": extra_roi}
+    return CutoutPair("roi", "extra-roi").read(
+        lambda path: OpenPhoto(pictures[path], pictures[path].shape[:2])
+    )
+
+
+def test_photo_and_mask_are_put_together_again():
+    cutouts = cut_out(PHOTO, MASK)
+    photo, mask = opened(cutouts.roi, cutouts.extra_roi)
+    np.testing.assert_array_equal(photo, PHOTO)
+    np.testing.assert_array_equal(mask, MASK)
+
+
+def test_faint_noise_in_what_was_black_does_not_reach_the_mask():
+    photo = PHOTO // 2 + np.uint8(60)  # 60 to 187
+    cutouts = cut_out(photo, MASK)
+    noise = np.random.default_rng(1).integers(0, 9, (2, 24, 32, 3), dtype=np.uint8)
+    found, mask = opened(
+        cutouts.roi + noise[0] * ~MASK[:, :, None], cutouts.extra_roi + noise[1] * MASK[:, :, None]
+    )
+    np.testing.assert_array_equal(mask, MASK)
+    assert np.all(found - photo < 9)
+
+
+def test_noise_over_white_does_not_turn_it_black():
+    white = np.full((24, 32, 3), 255, np.uint8)
+    cutouts = cut_out(white, MASK)
+    photo, mask = opened(cutouts.roi, cutouts.extra_roi + np.uint8(7) * MASK[:, :, None])
+    np.testing.assert_array_equal(photo, white)
+    np.testing.assert_array_equal(mask, MASK)
+
+
+def test_jpeg_does_not_move_the_mask(tmp_path):
+    photo = np.full((24, 32, 3), (90, 120, 150), np.uint8)
+    photo[MASK] = (200, 40, 30)
+    cutouts = cut_out(photo, MASK)
+    for name in ("roi", "extra_roi"):
+        Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.jpg", quality=75)
+    _, mask = CutoutPair(tmp_path / "roi.jpg", tmp_path / "extra_roi.jpg").read(open_photo)
+    assert np.count_nonzero(mask ^ MASK) <= 4
+
+
+def test_a_reduced_pair_has_no_dark_rim_around_the_region(tmp_path):
+    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), MASK)  # its edges are inside reduced pixels
+    for name in ("roi", "extra_roi"):
+        Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.png")
+    pair = CutoutPair(tmp_path / "roi.png", tmp_path / "extra_roi.png")
+    photo, mask = pair.read(PhotoCache(0, max_side=8).open)
+    assert photo.shape == (6, 8, 3)
+    assert np.all(np.abs(photo.astype(int) - 200) <= 1)
+    np.testing.assert_array_equal(mask, MASK.reshape(6, 4, 8, 4).sum(axis=(1, 3)) >= 8)
+
+
+def test_a_region_smaller_than_a_reduced_pixel_keeps_one(tmp_path):
+    mask = np.zeros((24, 32), np.bool_)
+    mask[9, 13] = True
+    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), mask)
+    for name in ("roi", "extra_roi"):
+        Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.png")
+    _, reduced = CutoutPair(tmp_path / "roi.png", tmp_path / "extra_roi.png").read(
+        PhotoCache(0, max_side=8).open
+    )
+    assert np.argwhere(reduced).tolist() == [[2, 3]]
+
+
+def test_pictures_of_two_sizes_are_named():
+    with pytest.raises(DataError, match=r"roi is \(24, 32\) high and wide, extra-roi \(24, 31\)"):
+        opened(PHOTO, PHOTO[:, 1:])
+
+
+def test_a_roi_picture_that_is_black_is_named():
+    with pytest.raises(DataError, match="roi shows nothing"):
+        opened(np.zeros_like(PHOTO), PHOTO)
+    with pytest.raises(DataError, match="roi shows nothing"):
+        opened(np.zeros_like(PHOTO), np.zeros_like(PHOTO))
+
+
+@pytest.mark.parametrize("kind", ["roi", "extra-roi"])
+@pytest.mark.parametrize("content", [b"", b"not a photo"])
+def test_a_picture_of_no_use_is_named(made_pairs, kind, content):
+    path = made_pairs / "train" / kind / "ketchup" / "0.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"train/{kind}/ketchup/0\.jpg"):
+        read(made_pairs).regions[0].masked[0].read(open_photo)

@@ -1,0 +1,416 @@
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import training.data.photos
+from rvernet_app.cutouts import Letterbox
+from rvernet_app.photos import read_photo
+from rvernet_app.types import Mask
+from training.augment import Augmentation
+from training.data.pairs import PairedRegions, Plan, collate, one_thread
+from training.data.photos import fit_mask
+from training.data.regions import DataError, OpenPhoto, Region
+
+BOTH = ("roi", "extra_roi")
+PLAIN = Augmentation(flip=0)
+CHANGED = Augmentation(flip=0.5, min_crop=0.6, brightness=0.3)
+HEIGHT, WIDTH = 20, 30
+ROWS, COLUMNS = np.mgrid[1 : HEIGHT + 1, 1 : WIDTH + 1].astype(np.uint8)
+MAP = np.stack([ROWS, COLUMNS, np.full_like(ROWS, 200)], axis=2)
+"""A photo whose pixels say where they are: row + 1, column + 1, 200."""
+FOOD = np.zeros((HEIGHT, WIDTH), np.bool_)
+FOOD[6:12, 8:15] = True
+FOOD[6, 8] = False
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """MAP and a mask; without a mask it is broken."""
+
+    mask: Mask | None
+
+    def read(self, open_photo):
+        if self.mask is None:
+            raise DataError("nothing to see")
+        return MAP, self.mask
+
+
+@dataclass(frozen=True)
+class AsItIs:
+    """In the place of a letterbox, to see what was cut out."""
+
+    size: int = 64
+
+    def apply(self, picture):
+        return picture
+
+
+def region(name, *masks):
+    return Region(f"a/{name}", "soup", f"a/{name}", "train", tuple(Given(mask) for mask in masks))
+
+
+def item_of(regions, place=(0, 0, 0), pictures=BOTH, augmentation=PLAIN, letterbox=None, **options):
+    made = PairedRegions(
+        regions, range(len(regions)), pictures, augmentation, letterbox or AsItIs(), **options
+    )
+    return made[place]
+
+
+# Which regions make up a step
+
+
+def test_without_balance_every_region_is_taken_once_an_epoch():
+    plan = Plan((0,) * 9 + (1,) * 3, batch_size=4, epochs=5)
+    assert (plan.steps_per_epoch, plan.steps) == (3, 15)
+    orders = [plan.epoch(e) for e in range(5)]
+    for order in orders:
+        assert order.shape == (3, 4)
+        assert sorted(order.ravel()) == list(range(12))
+    assert len({tuple(order.ravel()) for order in orders}) == 5
+
+
+def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch():
+    plan = Plan((0,) * 11, batch_size=4, epochs=20)
+    assert (plan.steps_per_epoch, plan.steps) == (2, 40)
+    left = set()
+    for e in range(20):
+        drawn = set(plan.epoch(e).ravel().tolist())
+        assert len(drawn) == 8
+        left |= set(range(11)) - drawn
+    assert left == set(range(11))
+
+
+def test_fewer_regions_than_a_batch_are_repeated():
+    plan = Plan((0, 1, 0), batch_size=8, epochs=2)
+    assert plan.steps_per_epoch == 1
+    assert sorted(Counter(plan.epoch(0).ravel().tolist()).values()) == [2, 3, 3]
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0.5, 3 / 4), (1.0, 1 / 2), (0.25, 9**0.75 / (9**0.75 + 1))])
+def test_with_balance_classes_are_drawn_by_their_size_to_a_power(balance, share):
+    classes = (1,) * 10 + (0,) * 90
+    plan = Plan(classes, batch_size=100, epochs=100, balance=balance)
+    drawn = np.concatenate([plan.epoch(e).ravel() for e in range(100)])
+    assert len(drawn) == 10_000
+    assert np.mean(drawn >= 10) == pytest.approx(share, abs=0.02)  # four standard deviations
+    assert set(drawn.tolist()) == set(range(100))
+
+
+def test_within_a_class_balanced_draws_are_equally_likely():
+    plan = Plan((0,) * 4 + (1,) * 16, batch_size=20, epochs=500, balance=1.0)
+    counts = np.bincount(np.concatenate([plan.epoch(e).ravel() for e in range(500)]))
+    np.testing.assert_allclose(counts[:4], 10_000 / 8, rtol=0.15)
+    np.testing.assert_allclose(counts[4:], 10_000 / 32, rtol=0.3)
+
+
+def test_a_class_without_regions_changes_nothing():
+    plan = Plan((0, 0, 5, 5), batch_size=4, epochs=1, balance=1.0)
+    assert plan.epoch(0).shape == (1, 4)
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.7])
+def test_the_plan_depends_on_the_seed_and_the_epoch_only(balance):
+    plan = Plan((0, 1, 1, 1, 2, 2) * 4, batch_size=6, epochs=3, balance=balance, seed=5)
+    np.testing.assert_array_equal(plan.epoch(2), replace(plan, epochs=9).epoch(2))
+    assert not np.array_equal(plan.epoch(2), plan.epoch(1))
+    assert not np.array_equal(plan.epoch(2), replace(plan, seed=6).epoch(2))
+
+
+PLAN = Plan((0, 1) * 13, batch_size=8, epochs=3, seed=3)
+
+
+def steps_of(plan, parts, micro_batches, step=0):
+    """The places of each step, in the order of processes and micro-batches."""
+    runs = [list(plan.batches_from(step, part, parts, micro_batches)) for part in range(parts)]
+    assert {len(run) for run in runs} == {(plan.steps - step) * micro_batches}
+    return [
+        [place for m in range(micro_batches) for run in runs for place in run[number * micro_batches + m]]
+        for number in range(plan.steps - step)
+    ]
+
+
+def test_a_place_names_epoch_draw_and_region():
+    places = [place for batch in PLAN.batches_from(0) for place in batch]
+    assert [place[:2] for place in places] == [(e, d) for e in range(3) for d in range(24)]
+    assert [place[2] for place in places] == [i for e in range(3) for i in PLAN.epoch(e).ravel()]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_a_step_takes_the_same_regions_however_it_is_shared(parts, micro_batches):
+    assert steps_of(PLAN, parts, micro_batches) == list(PLAN.batches_from(0))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 8, 9])
+@pytest.mark.parametrize(("part", "parts", "micro_batches"), [(0, 1, 1), (1, 2, 1), (0, 2, 2)])
+def test_batches_from_a_step_are_the_tail_of_all(step, part, parts, micro_batches):
+    everything = list(PLAN.batches_from(0, part, parts, micro_batches))
+    assert list(PLAN.batches_from(step, part, parts, micro_batches)) == everything[step * micro_batches :]
+
+
+# What is made of a region
+
+
+def test_a_region_becomes_its_cut_outs():
+    (roi, extra_roi), true, broken = item_of([region(0, FOOD)])
+    np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
+    np.testing.assert_array_equal(extra_roi, MAP * ~FOOD[:, :, None])
+    assert (true, broken) == (0, [])
+
+
+@pytest.mark.parametrize("pictures", [("photo",), ("roi",), ("extra_roi",), ("extra_roi", "roi", "photo")])
+def test_the_pictures_asked_for_are_made_in_their_order(pictures):
+    squares, _, _ = item_of([region(0, FOOD)], pictures=pictures)
+    of = {"photo": MAP, "roi": MAP * FOOD[:, :, None], "extra_roi": MAP * ~FOOD[:, :, None]}
+    assert len(squares) == len(pictures)
+    for square, name in zip(squares, pictures, strict=True):
+        np.testing.assert_array_equal(square, of[name])
+
+
+def test_squares_are_letterboxed_alike():
+    letterbox = Letterbox(16, padding=125)
+    (roi, extra_roi), _, _ = item_of([region(0, FOOD)], letterbox=letterbox)
+    np.testing.assert_array_equal(roi, letterbox.apply(MAP * FOOD[:, :, None]))
+    np.testing.assert_array_equal(extra_roi, letterbox.apply(MAP * ~FOOD[:, :, None]))
+    assert roi.shape == (16, 16, 3)
+
+
+def test_both_cut_outs_share_every_change_whatever_the_seed():
+    seen = set()
+    for seed in range(200):
+        (roi, extra_roi), _, _ = item_of(
+            [region(0, FOOD)], augmentation=Augmentation(flip=0.5, min_crop=0.5), seed=seed
+        )
+        together = roi + extra_roi
+        rows, columns = (together[:, :, i].astype(int) - 1 for i in (0, 1))
+        top, mirrored = rows[0, 0], columns[0, 0] > columns[0, -1]
+        left = columns.min()
+        window = np.s_[top : top + together.shape[0], left : left + together.shape[1]]
+        expected, mask = MAP[window], FOOD[window]
+        if mirrored:
+            expected, mask = expected[:, ::-1], mask[:, ::-1]
+        np.testing.assert_array_equal(together, expected)
+        np.testing.assert_array_equal(roi, expected * mask[:, :, None])
+        assert mask.sum() == FOOD.sum()
+        seen.add((mirrored, top, left, together.shape))
+    assert len(seen) > 100
+    assert {mirrored for mirrored, *_ in seen} == {True, False}
+
+
+def test_both_cut_outs_share_a_change_of_brightness():
+    levels = set()
+    for seed in range(50):
+        (roi, extra_roi, photo), _, _ = item_of(
+            [region(0, FOOD)], (0, 0, 0), (*BOTH, "photo"), Augmentation(flip=0.5, brightness=0.2), seed=seed
+        )
+        np.testing.assert_array_equal(roi + extra_roi, photo)
+        (level,) = np.unique(photo[:, :, 2])
+        assert 160 <= level <= 240
+        levels.add(int(level))
+        inside = roi[:, :, 2] > 0
+        assert np.array_equal(inside, FOOD) or np.array_equal(inside, FOOD[:, ::-1])
+    assert len(levels) > 20
+
+
+def test_context_dropout_blanks_the_extra_roi_picture_alone():
+    blanked = 0
+    for seed in range(60):
+        (roi, extra_roi), _, _ = item_of(
+            [region(0, FOOD)], augmentation=Augmentation(flip=0, context_dropout=0.5), seed=seed
+        )
+        np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
+        blanked += not extra_roi.any()
+    assert 15 < blanked < 45
+
+
+def test_one_of_several_masks_is_drawn_each_time():
+    other = ~FOOD
+    taken = Counter()
+    for draw in range(100):
+        (roi, _), _, _ = item_of([region(0, FOOD, other)], (0, draw, 0))
+        taken[np.array_equal(roi.any(axis=2), FOOD)] += 1
+    assert taken[True] + taken[False] == 100
+    assert 30 < taken[True] < 70
+
+
+def test_the_photo_is_left_as_it_is():
+    before = MAP.copy()
+    for seed in range(20):
+        item_of([region(0, FOOD)], augmentation=CHANGED, seed=seed)
+    np.testing.assert_array_equal(MAP, before)
+
+
+# Photos are decoded once
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files decoded, in their order."""
+    names = []
+
+    def counting(path, **limits):
+        names.append(path.name)
+        return read_photo(path, **limits)
+
+    monkeypatch.setattr(training.data.photos, "read_photo", counting)
+    return names
+
+
+def paired(regions, **options):
+    return PairedRegions(regions, [0, 1] * (len(regions) // 2), BOTH, CHANGED, Letterbox(32), **options)
+
+
+def test_a_photo_is_decoded_once_for_both_cut_outs(made_source, decoded):
+    made = paired(made_source.regions)
+    made[0, 0, 3]
+    assert decoded == ["3.png"]
+    made[0, 1, 3]
+    assert decoded == ["3.png", "3.png"]
+
+
+def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source, decoded):
+    made = paired(made_source.regions, max_cache_mb=1)
+    for epoch in range(3):
+        for index in range(16):
+            made[epoch, index, index]
+    assert decoded == [f"{i}.png" for i in range(16)]
+
+
+def test_regions_of_one_photo_share_it(made_source, decoded):
+    first = made_source.regions[0]
+    made = paired([first, replace(first, name="store/again")], max_cache_mb=1)
+    made[0, 0, 0], made[0, 1, 1]
+    assert decoded == ["0.png"]
+
+
+def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch):
+    sides = set()
+
+    class Large:
+        def read(self, open_photo):
+            photo = open_photo(Path("large.png"))
+            sides.add(photo.pixels.shape)
+            return photo.pixels, fit_mask(np.ones((1000, 2000), np.bool_), photo.pixels.shape[:2])
+
+    def large(path):
+        return OpenPhoto(np.zeros((1000, 2000, 3), np.uint8), (1000, 2000))
+
+    monkeypatch.setattr(training.data.photos, "open_photo", large)
+    soup = Region("a/0", "soup", "a/0", "train", (Large(),))
+    item_of([soup], augmentation=Augmentation(min_crop=0.5), letterbox=Letterbox(100))
+    assert sides == {(100, 200, 3)}
+
+
+# An item depends on the seed and its place only
+
+
+def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source):
+    places = [(epoch, draw, draw % 16) for epoch in range(2) for draw in range(20)]
+    expected = {place: paired(made_source.regions, seed=4)[place] for place in places}
+    kept = paired(made_source.regions, seed=4, max_cache_mb=1)
+    for place in reversed(places):
+        squares, true, broken = kept[place]
+        np.testing.assert_array_equal(squares, expected[place][0])
+        assert (true, broken) == expected[place][1:]
+
+
+@pytest.mark.parametrize(
+    "other", [((0, 5, 3), 5), ((0, 6, 3), 4), ((1, 5, 3), 4)], ids=["seed", "draw", "epoch"]
+)
+def test_items_change_with_the_seed_and_the_place(made_source, other):
+    place, seed = other
+    one = paired(made_source.regions, seed=4)[0, 5, 3]
+    assert not np.array_equal(one[0], paired(made_source.regions, seed=seed)[place][0])
+
+
+def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source):
+    plan = Plan((0, 1) * 8, batch_size=4, epochs=1)
+    made = paired(made_source.regions, max_cache_mb=1)
+    here, there = (
+        list(
+            DataLoader(
+                made,
+                batch_sampler=list(plan.batches_from(0)),
+                collate_fn=collate,
+                num_workers=workers,
+                worker_init_fn=one_thread,
+            )
+        )
+        for workers in (0, 1)
+    )
+    assert len(here) == len(there) == 4
+    for one, other in zip(here, there, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.pictures, other.pictures, strict=True))
+        assert torch.equal(one.true, other.true)
+
+
+def test_a_batch_stacks_the_pictures(made_source):
+    made = paired(made_source.regions)
+    items = [made[0, draw, index] for draw, index in enumerate((2, 3, 8))]
+    batch = collate(items)
+    assert [p.shape for p in batch.pictures] == [(3, 32, 32, 3)] * 2
+    assert {p.dtype for p in batch.pictures} == {torch.uint8}
+    assert (batch.true.tolist(), batch.true.dtype) == ([0, 1, 0], torch.int64)
+    assert batch.broken == ()
+    for number, (squares, _, _) in enumerate(items):
+        np.testing.assert_array_equal([p[number] for p in batch.pictures], squares)
+
+
+# What cannot be read
+
+
+def test_a_broken_region_stops():
+    with pytest.raises(DataError, match="nothing to see"):
+        item_of([region(0, None), region(1, FOOD)])
+
+
+def test_another_region_takes_the_place_of_a_broken_one_which_is_named():
+    regions = [region(0, FOOD), region(1, None), region(2, FOOD)]
+    chosen = set()
+    for draw in range(20):
+        squares, true, broken = item_of(regions, (0, draw, 1), skip_broken=True)
+        assert len(squares) == 2
+        assert broken == ["a/1: nothing to see"]
+        chosen.add(true)
+    assert chosen == {0, 2}
+
+
+def test_a_batch_keeps_its_size_and_names_what_is_broken():
+    regions = [region(0, FOOD), region(1, None), region(2, None)]
+    made = PairedRegions(regions, (0, 1, 2), BOTH, PLAIN, Letterbox(8), skip_broken=True)
+    batch = collate([made[0, draw, draw % 3] for draw in range(6)])
+    assert [p.shape for p in batch.pictures] == [(6, 8, 8, 3)] * 2
+    assert batch.true.tolist() == [0] * 6
+    assert set(batch.broken) == {"a/1: nothing to see", "a/2: nothing to see"}
+
+
+def test_a_region_is_named_once_for_a_place():
+    regions = [region(0, FOOD), *(region(i, None) for i in range(1, 6))]
+    for draw in range(20):
+        _, true, broken = item_of(regions, (0, draw, 4), skip_broken=True)
+        assert true == 0
+        assert broken[0] == "a/4: nothing to see"
+        assert len(broken) == len(set(broken))
+
+
+def test_where_none_can_be_read_it_stops():
+    with pytest.raises(DataError, match="None of the 3 training regions can be read, first a/1: nothing"):
+        item_of([region(i, None) for i in range(3)], (0, 0, 1), skip_broken=True)
+
+
+def test_a_file_that_breaks_is_replaced_as_well(made_source):
+    made_source.regions[3].photo.write_bytes(made_source.regions[3].photo.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"3\.png"):
+        paired(made_source.regions)[0, 0, 3]
+    squares, _, (sentence,) = paired(made_source.regions, skip_broken=True)[0, 0, 3]
+    assert [s.shape for s in squares] == [(32, 32, 3)] * 2
+    assert sentence.startswith("store/3: ")
+
+
+def test_there_are_as_many_items_as_regions():
+    assert len(PairedRegions([region(0, FOOD)] * 7, (0,) * 7, BOTH, PLAIN, AsItIs())) == 7

@@ -1,0 +1,218 @@
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from training.data.regions import DataError, Region, SourceRegions, assemble, split_by_group
+
+
+@dataclass
+class Made:
+    """A source of the regions given, named after it."""
+
+    name: str
+    regions: list
+    labels: tuple = ("soup", "bread", "salad")
+    fingerprint: str = "0123456789ab"
+    left_out: dict = field(default_factory=dict)
+
+    def read(self):
+        return SourceRegions(tuple(self.regions), self.labels, self.fingerprint, self.left_out)
+
+
+def region(name, label="soup", split="train", group=None, share=None, source="a"):
+    return Region(f"{source}/{name}", label, f"{source}/{group or name}", split, share=share)
+
+
+def names(regions):
+    return [r.name for r in regions]
+
+
+def test_regions_are_split_in_the_order_of_their_sources():
+    a = Made("a", [region(1), region(2, "bread", "val"), region(3, "bread"), region(4, "soup", "test")])
+    b = Made("b", [region(1, source="b"), region(2, split="val", source="b")], fingerprint="ba9876543210")
+    data = assemble([b, a])
+    assert names(data.train) == ["b/1", "a/1", "a/3"]
+    assert names(data.val) == ["b/2", "a/2"]
+    assert names(data.test) == ["a/4"]
+    assert data.fingerprints == {"b": "ba9876543210", "a": "0123456789ab"}
+    assert data.left_out == {}
+
+
+def test_classes_are_those_trained_in_the_order_of_the_sources_labels():
+    a = Made("a", [region(1, "salad"), region(2, "soup")])
+    b = Made("b", [region(1, "rice", source="b"), region(2, "soup", source="b")], labels=("soup", "rice"))
+    assert assemble([a, b]).classes == ("soup", "salad", "rice")
+    assert assemble([b, a]).classes == ("soup", "rice", "salad")
+
+
+def test_classes_asked_for_decide_what_is_kept_and_its_order():
+    data = assemble(
+        [Made("a", [region(1, "bread"), region(2, "soup"), region(3, "salad"), region(4, "soup", "val")])],
+        classes=["soup", "bread"],
+    )
+    assert data.classes == ("soup", "bread")
+    assert names(data.train) == ["a/1", "a/2"]
+    assert data.left_out == {"of a class not asked for": ("a/3",)}
+
+
+def test_a_class_asked_for_without_training_regions_is_an_error():
+    source = Made("a", [region(1, "soup"), region(2, "bread", "val")])
+    with pytest.raises(DataError, match=r"too few training regions of bread, salad"):
+        assemble([source], classes=["soup", "bread", "salad"])
+
+
+def test_regions_too_small_are_left_out_and_named():
+    source = Made("a", [region(1, share=0.0004), region(2, share=0.0005), region(3, share=None)])
+    data = assemble([source], min_share=0.0005)
+    assert names(data.train) == ["a/2", "a/3"]
+    assert data.left_out == {"smaller than 0.0500% of the photo": ("a/1",)}
+
+
+def test_classes_with_too_few_training_regions_are_left_out_of_every_split():
+    rare = [region(1, "bread"), region(2, "bread", "val"), region(3, "bread", "test")]
+    source = Made("a", [*rare, region(4), region(5), region(6, split="val")])
+    data = assemble([source], min_per_class=2)
+    assert data.classes == ("soup",)
+    assert (names(data.train), names(data.val), names(data.test)) == (["a/4", "a/5"], ["a/6"], [])
+    assert data.left_out == {"of a class with fewer than 2 training regions": ("a/1", "a/2", "a/3")}
+
+
+def test_a_class_seen_only_where_it_is_measured_is_left_out():
+    data = assemble([Made("a", [region(1), region(2, "bread", "val")])])
+    assert data.classes == ("soup",)
+    assert data.left_out == {"of a class with fewer than 1 training regions": ("a/2",)}
+
+
+def test_regions_too_small_do_not_count_towards_a_class():
+    source = Made("a", [region(1, "bread", share=0.0), region(2, "bread", share=0.5), region(3), region(4)])
+    data = assemble([source], min_share=0.1, min_per_class=2)
+    assert data.classes == ("soup",)
+    assert [len(left) for left in data.left_out.values()] == [1, 1]
+
+
+def test_without_a_least_number_classes_need_no_training_region():
+    data = assemble([Made("a", [region(1, "bread", "val")])], min_per_class=0)
+    assert (data.classes, names(data.val)) == (("bread",), ["a/1"])
+
+
+def test_what_sources_leave_out_is_named_as_well():
+    a = Made("a", [region(1)], left_out={"photo missing": ("a/7",)})
+    b = Made("b", [region(1, source="b")], left_out={"photo missing": ("b/8", "b/9")})
+    assert assemble([a, b]).left_out == {"photo missing": ("a/7", "b/8", "b/9")}
+
+
+def test_the_summary_counts_regions_groups_and_classes_and_names_what_is_missing():
+    rare = [region(10 + i, "bread", "val") for i in range(4)]
+    data = assemble([Made("a", [region(1, group="g"), region(2, group="g"), region(3, split="val"), *rare])])
+    assert data.summary() == [
+        "train: 2 regions of 1 groups, 1 classes",
+        "val: 1 regions of 1 groups, 1 classes",
+        "left out, of a class with fewer than 1 training regions: 4 (a/10, a/11, a/12, …)",
+    ]
+
+
+@pytest.mark.parametrize("splits", [("train", "val"), ("train", "test"), ("val", "test")])
+def test_a_group_in_two_splits_is_an_error(splits):
+    one, other = splits
+    leak = [region(1, split=one, group="tray 3"), region(2, split=other, group="tray 3")]
+    with pytest.raises(DataError, match=rf"1 groups are in both {one} and {other}.*a/tray 3"):
+        assemble([Made("a", [*leak, region(3), region(4, split="val")])])
+
+
+def test_groups_of_two_sources_are_not_the_same():
+    a, b = region(1, group="1"), region(1, group="1", split="val", source="b")
+    assert len(assemble([Made("a", [a]), Made("b", [b])]).val) == 1
+
+
+def test_a_group_whose_other_half_is_left_out_leaks_nothing():
+    leak = [region(1, group="g"), region(2, split="val", group="g", share=0.0)]
+    assert assemble([Made("a", leak)], min_share=0.1).val == ()
+
+
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        ([Made("a", [])], "No region is left"),
+        ([Made("a", [region(1)]), Made("a", [region(2)])], "Two sources have one name: a, a"),
+        ([Made("a", [region(1), region(2), region(1)])], "1 names are those of several regions, first a/1"),
+        ([Made("a", [region(1, split="val")])], "No region is left"),
+    ],
+    ids=["none", "one source twice", "one region twice", "none to train on"],
+)
+def test_sources_that_cannot_be_put_together_are_refused(sources, sentence):
+    with pytest.raises(DataError, match=sentence):
+        assemble(sources)
+
+
+def test_the_fingerprint_changes_with_any_sources():
+    a, b = Made("a", [region(1)]), Made("b", [region(1, source="b")])
+    before = assemble([a, b]).fingerprint
+    assert len(before) == 12
+    assert assemble([b, a]).fingerprint == before
+    b.fingerprint = "ba9876543210"
+    assert assemble([a, b]).fingerprint != before
+
+
+def test_a_split_may_be_replaced():
+    data = assemble([Made("a", [region(1), region(2, split="val")])])
+    other = data.with_split("val", [region(9)])
+    assert (names(other.val), names(other.train)) == (["a/9"], ["a/1"])
+    assert names(data.val) == ["a/2"]
+
+
+def moved(regions, held_out=(), val_share=0.0, source="a"):
+    return [r.name for r in split_by_group(regions, held_out, val_share, source) if r.split == "val"]
+
+
+def test_groups_held_out_are_for_validation_as_a_whole():
+    regions = [region(1, group="g1"), region(2, group="g2"), region(3, group="g1"), region(4, split="test")]
+    found = split_by_group(regions, ["g1"], 0.0, "a")
+    assert [r.split for r in found] == ["val", "train", "val", "test"]
+    assert names(found) == names(regions)
+
+
+@pytest.mark.parametrize("group", ["g9", "a/g1", "g2"], ids=["unknown", "with its source", "to test only"])
+def test_a_group_that_is_not_there_cannot_be_held_out(group):
+    with pytest.raises(DataError, match=f"no groups .*{group} to hold out"):
+        moved([region(1, group="g1"), region(2, group="g2", split="test")], held_out=[group])
+
+
+GROUPED = [region(f"{i}-{k}", group=f"g{i:03}") for i in range(400) for k in range(2)]
+
+
+def test_a_share_is_of_whole_groups_and_about_as_large_as_asked_for():
+    found = moved(GROUPED, val_share=0.25)
+    groups = {name.split("-")[0] for name in found}
+    assert len(found) == 2 * len(groups)
+    assert 80 <= len(groups) <= 120
+    assert moved(GROUPED, val_share=0.0) == []
+
+
+def test_a_group_stays_where_it_is_when_others_are_added_or_the_source_is_renamed():
+    half = GROUPED[:400]
+    found = moved(half, val_share=0.25)
+    more = split_by_group(GROUPED, [], 0.25, "a")
+    assert [r.name for r in more[:400] if r.split == "val"] == found
+    renamed = [replace(r, group=r.group.replace("a/", "b/")) for r in half]
+    assert moved(renamed, val_share=0.25, source="b") == found
+
+
+def test_a_larger_share_holds_the_smaller_one():
+    assert set(moved(GROUPED, val_share=0.1)) < set(moved(GROUPED, val_share=0.2))
+
+
+def test_a_share_does_not_follow_the_digits_of_names():
+    groups = [int(name[2:].split("-")[0]) for name in moved(GROUPED, val_share=0.25)[::2]]
+    for digit in range(10):  # 10 of 40 are expected
+        assert 4 <= sum(group % 10 == digit for group in groups) <= 17
+
+
+def test_only_training_regions_are_moved():
+    regions = [replace(r, split="test") for r in GROUPED]
+    assert moved(regions, val_share=0.9) == []
+
+
+def test_what_is_held_out_does_not_change_the_share_of_the_others():
+    some = moved(GROUPED, val_share=0.25)
+    kept = next(f"g{i:03}" for i in range(400) if f"a/{i}-0" not in some)
+    assert set(moved(GROUPED, [kept], 0.25)) == {*some, f"a/{int(kept[1:])}-0", f"a/{int(kept[1:])}-1"}

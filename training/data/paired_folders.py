@@ -1,0 +1,118 @@
+"""The layout of RveRNet's reference code: `{train,test}/{roi,extra-roi}/<class>/<name>`, two files a region.
+
+Two files are a pair when split, class and name are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from rvernet_app.types import Mask, Photo
+from training.data.photos import ENDINGS, mostly
+from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
+
+FOLDERS = ("train", "test")
+PICTURES = ("roi", "extra-roi")
+
+
+@dataclass(frozen=True)
+class CutoutPair:
+    """Files of the two cut-outs of a photo.
+
+    The photo is their sum. A pixel belongs to the region where the ROI picture is the brighter one, which forgives the
+    faint noise that JPEG leaves in what was black.
+    """
+
+    roi: Path
+    extra_roi: Path
+
+    def read(self, open_photo: Callable[[Path], OpenPhoto]) -> tuple[Photo, Mask]:
+        """As `training.data.regions.MaskedPhoto.read`."""
+        roi, extra_roi = open_photo(self.roi), open_photo(self.extra_roi)
+        if roi.size_hw != extra_roi.size_hw:
+            raise DataError(
+                f"{self.roi} is {roi.size_hw} high and wide, {self.extra_roi} {extra_roi.size_hw}."
+            )
+        inside, outside = (cutout.pixels.max(axis=2).astype(np.float32) for cutout in (roi, extra_roi))
+        mask = mostly(inside / np.maximum(inside + outside, 1))
+        if not mask.any():
+            raise DataError(f"{self.roi} shows nothing.")
+        return cv2.add(roi.pixels, extra_roi.pixels), mask
+
+
+class PairedFolders:
+    """Folders of paired cut-outs, as a `RegionSource`. Nothing but names is read; hidden files and files that are no
+    pictures are passed over.
+
+    Args:
+        name: of the source.
+        folder: of the data set.
+        rename: class folders -> the class names to use instead.
+        held_out, val_share: see `split_by_group`; the group is the file's name without its ending.
+        skip_unpaired: leave files without a partner out, rather than refuse the data set.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        rename: Mapping[str, str] = MappingProxyType({}),
+        held_out: Sequence[str] = (),
+        val_share: float = 0.0,
+        skip_unpaired: bool = False,
+    ) -> None:
+        self.name = name
+        self._folder = folder
+        self._rename = rename
+        self._held_out = held_out
+        self._val_share = val_share
+        self._skip_unpaired = skip_unpaired
+
+    def read(self) -> SourceRegions:
+        """As `training.data.regions.RegionSource.read`."""
+        regions: list[Region] = []
+        unpaired: list[str] = []
+        classes: set[str] = set()
+        for split in FOLDERS:
+            one, other = (_pictures(self._folder / split / kind) for kind in PICTURES)
+            classes |= {place.parent.name for place in one | other}
+            unpaired += [f"{self.name}/{split}/{place}" for place in sorted(one.keys() ^ other.keys())]
+            for place in sorted(one.keys() & other.keys()):
+                folder = place.parent.name
+                regions.append(
+                    Region(
+                        name=f"{self.name}/{split}/{place}",
+                        label=self._rename.get(folder, folder),
+                        group=f"{self.name}/{place.stem}",
+                        split=split,
+                        masked=(CutoutPair(one[place], other[place]),),
+                    )
+                )
+        if unused := sorted(set(self._rename) - classes):
+            raise DataError(f"{self._folder} has no classes {', '.join(unused)} to rename.")
+        if unpaired and not self._skip_unpaired:
+            raise DataError(f"{len(unpaired)} files of {self._folder} have no partner, first {unpaired[0]}.")
+        if not regions:
+            raise DataError(
+                f"{self._folder} has no {FOLDERS[0]}/{PICTURES[0]}/<class>/<name> with a partner."
+            )
+        return SourceRegions(
+            regions=split_by_group(regions, self._held_out, self._val_share, self.name),
+            labels=tuple(sorted({r.label for r in regions})),
+            fingerprint=hashlib.sha256(json.dumps([r.name for r in regions]).encode()).hexdigest()[:12],
+            left_out={"without a partner": tuple(unpaired)} if unpaired else {},
+        )
+
+
+def _pictures(root: Path) -> dict[Path, Path]:
+    """<class>/<name> -> the file in this folder."""
+    files = (file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in ENDINGS)
+    return {file.relative_to(root): file for file in files}

@@ -1,0 +1,181 @@
+"""Training regions as squares for the network, cut out and augmented on the fly, and which of them make up a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rvernet_app.cutouts import Letterbox
+from training.augment import Augmentation
+from training.data.photos import PhotoCache
+from training.data.regions import DataError, Region
+
+Place = tuple[int, int, int]
+"""(epoch, draw, index): the draw-th region of an epoch is that with this index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Squares of several regions.
+
+    Attributes:
+        pictures: one for each picture the model reads, uint8 (B, S, S, 3).
+        true: class indices, int64 (B,).
+        broken: what was wrong with regions that others took the place of.
+    """
+
+    pictures: tuple[Tensor, ...]
+    true: Tensor
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which regions make up which step, the same for any number of processes.
+
+    Attributes:
+        class_indices: of every training region.
+        batch_size: regions of a step, those of all processes and micro-batches together.
+        epochs: how often the training regions are gone through.
+        balance: a class with n regions is drawn in proportion to n ** (1 - balance): 0 takes every region once an
+            epoch in random order, 1 draws all classes equally often.
+        seed: of the draws.
+    """
+
+    class_indices: tuple[int, ...]
+    batch_size: int
+    epochs: int
+    balance: float = 0.0
+    seed: int = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches; what remains of the regions is another remainder in every epoch."""
+        return max(1, len(self.class_indices) // self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Indices of the regions of an epoch, int64 (steps_per_epoch, batch_size)."""
+        random = np.random.default_rng((self.seed, epoch))
+        wanted = self.steps_per_epoch * self.batch_size
+        if self.balance:
+            counts = np.bincount(self.class_indices)[list(self.class_indices)].astype(float)
+            weights = counts**-self.balance
+            drawn = random.choice(len(counts), wanted, p=weights / weights.sum())
+        else:
+            drawn = np.resize(random.permutation(len(self.class_indices)), wanted)
+        return drawn.reshape(self.steps_per_epoch, self.batch_size)
+
+    def batches_from(
+        self, step: int, part: int = 0, parts: int = 1, micro_batches: int = 1
+    ) -> Iterator[list[Place]]:
+        """The places of every micro-batch of one process, from this step on.
+
+        Args:
+            part, parts: number of this process, and how many there are.
+            micro_batches: in how many pieces a process takes its part of a batch.
+        """
+        size = self.batch_size // (parts * micro_batches)
+        for epoch in range(step // self.steps_per_epoch, self.epochs):
+            batches = self.epoch(epoch)
+            first = step % self.steps_per_epoch if epoch == step // self.steps_per_epoch else 0
+            for number in range(first, self.steps_per_epoch):
+                for micro in range(micro_batches):
+                    start = (micro * parts + part) * size
+                    draws = range(start, start + size)
+                    yield [(epoch, number * self.batch_size + d, int(batches[number, d])) for d in draws]
+
+
+class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
+    """Training regions as the squares that a model reads.
+
+    A photo is decoded once, its cut-outs are made from it and the mask, and they share every change. An item depends
+    on the seed and its place only, not on the order or the process it is made in.
+
+    Args:
+        regions: each with at least one mask; where it has several, one is drawn.
+        class_indices: of each region.
+        pictures: which pictures of `Cutouts` the model reads.
+        max_cache_mb: memory for decoded photos, in each process that prepares batches.
+        skip_broken: put another region in the place of a broken one, rather than stop.
+    """
+
+    def __init__(
+        self,
+        regions: Sequence[Region],
+        class_indices: Sequence[int],
+        pictures: Sequence[str],
+        augmentation: Augmentation,
+        letterbox: Letterbox,
+        *,
+        seed: int = 0,
+        max_cache_mb: float = 0.0,
+        skip_broken: bool = False,
+    ) -> None:
+        self.regions = regions
+        self._class_indices = class_indices
+        self._pictures = pictures
+        self._augmentation = augmentation
+        self._letterbox = letterbox
+        self._seed = seed
+        self._skip_broken = skip_broken
+        self._photos = PhotoCache(max_cache_mb, max_side=round(letterbox.size / augmentation.min_crop))
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+    def __getitem__(self, place: Place) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
+        """The squares of a region, each uint8 (S, S, 3), its class index, and what was broken on the way to it.
+
+        Raises:
+            DataError: the region cannot be read and broken ones are not skipped, or none can be read at all.
+        """
+        epoch, draw, index = place
+        random = np.random.default_rng((self._seed, epoch, draw))
+        broken: list[str] = []
+        for chosen in self._candidates(index, random):
+            region = self.regions[chosen]
+            try:
+                masked = region.masked[random.integers(len(region.masked))]
+                photo, mask = masked.read(self._photos.open)
+            except DataError as error:
+                if not self._skip_broken:
+                    raise
+                broken.append(f"{region.name}: {error}")
+                continue
+            cutouts = self._augmentation.cut_out(photo, mask, random)
+            squares = [self._letterbox.apply(getattr(cutouts, name)) for name in self._pictures]
+            return squares, self._class_indices[chosen], broken
+        raise DataError(f"None of the {len(self.regions)} training regions can be read, first {broken[0]}")
+
+    def _candidates(self, index: int, random: np.random.Generator) -> Iterator[int]:
+        """A region's index, then those of the others in random order."""
+        yield index
+        yield from (int(other) for other in random.permutation(len(self.regions)) if other != index)
+
+
+def collate(items: Sequence[tuple[list[NDArray[np.uint8]], int, list[str]]]) -> Batch:
+    """Items of `PairedRegions` as one batch."""
+    squares, true, broken = zip(*items, strict=True)
+    return Batch(
+        pictures=tuple(
+            torch.from_numpy(np.stack(same)) for same in zip(*squares, strict=True)
+        ),  # (B, S, S, 3)
+        true=torch.tensor(true),  # (B,)
+        broken=tuple(sentence for sentences in broken for sentence in sentences),
+    )
+
+
+def one_thread(worker: int) -> None:
+    """Keep OpenCV in a worker from starting threads of its own."""
+    cv2.setNumThreads(0)

@@ -1,0 +1,84 @@
+"""Photos of a data set, decoded once and kept small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cachetools
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import PhotoError
+from rvernet_app.photos import FORMATS, read_photo
+from rvernet_app.types import Mask
+from training.data.regions import DataError, OpenPhoto
+
+ENDINGS = frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS)
+"""Of the names of files that may be photos, in lower case."""
+
+
+def open_photo(path: Path) -> OpenPhoto:
+    """Decode a photo as the app does.
+
+    Raises:
+        DataError: it is missing, damaged or too large.
+    """
+    try:
+        pixels = read_photo(
+            path, max_mb=AppConfig.max_photo_mb, max_megapixels=AppConfig.max_photo_megapixels
+        ).pixels
+    except PhotoError as error:
+        raise DataError(f"{path}: {error}") from error
+    return OpenPhoto(pixels, pixels.shape[:2])
+
+
+class PhotoCache:
+    """Decoded photos, reduced to what training needs of them, the least recently used given up first.
+
+    Args:
+        max_mb: memory for them, in 10^6 bytes; 0 keeps none.
+        max_side: longest side they are kept with, in pixels.
+    """
+
+    def __init__(self, max_mb: float, max_side: int) -> None:
+        self._max_side = max_side
+        self._kept: cachetools.LRUCache[Path, OpenPhoto] = cachetools.LRUCache(
+            max_mb * 1e6, getsizeof=lambda photo: photo.pixels.nbytes
+        )
+
+    def open(self, path: Path) -> OpenPhoto:
+        """As `open_photo`, reduced to `max_side`."""
+        if (kept := self._kept.get(path)) is not None:
+            return kept
+        photo = self._reduced(open_photo(path))
+        if photo.pixels.nbytes <= self._kept.maxsize:
+            self._kept[path] = photo
+        return photo
+
+    def _reduced(self, photo: OpenPhoto) -> OpenPhoto:
+        height, width = photo.size_hw
+        scale = self._max_side / max(height, width)
+        if scale >= 1:
+            return photo
+        size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+        return OpenPhoto(cv2.resize(photo.pixels, size_wh, interpolation=cv2.INTER_AREA), photo.size_hw)
+
+
+def fit_mask(mask: Mask, size_hw: tuple[int, int]) -> Mask:
+    """A mask over a photo -> the mask over that photo reduced to `size_hw`; never empty where it was not."""
+    if mask.shape == size_hw:
+        return mask
+    return mostly(cv2.resize(mask.astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_AREA))
+
+
+def mostly(covered: NDArray[np.float32]) -> Mask:
+    """How much of each pixel is covered, 0 to 1, float32 (H, W) -> the half covered ones, or else the most covered."""
+    return (covered >= min(0.5, covered.max())) & (covered > 0)
+
+
+def files_in(folder: Path) -> frozenset[Path]:
+    """What lies in a folder; nothing where there is none."""
+    return frozenset(folder.iterdir()) if folder.is_dir() else frozenset()
