@@ -1,7 +1,12 @@
-"""Options of any run: a YAML file, then `--key value` on the command line over it, into a frozen dataclass."""
+"""Options of any run: a YAML file, then `--key value` on the command line over it, into a tree of frozen dataclasses.
+
+An option inside another is named with a dot: `--optimization.epochs 3`.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
@@ -15,6 +20,23 @@ from rvernet_app.errors import ConfigError
 Options = TypeVar("Options")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans and numbers; 1.1 reads `no` as false and `1e-3` as text."""
+
+
+_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in (_BOOL, _FLOAT)]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile("(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"),
+    list("-+.0123456789"),
+)
+
+
 def read_options(arguments: Sequence[str], kind: type[Options]) -> Options:
     """`["--config", FILE, "--key", "value", …]` -> options; values on the command line are read as YAML.
 
@@ -24,28 +46,37 @@ def read_options(arguments: Sequence[str], kind: type[Options]) -> Options:
     pairs = _pairs(arguments)
     values: dict[str, Any] = {}
     if "config" in pairs:
-        values.update(_read_yaml(Path(pairs.pop("config"))))
+        values.update(read_yaml(Path(pairs.pop("config"))))
     for key, text in pairs.items():
         try:
-            values[key] = yaml.safe_load(text)
+            value = _load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--{key} {text!r} is not a value: {error}.") from error
+            raise ConfigError(f"--{key} {text!r} is not a value: {_in_one_line(error)}.") from error
+        put(values, key, value)
     return options_from(values, kind)
 
 
-def options_from(values: Mapping[str, Any], kind: type[Options]) -> Options:
+def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "") -> Options:
     """A mapping as read from YAML -> options of this dataclass; mappings inside become the dataclasses inside.
 
+    Args:
+        name: of the option that these options are, with dots; "" is the whole.
+
     Raises:
-        ConfigError: a key is unknown or missing, or a value is not of its type.
+        ConfigError: a key is unknown or missing, or a value is not of its type or cannot be.
     """
-    kinds = get_type_hints(kind)
-    if unknown := sorted(values.keys() - kinds.keys()):
+    kinds, prefix = get_type_hints(kind), f"{name}." if name else ""
+    if unknown := sorted(prefix + str(key) for key in values if key not in kinds):
         raise ConfigError(f"Unknown option {', '.join(unknown)}; known are {', '.join(kinds)}.")
     required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
-    if missing := [name for name in required if name not in values]:
+    if missing := [prefix + key for key in required if key not in values]:
         raise ConfigError(f"An option without a default is not given; not given are {', '.join(missing)}.")
-    return kind(**{key: _convert(key, value, kinds[key]) for key, value in values.items()})
+    converted = {key: _convert(prefix + key, value, kinds[key]) for key, value in values.items()}
+    try:
+        return kind(**converted)
+    except (ConfigError, ValueError) as error:
+        sentence = f"{name}: {error}" if name else str(error)
+        raise ConfigError(f"{sentence.rstrip('.')}.") from error
 
 
 def to_json(options: Any) -> dict[str, Any]:
@@ -59,6 +90,19 @@ def require(holds: bool, sentence: str) -> None:
         raise ConfigError(f"{sentence}.")
 
 
+def require_within(options: Any, names: str, low: float, high: float) -> None:
+    """Raise ConfigError unless the options with these names, apart by spaces, are in low..high."""
+    for name in names.split():
+        value = getattr(options, name)
+        require(low <= value <= high, f"{name} must be in {low:g}..{high:g}, got {value:g}")
+
+
+def require_one_of(options: Any, name: str, known: Sequence[str]) -> None:
+    """Raise ConfigError unless the option with this name is one of those known."""
+    value = getattr(options, name)
+    require(value in known, f"{name} is one of {', '.join(known)}; got {value!r}")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
@@ -67,47 +111,71 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set an option, given its name with dots. Raises ConfigError where one of the names is no group of options."""
+    *outer, last = key.split(".")
+    for name in outer:
+        inner = values.get(name)
+        if not isinstance(inner, (dict, type(None))):
+            raise ConfigError(f"--{key} is no option: {name} is {inner!r}.")
+        inner = values[name] = dict(inner or {})
+        values = inner
+    values[last] = value
+
+
 def _pairs(arguments: Sequence[str]) -> dict[str, str]:
     if len(arguments) % 2 or not all(key.startswith("--") for key in arguments[::2]):
         raise ConfigError(f"Options are given as --key value, got {' '.join(arguments)!r}.")
     return {key[2:]: text for key, text in zip(arguments[::2], arguments[1::2], strict=True)}
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The options in a file. Raises ConfigError where it cannot be read or holds none."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"The options file {path} cannot be read: {error}.") from error
+        raise ConfigError(f"The options file {path} cannot be read: {_in_one_line(error)}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"The options file {path} does not hold `key: value` lines.")
     return values
 
 
-def _convert(key: str, value: Any, kind: Any) -> Any:
+def _load(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _convert(name: str, value: Any, kind: Any) -> Any:
+    """A value as YAML has it -> one of this type; `name` is what an error calls it."""
     if kind is Any:
         return value
     if get_origin(kind) in (Union, types.UnionType):
         if value is None:
             return None
         kind = next(part for part in get_args(kind) if part is not type(None))
-    try:
-        if is_dataclass(kind):
-            only_name = {fields(kind)[0].name: value} if isinstance(value, str) else value
-            return options_from(_typed(dict, only_name), kind)  # type: ignore[arg-type]
-        if get_origin(kind) is tuple:
-            return tuple(_convert(key, part, get_args(kind)[0]) for part in _typed(list, value))
-        if get_origin(kind) in (dict, Mapping):
-            of = get_args(kind)[1]
-            return {_typed(str, k): _convert(key, v, of) for k, v in _typed(dict, value).items()}
-        if kind is Path:
-            return Path(_typed(str, value)).expanduser()
-        # YAML 1.1 reads 1e-3 as text
-        return float(value) if kind is float and not isinstance(value, bool) else _typed(kind, value)
-    except (TypeError, ValueError, ConfigError) as error:
-        raise ConfigError(f"{key} cannot be {value!r}: {str(error).rstrip('.')}.") from error
+    if is_dataclass(kind):
+        only_first = {fields(kind)[0].name: value} if isinstance(value, str) else value
+        return options_from(_typed(name, only_first, dict), kind, name)  # type: ignore[arg-type]
+    if get_origin(kind) is tuple:
+        parts = enumerate(_typed(name, value, list))
+        return tuple(_convert(f"{name}[{i}]", part, get_args(kind)[0]) for i, part in parts)
+    if get_origin(kind) in (dict, Mapping):
+        items = _typed(name, value, dict).items()
+        return {_typed(name, k, str): _convert(f"{name}.{k}", v, get_args(kind)[1]) for k, v in items}
+    if kind is Path:
+        return Path(_typed(name, value, str)).expanduser()
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return _typed(name, value, kind)
 
 
-def _typed(kind: type, value: Any) -> Any:
+def _typed(name: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+        got = type(value).__name__
+        raise ConfigError(f"{name} cannot be {value!r}: expected {kind.__name__}, got {got}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} cannot be {value}: expected a finite number.")
     return value

@@ -49,18 +49,20 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
 
 
 def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
-    """Stop the gradient for a backbone's parameters whose names start with one of the prefixes.
+    """Train a backbone's parameters, but those whose names start with one of the prefixes.
 
     Raises:
         CheckpointError: a prefix fits no parameter.
     """
     named = dict(backbone.named_parameters())
+    frozen: set[str] = set()
     for prefix in prefixes:
-        chosen = [p for name, p in named.items() if name == prefix or name.startswith(f"{prefix}.")]
+        chosen = {name for name in named if name == prefix or name.startswith(f"{prefix}.")}
         if not chosen:
             raise CheckpointError(f"There are no parameters {prefix!r} in a backbone to freeze.")
-        for parameter in chosen:
-            parameter.requires_grad_(False)
+        frozen |= chosen
+    for name, parameter in named.items():
+        parameter.requires_grad_(name not in frozen)
 
 
 def save_state(folder: Path, options: Any, state: dict[str, Any]) -> None:

@@ -1,150 +1,185 @@
-"""Train a RveRNet: `python -m training.train --config training/configs/ecustfd.yaml [--key value …]`.
+"""Train a RveRNet or a model to compare it with: `python -m training.train --config FILE [--key value …]`.
 
-The run folder gets `state.pt` (an interrupted run continues from it), `metrics.jsonl`, `curves.png` and
-`confusion.png`; the export folder gets the checkpoint the app loads, with figures measured on what is stored.
+`accelerate launch -m training.train …` does the same on several devices or machines. The run folder gets `state.pt` (an
+interrupted run continues from it), `config.yaml`, `data.json`, `metrics.jsonl` and pictures; the export folder gets the
+checkpoint the app loads, with figures measured on what is stored.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+import yaml
+from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import ProjectConfiguration
 
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
-from rvernet_app.config import AppConfig
-from rvernet_app.device import torch_device
-from rvernet_app.errors import CheckpointError, ConfigError, RvernetError, WeightsError
-from rvernet_app.memory import keep_memory
+from rvernet_app.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvernet_app.errors import ConfigError
 from rvernet_app.preprocessing import Preprocessing
-from rvernet_app.rvernet import RveRNet, RveRNetConfig
-from rvernet_app.segment.registry import open_segmenter
+from training.command import command
 from training.configuration import read_options, to_json
-from training.data import read_regions, region_masks
+from training.data.regions import Regions
+from training.data.sources import read_data, with_masks
 from training.engine import Trainer
-from training.measure import confusion, describe, overall, score_regions
+from training.files import write_whole
+from training.measure import confusion, describe, figures, score
+from training.models import build_model
 from training.options import TrainOptions
-from training.report import draw_confusion, draw_curves, model_card
+from training.report import draw_confusion, draw_curves, draw_worst, model_card
 
 
 def train(options: TrainOptions, command: str) -> dict[str, Any]:
-    """Run a training to its end and export it. Returns the figures stored in the checkpoint."""
-    torch.manual_seed(options.seed)
-    data = read_regions(options.data, options.rename)
-    if unused := sorted(set(options.rename.values()) - set(data.classes)):
-        raise ConfigError(
-            f"rename gives names to categories {options.data} does not have: {', '.join(unused)}."
-        )
-    segmenter = open_segmenter(AppConfig(segmenter=options.segmenter, device=options.device))
-    rles = region_masks([*data.train, *data.val], data.fingerprint, segmenter, options.mask_cache)
-    try:
-        config = RveRNetConfig(
-            options.roi_module,
-            options.extra_roi_module,
-            num_classes=len(data.classes),
-            fusion=options.fusion,
-            hidden=options.hidden,
-            input_size=options.input_size,
-        )
-        model = RveRNet(config)
-    except ValueError as error:
-        raise RvernetError(f"These options make no RveRNet: {error}.") from error
-    if options.backbone_weights is not None:
-        for backbone in (model.roi_module, model.extra_roi_module):
-            load_backbone(backbone, options.backbone_weights)
-    if options.start is not None:
-        load_modules(model, options.start)
-    preprocessing = Preprocessing.of(config, options.padding)
-    trainer = Trainer(model, preprocessing, data.train, data.val, rles, options, torch_device(options.device))
-    trainer.resume()
-    trainer.run()
+    """Run a training to its end and export it.
 
+    Returns:
+        The figures stored in the checkpoint; without any in a process that is not the main one.
+    """
+    accelerator = open_accelerator(options)
+    with accelerator.main_process_first():
+        data = read_data(options.data)
+    if not data.val:
+        raise ConfigError("No region is held out to validate on; set held_out or val_share of a source.")
+    if unknown := sorted(set(options.ambiguous) - set(data.classes)):
+        raise ConfigError(f"The data has no classes {', '.join(unknown)} to call ambiguous.")
+    torch.manual_seed(options.seed)
+    model = build_model(options.model, len(data.classes))
+    teacher = None if options.distillation is None else load_checkpoint(options.distillation.teacher)
+    # a segmenter draws weights before it has its own; what is learned must not depend on whether one was needed
+    with accelerator.main_process_first(), torch.random.fork_rng(devices=[]):
+        data = with_masks(data, options.data)
+    preprocessing = Preprocessing.of(model.config, options.model.padding)
+    trainer = Trainer(model, preprocessing, data, options, accelerator, teacher)
+    trainer.resume()
+    if accelerator.is_main_process:
+        _describe_run(options, data)
+        print("\n".join(data.summary()), file=sys.stderr)
+    start_trackers(accelerator, options)
+    trainer.run()
+    accelerator.end_training()
+    return export(trainer, data, options, command) if accelerator.is_main_process else {}
+
+
+def open_accelerator(options: TrainOptions) -> Accelerator:
+    """Places, precision and processes, as `accelerate launch` and the options say.
+
+    Raises:
+        ConfigError: the device has no such precision, or a tracker is not installed.
+    """
+    installed = {str(tracker) for tracker in get_available_trackers()}
+    if missing := [tracker for tracker in options.trackers if tracker not in installed]:
+        raise ConfigError(
+            f"The tracker {missing[0]} is not installed here; install it or leave it out of `trackers`."
+        )
+    try:
+        options.run_folder.mkdir(parents=True, exist_ok=True)
+        accelerator = Accelerator(
+            mixed_precision=options.optimization.precision,
+            cpu=options.device == "cpu",
+            log_with=list(options.trackers) or None,
+            project_config=ProjectConfiguration(
+                project_dir=str(options.run_folder), logging_dir=str(options.run_folder)
+            ),
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The run cannot be set up: {str(error).rstrip('.')}.") from error
+    # Accelerate would quietly train in float32
+    if options.optimization.precision == "fp16" and accelerator.device.type == "cpu":
+        raise ConfigError("The precision fp16 needs a GPU; take bf16, or no.")
+    return accelerator
+
+
+def start_trackers(accelerator: Accelerator, options: TrainOptions) -> None:
+    """Raises ConfigError where a tracker cannot start."""
+    try:
+        accelerator.init_trackers("rvernet", config=_flat(to_json(options)))
+    except Exception as error:  # trackers raise whatever went wrong with their files or servers
+        raise ConfigError(f"The trackers {', '.join(options.trackers)} cannot start: {error}.") from error
+
+
+def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str) -> dict[str, Any]:
+    """Write the checkpoint with its figures and card, and the run's pictures. Returns the figures."""
     training: dict[str, Any] = {
         "command": command,
         "options": to_json(options),
-        "data_fingerprint": data.fingerprint,
-        "segmenter": segmenter.fingerprint,
+        "data": dict(data.fingerprints),
         "train_regions": len(data.train),
         "train_groups": len({r.group for r in data.train}),
+        "epochs": len(trainer.history),
         "stored_dtype": "float16",
     }
-    save_checkpoint(options.export, model, data.classes, padding=options.padding, training=training)
+    model, padding = trainer.trained(), options.model.padding
+    save_checkpoint(options.export, model, data.classes, padding=padding, training=training)
     stored = load_checkpoint(options.export)
-    scores = score_regions(stored.model, stored.preprocessing, data.val, rles)
-    clicked = region_masks(data.val, data.fingerprint, segmenter, options.mask_cache, prompt="click")
-    metrics = {
-        **describe(scores, data.classes, data.val),
-        "from_one_click": overall(score_regions(stored.model, stored.preprocessing, data.val, clicked)),
-    }
-    save_checkpoint(
-        options.export, model, data.classes, padding=options.padding, training=training, metrics=metrics
+    skip = options.data.broken == "skip"
+    scores = score(stored.model, stored.preprocessing, data.val, data.classes, skip_broken=skip)
+    metrics = describe(scores, data.classes, options.ambiguous)
+    if "roi" in stored.model.pictures:
+        metrics["from_one_click"] = from_one_click(stored, data, options)
+    save_checkpoint(options.export, model, data.classes, padding=padding, training=training, metrics=metrics)
+    write_whole(
+        options.export / "README.md", model_card(options.export.name, data.classes, training, metrics)
     )
-    card = model_card(options.export.name, data.classes, training, metrics)
-    (options.export / "README.md").write_text(card, encoding="utf-8")
+    write_whole(options.run_folder / "result.json", json.dumps(metrics, indent=2))
+    left_out = [*trainer.broken, *scores.broken]
+    if left_out:
+        print(f"{len(left_out)} regions could not be read, first {left_out[0]}", file=sys.stderr)
+        write_whole(options.run_folder / "broken.txt", "\n".join(left_out) + "\n")
     draw_curves(trainer.history, options.run_folder / "curves.png")
-    draw_confusion(
-        confusion(scores.true, scores.with_context), data.classes, options.run_folder / "confusion.png"
-    )
+    draw_confusion(confusion(scores.true, scores.logits), data.classes, options.run_folder / "confusion.png")
+    draw_worst(scores, data.val, data.classes, options.run_folder / "worst.png")
     return metrics
 
 
-def load_modules(model: RveRNet, folder: Path) -> None:
-    """Start both modules from the ROI module of a checkpoint of any classes.
-
-    Raises:
-        CheckpointError: the checkpoint is missing or damaged, or its ROI module is another backbone.
-    """
-    found = load_checkpoint(folder).model.roi_module.state_dict()
-    try:
-        for module in (model.roi_module, model.extra_roi_module):
-            module.load_state_dict(found)
-    except RuntimeError as error:
-        raise CheckpointError(f"{folder} has another ROI module than these options: {error}") from error
-
-
-def load_backbone(backbone: nn.Module, path: Path) -> None:
-    """Start a timm backbone from a safetensors file with timm's names; a classifier it does not have is left.
-
-    Raises:
-        WeightsError: the file is missing, damaged, or of another backbone.
-    """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The backbone weights {path} cannot be read: {error}.") from error
-    classifier = backbone.pretrained_cfg["classifier"]  # type: ignore[index]
-    heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    wanted = backbone.state_dict()
-    kept = {
-        name: tensor
-        for name, tensor in tensors.items()
-        if name in wanted or not name.startswith(tuple(f"{head}." for head in heads))
-    }
-    try:
-        backbone.load_state_dict(kept)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} holds the weights of another backbone: {error}") from error
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0, or 2 with one line on stderr where the options or the data are at fault."""
-    keep_memory()
-    try:
-        options = read_options(arguments, TrainOptions)
-        metrics = train(options, " ".join(("python -m training.train", *arguments)))
-    except RvernetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(
-        f"{options.export}: macro F1 {metrics['macro_f1']:.4f}, top-1 {metrics['top1']:.4f}; "
-        f"without context macro F1 {metrics['without_context']['macro_f1']:.4f}"
+def from_one_click(stored: Checkpoint, data: Regions, options: TrainOptions) -> dict[str, float]:
+    """Figures with the masks of one click each, on the validation regions that have a photo to click on."""
+    clickable = replace(data, val=tuple(r for r in data.val if r.photo is not None))
+    if not clickable.val:
+        return {}
+    clicked = with_masks(clickable, replace(options.data, masks=("click",)), ("val",)).val
+    skip = options.data.broken == "skip"
+    return figures(
+        score(stored.model, stored.preprocessing, clicked, data.classes, skip_broken=skip),
+        data.classes,
+        options.ambiguous,
     )
-    return 0
+
+
+def _describe_run(options: TrainOptions, data: Regions) -> None:
+    write_whole(options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False))
+    described = {
+        "classes": list(data.classes),
+        "fingerprints": dict(data.fingerprints),
+        "summary": data.summary(),
+        "left_out": {reason: list(names) for reason, names in data.left_out.items()},
+    }
+    write_whole(options.run_folder / "data.json", json.dumps(described, indent=2))
+
+
+def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Options inside others named with dots; what is neither number nor text becomes text, as trackers want it."""
+    flat: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+    return flat
+
+
+@command
+def main(arguments: Sequence[str]) -> None:
+    """Train as the options say."""
+    options = read_options(arguments, TrainOptions)
+    metrics = train(options, " ".join(("python -m training.train", *arguments)))
+    if metrics:
+        shown = {name: metrics[name] for name in ("macro_f1", "top1", "ambiguous_f1") if name in metrics}
+        print(f"{options.export}: " + ", ".join(f"{name} {value:.4f}" for name, value in shown.items()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The checkpoint that comes with the app: whole, small, and as good as it says on photos it did not learn from."""
 
-import json
 import re
 
 import pytest
@@ -9,7 +8,10 @@ from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
 from rvernet_app.cutouts import cut_out
 from rvernet_app.segment.registry import open_segmenter
-from training.data import read_region, read_regions, region_masks
+from training.data.coco import CocoFolder
+from training.data.masks import MaskMaker
+from training.data.photos import open_photo
+from training.data.regions import assemble
 
 FOLDER = AppConfig.checkpoint
 
@@ -32,18 +34,18 @@ def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_mad
     card, config = (FOLDER / "README.md").read_text(), (FOLDER / "config.json").read_text()
     assert f"| ROI and extra-ROI picture | {classifier.metrics['macro_f1']:.4f} |" in card
     assert "## Limits" in card
-    assert not json.loads(config)["training"]["options"]["data"].startswith("/")
     assert not re.search(r"[\s\"'(]/\w", card + config)
 
 
 def test_it_names_one_validation_food_of_each_class(classifier, real_photos, tmp_path):
-    data = read_regions(real_photos / "ecustfd", {"qiwi": "kiwi", "fired_dough_twist": "fried dough twist"})
-    one_each = list({r.class_index: r for r in data.val}.values())
+    rename = {"qiwi": "kiwi", "fired_dough_twist": "fried dough twist"}
+    data = assemble([CocoFolder("ecustfd", real_photos / "ecustfd", rename=rename)])
+    one_each = list({r.label: r for r in data.val}.values())
     segmenter = open_segmenter(AppConfig(segmenter="grabcut"))
-    rles = region_masks(one_each, data.fingerprint, segmenter, tmp_path)
-    cutouts = [cut_out(*read_region(r, rles[r.id])) for r in one_each]
+    masked = MaskMaker(segmenter, tmp_path, data.fingerprints).masked(one_each)
+    cutouts = [cut_out(*region.masked[0].read(open_photo)) for region in masked]
     named = [p.top_k(1)[0][0] for p in classifier.predict_batch(cutouts)]
-    expected = [data.classes[r.class_index] for r in one_each]
+    expected = [region.label for region in masked]
     right = sum(one == other for one, other in zip(named, expected, strict=True))
     assert len(one_each) == 18
     assert right >= 16, list(zip(named, expected, strict=True))

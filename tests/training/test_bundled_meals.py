@@ -8,7 +8,8 @@ from PIL import Image
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.masks import bbox_xywh, from_rle
-from training.data import read_regions
+from training.data.coco import CocoFolder
+from training.data.regions import assemble
 from training.meals.spec import SPLITS
 
 MEALS, SAMPLES = ASSETS_DIR / "meals", ASSETS_DIR / "samples"
@@ -50,7 +51,7 @@ def test_labels_are_of_the_label_set(coco):
 
 
 def test_the_meals_are_a_set_to_train_on():
-    regions = read_regions(MEALS)
+    regions = assemble([CocoFolder("meals", MEALS)])
     assert len(regions.train) > 5 * len(regions.val) > 0
     assert len(regions.test) > 0
     assert {"ketchup", "chili paste"} <= set(regions.classes)

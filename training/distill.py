@@ -1,0 +1,88 @@
+"""A model in training, and what it learns from a teacher: knowledge distillation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rvernet_app.baseline import Model
+from rvernet_app.errors import ConfigError
+from rvernet_app.rvernet import RveRNet, output_width
+
+
+class Outputs(NamedTuple):
+    """What a model says in training, all logits (B, K).
+
+    Attributes:
+        logits: what it gives in use.
+        of_tokens: those of its distillation tokens, None unless asked for.
+        of_modules: those of each module by itself, none unless asked for.
+    """
+
+    logits: Tensor
+    of_tokens: Tensor | None = None
+    of_modules: tuple[Tensor, ...] = ()
+
+
+class Student(nn.Module):
+    """A model in training: its logits, and what else is asked of it meanwhile.
+
+    Args:
+        model: the model trained; its backbones are not wrapped or copied.
+        tokens: read the distillation tokens (DeiT, arXiv 2012.12877) as well.
+        modules: let every module name the class by itself too, through a linear head that is not part of the model.
+
+    Raises:
+        ConfigError: tokens are asked of a backbone that has none.
+    """
+
+    def __init__(self, model: Model, tokens: bool = False, modules: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        self.tokens = tokens
+        classes, asked = model.config.num_classes, list(model.backbones.values()) if modules else []
+        self.heads = nn.ModuleList(nn.Linear(output_width(backbone), classes) for backbone in asked)
+        for picture, backbone in model.backbones.items() if tokens else ():
+            if not hasattr(backbone, "set_distilled_training"):
+                raise ConfigError(
+                    f"The backbone for {picture} has no distillation token; take a distilled one, such as "
+                    "deit_tiny_distilled_patch16_224, or distil on logits."
+                )
+            backbone.set_distilled_training(True)  # in training it gives both tokens' outputs
+
+    def forward(self, *pictures: Tensor) -> Outputs:
+        """What the model says of pictures, each (B, 3, S, S).
+
+        Where tokens are read, its logits are as in use, where timm takes the mean of what class and distillation token
+        say; those of the tokens go through the same integration module.
+        """
+        given = [
+            b(x) for b, x in zip(self.model.backbones.values(), pictures, strict=True)
+        ]  # (B, D) or a pair of it
+        used = [(one + other) / 2 for one, other in given] if self.tokens else given
+        return Outputs(
+            logits=self._integrate(used),
+            of_tokens=self._integrate([other for _, other in given]) if self.tokens else None,
+            of_modules=tuple(head(output) for head, output in zip(self.heads, used, strict=False)),
+        )
+
+    def _integrate(self, outputs: list[Tensor]) -> Tensor:
+        if isinstance(self.model, RveRNet):
+            return self.model.integrate(*outputs)
+        return self.model.integration_module(*outputs)
+
+
+def teacher_loss(logits: Tensor, teacher: Tensor, target: str, temperature: float) -> Tensor:
+    """How far logits (B, K) are from a teacher's, (B, K).
+
+    Args:
+        target: "hard" is the cross-entropy with the teacher's decision; "soft" the Kullback-Leibler divergence of both
+            probabilities at this temperature, times its square, so that gradients do not shrink with it (Hinton et
+            al., arXiv 1503.02531).
+    """
+    if target == "hard":
+        return F.cross_entropy(logits, teacher.argmax(dim=1))
+    student, teacher = (F.log_softmax(x / temperature, dim=1) for x in (logits, teacher))
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
