@@ -1,87 +1,136 @@
-"""Measure a checkpoint: `python -m training.evaluate CHECKPOINT --data DIR [--prompt click] [--json]`."""
+"""Measure a checkpoint: `python -m training.evaluate CHECKPOINT --data DIR [--out DIR] [--json]`.
+
+Intervals are 95 %, from a bootstrap over groups (objects, trays, meals, photos). With --out, report.json, report.md and
+pictures are written there.
+"""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rvernet_app.checkpoint import load_checkpoint
-from rvernet_app.config import AppConfig
-from rvernet_app.errors import RvernetError
-from rvernet_app.memory import keep_memory
-from rvernet_app.segment.registry import open_segmenter
-from training.data import PROMPTS, SPLITS, DataError, read_regions, region_masks
-from training.measure import describe, score_regions
-from training.report import figures_table
+import torch
+
+from rvernet_app.checkpoint import Checkpoint
+from rvernet_app.device import torch_device
+from training.command import command
+from training.cost import measure_cost
+from training.files import write_whole
+from training.labelled import add_arguments, open_labelled
+from training.measure import Scores, confusion, counts, describe, probabilities, statistics
+from training.report import draw_confusion, draw_reliability, draw_worst, figures_table, title
+from training.statistics import expected_calibration_error, interval
 
 
-def evaluate(
-    checkpoint: Path, data: Path, split: str, segmenter: str, mask_cache: Path, prompt: str = "box"
-) -> dict[str, Any]:
-    """Figures of a checkpoint on one split of a data set, as `training.measure.describe` gives them.
+def evaluate(scores: Scores, checkpoint: Checkpoint, ambiguous: Sequence[str] = ()) -> dict[str, Any]:
+    """Figures of a checkpoint's scores: overall with intervals, by class, and how far its probabilities can be trusted.
 
-    Categories are renamed as they were for training. See `training.data.region_masks` for `prompt`.
+    Args:
+        ambiguous: classes of the checkpoint whose mean F1 is given by itself.
 
     Raises:
-        DataError: the data set cannot be read, or has a class the checkpoint does not know.
-        RvernetError: the checkpoint or the segmenter cannot be opened.
+        DataError: there are no scores.
     """
-    loaded = load_checkpoint(checkpoint)
-    found = read_regions(data, loaded.training.get("options", {}).get("rename", {}))
-    if unknown := sorted(set(found.classes) - set(loaded.classes)):
-        raise DataError(f"{checkpoint} does not know the classes {', '.join(unknown)} of {data}.")
-    place = [loaded.classes.index(name) for name in found.classes]
-    regions = [
-        dataclasses.replace(r, class_index=place[r.class_index])
-        for r in (found.train if split == "train" else found.val)
-    ]
-    opened = open_segmenter(AppConfig(segmenter=segmenter))
-    rles = region_masks(regions, found.fingerprint, opened, mask_cache, prompt)
-    scores = score_regions(loaded.model, loaded.preprocessing, regions, rles)
-    return {
-        "checkpoint": loaded.name,
-        "fingerprint": loaded.fingerprint,
-        "data": data.name,
-        "split": split,
-        "segmenter": opened.fingerprint,
-        "prompt": prompt,
-        **describe(scores, loaded.classes, regions),
+    found = describe(scores, checkpoint.classes, ambiguous)
+    by_group = counts(scores)
+    intervals = {
+        name: [round(bound, 4) for bound in interval(statistic, by_group)]
+        for name, statistic in statistics(checkpoint.classes, ambiguous).items()
+        if name in found
     }
+    error = {
+        "uncalibrated": round(expected_calibration_error(scores.true, probabilities(scores.logits)), 4),
+        "as_shown": round(
+            expected_calibration_error(scores.true, probabilities(scores.logits, _temperature(checkpoint))),
+            4,
+        ),
+    }
+    return {**found, "intervals": intervals, "calibration_error": error, "broken": list(scores.broken)}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0, or 2 with one line on stderr where the checkpoint or the data are at fault."""
-    keep_memory()
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a checkpoint.")
-    parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
-    parser.add_argument("--data", type=Path, required=True, help="folder of annotations.json and images/")
-    parser.add_argument("--split", choices=SPLITS, default="val")
-    parser.add_argument("--segmenter", default="auto", help="makes masks of boxes")
-    parser.add_argument(
-        "--prompt", choices=PROMPTS, default="box", help="what the segmenter is prompted with"
+def _temperature(checkpoint: Checkpoint) -> float:
+    return 1.0 if checkpoint.calibration is None else checkpoint.calibration.temperature
+
+
+def cost(checkpoint: Checkpoint, device: torch.device) -> dict[str, Any]:
+    """What one prediction of a checkpoint costs on this machine, see `training.cost`."""
+    size = checkpoint.model.config.input_size
+    inputs = tuple(torch.zeros(1, 3, size, size, device=device) for _ in checkpoint.model.pictures)
+    found = asdict(measure_cost(checkpoint.model.to(device), inputs))
+    return {**found, "device": str(device), "threads": torch.get_num_threads()}
+
+
+def as_markdown(report: Mapping[str, Any]) -> str:
+    """A report of `main` for people."""
+    figures, spent = report["figures"], report["cost"]
+    intervals = ", ".join(
+        f"{title(name)} {low:.3f} to {high:.3f}" for name, (low, high) in figures["intervals"].items()
     )
-    parser.add_argument("--mask_cache", type=Path, default=Path("cache/masks"), help="where masks are kept")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    lines = [
+        f"# {report['checkpoint']} on {report['data']}, {report['split']}, {report['masks']} masks",
+        "",
+        f"{figures['regions']} regions of {figures['groups']} groups. 95 % intervals: {intervals}.",
+        f"Expected calibration error {figures['calibration_error']['as_shown']:.3f} as the app shows it, "
+        f"{figures['calibration_error']['uncalibrated']:.3f} without calibration.",
+        "",
+        f"One prediction: {spent['parameters'] / 1e6:.2f} M parameters, {spent['flops'] / 1e9:.2f} GFLOPs (a "
+        f"multiply-add counts as 2), {spent['latency_ms']:.1f} ms and {spent['peak_memory_mb']:.0f} MB on "
+        f"{spent['device']} with {spent['threads']} threads.",
+        "",
+        *figures_table(figures, report["masks"]),
+        *(["", *(f"- {line}" for line in report["left_out"])] if report["left_out"] else []),
+    ]
+    return "\n".join([*lines, ""])
+
+
+@command
+def main(arguments: Sequence[str]) -> None:
+    """The command itself; see the top of this file."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a checkpoint.")
+    add_arguments(parser)
+    parser.add_argument(
+        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is given by itself"
+    )
+    parser.add_argument("--device", default="auto", help="torch device")
+    parser.add_argument("--out", type=Path, help="folder for report.json, report.md and pictures")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     chosen = parser.parse_args(arguments)
-    try:
-        metrics = evaluate(
-            chosen.checkpoint,
-            chosen.data,
-            chosen.split,
-            chosen.segmenter,
-            chosen.mask_cache,
-            chosen.prompt,
+    device = torch_device(chosen.device)
+    labelled = open_labelled(chosen)
+    labelled.require_known(chosen.ambiguous)
+    checkpoint = labelled.checkpoint
+    checkpoint.model.to(device)
+    scores = labelled.score()
+    report = {
+        "checkpoint": checkpoint.name,
+        "fingerprint": checkpoint.fingerprint,
+        "data": chosen.data.resolve().name,
+        "split": chosen.split,
+        "masks": chosen.masks,
+        "figures": evaluate(scores, checkpoint, chosen.ambiguous),
+        "cost": cost(checkpoint, device),
+        "left_out": list(labelled.left_out),
+    }
+    if chosen.out:
+        write_whole(chosen.out / "report.json", json.dumps(report, indent=2))
+        write_whole(chosen.out / "report.md", as_markdown(report))
+        draw_confusion(
+            confusion(scores.true, scores.logits), checkpoint.classes, chosen.out / "confusion.png"
         )
-    except RvernetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(json.dumps(metrics, indent=2) if chosen.json else "\n".join(figures_table(metrics)))
-    return 0
+        draw_reliability(scores, checkpoint.calibration, chosen.out / "reliability.png")
+        draw_worst(
+            scores,
+            labelled.regions,
+            checkpoint.classes,
+            chosen.out / "worst.png",
+            _temperature(checkpoint),
+        )
+    print(json.dumps(report, indent=2) if chosen.json else as_markdown(report))
 
 
 if __name__ == "__main__":

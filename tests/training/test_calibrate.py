@@ -1,0 +1,236 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.errors import ConfigError
+from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training import calibrate as module
+from training.calibrate import calibrate, main
+from training.data.regions import DataError
+from training.measure import Scores, probabilities
+from training.statistics import expected_calibration_error, fit_temperature
+
+CLASSES = ("ketchup", "pesto")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    spec = ModuleSpec("mobilenetv2_035")
+    return RveRNet(RveRNetConfig(spec, spec, 2, fusion="features", hidden=8, input_size=32))
+
+
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    save_checkpoint(tmp_path / "tiny", model, CLASSES, metrics={"top1": 0.5})
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def run(checkpoint, made_data, tmp_path, capsys):
+    """Status, output and errors of the command line."""
+    cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
+
+    def run_with(*more, folder=checkpoint):
+        status = main([str(folder), "--data", str(made_data), "--split", "all", *cache, *more])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run_with
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
+    """Every group has samples of these: how far the likelier of two classes is above the other, and whether it is true.
+
+    The likelier class alternates.
+    """
+    margins, right = (np.array(column) for column in zip(*of_each * groups, strict=True))
+    likeliest = np.arange(len(margins)) % 2
+    logits = np.zeros((len(margins), 2), np.float32)
+    logits[np.arange(len(margins)), likeliest] = margins
+    names = tuple(str(i) for i in range(len(margins)))
+    of_group = tuple(f"g{i // len(of_each)}" for i in range(len(margins)))
+    return Scores(names, of_group, np.where(right, likeliest, 1 - likeliest), logits, None)
+
+
+def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right():
+    scores = made_scores(6, [(4, True), (4, True), (4, False), (4, True)])
+    calibration, worth = calibrate(scores, 0.7)
+    assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds of 3 to 1
+    assert calibration.threshold == 0
+    sure = 1 / (1 + np.exp(-4))
+    assert worth == {
+        "regions": 24,
+        "calibration_error_before": pytest.approx(sure - 0.75, abs=1e-5),
+        "calibration_error_after": pytest.approx(0, abs=1e-3),
+        "answered": 1.0,
+        "right": 0.75,
+        "right_where_answered": 0.75,
+    }
+
+
+def test_the_threshold_lets_through_what_is_right_often_enough():
+    scores = made_scores(6, [(4, True), (4, True), (1, True), (1, False)])
+    calibration, worth = calibrate(scores, 0.95)
+    shown = probabilities(scores.logits, calibration.temperature).max(axis=1)
+    np.testing.assert_array_equal(shown >= calibration.threshold, [True, True, False, False] * 6)
+    assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0.5, 0.75, 1.0)
+
+
+def test_each_half_is_measured_with_what_the_other_gave(monkeypatch):
+    """Whole groups are held out, so that what is alike is not on both sides."""
+    random = np.random.default_rng(0)
+    groups = tuple(str(i // 3) for i in range(60))
+    logits = random.normal(size=(60, 2)).astype(np.float32)
+    scores = Scores(tuple(map(str, range(60))), groups, random.integers(0, 2, 60), logits, None)
+    fitted = []
+
+    def fit(seen, true):
+        chosen = np.isin(logits[:, 0], seen[:, 0])
+        np.testing.assert_array_equal(scores.true[chosen], true)
+        fitted.append(chosen)
+        return float(len(fitted))  # 1 from all, then 2 and 3 from the halves
+
+    monkeypatch.setattr(module, "fit_temperature", fit)
+    calibration, worth = calibrate(scores, 0.1)
+    everything, one, other = fitted
+    assert everything.all()
+    np.testing.assert_array_equal(one, ~other)
+    for half in (one, other):
+        assert half.sum() == 30
+        assert not {groups[i] for i in np.flatnonzero(half)} & {groups[i] for i in np.flatnonzero(~half)}
+    assert calibration.temperature == 1
+    shown = np.where(one[:, None], probabilities(logits, 3.0), probabilities(logits, 2.0))
+    expected = expected_calibration_error(scores.true, shown)
+    assert worth["calibration_error_after"] == pytest.approx(expected)
+
+
+def test_what_generalises_is_better_calibrated_after_than_before():
+    random = np.random.default_rng(1)
+    true = random.integers(0, 3, 600)
+    logits = random.normal(size=(600, 3)).astype(np.float32)
+    logits[np.arange(600), true] += 1
+    scores = Scores(tuple(map(str, range(600))), tuple(map(str, range(600))), true, 5 * logits, None)
+    calibration, worth = calibrate(scores, 0.8)
+    assert calibration.temperature == pytest.approx(5 * fit_temperature(logits, true), rel=0.01)
+    assert worth["calibration_error_after"] < 0.06 < 0.2 < worth["calibration_error_before"]
+    assert worth["right_where_answered"] == pytest.approx(0.8, abs=0.05)
+    assert 0.2 < worth["answered"] < 0.9
+
+
+def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(monkeypatch):
+    scores = made_scores(4, [(4, True), (3, True)])
+    bounds = iter([0.5, 2.0, 2.0])
+    monkeypatch.setattr(module, "abstain_threshold", lambda *_: next(bounds))
+    _, worth = calibrate(scores, 0.9)
+    assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0, 1, None)
+
+
+def test_too_few_groups_are_refused():
+    with pytest.raises(DataError, match="at least 4 groups, these are of 3"):
+        calibrate(made_scores(3, [(2, True), (1, False)]), 0.9)
+
+
+def test_an_accuracy_out_of_reach_is_refused():
+    scores = made_scores(5, [(4, False), (1, True)])
+    with pytest.raises(DataError, match=r"less than 0\.9 of its answers are right"):
+        calibrate(scores, 0.9)
+
+
+@pytest.mark.parametrize("accuracy", [-0.1, 95, float("nan")])
+def test_an_accuracy_that_is_no_share_is_refused(accuracy):
+    with pytest.raises(ConfigError, match="accuracy must be in"):
+        calibrate(made_scores(5, [(4, True), (1, False)]), accuracy)
+
+
+def test_temperature_and_threshold_are_written_and_nothing_else(run, checkpoint):
+    before, config = content(checkpoint), json.loads((checkpoint / "config.json").read_text())
+    written = (checkpoint / "model.safetensors").stat().st_mtime_ns
+    status, printed, _ = run("--accuracy", "0.1", "--device", "cpu")
+    assert status == 0
+    found = json.loads(printed)
+    assert list(found) == [
+        *("temperature", "threshold", "regions", "calibration_error_before", "calibration_error_after"),
+        *("answered", "right", "right_where_answered"),
+    ]
+    assert found["regions"] == 16
+    calibration = load_checkpoint(checkpoint).calibration
+    assert calibration.temperature == pytest.approx(found["temperature"], abs=1e-4)
+    assert calibration.threshold == pytest.approx(found["threshold"], abs=1e-4)
+    after = content(checkpoint)
+    assert after.keys() == before.keys()
+    assert after["model.safetensors"] == before["model.safetensors"]
+    assert (checkpoint / "model.safetensors").stat().st_mtime_ns == written
+    changed = json.loads(after["config.json"])
+    assert changed.pop("calibration") == {
+        "temperature": calibration.temperature,
+        "threshold": calibration.threshold,
+    }
+    assert changed == config
+
+    assert run("--accuracy", "0.1")[1] == printed  # what is there already has no influence
+    assert content(checkpoint) == after
+
+
+def test_a_dry_run_writes_nothing(run, checkpoint):
+    before = content(checkpoint)
+    status, printed, _ = run("--accuracy", "0.1", "--dry_run")
+    assert status == 0
+    assert json.loads(printed)["temperature"] > 0
+    assert content(checkpoint) == before
+
+
+def test_a_folder_in_the_home_directory_is_found(run, tmp_path, checkpoint, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run("--accuracy", "0.1", folder="~/tiny")[0] == 0
+    assert load_checkpoint(checkpoint).calibration is not None
+
+
+@pytest.mark.parametrize("where", ["owner/tiny", "owner/tiny@main", "nowhere", "~/nowhere"])
+def test_what_is_no_folder_cannot_be_written_into(where, run, tmp_path, monkeypatch):
+    def fetch(*arguments, **how):
+        raise AssertionError("nothing is to be fetched")
+
+    monkeypatch.setattr("rvernet_app.hub.snapshot_download", fetch)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    status, printed, errors = run(folder=where)
+    assert (status, printed) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert errors.startswith(f"There is no checkpoint folder {where} to write into")
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_what_is_on_the_hub_is_calibrated_without_writing(run, checkpoint, monkeypatch):
+    monkeypatch.setattr("rvernet_app.hub.snapshot_download", lambda *arguments, **how: str(checkpoint))
+    before = content(checkpoint)
+    status, printed, _ = run("--accuracy", "0.1", "--dry_run", folder="owner/tiny")
+    assert status == 0
+    assert json.loads(printed)["regions"] == 16
+    assert content(checkpoint) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--accuracy", "95"], "accuracy must be in 0..1, got 95"),
+        (["--split", "test"], "has no test region"),
+        (["--device", "toaster"], "'toaster'"),
+    ],
+)
+def test_what_cannot_be_calibrated_ends_with_one_line_and_leaves_the_checkpoint(
+    run, checkpoint, more, sentence
+):
+    before = content(checkpoint)
+    status, printed, errors = run(*more)
+    assert (status, printed) == (2, "")
+    assert sentence in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    assert content(checkpoint) == before

@@ -1,0 +1,455 @@
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from rvernet_app.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.checkpoint import save_checkpoint
+from rvernet_app.errors import ConfigError
+from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training import compare as module
+from training import grid as grid_module
+from training import train
+from training.compare import as_markdown, compare, draw_comparison, main
+from training.configuration import options_from
+from training.data.regions import DataError
+from training.data.sources import read_data
+from training.grid import Grid
+from training.measure import Scores
+from training.options import TrainOptions
+
+CLASSES = ("pesto", "ketchup")
+SPEC = ModuleSpec("mobilenetv2_035")
+RUNS = ["RveRNet_seed_0", "ROI_only_seed_0", "RveRNet_seed_1", "ROI_only_seed_1"]
+
+
+@pytest.fixture
+def data(masked_data):
+    return masked_data
+
+
+@pytest.fixture
+def written(data, tmp_path):
+    """Write the options of all runs and the grid, with some changed; returns the grid's file."""
+
+    def write(config=(), **grid):
+        options = {
+            "data": {"sources": [{"path": str(data)}], "workers": 0},
+            "model": {
+                "roi_module": "mobilenetv2_035",
+                "hidden": 8,
+                "input_size": 32,
+                "weights": "scratch",
+                "batch_norm": "measured",
+            },
+            "optimization": {"epochs": 1, "batch_size": 6},
+            "ambiguous": ["ketchup"],
+            "device": "cpu",
+            "trackers": [],
+            "run_folder": "unused",
+            "export": "unused",
+        }
+        described = {
+            "config": str(tmp_path / "options.yaml"),
+            "folder": str(tmp_path / "grid"),
+            "axes": {"model": {"RveRNet": {}, "ROI only": {"model.kind": "roi"}}},
+            "seeds": [0, 1],
+            "reference": {"model": "ROI only"},
+        }
+        (tmp_path / "options.yaml").write_text(yaml.safe_dump({**options, **dict(config)}))
+        (tmp_path / "grid.yaml").write_text(yaml.safe_dump({**described, **grid}, sort_keys=False))
+        return tmp_path / "grid.yaml"
+
+    return write
+
+
+class Trainings:
+    """Stands for the processes that train: saves an untrained model, with what a training run writes beside it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.status = 0
+
+    def run(self, command, check):
+        *_, config = command
+        assert command[1:-1] == ["-m", "training.train", "--config"]
+        options = options_from(yaml.safe_load(Path(config).read_text()), TrainOptions)
+        self.done.append(options.run_folder.name)
+        if not self.status:
+            self._save(options)
+        return SimpleNamespace(returncode=self.status)
+
+    def _save(self, options):
+        torch.manual_seed(options.seed)
+        rest = {"num_classes": 2, "fusion": "features", "hidden": 8, "input_size": 32}
+        if options.model.kind == "rvernet":
+            model = RveRNet(RveRNetConfig(SPEC, SPEC, **rest))
+        else:
+            model = SinglePicture(SinglePictureConfig(options.model.kind, SPEC, **rest))
+        with torch.no_grad():  # so that both classes are predicted
+            model.integration_module[-1].bias.copy_(torch.tensor([0.01 * options.seed, 0.0]))
+        data = read_data(options.data)
+        save_checkpoint(options.export, model, data.classes)
+        described = {"classes": data.classes, "fingerprints": data.fingerprints}
+        (options.run_folder / "data.json").write_text(json.dumps(described))
+        (options.run_folder / "result.json").write_text("{}")
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    trainings = Trainings()
+    monkeypatch.setattr(grid_module.subprocess, "run", trainings.run)
+    return trainings
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """How often regions are scored."""
+    calls = []
+
+    def score(*arguments, **how):
+        calls.append(arguments)
+        return original(*arguments, **how)
+
+    original = grid_module.score
+    monkeypatch.setattr(grid_module, "score", score)
+    return calls
+
+
+def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tmp_path, capsys):
+    file = written(conditions=["clean", "permutation=1"])
+    assert main(["--grid", str(file)]) == 0
+    folder = tmp_path / "grid"
+    assert trainings.done == RUNS
+    assert len(measured) == 8
+    names = ["comparison.json", "comparison.md", "comparison.png"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*RUNS, *names])
+    for run in RUNS:
+        scores = [path.name for path in (folder / run).glob("*.npz")]
+        assert sorted(scores) == ["val clean.npz", "val permutation=1.npz"]
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    table = capsys.readouterr().out
+    assert (folder / "comparison.md").read_text() == table.removesuffix("\n")
+    records = json.loads((folder / "comparison.json").read_text())
+    assert [(record["row"], record["condition"]) for record in records] == [
+        ({"model": model}, condition)
+        for model in ("RveRNet", "ROI only")
+        for condition in ("clean", "permutation=1")
+    ]
+    for record in records:
+        assert len(record["macro_f1_by_seed"]) == 2
+        low, high = record["macro_f1_interval"]
+        assert 0 <= low <= record["macro_f1"] <= high <= 1
+        assert ("top1_less_reference" in record) == (record["row"] == {"model": "RveRNet"})
+
+
+def test_what_is_done_is_not_done_again(written, trainings, measured, tmp_path, capsys):
+    file, folder = written(), tmp_path / "grid"
+    assert main(["--grid", str(file)]) == 0
+    table = capsys.readouterr().out
+    for path in folder.glob("comparison.*"):
+        path.unlink()
+
+    def again():
+        del trainings.done[:], measured[:]
+        assert main(["--grid", str(file)]) == 0
+        assert capsys.readouterr().out == table
+        return trainings.done, len(measured)
+
+    assert again() == ([], 0)
+    shutil.rmtree(folder / RUNS[2])
+    assert again() == ([RUNS[2]], 1)
+    (folder / RUNS[1] / "val clean.npz").unlink()
+    assert again() == ([], 1)
+    (folder / RUNS[3] / "result.json").unlink()  # it was interrupted
+    assert again() == ([RUNS[3]], 1)
+    assert sorted(path.name for path in folder.glob("comparison.*")) == [
+        f"comparison.{ending}" for ending in ("json", "md", "png")
+    ]
+
+
+def test_a_run_with_other_options_is_trained_and_measured_anew(written, trainings, measured, tmp_path):
+    assert main(["--grid", str(written())]) == 0
+    del trainings.done[:], measured[:]
+    longer = {"optimization": {"epochs": 2, "batch_size": 6}}
+    assert main(["--grid", str(written(longer))]) == 0
+    assert (trainings.done, len(measured)) == (RUNS, 4)
+
+
+def test_what_an_older_training_gave_is_no_result_of_one_that_failed(written, trainings, tmp_path, capsys):
+    assert main(["--grid", str(written())]) == 0
+    trainings.status = 2
+    file = written({"optimization": {"epochs": 2, "batch_size": 6}})
+    del trainings.done[:]
+    for _ in range(2):
+        assert main(["--grid", str(file)]) == 2
+    assert trainings.done == [RUNS[0]] * 2
+
+
+def test_a_failing_run_stops_the_grid_with_its_status(written, trainings, tmp_path, capsys):
+    trainings.status = 3
+    file = written()
+    assert main(["--grid", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        f"The run {tmp_path / 'grid' / RUNS[0]} failed with exit status 3; fix it and go on."
+    ]
+    assert trainings.done == RUNS[:1]
+    trainings.status = 0
+    assert main(["--grid", str(file)]) == 0
+    assert trainings.done == [RUNS[0], *RUNS]
+
+
+def test_runs_measured_on_other_regions_are_not_compared(written, trainings, data, tmp_path, capsys):
+    other = tmp_path / "other" / "data"
+    shutil.copytree(data, other)
+    path = other / "annotations.json"
+    described = json.loads(path.read_text())
+    described["images"][15]["split"] = "train"
+    path.write_text(json.dumps(described))
+    axes = {"data": {"all": {}, "less": {"data.sources": [{"path": str(other)}]}}}
+    assert main(["--grid", str(written(axes=axes, reference={}))]) == 2
+    assert "less_seed_0 was measured on other regions or classes" in capsys.readouterr().err
+
+
+def test_runs_of_other_classes_are_not_compared(written, trainings, capsys):
+    axes = {"order": {"as found": {}, "other": {"data.classes": ["ketchup", "pesto"]}}}
+    assert main(["--grid", str(written(axes=axes, reference={}))]) == 2
+    assert "other_seed_0 was measured on other regions or classes" in capsys.readouterr().err
+
+
+def test_data_that_have_changed_are_not_mixed_with_the_old(written, trainings, data, capsys):
+    assert main(["--grid", str(written())]) == 0
+    path = data / "annotations.json"
+    path.write_text(path.read_text().replace('"g3"', '"g33"'))
+    assert main(["--grid", str(written())]) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "The data have changed since " in sentence
+    assert sentence.endswith(f"{RUNS[0]} was trained; remove the folder to train it anew.")
+
+
+def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(written, trainings, capsys):
+    axes = {"kind": {"right": {}, "wrong": {"model.kind": "soup"}}}
+    assert main(["--grid", str(written(axes=axes, reference={}))]) == 2
+    assert "kind is one of" in capsys.readouterr().err
+    assert trainings.done == []
+
+
+def test_a_split_without_regions_is_told_before_anything_is_trained(written, trainings, capsys):
+    assert main(["--grid", str(written(split="test"))]) == 2
+    assert "no test region to measure on" in capsys.readouterr().err
+    assert trainings.done == []
+
+
+def test_broken_regions_are_left_out_where_the_runs_leave_them_out(written, trainings, data, capsys):
+    (data / "images" / "13.png").write_bytes(b"")
+    assert main(["--grid", str(written())]) == 2
+    assert "13.png" in capsys.readouterr().err
+    skipping = {"data": {"sources": [{"path": str(data)}], "workers": 0, "broken": "skip"}}
+    assert main(["--grid", str(written(skipping))]) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"axes": {}}, "axes must name at least one value each"),
+        ({"axes": {"model": {}}}, "axes must name at least one value each"),
+        ({"seeds": []}, "seeds must not be empty"),
+        ({"seeds": [1, 1]}, "two runs would share the folder ROI_only_seed_1"),
+        ({"axes": {"a": {"x y": {}, "x_y": {}}}, "reference": {}}, "share the folder x_y_seed_0"),
+        ({"split": "holdout"}, "split is one of train, val, test; got 'holdout'"),
+        ({"conditions": []}, "conditions must be different ones"),
+        ({"conditions": ["erode", "erode=1.0"]}, "conditions must be different ones, got erode, erode=1.0"),
+        ({"conditions": ["fog"]}, "no condition 'fog'"),
+        ({"reference": {"model": "soup"}}, "reference must be a value of each axis"),
+        ({"reference": {"data": "RveRNet"}}, "reference must be a value of each axis"),
+        ({"colour": "red"}, "Unknown option colour"),
+    ],
+)
+def test_a_grid_that_contradicts_itself_is_refused(written, trainings, change, sentence, capsys):
+    assert main(["--grid", str(written(**change))]) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1
+    assert sentence in errors
+    assert trainings.done == []
+
+
+def test_a_missing_grid_is_an_error(tmp_path, capsys):
+    assert main(["--grid", str(tmp_path / "nowhere.yaml")]) == 2
+    assert "nowhere.yaml cannot be read" in capsys.readouterr().err
+
+
+def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written):
+    file = written({"seed": 7}, changes={"optimization.epochs": 3, "model.hidden": 4}, folder="runs/grid")
+    grid = options_from(yaml.safe_load(file.read_text()), Grid)
+    options = [options_from(run.options(), TrainOptions) for run in grid.runs]
+    assert [(o.model.kind, o.seed) for o in options] == [
+        *(("rvernet", 0), ("roi", 0)),
+        *(("rvernet", 1), ("roi", 1)),
+    ]
+    assert {o.optimization.epochs for o in options} == {3}
+    assert {o.model.hidden for o in options} == {4}
+    assert {o.optimization.batch_size for o in options} == {6}
+    assert options[1].run_folder == Path("runs/grid/ROI_only_seed_0")
+    assert options[1].export == Path("runs/grid/ROI_only_seed_0/checkpoint")
+
+
+def test_rows_are_every_combination():
+    axes = {"roi": {"a": {}, "b": {}}, "extra-roi": {"c": {}, "d/e": {}}}
+    grid = Grid(Path("options.yaml"), Path("grid"), axes, seeds=(4,))
+    assert grid.rows == [("a", "c"), ("a", "d/e"), ("b", "c"), ("b", "d/e")]
+    assert [run.folder for run in grid.runs][1] == Path("grid/a_d_e_seed_4")
+    with pytest.raises(ConfigError, match="reference"):
+        Grid(Path("options.yaml"), Path("grid"), axes, reference={"roi": "a"})
+
+
+TRUE = np.array([0, 0, 0, 1, 1, 1])
+NAMES = tuple("abcdef")
+
+
+def scores_of(predicted):
+    return Scores(NAMES, NAMES, TRUE, np.eye(2, dtype=np.float32)[predicted], None)
+
+
+MADE = {
+    ("all", 0): scores_of([0, 0, 0, 1, 1, 1]),
+    ("all", 1): scores_of([0, 0, 1, 1, 1, 1]),
+    ("none", 0): scores_of([1, 0, 0, 1, 1, 0]),
+    ("none", 1): scores_of([0, 0, 0, 0, 0, 0]),
+}
+
+
+@pytest.fixture
+def made_grid(monkeypatch):
+    """A grid of two rows and two seeds with made scores."""
+
+    def make(made=MADE, reference=None, ambiguous=("ketchup",), **more):
+        axes = {"context": {"all": {}, "none": {}}}
+        grid = Grid(Path("x"), Path("y"), axes, seeds=(0, 1), reference=reference or {}, **more)
+
+        def run_grid(_):
+            for run in grid.runs:
+                options = SimpleNamespace(ambiguous=ambiguous)
+                scores = dict.fromkeys(grid.conditions, made[(*run.row, run.seed)])
+                yield run, CLASSES, options, scores
+
+        monkeypatch.setattr(module, "run_grid", run_grid)
+        return grid
+
+    return make
+
+
+def test_means_and_differences_are_exact(made_grid):
+    everything, nothing = compare(made_grid(reference={"context": "none"}))
+    assert everything["top1_by_seed"] == [1, round(5 / 6, 4)]
+    assert everything["top1"] == round((1 + 5 / 6) / 2, 4)
+    assert nothing["top1_by_seed"] == [round(4 / 6, 4), 0.5]
+    f1 = {
+        "all": [(1 + 1) / 2, (2 * 2 / (3 + 2) + 2 * 3 / (3 + 4)) / 2],
+        "none": [(2 * 2 / 6 + 2 * 2 / 6) / 2, (2 * 3 / 9 + 0) / 2],
+    }
+    assert everything["macro_f1"] == round(np.mean(f1["all"]), 4)
+    assert everything["macro_f1_less_reference"] == round(np.mean(f1["all"]) - np.mean(f1["none"]), 4)
+    assert everything["top1_less_reference"] == round((11 / 6 - 7 / 6) / 2, 4)
+    assert everything["ambiguous_f1"] == round((1 + 6 / 7) / 2, 4)
+    assert everything["ambiguous_f1_less_reference"] == round((1 + 6 / 7) / 2 - (2 / 3 + 0) / 2, 4)
+    low, high = everything["top1_less_reference_interval"]
+    assert low <= everything["top1_less_reference"] <= high
+    assert not [name for name in nothing if "reference" in name]
+
+
+def test_without_a_reference_there_are_no_differences(made_grid):
+    grid = made_grid()
+    records = compare(grid)
+    assert not [name for record in records for name in record if "reference" in name]
+    assert "less" not in as_markdown(grid, records)
+
+
+def test_the_interval_of_a_row_against_itself_is_nothing(made_grid):
+    made = {key: MADE["all", key[1]] for key in MADE}
+    _, record = compare(made_grid(made, reference={"context": "all"}))
+    assert record["macro_f1_less_reference"] == 0
+    assert record["macro_f1_less_reference_interval"] == [0, 0]
+
+
+def test_an_ambiguous_class_without_a_region_has_no_figure(made_grid):
+    only_pesto = {key: Scores(NAMES, NAMES, 0 * TRUE, made.logits, None) for key, made in MADE.items()}
+    grid = made_grid(only_pesto)
+    records = compare(grid)
+    assert not [name for record in records for name in record if "ambiguous" in name]
+    assert "nan" not in as_markdown(grid, records)
+
+
+def test_nothing_measured_cannot_be_compared(made_grid):
+    empty = Scores((), (), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), None, broken=("a: gone",))
+    with pytest.raises(DataError, match=r"no region to measure on\. a: gone"):
+        compare(made_grid(dict.fromkeys(MADE, empty)))
+
+
+def test_the_table_tells_rows_conditions_and_differences(made_grid):
+    grid = made_grid(reference={"context": "none"}, conditions=("clean", "erode=0.1"), split="test")
+    lines = as_markdown(grid, compare(grid)).splitlines()
+    assert lines[0] == (
+        "| context | condition | macro F1 | F1 of the ambiguous classes | top-1 "
+        "| F1 of the ambiguous classes, less none |"
+    )
+    assert [line.split(" | ")[:2] for line in lines[2:6]] == [
+        ["| all", "clean"],
+        ["| all", "erode=0.1"],
+        ["| none", "clean"],
+        ["| none", "erode=0.1"],
+    ]
+    assert "| 0.917 [" in lines[2]
+    assert lines[2].split(" | ")[-1].startswith("0.595 [")
+    assert lines[4].endswith("|  |")
+    assert lines[-1] == "Mean of 2 seeds on the test split; in brackets 95 % intervals over groups."
+    one = made_grid(ambiguous=())
+    assert as_markdown(one, compare(one)).splitlines()[0] == "| context | macro F1 | top-1 |"
+
+
+@pytest.mark.parametrize("values", [("RveRNet", "ROI only"), ("0", "0.5"), ("1", "many")])
+@pytest.mark.parametrize("conditions", [("clean",), ("clean", "erode=0.1")])
+def test_rows_are_drawn_side_by_side_or_over_numbers(values, conditions, tmp_path):
+    grid = Grid(Path("x"), Path("y"), {"share": {value: {} for value in values}}, conditions=conditions)
+    records = [
+        {
+            "row": {"share": value},
+            "condition": condition,
+            "macro_f1": 0.5,
+            "macro_f1_by_seed": [0.4, 0.6],
+            "macro_f1_interval": [0.55, 0.7],  # a percentile interval need not hold the value itself
+        }
+        for value in values
+        for condition in conditions
+    ]
+    draw_comparison(grid, records, tmp_path / "comparison.png")
+    assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_small_grid_with_real_trainings(written, tmp_path, monkeypatch, capsys):
+    """In this process, as starting one for each run takes longer than the run."""
+    trained = []
+
+    def run(command, check):
+        trained.append(command[-1])
+        return SimpleNamespace(returncode=train.main(command[3:]))
+
+    monkeypatch.setattr(grid_module.subprocess, "run", run)
+    file, folder = written(conditions=["clean", "translocation=1"]), tmp_path / "grid"
+    assert main(["--grid", str(file)]) == 0
+    assert [Path(path).parent.name for path in trained] == RUNS
+    table = (folder / "comparison.md").read_text()
+    results = [json.loads((folder / name / "result.json").read_text()) for name in RUNS]
+    records = json.loads((folder / "comparison.json").read_text())
+    assert records[0]["top1_by_seed"] == [result["top1"] for result in results[::2]]
+    assert records[2]["macro_f1_by_seed"] == [result["macro_f1"] for result in results[1::2]]
+    shutil.rmtree(folder / RUNS[1])
+    assert main(["--grid", str(file)]) == 0
+    assert [Path(path).parent.name for path in trained[4:]] == [RUNS[1]]
+    assert (folder / "comparison.md").read_text() == table

@@ -1,0 +1,214 @@
+"""Publishing a checkpoint, against a Hub that only writes down what it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from huggingface_hub import ModelCard
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils import httpx
+
+from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training import push
+
+CARD = "# meals\n\nIt knows rice and soup.\n"
+METRICS = {"macro_f1": 0.75, "top1": 0.8, "without_context": {"macro_f1": 0.5}}
+
+
+class Hub:
+    """Stands for HfApi. Keeps every call; `fails` is what it raises instead of answering."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.files: dict[str, bytes] = {}
+        self.public = False
+        self.fails: Exception | None = None
+
+    def create_repo(self, repo_id: str, **options: Any) -> str:
+        self.calls.append(("create_repo", {"repo_id": repo_id, **options}))
+        if self.fails:
+            raise self.fails
+        return f"https://hub.example/{repo_id}"
+
+    def repo_info(self, repo_id: str) -> SimpleNamespace:
+        return SimpleNamespace(private=not self.public)
+
+    def create_branch(self, repo_id: str, **options: Any) -> None:
+        self.calls.append(("create_branch", {"repo_id": repo_id, **options}))
+
+    def create_commit(self, repo_id: str, operations: list[Any], **options: Any) -> None:
+        self.calls.append(("create_commit", {"repo_id": repo_id, **options}))
+        for operation in operations:
+            with operation.as_file() as file:
+                self.files[operation.path_in_repo] = file.read()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    made = Hub()
+    monkeypatch.setattr(push, "HfApi", lambda: made)
+    monkeypatch.setattr(push, "get_token", lambda: "hf_secret")
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    spec = ModuleSpec("mobilenetv2_035")
+    model = RveRNet(RveRNetConfig(spec, spec, 2, fusion="features", hidden=4, input_size=64))
+    save_checkpoint(tmp_path / "mine", model, ("rice", "soup"), metrics=METRICS)
+    for name, content in {
+        "README.md": CARD,
+        "curves.png": "curves",
+        "trays.jpg": "trays",
+        "state.pt": "no",
+        ".env": "no",
+    }.items():
+        (tmp_path / "mine" / name).write_text(content)
+    return tmp_path / "mine"
+
+
+def refused(status: int, message: str | None = None) -> HfHubHTTPError:
+    response = httpx.Response(status, request=httpx.Request("POST", "https://hub.example"))
+    return HfHubHTTPError("many\nlines", response=response, server_message=message)
+
+
+def test_a_checkpoint_is_published_in_one_commit(
+    folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push.main([str(folder), "ann/meals"]) == 0
+
+    assert capsys.readouterr().out == "https://hub.example/ann/meals\n"
+    fingerprint = load_checkpoint(folder).fingerprint
+    message = f"Checkpoint mine, {fingerprint}"
+    assert hub.calls == [
+        ("create_repo", {"repo_id": "ann/meals", "private": None, "exist_ok": True}),
+        ("create_commit", {"repo_id": "ann/meals", "commit_message": message, "revision": None}),
+    ]
+    assert set(hub.files) == {"config.json", "model.safetensors", "README.md", "curves.png", "trays.jpg"}
+    for name in set(hub.files) - {"README.md"}:
+        assert hub.files[name] == (folder / name).read_bytes()
+
+
+def test_the_published_card_has_front_matter_and_the_local_one_stays(folder: Path, hub: Hub) -> None:
+    push.push(folder, "ann/meals")
+
+    assert (folder / "README.md").read_text() == CARD
+    card = ModelCard(hub.files["README.md"].decode())
+    assert card.text.strip() == CARD.strip()
+    assert card.data.library_name == "rvernet"
+    assert card.data.tags == ["image-classification", "food", "segment-anything"]
+    assert card.data.model_name == "meals"
+    assert [
+        (result.task_type, result.metric_type, result.metric_name, result.metric_value)
+        for result in card.data.eval_results
+    ] == [
+        ("image-classification", "f1", "macro F1", 0.75),
+        ("image-classification", "accuracy", "top-1 accuracy", 0.8),
+    ]
+
+
+def test_without_figures_the_card_gives_none(folder: Path) -> None:
+    made = load_checkpoint(folder)
+    save_checkpoint(folder, made.model, made.classes, metrics={"top1": "unknown"})
+    card = push.with_front_matter(CARD, load_checkpoint(folder), "meals")
+    assert yaml.safe_load(card.split("---\n")[1]) == {
+        "library_name": "rvernet",
+        "tags": ["image-classification", "food", "segment-anything"],
+    }
+
+
+def test_a_card_with_front_matter_is_published_as_it_is(folder: Path, hub: Hub) -> None:
+    card = b"---\r\nlicense: mit\r\n---\r\n# meals\r\n"
+    (folder / "README.md").write_bytes(card)
+    push.push(folder, "ann/meals")
+    assert hub.files["README.md"] == card
+
+
+def test_a_private_repository_a_branch_and_a_message(folder: Path, hub: Hub) -> None:
+    arguments = ["--private", "--revision", "trial", "--message", "More soup"]
+    assert push.main([str(folder), "ann/meals", *arguments]) == 0
+    assert hub.calls == [
+        ("create_repo", {"repo_id": "ann/meals", "private": True, "exist_ok": True}),
+        ("create_branch", {"repo_id": "ann/meals", "branch": "trial", "exist_ok": True}),
+        ("create_commit", {"repo_id": "ann/meals", "commit_message": "More soup", "revision": "trial"}),
+    ]
+
+
+def test_the_address_names_the_branch(folder: Path, hub: Hub) -> None:
+    assert push.push(folder, "ann/meals", revision="trial") == "https://hub.example/ann/meals/tree/trial"
+
+
+def test_what_should_be_private_does_not_go_to_a_public_repository(folder: Path, hub: Hub) -> None:
+    hub.public = True
+    with pytest.raises(
+        push.PushError, match="ann/meals is on the Hugging Face Hub already, and it is public"
+    ):
+        push.push(folder, "ann/meals", private=True)
+    assert hub.files == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"short"), "is damaged"),
+        (lambda folder: (folder / "config.json").unlink(), "has no config.json"),
+        (lambda folder: (folder / "README.md").unlink(), "is published with its model card"),
+        (lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe"), "is published with its model card"),
+    ],
+)
+def test_a_damaged_checkpoint_never_leaves_the_machine(
+    damage: Any, says: str, folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(folder)
+    assert push.main([str(folder), "ann/meals"]) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (refused(401), "does not accept the token"),
+        (refused(403), "may not write to ann/meals"),
+        (refused(409, "Too many repositories"), "refuses ann/meals: Too many repositories."),
+        (refused(500), "refuses ann/meals: status 500."),
+        (httpx.ConnectError("no route"), "cannot be reached"),
+        (httpx.ProxyError("403"), "cannot be reached"),
+        (OfflineModeIsEnabled("offline"), "cannot be reached"),
+        (ValueError("Invalid metadata in README.md.\n- no"), "Invalid metadata in README.md. - no"),
+        (RuntimeError("Error while uploading"), "could not be published: Error while uploading"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_line_and_status_2(
+    error: Exception, says: str, folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.fails = error
+    assert push.main([str(folder), "ann/meals"]) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert printed.err.count("\n") == 1
+    assert hub.files == {}
+
+
+def test_without_a_token_nothing_is_asked(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "get_token", lambda: None)
+    with pytest.raises(push.PushError, match="no token for the Hugging Face Hub; set HF_TOKEN"):
+        push.push(folder, "ann/meals")
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize("repository", ["meals", "a/b/c"])
+def test_a_repository_without_owner_is_refused(repository: str, folder: Path, hub: Hub) -> None:
+    with pytest.raises(push.PushError, match="named owner/name"):
+        push.push(folder, repository)
+    assert hub.calls == []

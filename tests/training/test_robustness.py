@@ -1,0 +1,189 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from rvernet_app.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.cutouts import cut_out
+from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training import robustness as module
+from training.conditions import GRADES, Condition
+from training.data.coco import CocoFolder
+from training.data.photos import open_photo
+from training.measure import Scores, figures, score
+from training.robustness import as_markdown, draw_grades, main, robustness
+
+CLASSES = ("ketchup", "pesto")
+SPEC = ModuleSpec("mobilenetv2_035")
+
+
+@pytest.fixture(scope="module")
+def rvernet():
+    torch.manual_seed(0)
+    return RveRNet(RveRNetConfig(SPEC, SPEC, 2, fusion="features", hidden=8, input_size=32))
+
+
+@pytest.fixture
+def checkpoint(rvernet, tmp_path):
+    save_checkpoint(tmp_path / "tiny", rvernet, CLASSES)
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def data(masked_data):
+    return masked_data
+
+
+@pytest.fixture
+def run(checkpoint, data, capsys):
+    """Status, output and errors of the command line."""
+
+    def run_with(*more, folder=checkpoint):
+        status = main([str(folder), "--data", str(data), *more])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run_with
+
+
+def validation(data):
+    return [r for r in CocoFolder("data", data).read().regions if r.split == "val"]
+
+
+def test_every_graded_condition_is_measured_and_written(run, checkpoint, data, tmp_path):
+    out = tmp_path / "new" / "report"
+    status, printed, _ = run("--out", str(out), "--ambiguous", "pesto", "--device", "cpu")
+    assert status == 0
+    rows = json.loads((out / "robustness.json").read_text())
+    graded = [(name, strength) for name, strengths in GRADES.items() for strength in strengths]
+    assert [(row["condition"], row["strength"]) for row in rows] == [("clean", 0), *graded]
+    stored = load_checkpoint(checkpoint)
+    clean = score(stored.model, stored.preprocessing, validation(data), CLASSES)
+    expected = figures(clean, CLASSES, ("pesto",))
+    assert {key: rows[0][key] for key in expected} == expected
+    assert rows[0]["kept"] == 1
+    for row in rows:
+        assert row.keys() == rows[0].keys()
+        assert 0 <= row["kept"] <= 1
+        low, high = row["macro_f1_interval"]
+        assert low <= row["macro_f1"] <= high
+    assert (out / "robustness.md").read_text() == as_markdown(rows) == printed.removesuffix("\n")
+    assert (out / "robustness.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "robustness.json",
+        "robustness.md",
+        "robustness.png",
+    ]
+
+
+def test_conditions_are_chosen_and_none_is_measured_twice(run):
+    chosen = ("translocation=1", "clean", "erode=0", "translocation=0.5", "translocation=1.0")
+    status, printed, _ = run("--json", "--conditions", *chosen)
+    assert status == 0
+    rows = json.loads(printed)
+    expected = [("clean", 0), ("translocation", 1), ("erode", 0), ("translocation", 0.5)]
+    assert [(row["condition"], row["strength"]) for row in rows] == expected
+    same = {key: value for key, value in rows[0].items() if key not in ("condition", "strength")}
+    assert {key: rows[2][key] for key in same} == same
+
+
+def test_a_baseline_bears_noise_too(run, tmp_path):
+    model = SinglePicture(SinglePictureConfig("photo", SPEC, 2, fusion="features", hidden=8, input_size=32))
+    save_checkpoint(tmp_path / "photo only", model, CLASSES)
+    status, printed, _ = run("--conditions", "permutation=1", "shift=1", folder=tmp_path / "photo only")
+    assert status == 0
+    assert "| condition | strength | macro F1 | top-1 | 95 % of macro F1 | kept |" in printed
+    (shifted,) = (line for line in printed.splitlines() if line.startswith("| shift | 1 |"))
+    assert shifted.endswith("| 1.000 |")  # it sees the photo, whatever the mask
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--conditions", "fog=1"], "There is no condition 'fog'"),
+        (["--conditions", "erode=much"], "erode must be a number"),
+        (["--ambiguous", "soup"], "tiny does not know the classes soup"),
+        (["--split", "test"], "has no test region"),
+        (["--device", "toaster"], "'toaster'"),
+    ],
+)
+def test_what_cannot_be_measured_ends_with_one_line_and_status_2(run, more, sentence):
+    status, printed, errors = run(*more)
+    assert (status, printed) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert sentence in errors
+
+
+def test_kept_is_the_share_that_is_called_the_same(monkeypatch, checkpoint, data):
+    """What a region is called when all is clean counts, right or wrong."""
+    called = iter([[0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 0, 0]])
+
+    def scored(model, preprocessing, regions, classes, view, skip_broken):
+        logits = np.eye(2, dtype=np.float32)[next(called)]
+        names = tuple(region.name for region in regions)
+        return Scores(names, names, np.array([0, 1, 0, 1]), logits, None)
+
+    monkeypatch.setattr(module, "score", scored)
+    conditions = (Condition("erode", 0.1), Condition("erode", 0.2))
+    rows = robustness(load_checkpoint(checkpoint), validation(data), conditions)
+    assert [row["kept"] for row in rows] == [1, 0.75, 0]
+    assert [row["top1"] for row in rows] == [0.5, 0.75, 0.5]
+
+
+def test_the_wrong_object_may_be_of_a_class_not_known(monkeypatch, run, data):
+    path = data / "annotations.json"
+    described = json.loads(path.read_text())
+    for annotation in described["annotations"]:
+        annotation.pop("ignore", None)  # now the coin on every photo is a region
+    path.write_text(json.dumps(described))
+    views = []
+
+    def scored(model, preprocessing, regions, classes, view, skip_broken):
+        views.append((view, preprocessing.letterbox, regions))
+        return score(model, preprocessing, regions, classes, view=view)
+
+    monkeypatch.setattr(module, "score", scored)
+    status, _, _ = run("--known_only", "--conditions", "wrong_object=1")
+    assert status == 0
+    view, letterbox, regions = views[-1]
+    assert {region.label for region in regions} == set(CLASSES)
+    for region in regions:
+        photo, mask = region.masked[0].read(open_photo)
+        coin = np.zeros_like(mask)
+        coin[:3, :3] = True
+        np.testing.assert_array_equal(view(region).squares[0], letterbox.apply(cut_out(photo, coin).roi))
+
+
+def test_foods_are_laid_on_photos_given(checkpoint, data, tmp_path, monkeypatch):
+    white = tmp_path / "white.png"
+    cv2.imwrite(str(white), np.full((40, 48, 3), 255, np.uint8))
+    seen = []
+
+    def scored(model, preprocessing, regions, classes, view, skip_broken):
+        seen.append([view(region) for region in regions])
+        return score(model, preprocessing, regions, classes, view=view)
+
+    monkeypatch.setattr(module, "score", scored)
+    robustness(
+        load_checkpoint(checkpoint), validation(data), [Condition("background", 1)], backgrounds=[white]
+    )
+    for clean, laid in zip(*seen, strict=True):
+        np.testing.assert_array_equal(laid.squares[0], clean.squares[0])
+        assert laid.squares[1].mean() > 200 > clean.squares[1].mean()
+
+
+def test_conditions_are_drawn_in_any_order_and_without_any(tmp_path):
+    def row(condition, strength, f1):
+        interval = [f1 - 0.1, f1 + 0.1]
+        return {"condition": condition, "strength": strength, "macro_f1": f1, "macro_f1_interval": interval}
+
+    clean = row("clean", 0, 0.8)
+    for rows in (
+        [clean],
+        [clean, row("wrong_object", 1, 0.2), row("erode", 0.5, 0.3), row("erode", 0.1, 0.7)],
+    ):
+        draw_grades(rows, tmp_path / "grades.png")
+        assert (tmp_path / "grades.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,189 @@
+"""Train and compare a grid of models: `python -m training.compare --grid FILE`.
+
+An interrupted grid goes on where it stopped. Its folder gets comparison.json, comparison.md and comparison.png: for
+every combination and condition the mean over the seeds, with a 95 % interval from a bootstrap over groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from training.command import command
+from training.configuration import options_from, read_yaml
+from training.data.regions import DataError
+from training.files import write_whole
+from training.grid import Grid, run_grid
+from training.measure import counts, statistics
+from training.report import title
+from training.statistics import ClassCounts, Statistic, interval, paired_interval
+
+Row = tuple[str, ...]
+
+
+def compare(grid: Grid) -> list[dict[str, Any]]:
+    """Run a grid.
+
+    Returns:
+        A record for each row and condition: statistics, their intervals, and the difference to the reference.
+
+    Raises:
+        RvernetError: a run failed, or the runs were not measured on the same regions.
+    """
+    found: dict[tuple[Row, str], list[NDArray[np.int64]]] = defaultdict(list)
+    wanted: dict[str, Statistic] = {}
+    measured_on: tuple[Any, ...] = ()
+    for run, classes, options, scores in run_grid(grid):
+        wanted = statistics(classes, options.ambiguous)
+        for condition, seen in scores.items():
+            this = tuple(classes), options.ambiguous, seen.names, seen.true.tolist()
+            measured_on = measured_on or this
+            if this != measured_on:
+                raise DataError(
+                    f"{run.folder} was measured on other regions or classes than the runs before it."
+                )
+            found[run.row, condition].append(counts(seen))
+    return [
+        _record(grid, row, condition, found, wanted) for row in grid.rows for condition in grid.conditions
+    ]
+
+
+def _record(
+    grid: Grid,
+    row: Row,
+    condition: str,
+    found: Mapping[tuple[Row, str], Sequence[NDArray[np.int64]]],
+    wanted: Mapping[str, Statistic],
+) -> dict[str, Any]:
+    runs = found[row, condition]
+    joined = np.concatenate(runs, axis=-1)  # (G, 3, runs * K)
+    record: dict[str, Any] = {"row": dict(zip(grid.axes, row, strict=True)), "condition": condition}
+    for name, statistic in wanted.items():
+        mean = _mean_over(statistic, len(runs))
+        value = float(mean(joined.sum(axis=0)))
+        if np.isnan(value):  # none of its classes has a region
+            continue
+        record[name] = round(value, 4)
+        record[f"{name}_by_seed"] = _rounded(statistic(run.sum(axis=0)) for run in runs)
+        record[f"{name}_interval"] = _rounded(interval(mean, joined))
+        if grid.reference and (reference := tuple(grid.reference[axis] for axis in grid.axes)) != row:
+            others = np.concatenate(found[reference, condition], axis=-1)
+            record[f"{name}_less_reference"] = round(value - float(mean(others.sum(axis=0))), 4)
+            record[f"{name}_less_reference_interval"] = _rounded(paired_interval(mean, joined, others))
+    return record
+
+
+def _mean_over(statistic: Statistic, runs: int) -> Statistic:
+    """The mean of a statistic over runs whose counts, (..., 3, K) each, are joined along the last axis."""
+
+    def mean(joined: ClassCounts) -> NDArray[np.float64]:
+        parts: list[Any] = np.split(joined, runs, axis=-1)
+        return np.mean([statistic(part) for part in parts], axis=0)
+
+    return mean
+
+
+def _rounded(values: Iterable[Any]) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def as_markdown(grid: Grid, records: Sequence[Mapping[str, Any]]) -> str:
+    """The records as a table."""
+    names = [name for name in ("macro_f1", "ambiguous_f1", "top1") if name in records[0]]
+    heads = [*grid.axes, *(["condition"] if len(grid.conditions) > 1 else [])]
+    heads += [title(name) for name in names]
+    main_one = _main_one(records)
+    if grid.reference:
+        heads.append(f"{title(main_one)}, less {', '.join(grid.reference.values())}")
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for record in records:
+        cells = [*record["row"].values(), *([record["condition"]] if len(grid.conditions) > 1 else [])]
+        cells += [_with_interval(record, name) for name in names]
+        if grid.reference:
+            key = f"{main_one}_less_reference"
+            cells.append(_with_interval(record, key) if key in record else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    seeds = (
+        f"Mean of {len(grid.seeds)} seeds on the {grid.split} split; in brackets 95 % intervals over groups."
+    )
+    return "\n".join([*lines, "", seeds, ""])
+
+
+def _main_one(records: Sequence[Mapping[str, Any]]) -> str:
+    """The statistic that the comparison is about."""
+    return "ambiguous_f1" if "ambiguous_f1" in records[0] else "macro_f1"
+
+
+def _with_interval(record: Mapping[str, Any], name: str) -> str:
+    low, high = record[f"{name}_interval"]
+    return f"{record[name]:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def draw_comparison(grid: Grid, records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Every row with its interval and, as ticks, its seeds; a colour for each condition; as a PNG.
+
+    Where there is one axis and its values are numbers, they are the places on a line, else rows lie below each other.
+    """
+    name = _main_one(records)
+    labels = [", ".join(row) for row in grid.rows]
+    try:
+        places, numeric = [float(label) for label in labels], True
+    except ValueError:
+        places, numeric = [float(i) for i in range(len(labels))], False
+    height = 4.5 if numeric else 1.2 + len(labels) * (0.2 + 0.2 * len(grid.conditions))
+    figure = Figure(figsize=(7, height), layout="constrained")
+    axes = figure.subplots()
+
+    def plot(along: Sequence[float], values: Sequence[float], style: str, **how: Any) -> Any:
+        (line,) = axes.plot(*((along, values) if numeric else (values, along)), style, **how)
+        return line.get_color()
+
+    for number, condition in enumerate(grid.conditions):
+        chosen = [record for record in records if record["condition"] == condition]
+        offset = 0.0 if numeric else 0.6 * ((number + 0.5) / len(grid.conditions) - 0.5)
+        at = [place + offset for place in places]
+        means = [record[name] for record in chosen]
+        colour = plot(at, means, "o-" if numeric else "o", label=condition)
+        for x, record in zip(at, chosen, strict=True):
+            plot([x, x], record[f"{name}_interval"], "-", color=colour)
+            seeds = record[f"{name}_by_seed"]
+            plot([x] * len(seeds), seeds, "_" if numeric else "|", color=colour)
+    if numeric:
+        axes.set(xlabel=", ".join(grid.axes), ylabel=title(name), ylim=(0, 1))
+    else:
+        axes.set(xlabel=title(name), ylabel=", ".join(grid.axes), xlim=(0, 1), ylim=(len(labels) - 0.5, -0.5))
+        axes.set_yticks(places, labels)
+    axes.grid(alpha=0.3)
+    if len(grid.conditions) > 1:
+        figure.legend(loc="outside upper center", ncols=4)
+    figure.savefig(path, dpi=120)
+
+
+@command
+def main(arguments: Sequence[str]) -> None:
+    """The command itself; see the top of this file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.compare", description="Compare a grid of models."
+    )
+    parser.add_argument("--grid", type=Path, required=True, help="YAML file, see training.grid.Grid")
+    chosen = parser.parse_args(arguments)
+    grid = options_from(read_yaml(chosen.grid), Grid)
+    records = compare(grid)
+    table = as_markdown(grid, records)
+    write_whole(grid.folder / "comparison.json", json.dumps(records, indent=2))
+    write_whole(grid.folder / "comparison.md", table)
+    draw_comparison(grid, records, grid.folder / "comparison.png")
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""A checkpoint and labelled regions to measure it on, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rvernet_app.checkpoint import Checkpoint
+from rvernet_app.errors import ConfigError
+from rvernet_app.hub import open_checkpoint
+from training.configuration import options_from
+from training.data.masks import MASKS
+from training.data.regions import SPLITS, DataError, Region, assemble
+from training.data.sources import open_source, source_names, with_masks
+from training.measure import Scores, score
+from training.options import FORMATS, DataOptions, Source
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A checkpoint and regions of classes it knows.
+
+    Attributes:
+        checkpoint: the model and all it needs.
+        regions: those to measure on.
+        around: all regions on the photos, also those of classes that the checkpoint does not know.
+        left_out: lines that say what is not among them.
+        skip_broken: whether regions that cannot be read are to be left out and named.
+    """
+
+    checkpoint: Checkpoint
+    regions: tuple[Region, ...]
+    around: tuple[Region, ...]
+    left_out: tuple[str, ...]
+    skip_broken: bool = False
+
+    def score(self) -> Scores:
+        """The checkpoint's scores of the regions. Raises DataError where one cannot be read and none is skipped."""
+        found, classes = self.checkpoint, self.checkpoint.classes
+        return score(found.model, found.preprocessing, self.regions, classes, skip_broken=self.skip_broken)
+
+    def require_known(self, classes: Iterable[str]) -> None:
+        """Raise DataError unless the checkpoint knows these classes."""
+        if unknown := sorted(set(classes) - set(self.checkpoint.classes)):
+            raise DataError(f"{self.checkpoint.name} does not know the classes {', '.join(unknown)}.")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `open_labelled` reads."""
+    parser.add_argument("checkpoint", help="checkpoint folder, or a Hugging Face Hub id")
+    parser.add_argument("--data", type=Path, required=True, help="folder of labelled photos")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="coco", help="layout of the folder (default coco)"
+    )
+    parser.add_argument(
+        "--split", choices=(*SPLITS, "all"), default="val", help="which regions (default val)"
+    )
+    parser.add_argument(
+        "--masks", choices=MASKS, default="annotated", help="masks as annotated or of one click"
+    )
+    parser.add_argument(
+        "--rename",
+        metavar="JSON",
+        help="names in the data and the class names of the checkpoint to use instead: an object of texts",
+    )
+    parser.add_argument(
+        "--known_only", action="store_true", help="leave classes out that the checkpoint does not know"
+    )
+    parser.add_argument("--skip_broken", action="store_true", help="name what cannot be read and go on")
+    parser.add_argument("--segmenter", default="auto", help="makes masks of boxes and clicks")
+    parser.add_argument("--cache", type=Path, default=Path("cache/masks"), help="where those masks are kept")
+
+
+def open_labelled(arguments: argparse.Namespace) -> Labelled:
+    """What the arguments name. A folder that the checkpoint was trained on is read as it was read then.
+
+    Raises:
+        ConfigError: an argument cannot be what it is.
+        DataError: the data cannot be read, has no such regions, or has a class that the checkpoint does not know.
+        RvernetError: the checkpoint or the segmenter cannot be opened.
+    """
+    rename = _names(arguments.rename)
+    checkpoint = open_checkpoint(arguments.checkpoint)
+    folder, min_share = arguments.data.resolve(), 0.0
+    sources = {folder.name: Source(arguments.data, arguments.format)}
+    if (trained := _trained_with(checkpoint)) is not None:
+        named = zip(source_names(trained.sources), trained.sources, strict=True)
+        if read_then := {name: source for name, source in named if source.path.resolve() == folder}:
+            sources, min_share = read_then, trained.min_share
+    if rename is not None:
+        sources = {name: replace(source, rename=rename) for name, source in sources.items()}
+    options = DataOptions(
+        sources=tuple(sources.values()),
+        masks=(arguments.masks,),
+        segmenter=arguments.segmenter,
+        cache=arguments.cache,
+        broken="skip" if arguments.skip_broken else "stop",
+    )
+    found = assemble(
+        [open_source(source, name, options, unsplit="val") for name, source in sources.items()],
+        min_share=min_share,
+        min_per_class=0,
+    )
+    if arguments.split == "all":
+        everything = tuple(r for split in SPLITS for r in getattr(found, split))
+        found = found.with_split("train", ()).with_split("test", ()).with_split("val", everything)
+    split = "val" if arguments.split == "all" else arguments.split
+    regions: Sequence[Region] = getattr(found, split)
+    unknown = sorted({r.label for r in regions} - set(checkpoint.classes))
+    if unknown and not arguments.known_only:
+        raise DataError(
+            f"{checkpoint.name} does not know the classes {', '.join(unknown)} of {arguments.data}; --rename maps "
+            "names, --known_only leaves these out."
+        )
+    if len(unknown) == len({r.label for r in regions}):
+        raise DataError(
+            f"{arguments.data} has no {arguments.split} region of a class that {checkpoint.name} knows."
+        )
+    around: tuple[Region, ...] = getattr(with_masks(found, options, (split,)), split)
+    known = tuple(r for r in around if r.label in checkpoint.classes)
+    left_out = [line for line in found.summary() if line.startswith("left out")]
+    if unknown:
+        left_out.append(f"left out, of classes not known: {len(regions) - len(known)} ({', '.join(unknown)})")
+    return Labelled(checkpoint, known, around, tuple(left_out), arguments.skip_broken)
+
+
+def _names(text: str | None) -> dict[str, str] | None:
+    """What --rename says."""
+    try:
+        names = None if text is None else json.loads(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"--rename takes a JSON object of texts, and {text!r} is no JSON: {error}."
+        ) from error
+    if names is not None and not (
+        isinstance(names, dict) and all(isinstance(n, str) for n in names.values())
+    ):
+        raise ConfigError(f"--rename takes a JSON object of texts, got {text!r}.")
+    return names
+
+
+def _trained_with(checkpoint: Checkpoint) -> DataOptions | None:
+    """The data options of the checkpoint's training run; None where it does not tell them as this version does."""
+    options = checkpoint.training.get("options")
+    data = options.get("data") if isinstance(options, dict) else None
+    try:
+        return options_from(data, DataOptions) if isinstance(data, dict) else None
+    except ConfigError:
+        return None
