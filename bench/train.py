@@ -1,0 +1,224 @@
+"""Regions a second of a training step beside a plain loop, and how start-up grows: `python -m bench.train`.
+
+The plain loop does what the reference of RveRNet does: paired pictures lie on disk, both are decoded for every step by
+Pillow, scaled and padded, and two backbones and a head are trained in float32 with nothing kept. Ours gets the photos
+those pictures were cut from. Backbones, batch, number of workers and machine are the same; the two take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.functional import to_tensor
+
+from rvernet_app.config import ASSETS_DIR
+from rvernet_app.cutouts import cut_out
+from rvernet_app.errors import RvernetError
+from rvernet_app.memory import keep_memory
+from rvernet_app.preprocessing import Preprocessing
+from rvernet_app.rvernet import ModuleSpec
+from training.data.photos import open_photo
+from training.data.regions import Region, Regions
+from training.data.sources import read_data, with_masks
+from training.engine import Trainer
+from training.models import build_model
+from training.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.train import open_accelerator
+
+SIDE, PADDING, HIDDEN = 224, 125, 640
+SIZES = (1_000, 10_000, 50_000)
+"""Of the data sets whose start-up is timed, in photos."""
+
+
+class PairedFiles(Dataset[tuple[Tensor, Tensor, int]]):
+    """The plain way to read: both pictures of a region from disk each time, flipped each by itself."""
+
+    def __init__(self, pairs: Sequence[tuple[Path, Path, int]]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+        roi, extra_roi, true = self._pairs[index]
+        return self._read(roi), self._read(extra_roi), true
+
+    def _read(self, path: Path) -> Tensor:
+        picture = Image.open(path).convert("RGB")
+        scale = SIDE / max(picture.size)
+        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+        square = Image.new("RGB", (SIDE, SIDE), (PADDING,) * 3)
+        square.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2))
+        if random.random() < 0.5:
+            square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return to_tensor(square)
+
+
+class PlainPair(nn.Module):
+    """Two backbones, each with its 1000 logits, and a head on both."""
+
+    def __init__(self, backbone: str, num_classes: int) -> None:
+        super().__init__()
+        self.roi = timm.create_model(backbone, pretrained=False)
+        self.extra_roi = timm.create_model(backbone, pretrained=False)
+        self.head = nn.Sequential(nn.Linear(2000, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, num_classes))
+
+    def forward(self, roi: Tensor, extra_roi: Tensor) -> Tensor:
+        return self.head(torch.cat((self.roi(roi), self.extra_roi(extra_roi)), dim=1))
+
+
+def plain_rates(
+    pairs: Sequence[tuple[Path, Path, int]], backbone: str, classes: int, batch: int
+) -> Iterator[float]:
+    """Regions a second of one epoch after another of the plain loop."""
+    model = PlainPair(backbone, classes).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    loss = nn.CrossEntropyLoss()
+    while True:
+        loader = DataLoader(PairedFiles(pairs), batch, shuffle=True, num_workers=1, drop_last=True)
+        started, seen = time.perf_counter(), 0
+        for roi, extra_roi, true in loader:
+            optimizer.zero_grad()
+            loss(model(roi, extra_roi), true).backward()
+            optimizer.step()
+            seen += len(true)
+        yield seen / (time.perf_counter() - started)
+
+
+def our_rates(data: Regions, options: TrainOptions) -> Iterator[float]:
+    """Regions a second of one epoch after another of `training.engine.Trainer`."""
+    model = build_model(options.model, len(data.classes))
+    preprocessing = Preprocessing.of(model.config, options.model.padding)
+    trainer = Trainer(model, preprocessing, data, options, open_accelerator(options))
+    per_epoch = len(data.train) // options.optimization.batch_size
+    while True:
+        trainer.run(stop_after=trainer.step + per_epoch)
+        yield trainer.history[-1]["regions_per_second"]
+
+
+def write_pairs(
+    regions: Sequence[Region], classes: Sequence[str], folder: Path
+) -> list[tuple[Path, Path, int]]:
+    """The cut-outs of regions as files, as the reference wants them prepared."""
+    pairs = []
+    for number, region in enumerate(regions):
+        cutouts = cut_out(*region.masked[0].read(open_photo))
+        paths = folder / f"{number}-roi.jpg", folder / f"{number}-extra-roi.jpg"
+        for path, picture in zip(paths, (cutouts.roi, cutouts.extra_roi), strict=True):
+            Image.fromarray(picture).save(path, quality=95)
+        pairs.append((*paths, classes.index(region.label)))
+    return pairs
+
+
+def start_up(photos: int, folder: Path) -> dict[str, Any]:
+    """Seconds to read a made COCO file with so many photos, and those that parsing its JSON takes."""
+    images = folder / str(photos) / "images"
+    images.mkdir(parents=True)
+    for number in range(photos):
+        (images / f"{number}.jpg").touch()
+    described = {
+        "images": [
+            {
+                "id": i,
+                "file_name": f"{i}.jpg",
+                "width": 640,
+                "height": 480,
+                "split": ("train", "val")[i % 5 == 0],
+            }
+            for i in range(photos)
+        ],
+        "annotations": [
+            {
+                "id": i,
+                "image_id": i,
+                "category_id": i % 50,
+                "bbox": [5, 5, 90, 80],
+                "segmentation": [[5, 5, 95, 5, 95, 85]],
+            }
+            for i in range(photos)
+        ],
+        "categories": [{"id": i, "name": f"food {i}"} for i in range(50)],
+    }
+    path = images.parent / "annotations.json"
+    path.write_text(json.dumps(described))
+    started = time.perf_counter()
+    json.loads(path.read_bytes())
+    parsed = time.perf_counter() - started
+    started = time.perf_counter()
+    read_data(DataOptions(sources=(Source(path=path.parent),)))
+    return {"photos": photos, "parse_s": round(parsed, 3), "read_s": round(time.perf_counter() - started, 3)}
+
+
+def main() -> int:
+    keep_memory()
+    parser = argparse.ArgumentParser(prog="python -m bench.train", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=ASSETS_DIR / "meals", help="COCO folder with masks")
+    parser.add_argument("--backbone", default="mobilenetv2_100", help="timm model of both modules")
+    parser.add_argument("--regions", type=int, default=128, help="regions of an epoch (default 128)")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument(
+        "--rounds", type=int, default=4, help="epochs of each, the first one not counted (default 4)"
+    )
+    chosen = parser.parse_args()
+    data_options = DataOptions(sources=(Source(path=chosen.data, val_share=0.1),))
+    try:
+        data = with_masks(read_data(data_options), data_options)
+    except RvernetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    data = data.with_split("train", data.train[: chosen.regions]).with_split("val", data.val[:1])
+    report: dict[str, Any] = {
+        "threads": torch.get_num_threads(),
+        "backbone": chosen.backbone,
+        "batch": chosen.batch,
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        options = TrainOptions(
+            data=data_options,
+            model=ModelOptions(
+                ModuleSpec(chosen.backbone), fusion="logits", weights="scratch", batch_norm="measured"
+            ),
+            optimization=OptimizationOptions(epochs=1000, batch_size=chosen.batch, compile=True),
+            run_folder=folder / "run",
+            export=folder / "export",
+            save_every=10_000,
+            trackers=(),
+        )
+        rates = {
+            "ours": our_rates(data, options),
+            "plain": plain_rates(
+                write_pairs(data.train, data.classes, folder),
+                chosen.backbone,
+                len(data.classes),
+                chosen.batch,
+            ),
+        }
+        measured: dict[str, list[float]] = {name: [] for name in rates}
+        for _ in range(chosen.rounds):
+            for name, of_name in rates.items():
+                measured[name].append(round(next(of_name), 2))
+        medians = {name: statistics.median(values[1:]) for name, values in measured.items()}
+        report["regions_per_second"] = measured
+        report["ratio"] = round(medians["ours"] / medians["plain"], 2)
+        report["start_up"] = [start_up(photos, folder / "start") for photos in SIZES]
+    print(json.dumps(report, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
