@@ -9,7 +9,7 @@ import math
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -79,9 +79,18 @@ def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "")
         raise ConfigError(f"{sentence.rstrip('.')}.") from error
 
 
-def to_json(options: Any) -> dict[str, Any]:
-    """A dataclass of options as JSON can hold it."""
-    return {key: _plain(value) for key, value in asdict(options).items()}
+FREE = {"free": True}
+"""Metadata of a field that changes how a run is made, but not what comes out of it."""
+
+
+def to_json(options: Any, without_free: bool = False) -> dict[str, Any]:
+    """A dataclass of options as JSON can hold it.
+
+    Args:
+        without_free: leave out the fields marked with FREE.
+    """
+    kept = (f for f in fields(options) if not (without_free and f.metadata.get("free")))
+    return {f.name: _plain(getattr(options, f.name), without_free) for f in kept}
 
 
 def require(holds: bool, sentence: str) -> None:
@@ -103,11 +112,13 @@ def require_one_of(options: Any, name: str, known: Sequence[str]) -> None:
     require(value in known, f"{name} is one of {', '.join(known)}; got {value!r}")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, without_free: bool) -> Any:
+    if is_dataclass(value):
+        return to_json(value, without_free)
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: _plain(part, without_free) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [_plain(part, without_free) for part in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -93,4 +93,4 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
 
 
 def _identity(options: Any) -> str:
-    return json.dumps(to_json(options), sort_keys=True)
+    return json.dumps(to_json(options, without_free=True), sort_keys=True)

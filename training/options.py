@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rvernet_app.rvernet import FUSIONS, ModuleSpec
 from training.augment import Augmentation
-from training.configuration import require, require_one_of, require_within
+from training.configuration import FREE, require, require_one_of, require_within
 from training.data.masks import MASKS
 from training.mix import Mix
 
@@ -75,11 +75,11 @@ class DataOptions:
     min_per_class: int = 1
     masks: tuple[str, ...] = ("annotated",)
     segmenter: str = "auto"
-    cache: Path = Path("cache/masks")
+    cache: Path = field(default=Path("cache/masks"), metadata=FREE)
     broken: str = "stop"
     balance: float = 0.0
-    cache_mb: float = 1000.0
-    workers: int = 1
+    cache_mb: float = field(default=1000.0, metadata=FREE)
+    workers: int = field(default=1, metadata=FREE)
 
     def __post_init__(self) -> None:
         require(bool(self.sources), "sources must name at least one data set")
@@ -279,17 +279,17 @@ class TrainOptions:
     data: DataOptions
     model: ModelOptions
     run_folder: Path
-    export: Path
+    export: Path = field(metadata=FREE)
     optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
     augmentation: Augmentation = field(default_factory=Augmentation)
     mix: Mix = field(default_factory=Mix)
     distillation: DistillationOptions | None = None
     ambiguous: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), metadata=FREE)
     seed: int = 0
-    save_every: int = 50
-    device: str = "auto"
-    trackers: tuple[str, ...] = ("tensorboard",)
+    save_every: int = field(default=50, metadata=FREE)
+    device: str = field(default="auto", metadata=FREE)
+    trackers: tuple[str, ...] = field(default=("tensorboard",), metadata=FREE)
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, f"seed must not be below 0, got {self.seed}")

@@ -193,3 +193,14 @@ KINDS: dict[str, type[Any]] = {"small_sam": SegmenterOptions, "compare_": Grid, 
 def test_the_configurations_of_the_repository_are_readable(path: Path) -> None:
     kind = next(kind for start, kind in KINDS.items() if path.stem.startswith(start))
     assert isinstance(read_options(["--config", str(path)], kind), kind)
+
+
+def test_what_does_not_change_a_run_does_not_bind_its_state() -> None:
+    config = ["--config", str(Path(__file__).parents[2] / "training" / "configs" / "meals.yaml")]
+    bound = to_json(read_options(config, TrainOptions), without_free=True)
+    other = ["--data.workers", "3", "--trackers", "[]", "--save_every", "7", "--export", "elsewhere"]
+    asked = read_options([*config, *other], TrainOptions)
+    assert to_json(asked, without_free=True) == bound
+    assert to_json(asked)["data"]["workers"] == 3
+    asked = read_options([*config, "--data.balance", "0.5"], TrainOptions)
+    assert to_json(asked, without_free=True) != bound
