@@ -32,16 +32,6 @@ class Preprocessing:
         """What a model of this config reads, with grey `padding` (0 to 255) around the pictures."""
         return cls(Letterbox(config.input_size, padding), config.modules)
 
-    @property
-    def roi_module(self) -> ModuleSpec:
-        """Of the ROI picture; KeyError for a model that does not see it."""
-        return self.modules["roi"]
-
-    @property
-    def extra_roi_module(self) -> ModuleSpec:
-        """Of the extra-ROI picture; KeyError for a model that does not see it."""
-        return self.modules["extra_roi"]
-
     def __call__(self, cutouts: Sequence[Cutouts]) -> tuple[Tensor, ...]:
         """B cut-outs of any sizes -> one float32 (B, 3, S, S) for each picture the model sees.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,7 +55,7 @@ class ModuleSpec:
         object.__setattr__(self, "kwargs", dict(self.kwargs))
 
 
-class ModelConfig:
+class ModelConfig(ABC):
     """What the definition of RveRNet shares with that of the single-picture baseline.
 
     Attributes:
@@ -74,9 +75,9 @@ class ModelConfig:
     input_size: int
 
     @property
+    @abstractmethod
     def modules(self) -> Mapping[str, ModuleSpec]:
         """The backbone of each picture, by the picture's name in `Cutouts`, in the order of `forward`."""
-        raise NotImplementedError
 
     def __post_init__(self) -> None:
         if self.fusion not in FUSIONS:

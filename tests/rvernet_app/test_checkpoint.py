@@ -63,8 +63,8 @@ def test_everything_comes_back(folder, model):
     assert loaded.model.config == model.config
     assert loaded.preprocessing.letterbox.size == 64
     assert loaded.preprocessing.letterbox.padding == 90
-    assert loaded.preprocessing.roi_module.mean == (0.5, 0.4, 0.3)
-    assert loaded.preprocessing.extra_roi_module.mean == (0.485, 0.456, 0.406)
+    assert loaded.preprocessing.modules["roi"].mean == (0.5, 0.4, 0.3)
+    assert loaded.preprocessing.modules["extra_roi"].mean == (0.485, 0.456, 0.406)
 
 
 @pytest.mark.parametrize("picture", ["photo", "roi", "extra_roi"])

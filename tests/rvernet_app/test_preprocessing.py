@@ -70,6 +70,6 @@ def test_a_shared_picture_is_letterboxed_once(monkeypatch):
 def test_it_is_made_for_the_pictures_of_a_config():
     rvernet = Preprocessing.of(RveRNetConfig(HALF, UNLIKE, 3, input_size=64), padding=90)
     assert (rvernet.letterbox, list(rvernet.modules)) == (Letterbox(64, 90), ["roi", "extra_roi"])
-    assert (rvernet.roi_module, rvernet.extra_roi_module) == (HALF, UNLIKE)
+    assert list(rvernet.modules.values()) == [HALF, UNLIKE]
     baseline = Preprocessing.of(SinglePictureConfig("photo", UNLIKE, 3, input_size=64), padding=90)
     assert baseline == Preprocessing(Letterbox(64, 90), {"photo": UNLIKE})

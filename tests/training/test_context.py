@@ -85,7 +85,7 @@ def test_there_are_as_good_as_equally_many_of_both(sauces) -> None:
 
 def test_the_sauce_alone_does_not_tell(sauces) -> None:
     checkpoint = load_checkpoint(AppConfig.checkpoint)
-    letterbox, module = checkpoint.preprocessing.letterbox, checkpoint.preprocessing.roi_module
+    letterbox, module = checkpoint.preprocessing.letterbox, checkpoint.preprocessing.modules["roi"]
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
     squares = np.stack([letterbox.apply(picture) for picture in pictures])
     with torch.inference_mode():
