@@ -19,11 +19,13 @@ class Outputs(NamedTuple):
         logits: what it gives in use.
         of_tokens: those of its distillation tokens, None unless asked for.
         of_modules: those of each module by itself, none unless asked for.
+        of_others: for each class, whether the extra-ROI picture shows it; None unless asked for.
     """
 
     logits: Tensor
     of_tokens: Tensor | None = None
     of_modules: tuple[Tensor, ...] = ()
+    of_others: Tensor | None = None
 
 
 class Student(nn.Module):
@@ -33,18 +35,25 @@ class Student(nn.Module):
         model: the model trained; its backbones are not wrapped or copied.
         tokens: read the distillation tokens (DeiT, arXiv 2012.12877) as well.
         modules: let every module name the class by itself too, through a linear head that is not part of the model.
+        others: let the extra-ROI module name the foods it sees, likewise.
 
     Raises:
         ConfigError: tokens are asked of a backbone that has none.
     """
 
-    def __init__(self, model: Model, tokens: bool = False, modules: bool = False) -> None:
+    def __init__(
+        self, model: Model, tokens: bool = False, modules: bool = False, others: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
         self.tokens = tokens
-        classes, asked = model.config.num_classes, list(model.backbones.values()) if modules else []
-        self.heads = nn.ModuleList(nn.Linear(output_width(backbone), classes) for backbone in asked)
-        for picture, backbone in model.backbones.items() if tokens else ():
+        classes, backbones = model.config.num_classes, model.backbones
+        self.heads = nn.ModuleDict()
+        for picture, backbone in backbones.items() if modules else ():
+            self.heads[picture] = nn.Linear(output_width(backbone), classes)
+        if others:
+            self.heads["others"] = nn.Linear(output_width(backbones["extra_roi"]), classes)
+        for picture, backbone in backbones.items() if tokens else ():
             if not hasattr(backbone, "set_distilled_training"):
                 raise ConfigError(
                     f"The backbone for {picture} has no distillation token; take a distilled one, such as "
@@ -62,10 +71,12 @@ class Student(nn.Module):
             b(x) for b, x in zip(self.model.backbones.values(), pictures, strict=True)
         ]  # (B, D) or a pair of it
         used = [(one + other) / 2 for one, other in given] if self.tokens else given
+        seen = dict(zip(self.model.backbones, used, strict=True))
         return Outputs(
             logits=self._integrate(used),
             of_tokens=self._integrate([other for _, other in given]) if self.tokens else None,
-            of_modules=tuple(head(output) for head, output in zip(self.heads, used, strict=False)),
+            of_modules=tuple(self.heads[picture](x) for picture, x in seen.items() if picture in self.heads),
+            of_others=self.heads["others"](seen["extra_roi"]) if "others" in self.heads else None,
         )
 
     def _integrate(self, outputs: list[Tensor]) -> Tensor:

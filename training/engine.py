@@ -26,7 +26,7 @@ from rvernet_app.baseline import Model
 from rvernet_app.checkpoint import Checkpoint
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.preprocessing import Preprocessing
-from training.data.pairs import Batch, PairedRegions, Plan, collate, one_thread
+from training.data.pairs import Batch, PairedRegions, Plan, collate, one_thread, other_classes
 from training.data.regions import Regions
 from training.distill import Student, teacher_loss
 from training.files import write_whole
@@ -110,7 +110,6 @@ class Trainer:
         )
         self._regions = PairedRegions(
             data.train,
-            self._plan.class_indices,
             self._pictures,
             options.augmentation,
             preprocessing.letterbox,
@@ -122,7 +121,11 @@ class Trainer:
         layout = torch.channels_last if optimization.channels_last else torch.contiguous_format
         self.model.to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
         tokens = options.distillation is not None and options.distillation.on == "token"
-        self._student = Student(model, tokens, optimization.module_loss > 0).to(accelerator.device)
+        self._student = Student(
+            model, tokens, modules=optimization.module_loss > 0, others=optimization.context_loss > 0
+        ).to(accelerator.device)
+        self._labels = torch.tensor(self._plan.class_indices)
+        self._others = other_classes(data.train, data.classes) if optimization.context_loss else None
         self._optimizer = accelerator.prepare_optimizer(torch.optim.AdamW(self._groups()))
         self._ema = ModelEmaV3(model, decay=optimization.ema, use_warmup=True) if optimization.ema else None
 
@@ -275,7 +278,7 @@ class Trainer:
         """The loss of a micro-batch: labels, each module by itself, and the teacher where there is one."""
         options = self._options
         self._broken.update(batch.broken)
-        true = batch.true.to(self._accelerator.device, non_blocking=True)
+        true = self._labels[batch.indices].to(self._accelerator.device, non_blocking=True)
         smoothing = options.optimization.label_smoothing
         squares = [as_pixels(p.to(self._accelerator.device, non_blocking=True)) for p in batch.pictures]
         if options.mix.active:
@@ -288,6 +291,10 @@ class Trainer:
         for of_module in said.of_modules:
             alone = F.cross_entropy(of_module, true, label_smoothing=smoothing)
             loss = loss + options.optimization.module_loss * alone
+        if self._others is not None and said.of_others is not None:
+            others = self._others[batch.indices].to(self._accelerator.device)
+            missed = F.binary_cross_entropy_with_logits(said.of_others, others, reduction="sum")
+            loss = loss + options.optimization.context_loss * missed / len(others)
         if options.distillation is None or self._teacher is None:
             return loss
         with torch.no_grad():

@@ -185,6 +185,8 @@ class OptimizationOptions:
         label_smoothing: share of the target spread over all classes.
         module_loss: weight of how well each module names the class by itself, through a linear head that is not kept.
             Without it the module that learns faster leaves the other behind (Wang et al., arXiv 1905.12681).
+        context_loss: weight of how well the extra-ROI module tells which classes the other foods of the photo have,
+            through another linear head that is not kept. A photo has one hidden food and several that can be seen.
         ema: decay of a moving average of the weights, which is what is measured and exported; 0 is off.
         patience: epochs without a better validation macro F1 after which the run stops; 0 is off.
         keep: "last" or "best" weights, by validation macro F1.
@@ -204,6 +206,7 @@ class OptimizationOptions:
     warmup: float = 0.1
     label_smoothing: float = 0.1
     module_loss: float = 0.0
+    context_loss: float = 0.0
     ema: float = 0.0
     patience: int = 0
     keep: str = "last"
@@ -216,7 +219,7 @@ class OptimizationOptions:
             require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "backbone_learning_rate"):
             require(getattr(self, name) > 0, f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("weight_decay", "clip", "patience", "module_loss"):
+        for name in ("weight_decay", "clip", "patience", "module_loss", "context_loss"):
             require(getattr(self, name) >= 0, f"{name} must not be below 0, got {getattr(self, name)}")
         require_within(self, "warmup label_smoothing ema", 0, 0.99999)
         require(0 < self.layer_decay <= 1, f"layer_decay must be in (0, 1], got {self.layer_decay}")
@@ -309,3 +312,9 @@ class TrainOptions:
             self.augmentation.context_dropout == 0 or "extra_roi" in self.model.pictures,
             f"context_dropout blanks the extra-ROI picture, which a model of kind {self.model.kind} does not see",
         )
+        if self.optimization.context_loss:
+            require(
+                "extra_roi" in self.model.pictures,
+                f"context_loss trains on the extra-ROI picture, which a model of kind {self.model.kind} does not see",
+            )
+            require(not self.mix.active, "context_loss would not know what a mixed picture shows")

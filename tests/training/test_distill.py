@@ -72,7 +72,7 @@ def test_without_tokens_a_student_says_what_the_model_says() -> None:
 def test_with_tokens_it_says_what_the_model_in_use_says_and_what_its_distillation_tokens_say(make) -> None:
     model = make()
     pictures = torch.randn(len(model.pictures), 2, 3, 32, 32)
-    logits, of_tokens, _ = Student(model, tokens=True).train()(*pictures)
+    logits, of_tokens, _, _ = Student(model, tokens=True).train()(*pictures)
     outputs = []
     for backbone, picture in zip(model.backbones.values(), pictures, strict=True):
         token = backbone.forward_features(picture)[:, 1]
@@ -93,11 +93,23 @@ def test_each_module_may_name_the_class_by_itself(make, tokens: bool) -> None:
     model.eval()
     assert len(said.of_modules) == len(model.pictures)
     for of_module, head, backbone, picture in zip(
-        said.of_modules, student.heads, model.backbones.values(), pictures, strict=True
+        said.of_modules, student.heads.values(), model.backbones.values(), pictures, strict=True
     ):
         torch.testing.assert_close(of_module, head(backbone(picture)))
     torch.testing.assert_close(said.logits, model(*pictures))
     assert not any(name.startswith("heads") for name in model.state_dict())
+
+
+def test_the_extra_roi_module_may_name_the_foods_it_sees() -> None:
+    model = pair()
+    pictures = torch.randn(2, 2, 3, 32, 32)
+    student = Student(model, others=True).train()
+    said = student(*pictures)
+    model.eval()
+    assert said.of_modules == ()
+    expected = student.heads["others"](model.extra_roi_module(pictures[1]))
+    torch.testing.assert_close(said.of_others, expected)
+    torch.testing.assert_close(said.logits, model(*pictures))
 
 
 def test_tokens_are_asked_of_every_backbone() -> None:

@@ -248,19 +248,51 @@ def test_each_module_may_have_to_name_the_class_by_itself_too(make: Make, data: 
     changes = {"optimization__epochs": 1, "optimization__batch_size": 8, "optimization__label_smoothing": 0.1}
     trainer = make("two", optimization__module_loss=0.5, **changes)
     told, of_modules = logits_of(trainer.model), []
-    for head in trainer._student.heads:
+    for head in trainer._student.heads.values():
         head.register_forward_hook(lambda _, given, said: of_modules.append(said.detach().clone()))
-    heads = [head.weight.detach().clone() for head in trainer._student.heads]
+    heads = [head.weight.detach().clone() for head in trainer._student.heads.values()]
     trainer.run()
     true = torch.tensor([data.classes.index(r.label) for r in in_order(trainer, data)])
     losses = [F.cross_entropy(said, true, label_smoothing=0.1).item() for said in (told[0], *of_modules)]
     assert trainer.history[0]["loss"] == pytest.approx(losses[0] + 0.5 * (losses[1] + losses[2]), rel=1e-5)
-    for before, head in zip(heads, trainer._student.heads, strict=True):
+    for before, head in zip(heads, trainer._student.heads.values(), strict=True):
         assert not torch.equal(before, head.weight)
     alone = make("alone", **changes)
     assert weights(trainer).keys() == weights(alone).keys()
     alone.run()
     assert changed(weights(trainer), weights(alone))
+
+
+def test_the_extra_roi_module_may_have_to_name_the_other_foods_too(make: Make, data: Regions) -> None:
+    together = [replace(r, photo=Path(str(i // 4))) for i, r in enumerate(data.train)]
+    labels = [r.label for r in together[:4]]
+    assert (len(set(labels)), len(together)) == (2, 8)
+    together[3:4] = [replace(together[3], photo=Path("its own"))]
+    photos = data.with_split("train", together)
+    changes = {"optimization__epochs": 1, "optimization__batch_size": 8, "optimization__label_smoothing": 0}
+    trainer = make("two", photos, optimization__context_loss=0.25, **changes)
+    told, of_others = logits_of(trainer.model), []
+    head = trainer._student.heads["others"]
+    head.register_forward_hook(lambda _, given, said: of_others.append(said.detach().clone()))
+    before = head.weight.detach().clone()
+    trainer.run()
+    order = in_order(trainer, photos)
+    expected = torch.tensor(
+        [
+            [
+                float(any(o.label == name and o.photo == r.photo and o is not r for o in together))
+                for name in data.classes
+            ]
+            for r in order
+        ]
+    )
+    assert 0 < expected.sum() < expected.numel()
+    true = torch.tensor([data.classes.index(r.label) for r in order])
+    missed = F.binary_cross_entropy_with_logits(of_others[0], expected, reduction="sum") / 8
+    loss = F.cross_entropy(told[0], true) + 0.25 * missed
+    assert trainer.history[0]["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert not torch.equal(before, head.weight)
+    assert weights(trainer).keys() == weights(make("alone", **changes)).keys()
 
 
 def test_mixing_changes_what_is_learned(make: Make) -> None:

@@ -165,6 +165,9 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
             "mixup and cutmix need even batches, not 3",
         ),
         ({"model__kind": "roi", "augmentation__context_dropout": 0.1}, "a model of kind roi does not see"),
+        ({"model__kind": "photo", "optimization__context_loss": 0.1}, "a model of kind photo does not see"),
+        ({"optimization__context_loss": 0.1, "mix__mixup": 1}, "not know what a mixed picture shows"),
+        ({"optimization__context_loss": -0.1}, "context_loss must not be below 0, got -0.1"),
     ],
 )
 def test_what_cannot_be_is_refused_and_named(changes: dict[str, Any], sentence: str) -> None:

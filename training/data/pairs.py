@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from rvernet_app.cutouts import Letterbox
+from rvernet_app.errors import ConfigError
 from training.augment import Augmentation
 from training.data.photos import PhotoCache
 from training.data.regions import DataError, Region
@@ -27,12 +30,12 @@ class Batch:
 
     Attributes:
         pictures: one for each picture the model reads, uint8 (B, S, S, 3).
-        true: class indices, int64 (B,).
+        indices: of the regions shown, int64 (B,).
         broken: what was wrong with regions that others took the place of.
     """
 
     pictures: tuple[Tensor, ...]
-    true: Tensor
+    indices: Tensor
     broken: tuple[str, ...]
 
 
@@ -104,7 +107,6 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
 
     Args:
         regions: each with at least one mask; where it has several, one is drawn.
-        class_indices: of each region.
         pictures: which pictures of `Cutouts` the model reads.
         max_cache_mb: memory for decoded photos, in each process that prepares batches.
         skip_broken: put another region in the place of a broken one, rather than stop.
@@ -113,7 +115,6 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
     def __init__(
         self,
         regions: Sequence[Region],
-        class_indices: Sequence[int],
         pictures: Sequence[str],
         augmentation: Augmentation,
         letterbox: Letterbox,
@@ -123,7 +124,6 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         skip_broken: bool = False,
     ) -> None:
         self.regions = regions
-        self._class_indices = class_indices
         self._pictures = pictures
         self._augmentation = augmentation
         self._letterbox = letterbox
@@ -135,7 +135,7 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         return len(self.regions)
 
     def __getitem__(self, place: Place) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
-        """The squares of a region, each uint8 (S, S, 3), its class index, and what was broken on the way to it.
+        """The squares of a region, each uint8 (S, S, 3), the index of the region, and what was broken on the way.
 
         Raises:
             DataError: the region cannot be read and broken ones are not skipped, or none can be read at all.
@@ -155,7 +155,7 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
                 continue
             cutouts = self._augmentation.cut_out(photo, mask, random)
             squares = [self._letterbox.apply(getattr(cutouts, name)) for name in self._pictures]
-            return squares, self._class_indices[chosen], broken
+            return squares, chosen, broken
         raise DataError(f"None of the {len(self.regions)} training regions can be read, first {broken[0]}")
 
     def _candidates(self, index: int, random: np.random.Generator) -> Iterator[int]:
@@ -164,14 +164,30 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         yield from (int(other) for other in random.permutation(len(self.regions)) if other != index)
 
 
+def other_classes(regions: Sequence[Region], classes: Sequence[str]) -> Tensor:
+    """Whether another region of the same photo is of a class: 0 or 1, float32 (len(regions), len(classes)).
+
+    Raises:
+        ConfigError: a region has no photo, but only its cut-outs.
+    """
+    if missing := [region.name for region in regions if region.photo is None]:
+        raise ConfigError(f"context_loss needs whole photos with their regions; {missing[0]} has none.")
+    own = F.one_hot(torch.tensor([classes.index(region.label) for region in regions]), len(classes))
+    on_photo: dict[Path | None, Tensor] = {}
+    for region, label in zip(regions, own, strict=True):
+        on_photo[region.photo] = on_photo.get(region.photo, 0) + label
+    shown = torch.stack([on_photo[region.photo] for region in regions])
+    return (shown > own).float()
+
+
 def collate(items: Sequence[tuple[list[NDArray[np.uint8]], int, list[str]]]) -> Batch:
     """Items of `PairedRegions` as one batch."""
-    squares, true, broken = zip(*items, strict=True)
+    squares, indices, broken = zip(*items, strict=True)
     return Batch(
         pictures=tuple(
             torch.from_numpy(np.stack(same)) for same in zip(*squares, strict=True)
         ),  # (B, S, S, 3)
-        true=torch.tensor(true),  # (B,)
+        indices=torch.tensor(indices),  # (B,)
         broken=tuple(sentence for sentences in broken for sentence in sentences),
     )
 

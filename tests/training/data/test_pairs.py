@@ -9,10 +9,11 @@ from torch.utils.data import DataLoader
 
 import training.data.photos
 from rvernet_app.cutouts import Letterbox
+from rvernet_app.errors import ConfigError
 from rvernet_app.photos import read_photo
 from rvernet_app.types import Mask
 from training.augment import Augmentation
-from training.data.pairs import PairedRegions, Plan, collate, one_thread
+from training.data.pairs import PairedRegions, Plan, collate, one_thread, other_classes
 from training.data.photos import fit_mask
 from training.data.regions import DataError, OpenPhoto, Region
 
@@ -55,9 +56,7 @@ def region(name, *masks):
 
 
 def item_of(regions, place=(0, 0, 0), pictures=BOTH, augmentation=PLAIN, letterbox=None, **options):
-    made = PairedRegions(
-        regions, range(len(regions)), pictures, augmentation, letterbox or AsItIs(), **options
-    )
+    made = PairedRegions(regions, pictures, augmentation, letterbox or AsItIs(), **options)
     return made[place]
 
 
@@ -262,7 +261,7 @@ def decoded(monkeypatch):
 
 
 def paired(regions, **options):
-    return PairedRegions(regions, [0, 1] * (len(regions) // 2), BOTH, CHANGED, Letterbox(32), **options)
+    return PairedRegions(regions, BOTH, CHANGED, Letterbox(32), **options)
 
 
 def test_a_photo_is_decoded_once_for_both_cut_outs(made_source, decoded):
@@ -346,7 +345,7 @@ def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source):
     assert len(here) == len(there) == 4
     for one, other in zip(here, there, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.pictures, other.pictures, strict=True))
-        assert torch.equal(one.true, other.true)
+        assert torch.equal(one.indices, other.indices)
 
 
 def test_a_batch_stacks_the_pictures(made_source):
@@ -355,7 +354,7 @@ def test_a_batch_stacks_the_pictures(made_source):
     batch = collate(items)
     assert [p.shape for p in batch.pictures] == [(3, 32, 32, 3)] * 2
     assert {p.dtype for p in batch.pictures} == {torch.uint8}
-    assert (batch.true.tolist(), batch.true.dtype) == ([0, 1, 0], torch.int64)
+    assert (batch.indices.tolist(), batch.indices.dtype) == ([2, 3, 8], torch.int64)
     assert batch.broken == ()
     for number, (squares, _, _) in enumerate(items):
         np.testing.assert_array_equal([p[number] for p in batch.pictures], squares)
@@ -373,19 +372,19 @@ def test_another_region_takes_the_place_of_a_broken_one_which_is_named():
     regions = [region(0, FOOD), region(1, None), region(2, FOOD)]
     chosen = set()
     for draw in range(20):
-        squares, true, broken = item_of(regions, (0, draw, 1), skip_broken=True)
+        squares, index, broken = item_of(regions, (0, draw, 1), skip_broken=True)
         assert len(squares) == 2
         assert broken == ["a/1: nothing to see"]
-        chosen.add(true)
+        chosen.add(index)
     assert chosen == {0, 2}
 
 
 def test_a_batch_keeps_its_size_and_names_what_is_broken():
     regions = [region(0, FOOD), region(1, None), region(2, None)]
-    made = PairedRegions(regions, (0, 1, 2), BOTH, PLAIN, Letterbox(8), skip_broken=True)
+    made = PairedRegions(regions, BOTH, PLAIN, Letterbox(8), skip_broken=True)
     batch = collate([made[0, draw, draw % 3] for draw in range(6)])
     assert [p.shape for p in batch.pictures] == [(6, 8, 8, 3)] * 2
-    assert batch.true.tolist() == [0] * 6
+    assert batch.indices.tolist() == [0] * 6
     assert set(batch.broken) == {"a/1: nothing to see", "a/2: nothing to see"}
 
 
@@ -413,4 +412,24 @@ def test_a_file_that_breaks_is_replaced_as_well(made_source):
 
 
 def test_there_are_as_many_items_as_regions():
-    assert len(PairedRegions([region(0, FOOD)] * 7, (0,) * 7, BOTH, PLAIN, AsItIs())) == 7
+    assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, AsItIs())) == 7
+
+
+# What else is on the photo
+
+
+def on_photo(photo, label):
+    name = f"a/{photo}/{label}"
+    return Region(name, label, f"a/{photo}", "train", photo=None if photo is None else Path(photo))
+
+
+def test_the_other_classes_of_a_photo_are_those_of_its_other_regions():
+    on_two = [("one", "rice"), ("two", "soup"), ("one", "soup"), ("one", "rice"), ("three", "kimchi")]
+    found = other_classes([on_photo(*names) for names in on_two], ["kimchi", "rice", "soup"])
+    assert found.dtype == torch.float32
+    assert found.tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it():
+    with pytest.raises(ConfigError, match="needs whole photos with their regions; a/None/soup has none"):
+        other_classes([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])

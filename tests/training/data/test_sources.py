@@ -115,7 +115,6 @@ def test_squares_are_the_same_through_every_source(alike, source):
     def squares(regions):
         made = PairedRegions(
             regions,
-            [0] * 16,
             ("roi", "extra_roi"),
             Augmentation(flip=0.5, min_crop=0.7, brightness=0.2),
             Letterbox(40),
@@ -305,7 +304,7 @@ def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(made_dat
         with_masks(read_data(stop), stop)
     data = with_masks(read_data(skip), skip)
     assert [len(r.masked) for r in data.train] == [len(masks)] * 12
-    made = PairedRegions(data.train, [0] * 12, ("roi",), Augmentation(), Letterbox(8), skip_broken=True)
+    made = PairedRegions(data.train, ("roi",), Augmentation(), Letterbox(8), skip_broken=True)
     squares, _, (sentence,) = made[0, 0, 0]
     assert squares[0].shape == (8, 8, 3)
     assert sentence.startswith("data/100: ")
