@@ -37,3 +37,19 @@ class CheckpointError(RvernetError):
 
 class LabelError(RvernetError):
     """A class name is not one the checkpoint knows."""
+
+
+class StoreError(RvernetError):
+    """The store cannot be opened, or cannot keep what it was given."""
+
+
+class ConflictError(StoreError):
+    """Someone else changed what is being saved.
+
+    Attributes:
+        theirs: how it is now, by column.
+    """
+
+    def __init__(self, message: str, theirs: dict[str, object]) -> None:
+        super().__init__(message)
+        self.theirs = theirs

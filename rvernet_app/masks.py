@@ -27,8 +27,8 @@ def to_rle(mask: Mask) -> Rle:
     return {"size": [int(v) for v in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
 
 
-def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
-    """COCO compressed RLE from an untrusted source -> bool (H, W).
+def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
+    """A COCO compressed RLE from an untrusted source, once it is known to be one.
 
     Raises:
         PromptError: not an RLE, damaged, of another size than the photo, or empty.
@@ -41,10 +41,30 @@ def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
         )
     if _pixels_in(rle["counts"]) != size_hw[0] * size_hw[1]:
         raise PromptError("The mask's run lengths do not add up to its size.")
-    mask = coco.decode({"size": list(size_hw), "counts": rle["counts"].encode("ascii")}).view(np.bool_)
-    if not mask.any():
+    if not coco.area(_encoded(found := Rle(size=list(size_hw), counts=rle["counts"]))):
         raise PromptError("The mask is empty.")
+    return found
+
+
+def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
+    """COCO compressed RLE from an untrusted source -> bool (H, W).
+
+    Raises:
+        PromptError: as `require_rle`.
+    """
+    mask = coco.decode(_encoded(require_rle(rle, size_hw))).view(np.bool_)
     return np.ascontiguousarray(mask)
+
+
+def area_and_box(rle: Rle) -> tuple[int, tuple[int, int, int, int]]:
+    """Pixels of a mask, and the tight box around it: left, top, width, height."""
+    encoded = _encoded(rle)
+    x, y, width, height = (int(v) for v in coco.toBbox(encoded))
+    return int(coco.area(encoded)), (x, y, width, height)
+
+
+def _encoded(rle: Rle) -> dict[str, object]:
+    return {"size": rle["size"], "counts": rle["counts"].encode("ascii")}
 
 
 def _pixels_in(counts: str) -> int:

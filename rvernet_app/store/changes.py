@@ -1,0 +1,85 @@
+"""Rows change here and nowhere else, each change with the event that keeps what it replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import ConflictError
+from rvernet_app.store.tables import Annotation, Base, Event, Verdict
+
+Row = TypeVar("Row", Annotation, Verdict)
+
+
+def now() -> datetime:
+    """This moment, with its zone."""
+    return datetime.now(timezone.utc)
+
+
+def snapshot(row: Base) -> dict[str, Any]:
+    """All columns of a row, as JSON can hold them; points in time in ISO 8601."""
+    values = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+def add(session: Session, row: Base, by: int | None) -> None:
+    """Add a row, by an annotator or by none."""
+    session.add(row)
+    session.flush()
+    _record(session, row, None, by)
+
+
+def change(
+    session: Session, row: Row, values: Mapping[str, Any], by: int, revision: int, undoes: int | None = None
+) -> None:
+    """Give columns of a row other values; nothing happens where they have them already.
+
+    Args:
+        revision: the one the change was made from.
+
+    Raises:
+        ConflictError: the row is at another revision by now; its `theirs` says how it is.
+    """
+    if row.revision != revision:
+        raise changed_meanwhile(row)
+    if all(getattr(row, name) == value for name, value in values.items()):
+        return
+    before = snapshot(row)
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.revision += 1
+    row.changed_at = now()
+    session.flush()
+    _record(session, row, before, by, undoes)
+
+
+def changed_meanwhile(row: Row) -> ConflictError:
+    """The error for a change made from what a row no longer is."""
+    return ConflictError(
+        "Someone else changed this meanwhile; look at theirs, then keep it or save yours over it.",
+        theirs=snapshot(row),
+    )
+
+
+def _record(
+    session: Session, row: Base, before: dict[str, Any] | None, by: int | None, undoes: int | None = None
+) -> None:
+    after = snapshot(row)
+    session.add(
+        Event(
+            at=now(),
+            annotator_id=by,
+            project_id=after["id"] if row.__tablename__ == "project" else after.get("project_id"),
+            item_id=after["id"] if row.__tablename__ == "item" else after.get("item_id"),
+            subject=row.__tablename__,
+            subject_id=after["id"],
+            revision=after.get("revision"),
+            before=before,
+            after=after,
+            undoes_id=undoes,
+        )
+    )

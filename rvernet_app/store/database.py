@@ -1,0 +1,130 @@
+"""Opens the store's database, on SQLite or PostgreSQL, and brings its schema up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+DATABASE_NAME = "rvernet.sqlite3"
+BUSY_SECONDS = 30
+"""How long one writer waits for another on SQLite."""
+MIGRATION_LOCK = 0x52766552
+"""Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
+
+
+class Store:
+    """A database of projects, photos, annotations and events. Safe between threads and processes.
+
+    Args:
+        folder: the data folder; photos lie in it, and the database too unless `url` names another. Made when missing.
+        url: an SQLAlchemy URL, or a `postgres://` one as hosts give them; None is a SQLite file in the folder.
+
+    Raises:
+        StoreError: the database cannot be opened, or a newer version of this program has written it.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.engine = _engine(url or f"sqlite:///{folder / DATABASE_NAME}")
+            migrate(self.engine)
+        except OSError as error:
+            raise StoreError(
+                f"The data folder {folder} cannot be used: {error.strerror or error}."
+            ) from error
+        except DBAPIError as error:
+            raise StoreError(f"The database cannot be opened: {str(error.orig).strip()}") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees the store as it is at its first question. What is changed in it is dropped."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes are all committed, safe on the disk, when the block ends; or none of them.
+
+        Raises:
+            StoreError: the database cannot take them.
+        """
+        try:
+            engine = self.engine.execution_options(immediate=True)
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except DBAPIError as error:
+            raise StoreError(f"Nothing was saved: {str(error.orig).strip()}") from error
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to a revision, by default the newest there is.
+
+    Raises:
+        StoreError: the schema is newer than this program.
+    """
+    with engine.execution_options(immediate=True).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config = migration_config(connection)
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if unknown := set(MigrationContext.configure(connection).get_current_heads()) - known:
+            raise StoreError(
+                f"A newer version of this program has written this database (schema {', '.join(sorted(unknown))}); "
+                "update the program, or give it another data folder."
+            )
+        command.upgrade(config, revision)
+
+
+def migration_config(connection: Connection) -> Config:
+    """What Alembic's commands need to work on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise StoreError(f"The store lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}.")
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError(f"{url.split('@')[-1]!r} is not the URL of a database: {error}") from error
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    """Readers beside a writer, and a commit that survives a power cut."""
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers take the lock first: two that have both read could not both go on."""
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,75 @@
+"""Photo files by content: the original as it came, and an upright copy without metadata to work on."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from rvernet_app.errors import StoreError
+from rvernet_app.photos import LoadedPhoto, read_photo
+
+LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
+JPEG_QUALITY = 95
+
+
+class PhotoFiles:
+    """Files of a data folder: `originals/ab/<sha256>` and `photos/ab/<sha256>.jpg` or `.png`.
+
+    Args:
+        folder: the data folder.
+        max_mb, max_megapixels: largest photo accepted, as `read_photo`.
+    """
+
+    def __init__(self, folder: Path, *, max_mb: float, max_megapixels: float) -> None:
+        self._folder = folder
+        self._limits = {"max_mb": max_mb, "max_megapixels": max_megapixels}
+
+    def add(self, source: Path | bytes) -> LoadedPhoto:
+        """Keep a photo: its bytes untouched, and a working copy. The same bytes are kept once.
+
+        Raises:
+            PhotoError: it is not a photo, or over a limit.
+            StoreError: the data folder cannot be written.
+        """
+        data = source.read_bytes() if isinstance(source, Path) else source
+        photo = read_photo(data, **self._limits)
+        try:
+            original = self.original(photo.sha256)
+            if not original.exists():
+                _write(original, data)
+            copy = self.working_copy(photo.sha256, photo.format)
+            if not copy.exists():
+                with tempfile.SpooledTemporaryFile() as encoded:
+                    picture = Image.fromarray(photo.pixels)
+                    if copy.suffix == ".jpg":
+                        picture.save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+                    else:
+                        picture.save(encoded, "PNG")
+                    encoded.seek(0)
+                    _write(copy, encoded.read())
+        except OSError as error:
+            raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
+        return photo
+
+    def original(self, sha256: str) -> Path:
+        """Where the file is kept as it came."""
+        return self._folder / "originals" / sha256[:2] / sha256
+
+    def working_copy(self, sha256: str, file_format: str) -> Path:
+        """Where the upright copy without metadata is kept."""
+        return self._folder / "photos" / sha256[:2] / f"{sha256}{_suffix(file_format)}"
+
+
+def _suffix(file_format: str) -> str:
+    return ".jpg" if file_format in LOSSY else ".png"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
+        unfinished.write(data)
+        unfinished.flush()
+    Path(unfinished.name).replace(path)

@@ -1,0 +1,131 @@
+"""What a project says of each photo, once: the foods that exports and trainings take, photo by photo."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import StoreError
+from rvernet_app.masks import Rle
+from rvernet_app.store.tables import (
+    ACCEPTED,
+    DONE,
+    SAVED,
+    UNUSABLE,
+    Annotation,
+    Annotator,
+    Item,
+    Label,
+    Verdict,
+)
+
+SPLITS = ("train", "val", "test")
+AT_ONCE = 500
+"""Photos read at a time."""
+
+
+@dataclass(frozen=True)
+class FinalFood:
+    """One food on a photo.
+
+    Attributes:
+        label: its name.
+        rle: its mask.
+    """
+
+    annotation: Annotation
+    label: Label
+    annotator: str
+    rle: Rle
+
+
+@dataclass(frozen=True)
+class FinalPhoto:
+    """A photo with all foods named on it.
+
+    Attributes:
+        meal: what must not be split: the meal, or the photo itself where none was given; a photo of leftovers goes
+            with the one before the meal.
+        split: one of SPLITS.
+    """
+
+    item: Item
+    meal: str
+    split: str
+    foods: tuple[FinalFood, ...]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How much goes to validation and to the test; the rest is for training.
+
+    Raises:
+        StoreError: they are not shares, or leave nothing.
+    """
+
+    val: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not (self.val >= 0 and self.test >= 0 and self.val + self.test < 1):
+            raise StoreError(f"Shares of {self.val:g} and {self.test:g} leave nothing to train on.")
+
+    def split_of(self, meal: str) -> str:
+        """The split of a meal, by a hash of its name: it stays when others are added."""
+        drawn = int.from_bytes(hashlib.sha256(meal.encode()).digest()[:4], "big") / 2**32
+        return "val" if drawn < self.val else "test" if drawn < self.val + self.test else "train"
+
+
+def final_photos(session: Session, project_id: int, shares: Shares | None = None) -> Iterator[FinalPhoto]:
+    """Photos of a project that are done, in the queue's order; memory does not grow with their number.
+
+    Of a photo that several annotated, what a reviewer accepted counts; where nothing was, the foods of the one who
+    began first among those who are done. Foods without a name and photos someone called unusable are left out.
+    """
+    shares = shares or Shares()
+    last = -1
+    while True:
+        page = select(Item).where(Item.project_id == project_id, Item.position > last)
+        items = list(session.scalars(page.order_by(Item.position).limit(AT_ONCE)))
+        if not items:
+            return
+        last = items[-1].position
+        yield from _finished(session, items, shares)
+        session.expunge_all()
+
+
+def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterator[FinalPhoto]:
+    ids = [item.id for item in items]
+    verdicts: dict[int, list[Verdict]] = {}
+    for verdict in session.scalars(select(Verdict).where(Verdict.item_id.in_(ids)).order_by(Verdict.id)):
+        verdicts.setdefault(verdict.item_id, []).append(verdict)
+    named = (
+        select(Annotation, Label, Annotator.name)
+        .join(Label, Label.id == Annotation.label_id)
+        .join(Annotator, Annotator.id == Annotation.annotator_id)
+        .where(Annotation.item_id.in_(ids), Annotation.status.in_((SAVED, ACCEPTED)))
+        .order_by(Annotation.id)
+    )
+    foods: dict[int, list[FinalFood]] = {}
+    sizes = {item.id: [item.photo.height, item.photo.width] for item in items}
+    for row, label, annotator in session.execute(named):
+        rle = Rle(size=sizes[row.item_id], counts=row.counts)
+        foods.setdefault(row.item_id, []).append(FinalFood(row, label, annotator, rle))
+    names = {item.id: item.meal or item.photo.sha256 for item in items}
+    befores = {item.before_id for item in items if item.before_id} - names.keys()
+    for before in session.scalars(select(Item).where(Item.id.in_(befores))):
+        names[before.id] = before.meal or before.photo.sha256
+    for item in items:
+        of_item = verdicts.get(item.id, [])
+        done = [v.annotator_id for v in of_item if v.state == DONE]
+        if not done or any(v.state == UNUSABLE for v in of_item):
+            continue
+        all_foods = foods.get(item.id, [])
+        chosen = [f for f in all_foods if f.annotation.status == ACCEPTED]
+        chosen = chosen or [f for f in all_foods if f.annotation.annotator_id == done[0]]
+        meal = item.meal or names[item.before_id or item.id]
+        yield FinalPhoto(item, meal, shares.split_of(meal), tuple(chosen))

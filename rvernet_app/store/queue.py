@@ -1,0 +1,239 @@
+"""A project's queue: photos come in, and each annotator is led from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import RvernetError, StoreError
+from rvernet_app.photos import LoadedPhoto
+from rvernet_app.store.changes import add, now
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.tables import (
+    DELETED,
+    OPEN,
+    STATES,
+    Annotation,
+    Item,
+    Photo,
+    Project,
+    Verdict,
+)
+
+NEW = "new"
+"""The state, to one annotator, of a photo they have not begun."""
+
+ORDERS = ("queue", "uncertain first")
+PAGE = 60
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a file.
+
+    Attributes:
+        name: the file's.
+        item_id: its place in the queue; None where it was no photo.
+        was_there: whether the project had this photo already.
+        problem: why it was not taken.
+    """
+
+    name: str
+    item_id: int | None = None
+    was_there: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A photo in a list.
+
+    Attributes:
+        state: of the annotator's who looks at it: NEW or one of STATES.
+        foods: how many are saved on it, by all annotators.
+    """
+
+    item: Item
+    state: str
+    foods: int
+
+
+def add_photos(
+    store: Store,
+    files: PhotoFiles,
+    project_id: int,
+    sources: Iterable[tuple[str, Path | bytes]],
+    *,
+    meal: str | None = None,
+    by: int | None = None,
+) -> Iterator[Added]:
+    """Take photos into a queue, each committed by itself, in the order given.
+
+    Args:
+        sources: (name, file or its bytes).
+        meal: the meal, tray or day they are all of.
+
+    Yields:
+        What became of each, also of those that are no photos.
+
+    Raises:
+        StoreError: there is no such project, or nothing can be kept.
+    """
+    for name, source in sources:
+        try:
+            photo = files.add(source)
+        except StoreError:
+            raise
+        except (RvernetError, OSError) as error:
+            yield Added(name, problem=str(error))
+            continue
+        with store.writing() as session:
+            yield _add(session, project_id, name, photo, meal, by)
+
+
+def _add(
+    session: Session, project_id: int, name: str, photo: LoadedPhoto, meal: str | None, by: int | None
+) -> Added:
+    project = session.get(Project, project_id, with_for_update=True)
+    if project is None:
+        raise StoreError("There is no such project.")
+    row = session.scalars(select(Photo).where(Photo.sha256 == photo.sha256)).one_or_none()
+    if row is None:
+        height, width = photo.size_hw
+        row = Photo(sha256=photo.sha256, format=photo.format, width=width, height=height, added_at=now())
+        session.add(row)
+        session.flush()
+    there = select(Item.id).where(Item.project_id == project_id, Item.photo_id == row.id)
+    if (found := session.scalar(there)) is not None:
+        return Added(name, found, was_there=True)
+    last = session.scalar(select(func.max(Item.position)).where(Item.project_id == project_id))
+    item = Item(
+        project_id=project_id,
+        photo_id=row.id,
+        position=0 if last is None else last + 1,
+        name=name[:500],
+        meal=meal,
+        before_id=None,
+        uncertainty=None,
+        wanted=1 + (_share(photo.sha256, 0) < project.double_share),
+        taken=0,
+        blind=_share(photo.sha256, 8) < project.blind_share,
+    )
+    add(session, item, by)
+    return Added(name, item.id)
+
+
+def _share(sha256: str, start: int) -> float:
+    """A number in [0, 1) that a photo's content draws."""
+    return int(sha256[start : start + 8], 16) / 2**32
+
+
+def next_item(
+    session: Session, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
+) -> Item | None:
+    """The next photo for an annotator: one they have begun, or one that still wants an annotator.
+
+    Args:
+        after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
+        order: one of ORDERS; by uncertainty, `after` is of no account.
+    """
+    if order not in ORDERS:
+        raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
+    begun = select(Verdict.item_id).where(
+        Verdict.project_id == project_id, Verdict.annotator_id == annotator_id, Verdict.state == OPEN
+    )
+    mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
+    of_project = select(Item).where(Item.project_id == project_id)
+    free = of_project.where(Item.taken < Item.wanted, ~mine)
+    if order == "uncertain first":
+        ranked = free.order_by(Item.uncertainty.desc().nulls_last(), Item.position)
+        open_one = of_project.where(Item.id.in_(begun)).order_by(Item.position)
+        return session.scalars(open_one.limit(1)).first() or session.scalars(ranked.limit(1)).first()
+    for where in (Item.position > after, Item.position <= after):
+        found = [
+            item
+            for asked in (of_project.where(Item.id.in_(begun)), free)
+            for item in session.scalars(asked.where(where).order_by(Item.position).limit(1))
+        ]
+        if found:
+            return min(found, key=lambda item: item.position)
+    return None
+
+
+def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
+    """The photo before (step -1) or after (step 1) a place in the queue, whatever its state."""
+    asked = select(Item).where(Item.project_id == project_id)
+    if step > 0:
+        asked = asked.where(Item.position > position).order_by(Item.position)
+    else:
+        asked = asked.where(Item.position < position).order_by(Item.position.desc())
+    return session.scalars(asked.limit(1)).first()
+
+
+def list_items(
+    session: Session,
+    project_id: int,
+    annotator_id: int,
+    *,
+    state: str | None = None,
+    label_id: int | None = None,
+    by: int | None = None,
+    after: int = -1,
+    limit: int = PAGE,
+) -> list[Listed]:
+    """A page of a queue, in its order.
+
+    Args:
+        annotator_id: who looks; states are theirs.
+        state: NEW or one of STATES; None lists all.
+        label_id: only photos with a food of this label.
+        by: only photos this annotator has begun.
+        after: position the page starts behind.
+
+    Raises:
+        StoreError: there is no such state.
+    """
+    asked = _with_state(project_id, annotator_id, state).where(Item.position > after)
+    if label_id is not None:
+        asked = asked.where(_has_food(Annotation.label_id == label_id))
+    if by is not None:
+        asked = asked.where(exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == by))
+    rows = session.execute(asked.order_by(Item.position).limit(limit)).all()
+    counted = (
+        select(Annotation.item_id, func.count())
+        .where(Annotation.item_id.in_([item.id for item, _ in rows]), Annotation.status != DELETED)
+        .group_by(Annotation.item_id)
+    )
+    foods = {row[0]: row[1] for row in session.execute(counted)}
+    return [Listed(item, mine or NEW, foods.get(item.id, 0)) for item, mine in rows]
+
+
+def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:
+    """How many photos there are in each state to an annotator, by NEW and STATES."""
+    asked = (
+        select(Verdict.state, func.count())
+        .where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
+        .group_by(Verdict.state)
+    )
+    counts = dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in session.execute(asked)}
+    total = session.scalar(select(func.count()).select_from(Item).where(Item.project_id == project_id)) or 0
+    return {NEW: total - sum(counts.values()), **counts}
+
+
+def _with_state(project_id: int, annotator_id: int, state: str | None) -> Select[Item, str]:
+    own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
+    asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.project_id == project_id)
+    if state is None:
+        return asked
+    if state not in (NEW, *STATES):
+        raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
+    return asked.where(Verdict.id.is_(None) if state == NEW else Verdict.state == state)
+
+
+def _has_food(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(Annotation.item_id == Item.id, Annotation.status != DELETED, condition)

@@ -1,0 +1,310 @@
+"""What the store keeps, as SQLAlchemy tables for SQLite and PostgreSQL alike.
+
+Rows say how things are now. How they came to be is in `Event`, which is only ever added to: everything that an edit
+replaces stays there, so that nothing a person saved can be lost.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+OPEN, DONE, UNUSABLE, SKIPPED = "open", "done", "unusable", "skipped"
+STATES = (OPEN, DONE, UNUSABLE, SKIPPED)
+"""How far one annotator is with one photo; a photo nobody took has no verdict at all."""
+
+SAVED, ACCEPTED, REJECTED, DELETED = "saved", "accepted", "rejected", "deleted"
+STATUSES = (SAVED, ACCEPTED, REJECTED, DELETED)
+"""Of an annotation: as its annotator left it, what a reviewer made of it, or taken away."""
+
+UNITS = ("g", "ml", "cup", "tablespoon", "teaspoon", "piece", "slice", "serving")
+METHODS = ("weighed", "reference object", "guessed")
+"""How a portion was estimated."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Points in time with their zone; SQLite forgets it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=value.tzinfo or timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can change it on any database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        int: BigInteger().with_variant(Integer, "sqlite"),
+    }
+
+
+class Project(Base):
+    """Photos that are labelled together, with one label set.
+
+    Attributes:
+        new_labels: whether annotators may add labels while labelling.
+        double_share: share of the photos that two annotators label independently, 0 to 1.
+        blind_share: share of the photos on which suggestions are hidden, 0 to 1.
+    """
+
+    __tablename__ = "project"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    new_labels: Mapped[bool] = mapped_column(default=True)
+    double_share: Mapped[float] = mapped_column(default=0.0)
+    blind_share: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[datetime]
+
+
+class Label(Base):
+    """A name in a project's label set.
+
+    Attributes:
+        synonyms: other names it is found by.
+        parent_id: the label it is a kind of.
+        colour: "#rrggbb".
+        food_code: of a food composition database, such as FoodData Central's FDC id.
+        position: in the label set's own order.
+    """
+
+    __tablename__ = "label"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    synonyms: Mapped[list[Any]] = mapped_column(default=list)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
+    colour: Mapped[str] = mapped_column(String(7))
+    food_code: Mapped[str | None] = mapped_column(String(100))
+    position: Mapped[int]
+
+
+class Annotator(Base):
+    """Someone who labels or reviews."""
+
+    __tablename__ = "annotator"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+
+
+class Photo(Base):
+    """A photo's file, by its content; the same file in two projects is one photo.
+
+    Attributes:
+        sha256: hex digest of the original file's bytes.
+        width, height: of the upright photo, in pixels.
+    """
+
+    __tablename__ = "photo"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    format: Mapped[str] = mapped_column(String(10))
+    width: Mapped[int]
+    height: Mapped[int]
+    added_at: Mapped[datetime]
+
+
+class Item(Base):
+    """A photo's place in a project's queue.
+
+    Attributes:
+        position: in the queue, from 0.
+        name: of the file as it was given.
+        meal: photos of one meal, tray or day are never split between training and validation.
+        before_id: the photo taken before the meal, where this one shows what was left of it.
+        uncertainty: of the classifier over the photo's foods, 0 to 1; None while unknown.
+        wanted: how many annotators label it, independently of each other.
+        taken: how many have begun.
+        blind: whether suggestions are hidden on it.
+    """
+
+    __tablename__ = "item"
+    __table_args__ = (
+        UniqueConstraint("project_id", "photo_id"),
+        UniqueConstraint("project_id", "position"),
+        Index(
+            "ix_item_free",
+            "project_id",
+            "position",
+            sqlite_where=text("taken < wanted"),
+            postgresql_where=text("taken < wanted"),
+        ),
+        Index(
+            "ix_item_free_uncertain",
+            "project_id",
+            "uncertainty",
+            sqlite_where=text("taken < wanted"),
+            postgresql_where=text("taken < wanted"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id"), index=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(500))
+    meal: Mapped[str | None] = mapped_column(String(200))
+    before_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+    uncertainty: Mapped[float | None]
+    wanted: Mapped[int] = mapped_column(default=1)
+    taken: Mapped[int] = mapped_column(default=0)
+    blind: Mapped[bool] = mapped_column(default=False)
+
+    photo: Mapped[Photo] = relationship(lazy="joined")
+
+
+class Verdict(Base):
+    """How far one annotator is with one photo.
+
+    Attributes:
+        reason: why the photo is unusable or was skipped.
+        seconds: spent on it so far.
+        revision: from 1, one more with every change.
+    """
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        UniqueConstraint("item_id", "annotator_id"),
+        Index("ix_verdict_mine", "project_id", "annotator_id", "state", "item_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    state: Mapped[str] = mapped_column(String(10), default=OPEN)
+    reason: Mapped[str | None] = mapped_column(Text)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    revision: Mapped[int] = mapped_column(default=1)
+    begun_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class Annotation(Base):
+    """One food on one photo, as an annotator or a reviewer has it.
+
+    Attributes:
+        label_id: None while the food has a mask but no name.
+        counts: of the mask's COCO compressed RLE, whose size is the photo's.
+        box_x, box_y, box_w, box_h, area: of the mask, in pixels.
+        prompts: what made the mask: points, box, strokes, or the polygon or file it was imported from.
+        segmenter, checkpoint: name and fingerprint of what made mask and suggestions, as "name@fingerprint".
+        suggestions: [label, probability] pairs as shown, likeliest first; None where they were hidden.
+        suggestion_taken: whether the label was taken from them.
+        amount, low, high: of the portion in `unit`; low and high are the range it is thought to be in.
+        sources: ids of the annotations that a reviewer made this one of.
+        revision: from 1, one more with every change.
+    """
+
+    __tablename__ = "annotation"
+    __table_args__ = (
+        Index("ix_annotation_of_item", "item_id", "annotator_id", "status"),
+        Index("ix_annotation_of_label", "project_id", "label_id", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
+    status: Mapped[str] = mapped_column(String(10), default=SAVED)
+    counts: Mapped[str] = mapped_column(Text)
+    box_x: Mapped[int]
+    box_y: Mapped[int]
+    box_w: Mapped[int]
+    box_h: Mapped[int]
+    area: Mapped[int]
+    prompts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    segmenter: Mapped[str | None] = mapped_column(String(200))
+    checkpoint: Mapped[str | None] = mapped_column(String(200))
+    suggestions: Mapped[list[Any] | None]
+    suggestion_taken: Mapped[bool | None]
+    amount: Mapped[float | None]
+    unit: Mapped[str | None] = mapped_column(String(20))
+    method: Mapped[str | None] = mapped_column(String(20))
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    note: Mapped[str] = mapped_column(Text, default="")
+    sources: Mapped[list[Any]] = mapped_column(default=list)
+    revision: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class Comment(Base):
+    """A remark on a photo or on one of its annotations."""
+
+    __tablename__ = "comment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"), index=True)
+    annotation_id: Mapped[int | None] = mapped_column(ForeignKey("annotation.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    words: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class Event(Base):
+    """One change: who, when, before, after. Never changed, never removed.
+
+    Attributes:
+        subject: table of the row that changed, and subject_id its id.
+        revision: of the row after the change.
+        before, after: the row's columns; before is None for a new row.
+        undoes_id: the event this one takes back.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_of_subject", "subject", "subject_id", "id"),
+        Index("ix_event_of_item", "item_id", "annotator_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+    subject: Mapped[str] = mapped_column(String(20))
+    subject_id: Mapped[int]
+    revision: Mapped[int | None]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))
