@@ -11,6 +11,7 @@ from typing import get_type_hints
 from rvernet_app.errors import ConfigError
 
 ASSETS_DIR = Path(__file__).resolve().parent.parent / "assets"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
 
@@ -26,6 +27,11 @@ class AppConfig:
         device: torch device; "auto" takes CUDA or Apple's GPU when there is one.
         weights_dir: where `weights get` puts segmenter weights and where they are looked for.
         photos_dir: where opened photos are kept while the app runs.
+        data_dir: where projects, their photos and everything labelled are kept.
+        database_url: of a PostgreSQL database to keep them in, also read from DATABASE_URL; empty is SQLite in
+            `data_dir`.
+        import_dir: folder whose photos may be taken into a project; empty is every folder where the page is served to
+            this machine only, and none elsewhere.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
@@ -41,6 +47,9 @@ class AppConfig:
     device: str = "auto"
     weights_dir: Path = Path.home() / ".cache" / "rvernet" / "weights"
     photos_dir: Path = Path.home() / ".cache" / "rvernet" / "photos"
+    data_dir: Path = Path.home() / ".local" / "share" / "rvernet"
+    database_url: str = ""
+    import_dir: str = ""
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     embedding_cache_mb: float = 512.0
@@ -48,7 +57,7 @@ class AppConfig:
     port: int = 7860
 
     def __post_init__(self) -> None:
-        for name in ("weights_dir", "photos_dir"):
+        for name in ("weights_dir", "photos_dir", "data_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
         if self.cam_method not in CAM_METHODS:
             raise ConfigError(f"cam_method is one of {', '.join(CAM_METHODS)}; got {self.cam_method!r}.")
@@ -57,6 +66,13 @@ class AppConfig:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be in 0..65535, got {self.port}.")
+
+    @property
+    def import_root(self) -> Path | None:
+        """The folder whose photos may be taken into a project, None where there is none."""
+        if self.import_dir:
+            return Path(self.import_dir).expanduser()
+        return Path(Path.home().anchor) if self.host in LOOPBACK else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
@@ -69,6 +85,8 @@ class AppConfig:
         """
         kinds = get_type_hints(cls)
         values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in environ else {}
+        if "DATABASE_URL" in environ:
+            values["database_url"] = environ["DATABASE_URL"]
         for field in fields(cls):
             text = environ.get(variable := f"RVERNET_{field.name.upper()}")
             if text is None:

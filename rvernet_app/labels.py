@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,8 @@ class LabelName:
         object.__setattr__(self, "name", " ".join(self.name.split()))
         if not 0 < len(self.name) <= MAX_NAME:
             raise LabelError(f"A label has 1 to {MAX_NAME} characters, got {len(self.name)}.")
-        if self.colour is not None:
-            digits = self.colour.removeprefix("#")
-            if len(digits) != 6 or set(digits.lower()) - set("0123456789abcdef"):
-                raise LabelError(f"A colour is #rrggbb, got {self.colour!r}.")
+        if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
+            raise LabelError(f"A colour is #rrggbb, got {self.colour!r}.")
 
 
 def read_label_set(path: Path) -> list[LabelName]:

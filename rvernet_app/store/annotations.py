@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,7 +96,8 @@ class Draft:
         return {
             **{"label_id": self.label_id, "counts": self.rle["counts"], "area": area},
             **dict(zip(("box_x", "box_y", "box_w", "box_h"), box, strict=True)),
-            **{"prompts": self.prompts, "segmenter": self.segmenter, "checkpoint": self.checkpoint},
+            "prompts": json.loads(json.dumps(self.prompts)),  # as the database gives it back, to be compared
+            **{"segmenter": self.segmenter, "checkpoint": self.checkpoint},
             "suggestions": None if self.suggestions is None else [[n, p] for n, p in self.suggestions],
             "suggestion_taken": self.suggestion_taken,
             **{n: getattr(portion, n, None) for n in ("amount", "unit", "method", "low", "high")},
@@ -116,6 +118,8 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
+    One that was deleted is there again.
+
     Raises:
         ConflictError: it was changed by someone else since that revision.
         StoreError: there is no such photo, label or annotation, or the note is too long; nothing was saved.
@@ -132,7 +136,8 @@ def save(
                 raise StoreError("This label is not in the project's label set.")
         if id is not None:
             row = _annotation(session, id, item_id)
-            change(session, row, draft.columns(), annotator_id, revision)
+            status = SAVED if row.status == DELETED else row.status
+            change(session, row, {**draft.columns(), "status": status}, annotator_id, revision)
             return Saved(row.id, row.revision)
         begin(session, item, annotator_id)
         row = Annotation(
@@ -157,6 +162,7 @@ def delete(store: Store, item_id: int, annotator_id: int, *, id: int, revision: 
         ConflictError, StoreError: as `save`.
     """
     with store.writing() as session:
+        _item(session, item_id)
         row = _annotation(session, id, item_id)
         change(session, row, {"status": DELETED}, annotator_id, revision)
         return Saved(row.id, row.revision)
@@ -187,10 +193,19 @@ def give_verdict(
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
-    """The annotator's verdict on a photo; the first call takes one of the photo's places."""
+    """The annotator's verdict on a photo; the first call takes one of the photo's places.
+
+    Args:
+        item: locked against others, as `_item` gives it.
+
+    Raises:
+        StoreError: all its places are taken.
+    """
     asked = select(Verdict).where(Verdict.item_id == item.id, Verdict.annotator_id == annotator_id)
     row = session.scalars(asked).one_or_none()
     if row is None:
+        if item.taken >= item.wanted:
+            raise StoreError("This photo has all the annotators it wants; go on to the next.")
         row = Verdict(
             project_id=item.project_id,
             item_id=item.id,
@@ -231,8 +246,10 @@ def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
 
     Raises:
         ConflictError: someone else changed the food since.
+        StoreError: there is no such photo.
     """
     with store.writing() as session:
+        _item(session, item_id)
         done, _ = _stacks(session, item_id, annotator_id)
         return _take_back(session, done[-1], annotator_id) if done else None
 
@@ -241,9 +258,10 @@ def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
     """Take back the annotator's last `undo` on a photo, unless they changed a food since; None where there is none.
 
     Raises:
-        ConflictError: as `undo`.
+        ConflictError, StoreError: as `undo`.
     """
     with store.writing() as session:
+        _item(session, item_id)
         _, undone = _stacks(session, item_id, annotator_id)
         return _take_back(session, undone[-1], annotator_id) if undone else None
 
@@ -284,6 +302,7 @@ def _content(columns: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _item(session: Session, item_id: int) -> Item:
+    """A photo, locked: whoever changes anything on it waits here, so that no two wait for each other later."""
     item = session.get(Item, item_id, with_for_update={"of": Item})
     if item is None:
         raise StoreError("This photo is not in a project any more.")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect
+from sqlalchemy import Select, inspect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import ConflictError
-from rvernet_app.store.tables import Annotation, Base, Event, Verdict
+from rvernet_app.store.tables import Annotation, Annotator, Base, Event, Photo, Verdict
 
 Row = TypeVar("Row", Annotation, Verdict)
+Shared = TypeVar("Shared", Annotator, Photo)
 
 
 def now() -> datetime:
@@ -31,6 +33,19 @@ def add(session: Session, row: Base, by: int | None) -> None:
     session.add(row)
     session.flush()
     _record(session, row, None, by)
+
+
+def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:
+    """The one row asked for, or a new one; the other's where two add it at the same moment."""
+    found = session.scalars(asked).one_or_none()
+    if found is not None:
+        return found
+    try:
+        with session.begin_nested():
+            session.add(row := new())
+        return row
+    except IntegrityError:
+        return session.scalars(asked).one()
 
 
 def change(

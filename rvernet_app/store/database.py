@@ -31,17 +31,18 @@ class Store:
     Args:
         folder: the data folder; photos lie in it, and the database too unless `url` names another. Made when missing.
         url: an SQLAlchemy URL, or a `postgres://` one as hosts give them; None is a SQLite file in the folder.
+        revision: of the schema, for a new database; only restoring asks for another than the newest.
 
     Raises:
         StoreError: the database cannot be opened, or a newer version of this program has written it.
     """
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url or f"sqlite:///{folder / DATABASE_NAME}")
-            migrate(self.engine)
+            migrate(self.engine, revision)
         except OSError as error:
             raise StoreError(
                 f"The data folder {folder} cannot be used: {error.strerror or error}."
@@ -52,7 +53,10 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees the store as it is at its first question. What is changed in it is dropped."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        engine = self.engine
+        if engine.dialect.name == "postgresql":  # where each question would see what was committed by then
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -83,14 +87,17 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     with engine.execution_options(immediate=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config = migration_config(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if unknown := set(MigrationContext.configure(connection).get_current_heads()) - known:
+        if unknown := set(MigrationContext.configure(connection).get_current_heads()) - known_revisions():
             raise StoreError(
                 f"A newer version of this program has written this database (schema {', '.join(sorted(unknown))}); "
                 "update the program, or give it another data folder."
             )
-        command.upgrade(config, revision)
+        command.upgrade(migration_config(connection), revision)
+
+
+def known_revisions() -> set[str]:
+    """Of the schema, all that this program can bring up to date."""
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def migration_config(connection: Connection) -> Config:
@@ -111,7 +118,7 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "postgresql":
             return create_engine(parsed, pool_pre_ping=True)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise StoreError(f"{url.split('@')[-1]!r} is not the URL of a database: {error}") from error
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

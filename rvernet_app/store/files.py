@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from rvernet_app.photos import LoadedPhoto, read_photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
 JPEG_QUALITY = 95
+THUMBNAIL_SIDE = 160
 
 
 class PhotoFiles:
@@ -41,14 +44,10 @@ class PhotoFiles:
                 _write(original, data)
             copy = self.working_copy(photo.sha256, photo.format)
             if not copy.exists():
-                with tempfile.SpooledTemporaryFile() as encoded:
-                    picture = Image.fromarray(photo.pixels)
-                    if copy.suffix == ".jpg":
-                        picture.save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-                    else:
-                        picture.save(encoded, "PNG")
-                    encoded.seek(0)
-                    _write(copy, encoded.read())
+                how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
+                encoded = io.BytesIO()
+                Image.fromarray(photo.pixels).save(encoded, "JPEG" if how else "PNG", **how)
+                _write(copy, encoded.getvalue())
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
@@ -61,6 +60,24 @@ class PhotoFiles:
         """Where the upright copy without metadata is kept."""
         return self._folder / "photos" / sha256[:2] / f"{sha256}{_suffix(file_format)}"
 
+    def thumbnail(self, sha256: str, file_format: str) -> bytes:
+        """A small JPEG of the photo, made when first asked for.
+
+        Raises:
+            StoreError: the photo's file is gone.
+        """
+        path = self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+        try:
+            if not path.exists():
+                with Image.open(self.working_copy(sha256, file_format)) as picture:
+                    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+                    encoded = io.BytesIO()
+                    picture.convert("RGB").save(encoded, "JPEG", quality=80)
+                _write(path, encoded.getvalue())
+            return path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+
 
 def _suffix(file_format: str) -> str:
     return ".jpg" if file_format in LOSSY else ".png"
@@ -72,4 +89,5 @@ def _write(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
         unfinished.write(data)
         unfinished.flush()
+        os.fsync(unfinished.fileno())  # or its row, which is on the disk by then, may outlive it
     Path(unfinished.name).replace(path)

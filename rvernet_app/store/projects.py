@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import LabelName, colour_of, default_label_set, require_unique
-from rvernet_app.store.changes import add, now
+from rvernet_app.store.changes import add, find_or_add, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Annotator, Label, Project
 
@@ -57,34 +57,52 @@ def create_project(
         session.add_all(rows.values())
         session.flush()
         for label in labels:
-            if label.parent is not None:
-                if label.parent not in rows:
-                    raise StoreError(f"{label.name!r} is a kind of {label.parent!r}, which is no label.")
-                rows[label.name].parent_id = rows[label.parent].id
+            rows[label.name].parent_id = _parent_id(label, rows)
         return project.id
 
 
-def add_label(store: Store, project_id: int, label: LabelName, by: int | None = None) -> int:
+def add_label(store: Store, project_id: int, name: LabelName, by: int | None = None) -> int:
     """A label added while labelling; returns its id, or that of the one that has the name already.
 
     Raises:
         StoreError: there is no such project, or it keeps to its label set.
+        LabelError: its parent is no label of the project.
     """
     with store.writing() as session:
         project = session.get(Project, project_id, with_for_update=True)
         if project is None:
             raise StoreError("There is no such project.")
-        same = select(Label).where(
-            Label.project_id == project_id, func.lower(Label.name) == label.name.lower()
-        )
-        if found := session.scalars(same).first():
+        rows = {row.name: row for row in labels_of(session, project_id)}
+        same = (row for row in rows.values() if row.name.casefold() == name.name.casefold())
+        if found := next(same, None):
             return found.id
         if not project.new_labels:
             raise StoreError(f"The project {project.name!r} keeps to its label set.")
-        last = session.scalar(select(func.max(Label.position)).where(Label.project_id == project_id))
-        row = _row(project_id, label, 0 if last is None else last + 1)
+        row = _row(project_id, name, 1 + max((row.position for row in rows.values()), default=-1))
+        row.parent_id = _parent_id(name, rows)
         add(session, row, by)
         return row.id
+
+
+def all_projects(session: Session) -> list[Project]:
+    """Every project, the oldest first."""
+    return list(session.scalars(select(Project).order_by(Project.id)))
+
+
+def project(session: Session, project_id: int) -> Project:
+    """A project by its id. Raises StoreError where there is none."""
+    found = session.get(Project, project_id)
+    if found is None:
+        raise StoreError("There is no such project.")
+    return found
+
+
+def label(session: Session, label_id: int) -> Label:
+    """A label by its id. Raises StoreError where there is none."""
+    found = session.get(Label, label_id)
+    if found is None:
+        raise StoreError("There is no such label.")
+    return found
 
 
 def labels_of(session: Session, project_id: int) -> list[Label]:
@@ -99,19 +117,13 @@ def annotator_id(store: Store, name: str) -> int:
         StoreError: the name is empty or too long.
     """
     name = _name(name, "annotator")
-    asked = select(Annotator.id).where(Annotator.name == name)
+    asked = select(Annotator).where(Annotator.name == name)
     with store.reading() as session:
-        found = session.scalar(asked)
+        found = session.scalars(asked).one_or_none()
     if found is not None:
-        return found
+        return found.id
     with store.writing() as session:
-        found = session.scalar(asked)
-        if found is None:
-            row = Annotator(name=name)
-            session.add(row)
-            session.flush()
-            found = row.id
-    return found
+        return find_or_add(session, asked, lambda: Annotator(name=name)).id
 
 
 def _row(project_id: int, label: LabelName, position: int) -> Label:
@@ -124,6 +136,14 @@ def _row(project_id: int, label: LabelName, position: int) -> Label:
         food_code=label.food_code,
         position=position,
     )
+
+
+def _parent_id(label: LabelName, rows: Mapping[str, Label]) -> int | None:
+    if label.parent is None:
+        return None
+    if label.parent not in rows:
+        raise LabelError(f"{label.name!r} is a kind of {label.parent!r}, which is no label.")
+    return rows[label.parent].id
 
 
 def _name(name: str, what: str) -> str:

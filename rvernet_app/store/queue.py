@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
-from rvernet_app.store.changes import add, now
+from rvernet_app.store.changes import add, find_or_add, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
@@ -102,12 +102,12 @@ def _add(
     project = session.get(Project, project_id, with_for_update=True)
     if project is None:
         raise StoreError("There is no such project.")
-    row = session.scalars(select(Photo).where(Photo.sha256 == photo.sha256)).one_or_none()
-    if row is None:
-        height, width = photo.size_hw
-        row = Photo(sha256=photo.sha256, format=photo.format, width=width, height=height, added_at=now())
-        session.add(row)
-        session.flush()
+    height, width = photo.size_hw
+    row = find_or_add(
+        session,
+        select(Photo).where(Photo.sha256 == photo.sha256),
+        lambda: Photo(sha256=photo.sha256, format=photo.format, width=width, height=height, added_at=now()),
+    )
     there = select(Item.id).where(Item.project_id == project_id, Item.photo_id == row.id)
     if (found := session.scalar(there)) is not None:
         return Added(name, found, was_there=True)
@@ -163,6 +163,20 @@ def next_item(
         if found:
             return min(found, key=lambda item: item.position)
     return None
+
+
+def item(session: Session, project_id: int, item_id: int) -> Item:
+    """A photo of a queue by its id. Raises StoreError where it is not in this project."""
+    found = session.get(Item, item_id)
+    if found is None or found.project_id != project_id:
+        raise StoreError("This photo is not in the project.")
+    return found
+
+
+def state_of(session: Session, item_id: int, annotator_id: int) -> str:
+    """How far an annotator is with a photo: NEW or one of STATES."""
+    asked = select(Verdict.state).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
+    return session.scalar(asked) or NEW
 
 
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:

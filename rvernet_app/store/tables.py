@@ -40,7 +40,7 @@ METHODS = ("weighed", "reference object", "guessed")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Points in time with their zone; SQLite forgets it."""
+    """Points in time in UTC; SQLite forgets the zone, PostgreSQL gives that of its settings."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -49,7 +49,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(timezone.utc)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=value.tzinfo or timezone.utc)
+        return (
+            None
+            if value is None
+            else value.replace(tzinfo=value.tzinfo or timezone.utc).astimezone(timezone.utc)
+        )
 
 
 class Base(DeclarativeBase):

@@ -27,14 +27,15 @@ from gradio import processing_utils, utils
 from PIL import Image
 
 from rvernet_app.cutouts import cut_out
-from rvernet_app.errors import PhotoError, RvernetError
+from rvernet_app.errors import PhotoError, PromptError, RvernetError
 from rvernet_app.masks import bbox_xywh, from_rle, polygons, to_rle
 from rvernet_app.overlay import fit_within, heat_overlay
+from rvernet_app.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline, timed
 from rvernet_app.result import SUGGESTIONS, ClickResult
 from rvernet_app.shelf import PhotoShelf
-from rvernet_app.types import Candidates, Cutouts, Photo
-from rvernet_app.ui.messages import EvidenceRequest, as_mapping, read_prompt
+from rvernet_app.types import Candidates, Cutouts, Mask, Photo
+from rvernet_app.ui.messages import EvidenceRequest, as_mapping, read_edit, read_prompt
 from rvernet_app.ui.samples import Sample
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Handlers:
     """The page's requests, answered by one engine that all visitors share.
 
     Attributes:
+        shelf: the photos that may be asked about.
         served_files: what was put where the page may fetch it, for Gradio's own cleaning.
     """
 
@@ -84,7 +86,7 @@ class Handlers:
         self.served_files: set[str] = set()
         self._pipeline = pipeline
         self._samples = samples
-        self._shelf = PhotoShelf(pipeline.config)
+        self.shelf = PhotoShelf(pipeline.config)
         self._low_res: cachetools.LRUCache[str, np.ndarray] = cachetools.LRUCache(REFINABLE_CANDIDATES)
         self._lock = threading.Lock()
 
@@ -92,13 +94,16 @@ class Handlers:
         """{"sample": name} or {"path", "name"} of an upload -> the photo's id, size, name and display copy."""
         sample = self._samples.get(str(message.get("sample")))
         path = sample.path if sample else uploaded_file(message.get("path"))
-        photo = self._shelf.add(path)
+        name = sample.title if sample else str(message.get("name") or path.name)[:200]
+        return {**self.present(self.shelf.add(path), name), "sample": sample.name if sample else None}
+
+    def present(self, photo: LoadedPhoto, name: str) -> Reply:
+        """What the page shows of a photo on the shelf: id, size, name and display copy."""
         height, width = photo.size_hw
         shown = fit_within(photo.pixels, DISPLAY_SIDE)
         return {
             "id": photo.sha256,
-            "name": sample.title if sample else str(message.get("name") or path.name)[:200],
-            "sample": sample.name if sample else None,
+            "name": name,
             "width": width,
             "height": height,
             "url": self._serve(_jpeg(shown, quality=90), f"{photo.sha256[:16]}.jpg"),
@@ -107,7 +112,7 @@ class Handlers:
 
     def prepare(self, message: Mapping[str, Any]) -> Reply:
         """Encode a photo ahead of the first click, and warm the classifier up for it."""
-        photo = self._shelf.get(message.get("photo"))
+        photo = self.shelf.get(message.get("photo"))
         timings: dict[str, float] = {}
         with timed(timings, "encode"):
             self._pipeline.encode(photo)
@@ -115,8 +120,11 @@ class Handlers:
         return {"timings": timings}
 
     def segment(self, message: Mapping[str, Any]) -> Reply:
-        """A prompt -> candidates as polygons and RLE, and a token with which a next prompt refines them."""
-        photo = self._shelf.get(message.get("photo"))
+        """A prompt -> candidates as polygons and RLE, and a token with which a next prompt refines them.
+
+        With "onto", a mask corrected by hand, what is found is added to it, or with "cut" taken from it.
+        """
+        photo = self.shelf.get(message.get("photo"))
         prompt = read_prompt(message)
         timings: dict[str, float] = {}
         prompt = replace(prompt, low_res_mask=self._recall(message.get("refine")))
@@ -124,6 +132,15 @@ class Handlers:
             self._pipeline.encode(photo)
         with timed(timings, "segment"):
             candidates = self._pipeline.segment(photo, prompt)
+        if message.get("onto") is not None:
+            corrected = from_rle(message["onto"], photo.size_hw)
+            masks = [
+                corrected & ~mask if message.get("cut") else corrected | mask for mask in candidates.masks
+            ]
+            if not all(mask.any() for mask in masks):
+                raise PromptError("Nothing of the mask would be left; remove the food instead.")
+            shown = [mask_json(mask, float(s)) for mask, s in zip(masks, candidates.scores, strict=True)]
+            return {"candidates": shown, "token": None, "timings": timings}
         return {
             "candidates": candidates_json(candidates),
             "token": self._keep(candidates),
@@ -149,7 +166,7 @@ class Handlers:
 
     def _evidence(self, request: EvidenceRequest, overtaken: Callable[[], bool]) -> Iterator[Any]:
         classifier = self._pipeline.classifier
-        photo = self._shelf.get(request.photo)
+        photo = self.shelf.get(request.photo)
         mask = from_rle(request.rle, photo.size_hw)
         timings: dict[str, float] = {}
         reply: Reply = {"seq": request.seq, "timings": timings}
@@ -184,9 +201,19 @@ class Handlers:
         }
         yield reply
 
+    def edit_mask(self, message: Mapping[str, Any]) -> Reply:
+        """{"photo", "rle" or null, "edit"} -> the mask as it is after one correction by hand."""
+        photo = self.shelf.get(message.get("photo"))
+        rle = message.get("rle")
+        mask = np.zeros(photo.size_hw, np.bool_) if rle is None else from_rle(rle, photo.size_hw)
+        edited = read_edit(message)(mask)
+        if not edited.any():
+            raise PromptError("Nothing of the mask would be left; remove the food instead.")
+        return {"mask": mask_json(edited)}
+
     def download(self, message: Mapping[str, Any]) -> Reply:
         """A mask -> a ZIP of what the command line writes for it."""
-        photo = self._shelf.get(message.get("photo"))
+        photo = self.shelf.get(message.get("photo"))
         request = EvidenceRequest.read({"seq": 0, "stage": "all", "scale": "own", **message})
         score = message.get("score")
         result = self._pipeline.explain_mask(
@@ -226,14 +253,13 @@ class Handlers:
 def candidates_json(candidates: Candidates) -> list[Reply]:
     """Masks for the wire: polygons to draw, RLE to keep."""
     return [
-        {
-            "polygons": polygons(mask),
-            "rle": to_rle(mask),
-            "score": float(score),
-            "bbox": bbox_xywh(mask),
-        }
-        for mask, score in zip(candidates.masks, candidates.scores, strict=True)
+        mask_json(mask, float(score)) for mask, score in zip(candidates.masks, candidates.scores, strict=True)
     ]
+
+
+def mask_json(mask: Mask, score: float | None = None) -> Reply:
+    """A mask for the wire, not empty; its score is None where no segmenter gave one."""
+    return {"polygons": polygons(mask), "rle": to_rle(mask), "score": score, "bbox": bbox_xywh(mask)}
 
 
 def data_url(picture: Photo, quality: int = 85) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rvernet_app.config import CAM_METHODS
 from rvernet_app.errors import PromptError
-from rvernet_app.types import Prompt
+from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, paint, smooth
+from rvernet_app.store.annotations import Draft, Portion
+from rvernet_app.types import Mask, Prompt
 
 MAX_POINTS = 200
+MAX_SUGGESTIONS = 20
+MAX_STROKE = 5000
+MAX_RADIUS = 1000
+MAX_COORDINATE = 100_000
 
 
 def as_mapping(message: object) -> Mapping[str, Any]:
@@ -37,6 +44,120 @@ def read_prompt(message: Mapping[str, Any]) -> Prompt:
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise PromptError("Points are [x, y, label] and a box is [left, top, right, bottom].") from error
+
+
+def read_edit(message: Mapping[str, Any]) -> Callable[[Mask], Mask]:
+    """{"edit": {"kind", …}} -> the correction of a mask that it means.
+
+    Kinds: "paint" and "erase" with "stroke" and "radius", "polygon" with "stroke" as its corners, "fill_holes",
+    "keep_largest", and "smooth" with "radius".
+
+    Raises:
+        PromptError: malformed, or more than MAX_STROKE places.
+    """
+    edit = as_mapping(message.get("edit"))
+    kind = text(edit, "kind")
+    if kind == "fill_holes":
+        return fill_holes
+    if kind == "keep_largest":
+        return keep_largest
+    if kind == "smooth":
+        radius = _radius(edit)
+        return lambda mask: smooth(mask, radius)
+    stroke = _stroke(edit)
+    if kind == "polygon":
+        if len(stroke) < 3:
+            raise PromptError("A polygon needs three corners.")
+        return lambda mask: from_polygon((mask.shape[0], mask.shape[1]), stroke)
+    if kind not in ("paint", "erase"):
+        raise PromptError(f"This server knows no correction {kind!r}; reload the page.")
+    radius = _radius(edit)
+    return lambda mask: paint(mask, stroke, radius, erase=kind == "erase")
+
+
+def _radius(edit: Mapping[str, Any]) -> float:
+    radius = number(edit, "radius")
+    if not 0 < radius <= MAX_RADIUS:
+        raise PromptError(f"A brush has a radius from 0 to {MAX_RADIUS} pixels.")
+    return radius
+
+
+def _stroke(edit: Mapping[str, Any]) -> list[tuple[float, float]]:
+    stroke = edit.get("stroke")
+    if not isinstance(stroke, list) or not 0 < len(stroke) <= MAX_STROKE:
+        raise PromptError(f"A stroke has 1 to {MAX_STROKE} places.")
+    try:
+        places = [(float(x), float(y)) for x, y in stroke]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PromptError("A stroke is a list of [x, y].") from error
+    if not all(abs(value) <= MAX_COORDINATE for place in places for value in place):
+        raise PromptError("A stroke goes too far outside the photo.")
+    return places
+
+
+def number(message: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """A finite number of a message. Raises PromptError where it is none, or is missing without a default."""
+    value = message.get(name)
+    if value is None and default is not None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise PromptError(f"The page sent no number for {name}; reload it.")
+    return value
+
+
+def text(message: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A text of a message. Raises PromptError where it is none, or is missing without a default."""
+    value = message.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise PromptError(f"The page sent no text for {name}; reload it.")
+    return value
+
+
+def read_draft(message: Mapping[str, Any]) -> Draft:
+    """{"rle", "label", "prompts", "segmenter", "checkpoint", "suggestions", "taken", "portion", "note"} -> Draft.
+
+    Raises:
+        PromptError: a field is not of its kind.
+        StoreError: the portion contradicts itself.
+    """
+    prompts, suggestions, portion = (message.get(name) for name in ("prompts", "suggestions", "portion"))
+    taken, rle, label = (message.get(name) for name in ("taken", "rle", "label"))
+    sound = (
+        isinstance(rle, Mapping)
+        and isinstance(prompts, Mapping | None)
+        and isinstance(portion, Mapping | None)
+        and isinstance(suggestions, list | None)
+        and isinstance(taken, bool | None)
+    )
+    if not sound:
+        raise PromptError("The page sent a food in a way this server does not know; reload it.")
+    return Draft(
+        rle=rle,  # type: ignore[arg-type]
+        label_id=None if label is None else int(number(message, "label")),
+        prompts=dict(prompts or {}),
+        segmenter=text(message, "segmenter", "") or None,
+        checkpoint=text(message, "checkpoint", "") or None,
+        suggestions=None
+        if suggestions is None
+        else [_suggestion(each) for each in suggestions[:MAX_SUGGESTIONS]],
+        suggestion_taken=taken,
+        portion=None if portion is None else _portion(portion),
+        note=text(message, "note", ""),
+    )
+
+
+def _suggestion(pair: object) -> tuple[str, float]:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise PromptError("Suggestions are [label, probability].")
+    named = {"label": pair[0], "probability": pair[1]}
+    return text(named, "label"), number(named, "probability")
+
+
+def _portion(portion: Mapping[str, Any]) -> Portion:
+    ends = {name: None if portion.get(name) is None else number(portion, name) for name in ("low", "high")}
+    return Portion(number(portion, "amount"), text(portion, "unit"), text(portion, "method"), **ends)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ import gradio as gr
 
 from rvernet_app.config import AppConfig
 from rvernet_app.pipeline import Pipeline, build_pipeline
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.api import Api
 from rvernet_app.ui.handlers import Handlers, Newest
+from rvernet_app.ui.labeling import Labeling
 from rvernet_app.ui.samples import find_samples
 from rvernet_app.ui.workbench import STATIC_DIR, make_workbench
 
@@ -23,16 +26,22 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
 
     Raises:
         WeightsError, CheckpointError: as `build_pipeline`.
+        StoreError: the data folder or the database cannot be used.
     """
     pipeline = pipeline or build_pipeline(config)
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
+    store = Store(config.data_dir, config.database_url or None)
+    files = PhotoFiles(
+        config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
+    )
+    labeling = Labeling(store, files, handlers.shelf, handlers.present, config.import_root)
     api = Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        workbench = make_workbench(handlers, pipeline, samples, elem_id="workbench")
+        workbench = make_workbench(handlers, labeling, pipeline, samples, elem_id="workbench")
         workbench.evidence(
             handlers.evidence,
             inputs=[newest],

@@ -13,6 +13,7 @@ from rvernet_app.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
+from rvernet_app.ui.labeling import Labeling, answered_to
 from rvernet_app.ui.samples import Sample
 
 STATIC_DIR = Path(__file__).parent / "static"
@@ -25,6 +26,11 @@ SCRIPTS = (
     "photos.js",
     "prompts.js",
     "evidence.js",
+    "labels.js",
+    "sync.js",
+    "portion.js",
+    "queue.js",
+    "edit.js",
     "main.js",
 )
 """Joined in this order into one function, so that all share its scope."""
@@ -39,7 +45,7 @@ CAM_TITLES = {
 
 
 def make_workbench(
-    handlers: Handlers, pipeline: Pipeline, samples: dict[str, Sample], elem_id: str
+    handlers: Handlers, labeling: Labeling, pipeline: Pipeline, samples: dict[str, Sample], elem_id: str
 ) -> gr.HTML:
     """Canvas, tools, foods, suggestions and evidence; its value is the newest evidence reply.
 
@@ -56,6 +62,8 @@ def make_workbench(
             answered(handlers.prepare),
             answered(handlers.segment),
             answered(handlers.download),
+            answered(handlers.edit_mask),
+            *(answered_to(handler) for handler in labeling.handlers),
         ],
         facts=_facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
@@ -78,6 +86,8 @@ def _facts(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "segmenter": pipeline.segmenter.name,
         "checkpoint": classifier.name,
+        "segmenter_id": f"{name}@{pipeline.segmenter.fingerprint}",
+        "checkpoint_id": f"{classifier.name}@{classifier.fingerprint}",
         "rows": rows,
         "classes": list(classifier.labels),
     }

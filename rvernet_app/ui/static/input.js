@@ -19,14 +19,20 @@ function listenToCanvas(canvas, view, tools, on) {
     if (pointers.size === 2) {
       gesture = { kind: "pinch", ...spread() };
       on.draftBox(null);
+      on.draftStroke(null);
     } else if (event.button === 1 || spaceHeld || tools.name() === "move") {
       gesture = { kind: "pan", from: [event.clientX, event.clientY], moved: false, event };
     } else {
       gesture = { kind: "press", from: [event.clientX, event.clientY], event, cut: isCut(event) };
+      if (tools.brushes()) {
+        Object.assign(gesture, { kind: "stroke", places: [view.toPhoto(event.clientX, event.clientY, true)] });
+        on.draftStroke(gesture.places, gesture.cut);
+      }
     }
   });
 
   canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch") on.hover(view.toPhoto(event.clientX, event.clientY));
     const last = pointers.get(event.pointerId);
     if (!last || !gesture) return;
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
@@ -39,7 +45,13 @@ function listenToCanvas(canvas, view, tools, on) {
       return;
     }
     const strayed = Math.hypot(event.clientX - gesture.from[0], event.clientY - gesture.from[1]) > CLICK_SLACK;
-    if (gesture.kind === "press" && strayed) {
+    if (gesture.kind === "stroke") {
+      const place = view.toPhoto(event.clientX, event.clientY, true);
+      const [x, y] = gesture.places.at(-1);
+      if (place[0] !== x || place[1] !== y) gesture.places.push(place);
+      return on.draftStroke(gesture.places, gesture.cut);
+    }
+    if (gesture.kind === "press" && strayed && !tools.draws()) {
       const pans = event.pointerType === "touch" && tools.name() === "point";
       gesture.kind = pans ? "pan" : "box";
     }
@@ -57,7 +69,11 @@ function listenToCanvas(canvas, view, tools, on) {
     const done = gesture;
     if (!done) return;
     gesture = done.kind === "pinch" && pointers.size ? { ...done, kind: "spent" } : null;
-    if (done.kind === "press") {
+    if (done.kind === "stroke") on.stroke(done.places, done.cut);
+    else if (done.kind === "press" && tools.draws()) {
+      const corner = view.toPhoto(event.clientX, event.clientY, true);
+      on.corner(corner);
+    } else if (done.kind === "press") {
       const point = view.toPhoto(...done.from);
       if (point) on.point(point, done.cut ? 0 : 1, done.event.shiftKey && !done.cut, event.timeStamp);
     } else if (done.kind === "pan" && !done.moved && tools.name() === "move") {
@@ -74,7 +90,9 @@ function listenToCanvas(canvas, view, tools, on) {
     pointers.delete(event.pointerId);
     gesture = null;
     on.draftBox(null);
+    on.draftStroke(null);
   });
+  canvas.addEventListener("pointerleave", () => on.hover(null));
 
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
@@ -101,8 +119,9 @@ function listenToCanvas(canvas, view, tools, on) {
   }
 }
 
-// One table of keys: what is pressed -> what it does. `typing` keeps hands off form fields and dialogs.
-function listenToKeys(root, canvas, actions) {
+// One table of keys: what is pressed -> what it does. Form fields and dialogs keep theirs. In a project some keys mean
+// what one needs there.
+function listenToKeys(root, canvas, actions, inProject) {
   const bindings = {
     p: actions.pointTool, b: actions.boxTool, v: actions.moveTool, x: actions.toggleCut,
     n: actions.nextFood, c: actions.nextCandidate, "[": actions.previousFood, "]": actions.followingFood,
@@ -114,6 +133,15 @@ function listenToKeys(root, canvas, actions) {
     "?": actions.help, escape: actions.cancel,
   };
   for (const digit of [1, 2, 3, 4, 5]) bindings[digit] = () => actions.explainSuggestion(digit - 1);
+  Object.assign(bindings, {
+    r: actions.brushTool, e: actions.eraserTool, g: actions.polygonTool, f: actions.fillHoles, k: actions.keepLargest, m: actions.smooth,
+    ",": () => actions.resizeBrush(0.8), ".": () => actions.resizeBrush(1.25),
+  });
+  const ofProject = {
+    d: actions.done, u: actions.nextUnlabelled, pagedown: actions.followingPhoto, pageup: actions.previousPhoto,
+    t: actions.typeLabel, "/": actions.typeLabel, a: actions.typeAmount, i: actions.typeNote, q: actions.copyFoods, w: actions.projects, enter: actions.goOn,
+  };
+  for (const digit of [1, 2, 3, 4, 5, 6, 7, 8, 9]) ofProject[digit] = () => actions.takeNumber(digit);
   const onCanvas = {
     enter: actions.nextFood,
     space: () => actions.crosshairPoint(1), "shift+space": () => actions.crosshairPoint(0),
@@ -135,7 +163,7 @@ function listenToKeys(root, canvas, actions) {
     if (event.target.closest?.("input:not([type=range]), textarea, select, dialog[open], [contenteditable]")) return;
     const name = pressed(event);
     const free = event.target === canvas || event.target === document.body;
-    const action = (free && onCanvas[name]) || bindings[name];
+    const action = (inProject() && ofProject[name]) || (free && onCanvas[name]) || bindings[name];
     if (!action) return;
     event.preventDefault();
     action();

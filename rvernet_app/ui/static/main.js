@@ -3,6 +3,22 @@
 const actions = {
   pointTool: () => setTool("point"), boxTool: () => setTool("box"), moveTool: () => setTool("move"),
   toggleCut: () => { cut = !cut; drawPanel(); },
+  brushTool: () => setTool("brush"), eraserTool: () => setTool("eraser"), polygonTool: () => setTool("polygon"),
+  resizeBrush: (factor) => setBrush(brush * factor),
+  fillHoles: () => editMask({ kind: "fill_holes" }), keepLargest: () => editMask({ kind: "keep_largest" }), smooth: smoothMask,
+  projects: chooseProject,
+  goOn: () => { if (corners.length) closePolygon(); else if (crosshair && !activeFood(current.work)) actions.crosshairPoint(1); else actions.nextFood(); },
+  done: () => giveVerdict("done"),
+  nextUnlabelled: () => { if (current?.item) openItem({ after: current.position, order }); },
+  followingPhoto: () => { if (current?.item) openItem({ position: current.position, step: 1 }); },
+  previousPhoto: () => { if (current?.item) openItem({ position: current.position, step: -1 }); },
+  typeLabel: () => find("#rv-label").focus(), typeAmount: () => portionFields.focus(), typeNote: () => find("#rv-note").focus(),
+  copyFoods,
+  takeNumber: (digit) => {
+    const suggestion = digit <= 5 ? evidenceOf.get(shownMask() ?? {})?.suggestions?.[digit - 1] : null;
+    if (suggestion && !current.blind) takeSuggestion(suggestion.label);
+    else if (digit > 5 && recent[digit - 6]) nameFood(project.labels.get(recent[digit - 6]));
+  },
   nextFood: () => { selectFood(null); status("Click the next food"); },
   nextCandidate: () => { const food = current && activeFood(current.work); if (food?.candidates.length) chooseCandidate((food.chosen + 1) % food.candidates.length); },
   previousFood: () => step(-1), followingFood: () => step(1),
@@ -17,7 +33,7 @@ const actions = {
   toggleTheme: () => setTheme(document.body.classList.contains("dark") ? "light" : "dark"),
   zoomIn: () => zoom(1.25), zoomOut: () => zoom(0.8), zoomFit: () => { view.fit(); drawScene(); },
   help: () => find("#rv-help-sheet").showModal(),
-  cancel: () => { draftBox = crosshair = null; find("#rv-toast").hidden = true; drawScene(); },
+  cancel: () => { draftBox = crosshair = null; corners = []; find("#rv-toast").hidden = true; drawScene(); },
   explainSuggestion: (index) => { const mask = shownMask(); const suggestion = mask && evidenceOf.get(mask)?.suggestions?.[index]; if (suggestion) explain(suggestion.label); },
   moveCrosshair: (dx, dy) => {
     if (!current) return;
@@ -29,11 +45,30 @@ const actions = {
   crosshairPoint: (label) => { if (crosshair) addPoint(crosshair, label && !cut ? 1 : 0, false, performance.now()); },
 };
 
-function setTool(name) { tool = name; drawPanel(); }
+function setTool(name) {
+  if (tool === "polygon" && name !== tool) corners = [];
+  tool = name;
+  root.dataset.hand = isHandTool(name) ? name : "";
+  drawScene();
+  drawPanel();
+}
+
+const labelField = createLabelField(find("#rv-label"), find("#rv-label-options"), {
+  search: (typed) => project.labels.search(typed),
+  mayCreate: () => project.new_labels,
+  take: (label) => { nameFood(label); overlay.focus({ preventScroll: true }); },
+  create: (name) => { createLabel(name); overlay.focus({ preventScroll: true }); },
+  confirm: () => { overlay.focus({ preventScroll: true }); actions.nextFood(); },
+  left: () => drawPanel(),
+});
+const portionFields = createPortionFields(find("#rv-portion"), {
+  change: (portion) => changeFood({ portion }),
+  confirm: () => { overlay.focus({ preventScroll: true }); actions.nextFood(); },
+});
 
 function setTheme(theme) {
   document.body.classList.toggle("dark", theme === "dark");
-  try { localStorage.setItem("rvernet-theme", theme); } catch { /* a browser without storage keeps the system's choice */ }
+  remember("rvernet-theme", theme);
 }
 
 function zoom(factor) {
@@ -58,19 +93,43 @@ onClick("#rv-help", actions.help);
 onClick("#rv-models", () => find("#rv-models-sheet").showModal());
 onClick("#rv-download", download);
 onClick("#rv-toast", actions.cancel);
+onClick("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
+for (const button of find.all("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
+onClick("#rv-leave", leaveProject);
+onClick("#rv-add", () => (project ? find("#rv-add-sheet").showModal() : actions.open()));
+find("#rv-new-project").addEventListener("submit", (event) => { event.preventDefault(); createProject(event.target); });
+find("#rv-folder").addEventListener("submit", (event) => { event.preventDefault(); addFolder(new FormData(event.target).get("folder")); });
+find("#rv-unusable").addEventListener("submit", (event) => {
+  event.preventDefault();
+  find("#rv-unusable-sheet").close();
+  giveVerdict(event.submitter.value, new FormData(event.target).get("reason"));
+});
+find("#rv-me").addEventListener("change", (event) => { annotator = event.target.value.trim() || null; remember("rvernet-me", annotator ?? ""); chooseProject(); });
+find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.target.value }));
+find("#rv-brush").addEventListener("input", (event) => setBrush(Number(event.target.value)));
+for (const name of ["state", "order"]) {
+  find(`#rv-filter-${name}`).addEventListener("change", (event) => {
+    if (name === "order") order = event.target.value;
+    else { filter.state = event.target.value || null; list(true).catch(complain); }
+  });
+}
 find("#rv-opacity").addEventListener("input", drawScene);
-find("#rv-file").addEventListener("change", (event) => { openFiles(event.target.files); event.target.value = ""; });
+find("#rv-file").addEventListener("change", (event) => { find("#rv-add-sheet").close(); openFiles(event.target.files); event.target.value = ""; });
 for (const sheet of find.all("dialog")) sheet.addEventListener("click", (event) => { if (event.target === sheet) sheet.close(); });
 
-listenToCanvas(overlay, view, { name: () => tool, cut: () => cut }, {
+const canvasTools = { name: () => tool, cut: () => cut, brushes: () => ["brush", "eraser"].includes(tool), draws: () => tool === "polygon" };
+listenToCanvas(overlay, view, canvasTools, {
   point: addPoint, box: setBox, viewMoved: drawScene,
+  hover: (place) => { hovered = place; if (isHandTool(tool)) drawScene(); },
+  draftStroke: (places, cutting) => { stroke = places && { places, erase: cutting || tool === "eraser" }; drawScene(); },
+  stroke: finishStroke, corner: addCorner,
   draftBox: (box) => { draftBox = box; drawScene(); },
   select: ([x, y]) => {
     const hit = current.work.present.foods.findLast((food) => maskOf(food) && view.holds(maskOf(food), x, y));
     selectFood(hit?.id ?? null);
   },
 });
-listenToKeys(root, overlay, actions);
+listenToKeys(root, overlay, actions, () => project !== null);
 
 const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 root.addEventListener("dragover", (event) => { if (carriesFiles(event)) { event.preventDefault(); root.dataset.dropping = ""; } });
@@ -83,9 +142,9 @@ const onPaste = (event) => {
 };
 document.addEventListener("paste", onPaste);
 
-let savedTheme = null;
-try { savedTheme = localStorage.getItem("rvernet-theme"); } catch { /* no storage: the system's choice stands */ }
-if (savedTheme) setTheme(savedTheme);
+const remembered = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+if (remembered("rvernet-theme")) setTheme(remembered("rvernet-theme"));
+annotator = remembered("rvernet-me");
 
 new ResizeObserver(() => { view.resize(); drawScene(); }).observe(find(".rv-stage"));
 watch("value", arrived);
@@ -94,4 +153,5 @@ panel.drawFacts(props.facts);
 view.resize();
 drawStrip();
 changed();
+if (remembered("rvernet-project")) learnProjects().then(() => openProject(Number(remembered("rvernet-project")))).catch(complain);
 root.dataset.ready = "true";

@@ -37,6 +37,8 @@ function keepInView(list, item) {
 }
 
 const percent = (share) => (share >= 0.995 ? "100 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`);
+const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→" };
+const portionText = (portion) => (portion ? `${portion.amount} ${portion.unit}` : "");
 const words = (label) => label.replaceAll("_", " ");
 
 function createPanel(find, on) {
@@ -53,16 +55,19 @@ function createPanel(find, on) {
     for (const button of find.all("[data-picture]")) button.addEventListener("click", () => on.enlarge(button));
   }
 
-  function drawFoods(foods, active, evidenceFor) {
+  function drawFoods(foods, active, evidenceFor, labelOf) {
     fill(lists.foods, foods.map((food) => {
       const evidence = evidenceFor(food);
       const top = evidence?.suggestions?.[0];
       const unsure = top && !evidence.sure;
+      const label = labelOf?.(food);
+      const guess = labelOf ? portionText(food.portion) : top ? (unsure ? `not sure: ${words(top.label)}?` : percent(top.probability)) : "";
+      const name = labelOf ? (label ? words(label.name) : "no name yet") : top && !unsure ? words(top.label) : `Food ${food.id}`;
       return make("li", { "data-food": food.id, "aria-current": food.id === active ? "true" : null },
         make("button", { type: "button", class: "rv-food", onclick: () => on.selectFood(food.id) },
           make("span", { class: "rv-swatch", style: `background:${food.colour}` }),
-          make("span", { class: "rv-food-name" }, top && !unsure ? words(top.label) : `Food ${food.id}`),
-          make("span", { class: "rv-muted" }, top ? (unsure ? `not sure: ${words(top.label)}?` : percent(top.probability)) : "")),
+          make("span", { class: "rv-food-name" }, name),
+          make("span", { class: "rv-muted" }, guess)),
         make("button", { type: "button", class: "rv-icon rv-remove", "aria-label": `Remove food ${food.id}`, title: "Remove (Delete)", onclick: () => on.removeFood(food.id) }, icon("M6 6l12 12M18 6 6 18")));
     }));
     keepInView(lists.foods, lists.foods.querySelector("[aria-current]"));
@@ -77,8 +82,8 @@ function createPanel(find, on) {
     dock.dataset.empty = String(!show);
     fill(lists.candidates, (food?.candidates ?? []).map((mask, index) => make("button", {
       type: "button", role: "radio", "aria-checked": String(index === food.chosen),
-      title: `Candidate ${index + 1}, predicted IoU ${mask.score.toFixed(2)} (C for the next)`, onclick: () => on.chooseCandidate(index),
-    }, `${index + 1}`, make("span", { class: "rv-muted" }, percent(mask.score)))));
+      title: mask.score === null ? "Corrected by hand" : `Candidate ${index + 1}, predicted IoU ${mask.score.toFixed(2)} (C for the next)`, onclick: () => on.chooseCandidate(index),
+    }, `${index + 1}`, make("span", { class: "rv-muted" }, mask.score === null ? "by hand" : percent(mask.score)))));
   }
 
   function drawEvidence(evidence, { pending, scale, method }) {
@@ -112,8 +117,8 @@ function createPanel(find, on) {
     const explained = evidence?.maps?.label ?? evidence?.label ?? suggestions[0]?.label;
     fill(lists.suggestions, suggestions.map(({ label, probability, without_context }, index) => make("li", {},
       make("button", {
-        type: "button", class: "rv-suggestion", "aria-pressed": String(label === explained), onclick: () => on.explain(label),
-        title: `Explain ${words(label)} (${index + 1})`,
+        type: "button", class: "rv-suggestion", "aria-pressed": String(label === explained), onclick: () => on.suggestion(label),
+        title: `${words(label)} (${index + 1})`,
         "aria-label": `${words(label)}: ${percent(probability)} with context, ${percent(without_context)} without`,
       },
         make("span", { class: "rv-suggestion-name" }, words(label)),
@@ -144,5 +149,15 @@ function createPanel(find, on) {
     ]);
   }
 
-  return { setUp, drawFoods, drawCandidates, drawEvidence, drawFacts, drawStrip };
+  // The photos of a queue, each with how far one is with it; more are asked for at the end.
+  function drawQueue(items, current, open, more) {
+    const strip = find("#rv-strip");
+    fill(strip, items.map(({ item, name, position, state, foods, thumb }) => make("li", {},
+      make("button", { type: "button", class: "rv-thumb", "data-item": item, "data-state": state, title: `${position + 1}. ${name}: ${state}`, "aria-label": `${position + 1}, ${name}, ${state}, ${foods} foods`, "aria-current": item === current ? "true" : null, onclick: () => open(item) },
+        make("img", { src: thumb, alt: "" }), foods ? make("span", { class: "rv-count" }, String(foods)) : null,
+        make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[state]), make("span", { class: "rv-thumb-name" }, name)))));
+    strip.onscroll = () => { if (strip.scrollLeft + strip.clientWidth > strip.scrollWidth - 200) { strip.onscroll = null; more(); } };
+  }
+
+  return { setUp, drawFoods, drawCandidates, drawEvidence, drawFacts, drawStrip, drawQueue };
 }

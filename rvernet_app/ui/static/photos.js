@@ -2,6 +2,7 @@
 
 async function openFiles(files) {
   const chosen = [...files].filter(Boolean);
+  if (project) return addFiles(chosen);
   for (const [index, file] of chosen.entries()) {
     await openPhoto(() => uploaded(file), index === 0);
   }
@@ -44,8 +45,10 @@ function show(photo) {
   startNext = false;
   root.dataset.state = "photo";
   root.dataset.photo = photo.id;
+  root.dataset.item = photo.item ?? "";
+  corners = [];
   find("#rv-photo-name").textContent = photo.name;
-  find("#rv-photo-size").textContent = `${photo.width} × ${photo.height}`;
+  find("#rv-photo-size").textContent = photo.item ? `photo ${photo.position + 1} of ${total(project.progress)}` : `${photo.width} × ${photo.height}`;
   view.show(photo, photo.image);
   drawStrip();
   changed();

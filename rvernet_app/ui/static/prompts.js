@@ -14,7 +14,7 @@ function prompt(change, startNew, since, label) {
   if (!label && !base.box && !base.points.some((point) => point[2])) return complain(new Error("Click the food first, then cut away what is too much."));
   startNext = false;
   drafts = drafts.filter((draft) => draft.photo !== current || draft.food.id !== base.id);
-  drafts.push({ food: change(base), seq: ++promptSeq, since, photo: current });
+  drafts.push({ food: change(base), seq: ++promptSeq, since, photo: current, corrected: base.edits ? correction(base, change, label) : null });
   drawScene();
   segment();
 }
@@ -31,7 +31,8 @@ async function segment() {
     let reply = null;
     let failure = null;
     try {
-      reply = await ask("segment", { photo: photo.id, points: food.points, box: food.box, refine: food.token && { token: food.token, candidate: food.chosen } });
+      const asks = asked.corrected ?? { points: food.points, box: food.box, refine: food.token && { token: food.token, candidate: food.chosen } };
+      reply = await ask("segment", { photo: photo.id, ...asks });
     } catch (error) {
       failure = error;
     }
@@ -45,9 +46,15 @@ async function segment() {
   segmenting = false;
 }
 
+// A mask corrected by hand is kept: what a click finds is added to it, or cut from it.
+function correction(base, change, label) {
+  const { points, box } = change({ ...base, points: [], box: null });
+  return { points: points.map(([x, y]) => [x, y, 1]), box, onto: maskOf(base).rle, cut: !label };
+}
+
 function masked({ food, photo, since, seq }, { candidates, token, timings }) {
   for (const mask of candidates) evidenceOf.set(mask, { timings });
-  commit(photo.work, withFood(photo.work.present, { ...food, candidates, token, chosen: 0 }));
+  commit(photo.work, withFood(photo.work.present, { ...food, candidates, token, chosen: 0, segmenter: props.facts.segmenter_id }));
   if (photo !== current) return;
   drawScene();
   root.dataset.maskMs = String(performance.now() - since);

@@ -14,6 +14,7 @@ let cut = false;
 let masksHidden = false;
 let crosshair = null;
 let draftBox = null;
+let hovered = null; // photo pixel under the pointer
 let drafts = []; // foods as prompted whose masks are not here yet, one entry a food
 let startNext = false; // the next click starts a food
 let promptSeq = 0;
@@ -25,7 +26,8 @@ let method = props.method;
 let scale = "own";
 
 const panel = createPanel(find, {
-  selectFood, removeFood, chooseCandidate, explain, enlarge,
+  selectFood, removeFood, chooseCandidate, enlarge,
+  suggestion: (label) => (project ? takeSuggestion(label) : explain(label)), explain,
   showPhoto: (id) => show(photos.get(id)),
   method: (value) => { method = value; remap(); },
   scale: (value) => { scale = value; remap(); },
@@ -33,7 +35,8 @@ const panel = createPanel(find, {
 
 function changed() {
   drawScene();
-  const mask = shownMask();
+  keep(current);
+  const mask = current?.blind ? null : shownMask();
   const evidence = mask && evidenceOf.get(mask);
   if (mask && !mapsAreChosen(evidence)) {
     if (awaited?.mask !== mask) request(mask, evidence?.suggestions ? "maps" : "all", evidence?.label);
@@ -52,15 +55,20 @@ function drawScene() {
     colour: food?.colour ?? COLOURS[(current?.work.made ?? 0) % COLOURS.length],
     opacity: Number(find("#rv-opacity").value) / 100,
     crosshair,
+    stroke: stroke && { ...stroke, radius: brushRadius(), colour: food?.colour ?? COLOURS[0] },
+    corners,
+    brush: hovered && ["brush", "eraser"].includes(tool) ? { at: hovered, radius: brushRadius() } : null,
   });
   find("#rv-zoom-level").textContent = `${Math.round(view.state.scale * 100)} %`;
 }
 
 function drawPanel() {
   const { foods, active } = current?.work.present ?? { foods: [], active: null };
-  const mask = shownMask();
-  panel.drawFoods(foods, active, (food) => evidenceOf.get(maskOf(food)));
-  panel.drawCandidates(current && activeFood(current.work));
+  const food = current && activeFood(current.work);
+  const mask = current?.blind ? null : shownMask();
+  panel.drawFoods(foods, active, (each) => evidenceOf.get(maskOf(each)), project && ((each) => project.labels.get(each.label)));
+  panel.drawCandidates(food);
+  drawNaming(food);
   panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {
     pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method,
   });
@@ -75,7 +83,24 @@ function drawPanel() {
   overlay.dataset.tool = tool;
 }
 
+// What a food of a project is called, how much it is, and a note.
+function drawNaming(food) {
+  if (!project) return;
+  for (const field of find.all(".rv-naming input, .rv-naming select, .rv-naming textarea")) field.disabled = !food;
+  labelField.show(food?.label ? words(project.labels.get(food.label)?.name ?? "") : "");
+  portionFields.show(food?.portion ?? null);
+  if (document.activeElement !== find("#rv-note")) find("#rv-note").value = food?.note ?? "";
+  fill(find("#rv-recent"), recent.slice(0, 4).map((id, index) => make("button", {
+    type: "button", class: "rv-tag", disabled: !food, title: `Name it so (${index + 6})`, onclick: () => nameFood(project.labels.get(id)),
+  }, make("kbd", {}, String(index + 6)), words(project.labels.get(id)?.name ?? ""))));
+  find("#rv-blind").hidden = !current?.blind;
+}
+
 function drawStrip() {
+  if (project) {
+    panel.drawQueue(listed, current?.item, (item) => openItem({ item }), () => list(false).catch(complain));
+    return keepInView(find("#rv-strip"), find("#rv-strip [aria-current]"));
+  }
   panel.drawStrip([...photos.values()], current?.id, { open: openSample, samples: props.samples });
   keepInView(find("#rv-strip"), find("#rv-strip [aria-current]"));
 }
@@ -91,8 +116,10 @@ const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
 
 function status(text) { find("#rv-status").textContent = text; }
 
-function busy(text) {
+function busy(text, stop = null) {
   find("#rv-busy").hidden = text === null;
+  find("#rv-busy-stop").hidden = stop === null;
+  find("#rv-busy-stop").onclick = stop;
   if (text !== null) find("#rv-busy-text").textContent = text;
 }
 

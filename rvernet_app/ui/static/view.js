@@ -62,6 +62,9 @@ function createView(stage, photoCanvas, overlayCanvas) {
     }
     if (scene.box) drawBox(scene.box, scene.colour, scene.boxIsDraft);
     for (const [x, y, label] of scene.points) drawPoint(x + 0.5, y + 0.5, label, scene.colour);
+    if (scene.stroke) drawStroke(scene.stroke);
+    if (scene.corners?.length) drawCorners(scene.corners, scene.colour);
+    if (scene.brush) drawRing(...scene.brush.at, scene.brush.radius);
     if (scene.crosshair) drawCrosshair(scene.crosshair[0] + 0.5, scene.crosshair[1] + 0.5);
   }
 
@@ -93,6 +96,40 @@ function createView(stage, photoCanvas, overlayCanvas) {
       overlayPen.lineTo(x, y + r * 0.5);
     }
     overlayPen.stroke();
+  }
+
+  function drawStroke({ places, radius, erase, colour }) {
+    overlayPen.globalAlpha = 0.55;
+    overlayPen.strokeStyle = erase ? "#fff" : colour;
+    overlayPen.lineWidth = 2 * radius;
+    overlayPen.lineCap = overlayPen.lineJoin = "round";
+    overlayPen.beginPath();
+    overlayPen.moveTo(places[0][0] + 0.5, places[0][1] + 0.5);
+    for (const [x, y] of places.length > 1 ? places.slice(1) : places) overlayPen.lineTo(x + 0.5, y + 0.51);
+    overlayPen.stroke();
+    overlayPen.globalAlpha = 1;
+    overlayPen.lineCap = "butt";
+  }
+
+  function drawCorners(corners, colour) {
+    for (const [style, width] of [["#fff", 4], [colour, 2]]) {
+      overlayPen.strokeStyle = style;
+      overlayPen.lineWidth = width / view.scale;
+      overlayPen.beginPath();
+      corners.forEach(([x, y], index) => overlayPen[index ? "lineTo" : "moveTo"](x + 0.5, y + 0.5));
+      overlayPen.stroke();
+    }
+    for (const [x, y] of corners) drawPoint(x + 0.5, y + 0.5, 1, colour);
+  }
+
+  function drawRing(x, y, radius) {
+    for (const [style, width] of [["#000", 2.5], ["#fff", 1.2]]) {
+      overlayPen.strokeStyle = style;
+      overlayPen.lineWidth = width / view.scale;
+      overlayPen.beginPath();
+      overlayPen.arc(x + 0.5, y + 0.5, radius, 0, 2 * Math.PI);
+      overlayPen.stroke();
+    }
   }
 
   function drawCrosshair(x, y) {

@@ -1,0 +1,706 @@
+"""How far annotators who labelled the same photos agree, without knowing of each other: masks, labels and grams.
+
+The measures come first, on arrays alone; then what the store holds is measured with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+from scipy.optimize import linear_sum_assignment
+from scipy.special import fdtri
+from sqlalchemy import ColumnElement, Row, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import StoreError
+from rvernet_app.masks import Rle
+from rvernet_app.store.projects import labels_of
+from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Photo, Verdict
+
+MINIMUM_IOU = 0.5
+"""From this IoU on, two masks are of one food."""
+AT_ONCE = 500
+"""Photos read at a time."""
+SHOWN_CLASSES = 20
+"""Labels in the figure."""
+NOTHING = 1e-12
+"""Variances below this share of all variance are rounding."""
+
+FEW = "Fewer than two foods."
+NO_SHARED = "No food was found by both."
+SEVERAL = "Several pairs of annotators; see each of them."
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure, or why there is none.
+
+    Attributes:
+        name: what was measured.
+        value: finite; None where it is not defined.
+        n: foods, or pairs of masks, that it was measured on.
+        low, high: its 95 % interval, or the limits of agreement of a mean difference; None where they are not known.
+        reason: why there is no value.
+    """
+
+    name: str
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("expected a value, or a reason why there is none")
+        if not all(math.isfinite(v) for v in (self.value, self.low, self.high) if v is not None):
+            raise ValueError(f"expected finite figures, got {self.value}, {self.low}, {self.high}")
+
+    def text(self, digits: int = 2) -> str:
+        """The value with its interval, or the reason, as it is shown."""
+        if self.value is None:
+            return self.reason or ""
+        shown = f"{self.value:.{digits}f}"
+        if self.low is not None and self.high is not None:
+            shown += f" ({self.low:.{digits}f} to {self.high:.{digits}f})"
+        return shown
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows ready to show, each as wide as the columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"expected rows of {len(self.columns)} cells")
+
+
+def mask_ious(first: Sequence[Rle], second: Sequence[Rle]) -> NDArray[np.float64]:
+    """IoU of masks of one photo, counted on their run lengths: float64 (N, M) in [0, 1]."""
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    return np.asarray(coco.iou(list(first), list(second), [0] * len(second)))
+
+
+def match(ious: NDArray[np.float64], minimum: float = MINIMUM_IOU) -> list[tuple[int, int]]:
+    """Pairs of masks of one food, by the assignment with the largest sum of IoUs (Kuhn 1955).
+
+    Args:
+        ious: float64 (N, M), between the masks of two annotators.
+        minimum: smallest IoU of a pair, above 0.
+
+    Returns:
+        (row, column) of each pair; every mask is in one at most.
+
+    Raises:
+        StoreError: the minimum is not one.
+    """
+    if not 0 < minimum <= 1:
+        raise StoreError(f"Masks of one food have an IoU above 0 and up to 1, got {minimum:g} as the least.")
+    allowed = np.where(ious >= minimum, ious, 0.0)
+    rows, columns = linear_sum_assignment(allowed, maximize=True)
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c] > 0]
+
+
+def same_foods(
+    ious: NDArray[np.float64], owners: Sequence[int], minimum: float = MINIMUM_IOU
+) -> list[list[int]]:
+    """Masks of any number of annotators, put together by the food they are of.
+
+    One annotator after the other is matched to the foods found so far, where a mask's IoU with a food is the smallest
+    with any of its masks. Between two annotators this is `match`.
+
+    Args:
+        ious: float64 (N, N), of every mask with every other.
+        owners: of each mask, whose it is.
+
+    Returns:
+        Indices of the masks of each food, at most one of an owner, by owner; each mask is in one food, alone where
+        nobody else has it.
+    """
+    foods: list[list[int]] = []
+    for owner in sorted(set(owners)):
+        mine = [index for index, other in enumerate(owners) if other == owner]
+        linked = np.array([ious[np.ix_(food, mine)].min(axis=0) for food in foods])
+        matched = match(linked.reshape(len(foods), len(mine)), minimum)
+        for food, place in matched:
+            foods[food].append(mine[place])
+        alone = set(range(len(mine))) - {place for _, place in matched}
+        foods += [[mine[place]] for place in sorted(alone)]
+    return foods
+
+
+def cohen_kappa(first: NDArray[np.int64], second: NDArray[np.int64]) -> Measured:
+    """Agreement of two annotators beyond chance (Cohen 1960, Educational and Psychological Measurement 20:37).
+
+    Args:
+        first, second: int64 (N,), the class that each gave to the same foods.
+    """
+    n = len(first)
+    if n < 2:
+        return Measured("Cohen's kappa", None, n, reason=FEW)
+    classes, codes = np.unique(np.concatenate((first, second)), return_inverse=True)
+    shares = [np.bincount(half, minlength=len(classes)) / n for half in np.split(codes, 2)]
+    return _beyond_chance("Cohen's kappa", n, float(np.mean(first == second)), float(shares[0] @ shares[1]))
+
+
+def fleiss_kappa(counts: NDArray[np.int64]) -> Measured:
+    """Agreement of several annotators beyond chance (Fleiss 1971, Psychological Bulletin 76:378).
+
+    They need not be the same for every food. Where foods have different numbers of opinions, each food weighs the same,
+    as Gwet has it (Handbook of Inter-Rater Reliability, 2014, chapter 2).
+
+    Args:
+        counts: int64 (N, K), how many gave food n the class k; two or more opinions of each food.
+    """
+    n = len(counts)
+    if n < 2:
+        return Measured("Fleiss' kappa", None, n, reason=FEW)
+    opinions = counts.sum(axis=1)  # (N,)
+    agreeing = (counts * (counts - 1)).sum(axis=1) / (opinions * (opinions - 1))
+    shares = (counts / opinions[:, None]).mean(axis=0)  # (K,)
+    return _beyond_chance("Fleiss' kappa", n, float(agreeing.mean()), float(shares @ shares))
+
+
+def _beyond_chance(name: str, n: int, observed: float, expected: float) -> Measured:
+    if 1 - expected < NOTHING:
+        return Measured(name, None, n, reason="All foods got one label, which chance would do as well.")
+    return Measured(name, (observed - expected) / (1 - expected), n)
+
+
+def icc(ratings: NDArray[np.float64], form: str = "2,1") -> Measured:
+    """Intraclass correlation of one rating (Shrout and Fleiss 1979, Psychological Bulletin 86:420).
+
+    "2,1": raters drawn at random, who are to agree absolutely. "3,1": these raters, one of whom may always say more.
+    "1,1": other raters for each food. The 95 % interval is that of the F distribution, for "2,1" with Satterthwaite's
+    degrees of freedom (Fleiss and Shrout 1978); there is none where rating and food explain everything.
+
+    Args:
+        ratings: float64 (N, k), of N foods by k raters, none missing.
+    """
+    name, (n, k) = f"ICC({form})", ratings.shape
+    if n < 2:
+        return Measured(name, None, n, reason=FEW)
+    if np.ptp(ratings) == 0:
+        return Measured(name, None, n, reason="All portions are the same.")
+    centred = ratings - ratings.mean()
+    of_food, of_rater = centred.mean(axis=1), centred.mean(axis=0)  # (N,), (k,)
+    within = centred - of_food[:, None]
+    foods = k * float(of_food @ of_food) / (n - 1)
+    raters = n * float(of_rater @ of_rater) / (k - 1)
+    noise = float(np.square(within - of_rater).sum()) / ((n - 1) * (k - 1))
+    noise_df = (n - 1) * (k - 1)
+    if form == "1,1":
+        noise, noise_df = float(np.square(within).sum()) / (n * (k - 1)), n * (k - 1)
+    whole = foods + (k - 1) * noise + (k * (raters - noise) / n if form == "2,1" else 0.0)
+    rounding = NOTHING * float(np.square(centred).sum())
+    if whole <= rounding:
+        return Measured(name, None, n, reason="The foods do not differ in their portions.")
+    value = (foods - noise) / whole
+    if noise <= rounding:
+        return Measured(name, value, n)
+    if form == "2,1":
+        low, high = _absolute_interval(value, foods, raters, noise, n, k)
+    else:
+        ratio = foods / noise
+        ends = ratio / fdtri(n - 1, noise_df, 0.975), ratio * fdtri(noise_df, n - 1, 0.975)
+        low, high = ((end - 1) / (end + k - 1) for end in ends)
+    known = math.isfinite(low) and math.isfinite(high)
+    return Measured(name, value, n, *((float(low), float(high)) if known else ()))
+
+
+def _absolute_interval(
+    value: float, foods: float, raters: float, noise: float, n: int, k: int
+) -> tuple[float, float]:
+    """Of ICC(2,1), from the mean squares of foods, raters and noise; not finite where it is not defined."""
+    ratio = raters / noise
+    rest = n * (1 + (k - 1) * value) - k * value
+    df = (k - 1) * (n - 1) * (k * value * ratio + rest) ** 2
+    df /= (n - 1) * (k * value * ratio) ** 2 + rest**2
+    below, above = fdtri(n - 1, df, 0.975), fdtri(df, n - 1, 0.975)
+    others = k * raters + (k * n - k - n) * noise
+    low = n * (foods - below * noise) / (below * others + n * foods)
+    return low, n * (above * foods - noise) / (others + n * above * foods)
+
+
+def bland_altman(first: NDArray[np.float64], second: NDArray[np.float64]) -> Measured:
+    """Mean of first less second, both float64 (N,), with its limits of agreement (Bland and Altman 1986, Lancet).
+
+    About 95 % of the differences are within 1.96 standard deviations of the mean.
+    """
+    n = len(first)
+    if n < 2:
+        return Measured("mean difference", None, n, reason=FEW)
+    differences = first - second
+    mean, spread = float(differences.mean()), 1.96 * float(differences.std(ddof=1))
+    return Measured("mean difference", mean, n, mean - spread, mean + spread)
+
+
+def share(counts: NDArray[np.int64], nothing: str) -> Measured:
+    """What part of all is so, by int64 (G, 2) of how many are so and how many there are on each photo.
+
+    Args:
+        nothing: the reason, where there are none.
+    """
+    hits, total = counts.sum(axis=0).tolist()
+    return Measured("share", hits / total, total) if total else Measured("share", None, 0, reason=nothing)
+
+
+def share_difference(
+    first: NDArray[np.int64], second: NDArray[np.int64], resamples: int = 2000, seed: int = 0
+) -> Measured:
+    """Share in the first photos less that in the second, with the bootstrap's 95 % percentile interval.
+
+    Whole photos are drawn, because what is on one is alike (Davison and Hinkley 1997, 3.8).
+
+    Args:
+        first, second: int64 (G, 2) and (H, 2) as `share`, with something on every photo.
+    """
+    photos = len(first) + len(second)
+    if min(len(first), len(second)) < 2:
+        return Measured("difference", None, photos, reason="Fewer than two photos of a kind.")
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for counts in (first, second):
+        # Drawing how often each different photo comes up is drawing the photos, at the cost of the different ones.
+        kinds, times = np.unique(counts, axis=0, return_counts=True)
+        sums = generator.multinomial(len(counts), times / len(counts), size=resamples) @ kinds  # (R, 2)
+        drawn.append(sums[:, 0] / sums[:, 1])
+    (hits, total), (others, of) = first.sum(axis=0).tolist(), second.sum(axis=0).tolist()
+    low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975)).tolist()
+    return Measured("difference", hits / total - others / of, photos, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How far two annotators agree, or all of a project.
+
+    Attributes:
+        who: their names.
+        photos: that they are both done with.
+        only: foods that the first has and the second lacks, and the other way round; their sum alone for all.
+        ious: float64 (P,), of the P pairs of masks that are one food; `iou` is their mean.
+        same_label: share of the pairs with one label, among those that both named.
+        kappa: of these labels; Cohen's for two annotators, Fleiss' for more.
+        grams: float64 (Q, 2), of the pairs that both gave in grams.
+        absolute: ICC(2,1) of grams; ICC(1,1) where the raters differ from food to food.
+        consistent: ICC(3,1) of grams; far above `absolute`, one of the two always says more.
+        difference: mean grams of the first less the second, with the limits of agreement.
+    """
+
+    who: str
+    photos: int
+    only: tuple[int, ...]
+    ious: NDArray[np.float64]
+    iou: Measured
+    same_label: Measured
+    kappa: Measured
+    grams: NDArray[np.float64]
+    absolute: Measured
+    consistent: Measured
+    difference: Measured
+
+
+@dataclass(frozen=True)
+class ClassAgreement:
+    """How far annotators agree on one label.
+
+    Attributes:
+        n: pairs of masks that one or both gave this label.
+        iou: mean over these.
+        same_label: where one says this label, how often the other does: positive agreement (Cicchetti and Feinstein 1990,
+            Journal of Clinical Epidemiology 43:551).
+        kappa: of saying this label or any other.
+    """
+
+    label: str
+    n: int
+    iou: Measured
+    same_label: Measured
+    kappa: Measured
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What suggestions do to people: a share where they saw them, where they were hidden, and the difference."""
+
+    what: str
+    shown: Measured
+    hidden: Measured
+    difference: Measured
+
+
+@dataclass(frozen=True, eq=False)
+class AgreementReport:
+    """How far the annotators of a project agree.
+
+    Attributes:
+        overall: of all of them together; of the only two, where there are no more.
+        couples: each two annotators who share a photo.
+        classes: most frequent first.
+    """
+
+    overall: Agreement
+    couples: tuple[Agreement, ...]
+    classes: tuple[ClassAgreement, ...]
+    steering: tuple[Steering, ...]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Between annotators, by label, and with suggestions or without."""
+        between = self.couples if len(self.couples) == 1 else (self.overall, *self.couples)
+        return (
+            Table("Between annotators", BETWEEN_COLUMNS, tuple(_cells(agreement) for agreement in between)),
+            Table(
+                "By label",
+                ("Label", "Pairs", "Mean IoU", "Same label", "Kappa, this label or not"),
+                tuple((c.label, str(c.n), *_texts(c.iou, c.same_label, c.kappa)) for c in self.classes),
+            ),
+            Table(
+                "Suggestions",
+                ("Share", "Shown", "Hidden", "Shown less hidden", "Foods, shown", "Foods, hidden"),
+                tuple(
+                    (s.what, *_texts(s.shown, s.hidden, s.difference), str(s.shown.n), str(s.hidden.n))
+                    for s in self.steering
+                ),
+            ),
+        )
+
+
+BETWEEN_COLUMNS = (
+    *("Annotators", "Photos", "Foods both have", "Foods only one has", "Mean IoU", "Same label", "Kappa"),
+    *("Grams, absolute", "Grams, consistent", "Grams, mean difference (limits)"),
+)
+
+
+def _cells(agreement: Agreement) -> tuple[str, ...]:
+    a = agreement
+    counts = str(a.photos), str(len(a.ious)), " and ".join(map(str, a.only))
+    kappa, absolute = (
+        f"{m.text()}, {m.name}" if m.value is not None else m.text() for m in (a.kappa, a.absolute)
+    )
+    return (
+        a.who,
+        *counts,
+        *_texts(a.iou, a.same_label),
+        kappa,
+        absolute,
+        a.consistent.text(),
+        a.difference.text(0),
+    )
+
+
+def _texts(*measured: Measured) -> tuple[str, ...]:
+    return tuple(m.text() for m in measured)
+
+
+def agreement(
+    session: Session, project_id: int, minimum_iou: float = MINIMUM_IOU, seed: int = 0
+) -> AgreementReport:
+    """Measure how far annotators agree on the photos that two or more are done with.
+
+    What a reviewer made of the foods is of no account: those rejected are compared too, those merged are not.
+
+    Args:
+        seed: of the bootstrap.
+
+    Raises:
+        StoreError: the minimum IoU is not one.
+    """
+    names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
+    photos = list(_shared_photos(session, project_id, minimum_iou))
+    couples = sorted({couple for photo in photos for couple in combinations(sorted(photo.done), 2)})
+    measured = tuple(_of_couple(photos, couple, names) for couple in couples)
+    overall = measured[0] if len(measured) == 1 else _of_all(photos, measured)
+    labels = {label.id: label.name for label in labels_of(session, project_id)}
+    steering = (_agreement_steering(photos, seed), _top_steering(session, project_id, seed))
+    return AgreementReport(overall, measured, _by_class(photos, labels, len(couples) > 1), steering)
+
+
+@dataclass(frozen=True)
+class _Opinion:
+    annotator_id: int
+    label_id: int | None
+    grams: float | None
+    suggested: bool
+
+
+@dataclass(frozen=True)
+class _Pair:
+    iou: float
+    first: _Opinion
+    second: _Opinion
+
+    @property
+    def couple(self) -> tuple[int, int]:
+        return self.first.annotator_id, self.second.annotator_id
+
+    @property
+    def named(self) -> bool:
+        return self.first.label_id is not None and self.second.label_id is not None
+
+
+@dataclass(frozen=True)
+class _SharedPhoto:
+    """`counts` has how many foods each annotator has; opinions in `foods` and pairs are by annotator id."""
+
+    blind: bool
+    done: frozenset[int]
+    counts: Counter[int]
+    foods: list[list[_Opinion]]
+    pairs: list[_Pair]
+
+
+def by_annotator() -> ColumnElement[bool]:
+    """What joins foods to the verdict of the annotator who has them."""
+    return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
+
+
+def _shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[_SharedPhoto]:
+    done = Verdict.project_id == project_id, Verdict.state == DONE
+    several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
+    ids = sorted(session.scalars(several))
+    asked = (
+        select(
+            *(Verdict.item_id, Verdict.annotator_id, Item.blind, Photo.height, Photo.width),
+            *(Annotation.label_id, Annotation.counts, Annotation.amount, Annotation.unit, Annotation.sources),
+            Annotation.suggestions.is_not(None).label("suggested"),
+        )
+        .join(Item, Item.id == Verdict.item_id)
+        .join(Photo, Photo.id == Item.photo_id)
+        .outerjoin(Annotation, and_(by_annotator(), Annotation.status != DELETED))
+        .where(*done)
+        .order_by(Verdict.item_id, Verdict.annotator_id, Annotation.id)
+    )
+    for start in range(0, len(ids), AT_ONCE):
+        rows = session.execute(asked.where(Verdict.item_id.in_(ids[start : start + AT_ONCE])))
+        for _, of_photo in groupby(rows, key=lambda row: row.item_id):
+            yield _shared_photo(list(of_photo), minimum_iou)
+
+
+def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> _SharedPhoto:
+    """From a row for each food, and one without a mask for an annotator who has none."""
+    found = [row for row in rows if row.counts is not None and not row.sources]
+    rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]
+    ious = mask_ious(rles, rles)
+    opinions = [
+        _Opinion(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
+        for row in found
+    ]
+    foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
+    return _SharedPhoto(
+        blind=rows[0].blind,
+        done=frozenset(row.annotator_id for row in rows),
+        counts=Counter(row.annotator_id for row in found),
+        foods=[[opinions[index] for index in food] for food in foods],
+        pairs=[
+            _Pair(float(ious[one, other]), opinions[one], opinions[other])
+            for food in foods
+            for one, other in combinations(food, 2)
+        ],
+    )
+
+
+def _of_couple(
+    photos: Sequence[_SharedPhoto], couple: tuple[int, int], names: Mapping[int, str]
+) -> Agreement:
+    shared = [photo for photo in photos if photo.done.issuperset(couple)]
+    pairs = [pair for photo in shared for pair in photo.pairs if pair.couple == couple]
+    labels = _labels(pairs)
+    grams = _grams((pair.first, pair.second) for pair in pairs)
+    return Agreement(
+        who=" and ".join(names[one] for one in couple),
+        photos=len(shared),
+        only=tuple(sum(photo.counts[one] for photo in shared) - len(pairs) for one in couple),
+        ious=_ious(pairs),
+        iou=_mean_iou(_ious(pairs)),
+        same_label=_same_label(labels),
+        kappa=cohen_kappa(labels[:, 0], labels[:, 1]),
+        grams=grams,
+        absolute=icc(grams),
+        consistent=icc(grams, "3,1"),
+        difference=bland_altman(grams[:, 0], grams[:, 1]),
+    )
+
+
+def _of_all(photos: Sequence[_SharedPhoto], couples: Sequence[Agreement]) -> Agreement:
+    pairs = [pair for photo in photos for pair in photo.pairs]
+    weighed = [[o for o in food if o.grams is not None] for photo in photos for food in photo.foods]
+    # Two of each, as ICC(1,1) wants as many raters for every food; hardly ever are there more.
+    grams = _grams((food[0], food[1]) for food in weighed if len(food) > 1)
+    return Agreement(
+        who="All",
+        photos=len(photos),
+        only=(sum(sum(agreement.only) for agreement in couples),),
+        ious=_ious(pairs),
+        iou=_mean_iou(_ious(pairs)),
+        same_label=_same_label(_labels(pairs)),
+        kappa=fleiss_kappa(_label_counts(photos)[1]),
+        grams=grams,
+        absolute=icc(grams, "1,1"),
+        consistent=Measured("ICC(3,1)", None, len(grams), reason=SEVERAL),
+        difference=Measured("mean difference", None, len(grams), reason=SEVERAL),
+    )
+
+
+def _by_class(
+    photos: Sequence[_SharedPhoto], names: Mapping[int, str], several: bool
+) -> tuple[ClassAgreement, ...]:
+    pairs = [pair for photo in photos for pair in photo.pairs if pair.named]
+    labels, ious = _labels(pairs), _ious(pairs)
+    classes, counts = _label_counts(photos)
+    found = []
+    for place, label_id in enumerate(classes):
+        said = labels == label_id  # (P, 2)
+        either = said.any(axis=1)
+        if several:
+            of_class = counts[:, place]
+            kappa = fleiss_kappa(np.stack((of_class, counts.sum(axis=1) - of_class), axis=1))
+        else:
+            kappa = cohen_kappa(said[:, 0].astype(np.int64), said[:, 1].astype(np.int64))
+        by_both = np.array([[2 * int(said.all(axis=1).sum()), int(said.sum())]])
+        found.append(
+            ClassAgreement(
+                *(names[label_id], int(either.sum()), _mean_iou(ious[either])),
+                *(share(by_both, NO_SHARED), kappa),
+            )
+        )
+    return tuple(sorted(found, key=lambda of_class: (-of_class.n, of_class.label)))
+
+
+def _ious(pairs: Sequence[_Pair]) -> NDArray[np.float64]:
+    return np.array([pair.iou for pair in pairs], np.float64)
+
+
+def _mean_iou(ious: NDArray[np.float64]) -> Measured:
+    if not len(ious):
+        return Measured("mean IoU", None, 0, reason=NO_SHARED)
+    return Measured("mean IoU", float(ious.mean()), len(ious))
+
+
+def _labels(pairs: Iterable[_Pair]) -> NDArray[np.int64]:
+    """int64 (P, 2), of the pairs that both named."""
+    return np.array([(p.first.label_id, p.second.label_id) for p in pairs if p.named], np.int64).reshape(
+        -1, 2
+    )
+
+
+def _same_label(labels: NDArray[np.int64]) -> Measured:
+    return share(np.array([[np.sum(labels[:, 0] == labels[:, 1]), len(labels)]]), NO_SHARED)
+
+
+def _label_counts(photos: Sequence[_SharedPhoto]) -> tuple[list[int], NDArray[np.int64]]:
+    """The K labels that foods have which two or more named, and how many named each food so: int64 (N, K)."""
+    named = [[o.label_id for o in food if o.label_id is not None] for photo in photos for food in photo.foods]
+    named = [labels for labels in named if len(labels) > 1]
+    classes = sorted({label for labels in named for label in labels})
+    counts = np.zeros((len(named), len(classes)), np.int64)
+    for row, labels in zip(counts, named, strict=True):
+        np.add.at(row, np.searchsorted(classes, labels), 1)
+    return classes, counts
+
+
+def _grams(pairs: Iterable[tuple[_Opinion, _Opinion]]) -> NDArray[np.float64]:
+    """float64 (Q, 2), of the pairs that both gave in grams."""
+    both = [(a.grams, b.grams) for a, b in pairs if a.grams is not None and b.grams is not None]
+    return np.array(both, np.float64).reshape(-1, 2)
+
+
+def _agreement_steering(photos: Iterable[_SharedPhoto], seed: int) -> Steering:
+    shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+    for photo in photos:
+        labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
+        if len(labels):
+            shares[photo.blind].append((int(np.sum(labels[:, 0] == labels[:, 1])), len(labels)))
+    return _steering("same label by both", shares, seed)
+
+
+def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
+    top = func.lower(Annotation.suggestions[(0, 0)].as_string())
+    asked = (
+        select(Item.blind, func.sum(case((func.lower(Label.name) == top, 1), else_=0)), func.count())
+        .select_from(Verdict)
+        .join(Item, Item.id == Verdict.item_id)
+        .join(Annotation, by_annotator())
+        .join(Label, Label.id == Annotation.label_id)
+        .where(Verdict.project_id == project_id, Verdict.state == DONE)
+        .where(Annotation.status != DELETED, top.is_not(None))
+        .group_by(Item.id, Item.blind)
+    )
+    shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+    for blind, taken, foods in session.execute(asked):
+        shares[blind].append((taken, foods))
+    return _steering("label is the top suggestion", shares, seed)
+
+
+def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed: int) -> Steering:
+    """From `share`'s counts of photos, by whether suggestions were hidden."""
+    shown, hidden = (np.array(shares[blind], np.int64).reshape(-1, 2) for blind in (False, True))
+    return Steering(
+        what,
+        share(shown, "No such food where suggestions were shown."),
+        share(hidden, "No such food where suggestions were hidden."),
+        share_difference(shown, hidden, seed=seed),
+    )
+
+
+def draw_agreement(report: AgreementReport) -> Figure:
+    """Masks, labels, grams and suggestions, a panel each."""
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    masks, labels, grams, suggestions = figure.subplots(2, 2).flat
+    masks.hist(report.overall.ious, bins=np.linspace(0, 1, 21).tolist())
+    masks.set(title="matched masks", xlabel="IoU", ylabel="pairs", xlim=(0, 1))
+    _draw_classes(labels, report.classes[:SHOWN_CLASSES])
+    _draw_grams(grams, report.couples)
+    _draw_steering(suggestions, report.steering)
+    for axes in (masks, labels, grams, suggestions):
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def _draw_classes(axes: Axes, classes: Sequence[ClassAgreement]) -> None:
+    values = [c.same_label.value or 0.0 for c in classes]
+    axes.barh(range(len(classes)), values)
+    axes.set_yticks(range(len(classes)), [f"{c.label} ({c.n})" for c in classes], fontsize=8)
+    axes.invert_yaxis()
+    axes.set(title="same label, where one says it (pairs)", xlabel="share", xlim=(0, 1))
+
+
+def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
+    """Bland and Altman's plot; the limits only where they are of one pair of annotators."""
+    for agreement in couples:
+        first, second = agreement.grams.T
+        axes.scatter((first + second) / 2, first - second, s=15, label=agreement.who)
+    if len(couples) == 1 and couples[0].difference.value is not None:
+        found = couples[0].difference
+        for value, style in ((found.low, "--"), (found.value, "-"), (found.high, "--")):
+            axes.axhline(value, color="grey", linestyle=style)
+    if couples:
+        axes.legend(fontsize=8)
+    axes.set(title="portions", xlabel="mean of the two, g", ylabel="first less second, g")
+
+
+def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:
+    for offset, name in ((-0.2, "shown"), (0.2, "hidden")):
+        measured: list[Measured] = [getattr(s, name) for s in steering]
+        places = [place + offset for place in range(len(steering))]
+        axes.bar(places, [m.value or 0.0 for m in measured], 0.4, label=f"suggestions {name}")
+        for place, m in zip(places, measured, strict=True):
+            axes.text(place, 0.02, f"n = {m.n}", ha="center", fontsize=8)
+    axes.set_xticks(range(len(steering)), [s.what for s in steering])
+    axes.set(title="suggestions", ylabel="share", ylim=(0, 1))
+    axes.legend(fontsize=8)

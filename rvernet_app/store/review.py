@@ -1,0 +1,311 @@
+"""What a reviewer does with photos that several annotators are done with: compare, accept, reject, merge, comment.
+
+Every decision is one commit. A food that several have ends up with at most one accepted annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pycocotools import mask as coco
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import StoreError
+from rvernet_app.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.store.agreement import by_annotator, mask_ious, same_foods
+from rvernet_app.store.annotations import Draft, Portion, Saved
+from rvernet_app.store.changes import add, change, now
+from rvernet_app.store.database import Store
+from rvernet_app.store.queue import PAGE
+from rvernet_app.store.tables import (
+    ACCEPTED,
+    DELETED,
+    DONE,
+    REJECTED,
+    SAVED,
+    Annotation,
+    Annotator,
+    Comment,
+    Item,
+    Label,
+    Verdict,
+)
+
+HOWS = ("union", "intersection", "majority")
+"""How masks are merged; a pixel has the majority when more than half of the masks hold it."""
+MAX_COMMENT = 10_000
+
+
+@dataclass(frozen=True)
+class ComparedFood:
+    """One food of a photo, as each annotator has it.
+
+    Attributes:
+        annotations: one for each of the comparison's annotators; None where they lack it.
+        iou: the smallest between two of the masks; None where only one has it.
+        same_label: whether all who named it gave it one label; None where fewer than two named it.
+    """
+
+    annotations: tuple[Annotation | None, ...]
+    iou: float | None
+    same_label: bool | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A photo's foods side by side.
+
+    Attributes:
+        annotators: those who are done with it.
+        merged: what reviewers merged, oldest first.
+    """
+
+    annotators: tuple[Annotator, ...]
+    foods: tuple[ComparedFood, ...]
+    merged: tuple[Annotation, ...]
+
+
+def review_queue(
+    session: Session, project_id: int, *, least: int = 2, after: int = -1, limit: int = PAGE
+) -> list[Item]:
+    """A page of the photos that wait for a reviewer, in the queue's order.
+
+    Those are photos with a food, of an annotator who is done with it, that was neither accepted nor rejected.
+
+    Args:
+        least: how many annotators must be done with a photo; 1 lists all that are done.
+        after: position the page starts behind.
+    """
+    done = Verdict.item_id == Item.id, Verdict.state == DONE
+    how_many = select(func.count()).where(*done).correlate(Item).scalar_subquery()
+    undecided = select(Annotation.id).join(Verdict, by_annotator()).where(*done, Annotation.status == SAVED)
+    asked = select(Item).where(Item.project_id == project_id, Item.position > after, how_many >= least)
+    asked = asked.where(exists(undecided.correlate(Item)))
+    return list(session.scalars(asked.order_by(Item.position).limit(limit)))
+
+
+def side_by_side(session: Session, item_id: int) -> Comparison:
+    """A photo's foods, matched between the annotators who are done with it.
+
+    Raises:
+        StoreError: there is no such photo.
+    """
+    item = _item(session, item_id)
+    rows = _rows(session, item)
+    foods = _foods(item, rows)
+    owners = _done(session, item) | {row.annotator_id for food in foods for row in food}
+    annotators = tuple(
+        session.scalars(select(Annotator).where(Annotator.id.in_(owners)).order_by(Annotator.id))
+    )
+    return Comparison(
+        annotators,
+        tuple(_compared(item, food, annotators) for food in foods),
+        tuple(row for row in rows if row.sources),
+    )
+
+
+def accept(store: Store, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> list[Saved]:
+    """Accept a food as one annotator has it, or as it was merged; what others made of it becomes rejected.
+
+    Args:
+        revision: of the annotation, as the reviewer saw it.
+
+    Returns:
+        The accepted one, then the others, whose revisions may have changed too.
+
+    Raises:
+        ConflictError: it was changed since that revision.
+        StoreError: there is no such food, or its annotator is not done with the photo.
+    """
+    with store.writing() as session:
+        item = _item(session, item_id, lock=True)
+        rows = _rows(session, item)
+        chosen = _row(rows, annotation_id)
+        others = [row for row in _family(item, rows, [chosen]) if row is not chosen]
+        for row in others:
+            change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
+        # Last, so that the reviewer's first undo takes it back.
+        change(session, chosen, {"status": ACCEPTED}, reviewer_id, revision)
+        return [Saved(row.id, row.revision) for row in (chosen, *others)]
+
+
+def reject(store: Store, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> Saved:
+    """Reject one annotation; nothing else changes.
+
+    Raises:
+        ConflictError, StoreError: as `accept`.
+    """
+    with store.writing() as session:
+        item = _item(session, item_id, lock=True)
+        row = _row(_rows(session, item), annotation_id)
+        change(session, row, {"status": REJECTED}, reviewer_id, revision)
+        return Saved(row.id, row.revision)
+
+
+def merge(
+    store: Store,
+    item_id: int,
+    reviewer_id: int,
+    revisions: Mapping[int, int],
+    how: str,
+    label_id: int | None,
+    portion: Portion | None = None,
+) -> list[Saved]:
+    """Make one accepted food of several annotations; they, and what others made of it, become rejected.
+
+    Args:
+        revisions: ids of the annotations, each with its revision as the reviewer saw it.
+        how: one of HOWS.
+
+    Returns:
+        The new one, then the others, whose revisions may have changed too.
+
+    Raises:
+        ConflictError: one of them was changed since its revision.
+        StoreError: there are fewer than two, there is no such food, label or way to merge, an annotator is not done
+            with the photo, or nothing is left of the masks.
+    """
+    if how not in HOWS:
+        raise StoreError(f"Masks are merged by {', '.join(HOWS)}; got {how!r}.")
+    if len(revisions) < 2:
+        raise StoreError("Choose two or more foods to merge.")
+    with store.writing() as session:
+        item = _item(session, item_id, lock=True)
+        label = None if label_id is None else session.get(Label, label_id)
+        if label_id is not None and (label is None or label.project_id != item.project_id):
+            raise StoreError("This label is not in the project's label set.")
+        rows = _rows(session, item)
+        chosen = [_row(rows, id) for id in sorted(revisions)]
+        rle = merged_mask([_rle(item, row) for row in chosen], how)
+        others = _family(item, rows, chosen)
+        for row in others:
+            change(session, row, {"status": REJECTED}, reviewer_id, revisions.get(row.id, row.revision))
+        new = Annotation(
+            project_id=item.project_id,
+            item_id=item_id,
+            annotator_id=reviewer_id,
+            status=ACCEPTED,
+            revision=1,
+            created_at=now(),
+            changed_at=now(),
+            sources=sorted(revisions),
+            **Draft(rle, label_id, prompts={"merge": how}, portion=portion).columns(),
+        )
+        add(session, new, reviewer_id)
+        return [Saved(row.id, row.revision) for row in (new, *others)]
+
+
+def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
+    """One mask of several of a photo, by one of HOWS.
+
+    Raises:
+        StoreError: no pixel is left.
+    """
+    if how == "majority":
+        height, width = rles[0]["size"]
+        votes = np.zeros((height, width), np.int32)
+        for rle in rles:
+            votes += from_rle(rle, (height, width))
+        merged = to_rle(votes * 2 > len(rles))
+    else:
+        encoded = coco.merge(list(rles), intersect=how == "intersection")
+        merged = Rle(size=rles[0]["size"], counts=encoded["counts"].decode("ascii"))
+    if area_and_box(merged)[0] == 0:
+        raise StoreError(
+            "These masks share too little to be merged like this; take their union, or accept one."
+        )
+    return merged
+
+
+def comment(
+    store: Store, item_id: int, annotator_id: int, words: str, annotation_id: int | None = None
+) -> int:
+    """Remark on a photo, or on one of its annotations; returns the comment's id.
+
+    Raises:
+        StoreError: there is no such photo or food, or the comment is empty or too long.
+    """
+    words = words.strip()
+    if not 0 < len(words) <= MAX_COMMENT:
+        raise StoreError(f"A comment has 1 to {MAX_COMMENT} characters, this one {len(words)}.")
+    with store.writing() as session:
+        _item(session, item_id)
+        if annotation_id is not None:
+            food = session.get(Annotation, annotation_id)
+            if food is None or food.item_id != item_id:
+                raise StoreError("There is no such food on this photo.")
+        row = Comment(
+            item_id=item_id, annotation_id=annotation_id, annotator_id=annotator_id, words=words, at=now()
+        )
+        add(session, row, annotator_id)
+        return row.id
+
+
+def comments(session: Session, item_id: int) -> list[Comment]:
+    """Remarks on a photo and its annotations, oldest first."""
+    return list(session.scalars(select(Comment).where(Comment.item_id == item_id).order_by(Comment.id)))
+
+
+def _item(session: Session, item_id: int, *, lock: bool = False) -> Item:
+    """A photo; locked, as whoever changes anything on it does first."""
+    item = session.get(Item, item_id, with_for_update={"of": Item} if lock else None)
+    if item is None:
+        raise StoreError("This photo is not in a project any more.")
+    return item
+
+
+def _done(session: Session, item: Item) -> set[int]:
+    """Ids of the annotators who are done with a photo."""
+    asked = select(Verdict.annotator_id).where(Verdict.item_id == item.id, Verdict.state == DONE)
+    return set(session.scalars(asked))
+
+
+def _rows(session: Session, item: Item) -> list[Annotation]:
+    """What a reviewer decides on: foods of those who are done, what was decided on before, and merged ones."""
+    asked = select(Annotation).where(Annotation.item_id == item.id, Annotation.status != DELETED)
+    done = _done(session, item)
+    rows = session.scalars(asked.order_by(Annotation.id))
+    return [row for row in rows if row.sources or row.annotator_id in done or row.status != SAVED]
+
+
+def _row(rows: Sequence[Annotation], id: int) -> Annotation:
+    row = next((row for row in rows if row.id == id), None)
+    if row is None:
+        raise StoreError("There is no such food on this photo, or its annotator is not done with the photo.")
+    return row
+
+
+def _foods(item: Item, rows: Sequence[Annotation]) -> list[list[Annotation]]:
+    """The annotators' own among the rows, put together by the food they are of."""
+    own = [row for row in rows if not row.sources]
+    rles = [_rle(item, row) for row in own]
+    foods = same_foods(mask_ious(rles, rles), [row.annotator_id for row in own])
+    return [[own[place] for place in food] for food in foods]
+
+
+def _family(item: Item, rows: Sequence[Annotation], chosen: Sequence[Annotation]) -> list[Annotation]:
+    """The chosen, what they were merged of, what is matched to any of these, and what was merged of any."""
+    ids = {row.id for row in chosen} | {id for row in chosen for id in row.sources}
+    for food in _foods(item, rows):
+        of_food = {row.id for row in food}
+        if ids & of_food:
+            ids |= of_food
+    return [row for row in rows if row.id in ids or ids.intersection(row.sources)]
+
+
+def _compared(item: Item, food: Sequence[Annotation], annotators: Sequence[Annotator]) -> ComparedFood:
+    by_annotator = {row.annotator_id: row for row in food}
+    rles = [_rle(item, row) for row in food]
+    labels = [row.label_id for row in food if row.label_id is not None]
+    return ComparedFood(
+        annotations=tuple(by_annotator.get(annotator.id) for annotator in annotators),
+        iou=float(mask_ious(rles, rles).min()) if len(food) > 1 else None,
+        same_label=len(set(labels)) == 1 if len(labels) > 1 else None,
+    )
+
+
+def _rle(item: Item, row: Annotation) -> Rle:
+    return Rle(size=[item.photo.height, item.photo.width], counts=row.counts)

@@ -1,0 +1,46 @@
+"""Who a visitor is: their account's name where there are accounts, else the name they go by on this machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from rvernet_app.errors import StoreError
+
+
+def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProfile | None) -> str:
+    """The annotator a request comes from.
+
+    Args:
+        message: its "me" counts only where nobody logs in.
+        request: the HTTP request; Gradio hands server functions FastAPI's own.
+        profile: who logged in with Hugging Face.
+
+    Raises:
+        StoreError: one has to log in first.
+    """
+    if profile is not None:
+        return str(profile.username)
+    if "SPACE_ID" in os.environ:
+        raise StoreError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
+    app = request.app
+    if app.auth is not None:
+        cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+        names = [app.tokens.get(request.cookies.get(cookie)) for cookie in cookies]
+        name = next((name for name in names if name), None)
+        if name is None:
+            raise StoreError("Log in first: what is saved carries its annotator's name.")
+        return str(name)
+    return str(message.get("me") or default_name())
+
+
+def default_name() -> str:
+    """The name of the account this program runs under."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "annotator"

@@ -1,0 +1,329 @@
+"""What the page asks of the store: the photos of a queue, and what an annotator says of them.
+
+As in `handlers`, each function takes untrusted JSON and returns JSON, and nothing here belongs to a visitor.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import ConflictError, RvernetError, StoreError
+from rvernet_app.labels import LabelName
+from rvernet_app.masks import Rle, from_rle, polygons
+from rvernet_app.photos import LoadedPhoto
+from rvernet_app.shelf import PhotoShelf
+from rvernet_app.store import annotations, projects, queue
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.tables import METHODS, UNITS, Annotation, Item, Label
+from rvernet_app.ui.handlers import UNEXPECTED, Reply, uploaded_file
+from rvernet_app.ui.identity import visitor_name
+from rvernet_app.ui.messages import as_mapping, number, read_draft, text
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff", ".gif")
+
+Answer = Callable[..., Reply]
+
+
+def answered_to(handler: Callable[[Mapping[str, Any], str], Reply]) -> Answer:
+    """A handler as a function for the browser, told who asks; what it raises is returned as {"error": sentence}.
+
+    A conflict is returned as {"conflict": how it is now, "error": sentence}.
+    """
+
+    def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Reply:
+        try:
+            asked = as_mapping(message)
+            return handler(asked, visitor_name(asked, request, profile))
+        except ConflictError as error:
+            return {"error": str(error), "conflict": error.theirs}
+        except RvernetError as error:
+            return {"error": str(error)}
+        except Exception:
+            log.exception("%s failed", handler.__name__)
+            return {"error": UNEXPECTED}
+
+    answer.__name__ = handler.__name__
+    return answer
+
+
+class Labeling:
+    """A store's projects, for the page.
+
+    Args:
+        shelf: where the engine looks for the photos it is asked about.
+        present: makes of a photo and its name what the page shows of it.
+        import_dir: folder whose photos may be taken into a queue; None allows none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        files: PhotoFiles,
+        shelf: PhotoShelf,
+        present: Callable[[LoadedPhoto, str], Reply],
+        import_dir: Path | None,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._shelf = shelf
+        self._present = present
+        self._import_dir = import_dir
+
+    @property
+    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+        """All that the page may ask."""
+        return [
+            *(self.projects, self.create_project, self.open_project, self.add_label),
+            *(self.open_item, self.list_items, self.save_food, self.delete_food, self.give_verdict),
+            *(self.history, self.add_photo, self.list_folder, self.add_from_folder),
+        ]
+
+    def projects(self, message: Mapping[str, Any], me: str) -> Reply:
+        """Every project, with how far the visitor is."""
+        mine = projects.annotator_id(self._store, me)
+        with self._store.reading() as session:
+            found = [
+                {"id": p.id, "name": p.name, "progress": queue.progress(session, p.id, mine)}
+                for p in projects.all_projects(session)
+            ]
+        return {"me": me, "projects": found, "units": list(UNITS), "methods": list(METHODS)}
+
+    def create_project(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"name", "new_labels", "double_share", "blind_share"} -> its id."""
+        created = projects.create_project(
+            self._store,
+            text(message, "name"),
+            new_labels=bool(message.get("new_labels", True)),
+            double_share=number(message, "double_share", 0.0),
+            blind_share=number(message, "blind_share", 0.0),
+            by=projects.annotator_id(self._store, me),
+        )
+        return {"id": created}
+
+    def open_project(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project"} -> its label set and the visitor's progress."""
+        mine = projects.annotator_id(self._store, me)
+        with self._store.reading() as session:
+            project = projects.project(session, int(number(message, "project")))
+            return {
+                "id": project.id,
+                "name": project.name,
+                "new_labels": project.new_labels,
+                "labels": [_label_json(label) for label in projects.labels_of(session, project.id)],
+                "progress": queue.progress(session, project.id, mine),
+            }
+
+    def add_label(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "name"} -> the label."""
+        mine = projects.annotator_id(self._store, me)
+        name = LabelName(text(message, "name"))
+        label = projects.add_label(self._store, int(number(message, "project")), name, mine)
+        with self._store.reading() as session:
+            return {"label": _label_json(projects.label(session, label))}
+
+    def open_item(self, message: Mapping[str, Any], me: str) -> Reply:
+        """A photo of a queue with what the visitor saved on it; {"item": null} where there is none.
+
+        {"project", "item"} asks for one by its id, {"project", "after", "order"} for the next to label,
+        {"project", "position", "step"} for the one before (-1) or behind (1).
+        """
+        mine = projects.annotator_id(self._store, me)
+        project_id = int(number(message, "project"))
+        with self._store.reading() as session:
+            item = _asked_item(session, message, project_id, mine)
+            if item is None:
+                return {"item": None, "progress": queue.progress(session, project_id, mine)}
+            photo = self._shelf.add(self._files.original(item.photo.sha256))
+            foods = annotations.foods(session, item.id, mine)
+            return {
+                "item": item.id,
+                "position": item.position,
+                "blind": item.blind,
+                "state": queue.state_of(session, item.id, mine),
+                "before": item.before_id,
+                "photo": self._present(photo, item.name),
+                "foods": [_food_json(row, photo.size_hw) for row in foods],
+                "progress": queue.progress(session, project_id, mine),
+            }
+
+    def list_items(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "after", "state", "label", "by"} -> a page of the queue, with thumbnails."""
+        mine = projects.annotator_id(self._store, me)
+        by = message.get("by")
+        with self._store.reading() as session:
+            listed = queue.list_items(
+                session,
+                int(number(message, "project")),
+                mine,
+                state=None if message.get("state") is None else text(message, "state"),
+                label_id=None if message.get("label") is None else int(number(message, "label")),
+                by=None if by is None else projects.annotator_id(self._store, text(message, "by")),
+                after=int(number(message, "after", -1)),
+            )
+            return {"items": [self._listed_json(one) for one in listed]}
+
+    def save_food(self, message: Mapping[str, Any], me: str) -> Reply:
+        """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed."""
+        mine = projects.annotator_id(self._store, me)
+        draft = read_draft(message)
+        known = message.get("id")
+        saved = annotations.save(
+            self._store,
+            int(number(message, "item")),
+            mine,
+            draft,
+            id=None if known is None else int(number(message, "id")),
+            revision=int(number(message, "revision", 0)),
+        )
+        return asdict(saved)
+
+    def delete_food(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "id", "revision"} -> its new revision, once committed."""
+        mine = projects.annotator_id(self._store, me)
+        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
+        return asdict(annotations.delete(self._store, item, mine, id=id, revision=revision))
+
+    def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
+        mine = projects.annotator_id(self._store, me)
+        annotations.give_verdict(
+            self._store,
+            int(number(message, "item")),
+            mine,
+            text(message, "state"),
+            reason=text(message, "reason", ""),
+            seconds=number(message, "seconds", 0.0),
+        )
+        with self._store.reading() as session:
+            return {"progress": queue.progress(session, int(number(message, "project")), mine)}
+
+    def history(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item"} -> every change of the visitor's on it, newest first."""
+        mine = projects.annotator_id(self._store, me)
+        with self._store.reading() as session:
+            events = annotations.history(session, int(number(message, "item")), mine)
+            return {
+                "events": [
+                    {
+                        "at": event.at.isoformat(),
+                        "subject": event.subject,
+                        "id": event.subject_id,
+                        "before": _without_mask(event.before),
+                        "after": _without_mask(event.after),
+                    }
+                    for event in reversed(events)
+                ]
+            }
+
+    def add_photo(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "path", "name", "meal"} of an upload -> what became of it."""
+        return self._add(message, me, uploaded_file(message.get("path")), text(message, "name"))
+
+    def list_folder(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"folder"} -> names of the picture files in it, for `add_from_folder`."""
+        folder = self._folder(message)
+        try:
+            names = sorted(
+                str(path.relative_to(folder))
+                for path in folder.rglob("*")
+                if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+            )
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be read: {error.strerror or error}.") from error
+        return {"names": names}
+
+    def add_from_folder(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "folder", "name", "meal"} -> what became of that file."""
+        folder, name = self._folder(message), text(message, "name")
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise StoreError(f"{name!r} is not in the folder.")
+        return self._add(message, me, path, path.name)
+
+    def _add(self, message: Mapping[str, Any], me: str, path: Path, name: str) -> Reply:
+        mine = projects.annotator_id(self._store, me)
+        meal = text(message, "meal", "").strip() or None
+        project_id = int(number(message, "project"))
+        (added,) = queue.add_photos(self._store, self._files, project_id, [(name, path)], meal=meal, by=mine)
+        return asdict(added)
+
+    def _folder(self, message: Mapping[str, Any]) -> Path:
+        if self._import_dir is None:
+            raise StoreError(
+                "This server takes uploads only; set RVERNET_IMPORT_DIR to open a folder of its own."
+            )
+        root = self._import_dir.resolve()
+        folder = (root / text(message, "folder")).resolve()
+        if not folder.is_relative_to(root) or not folder.is_dir():
+            raise StoreError(f"There is no folder {text(message, 'folder')!r} in {root}.")
+        return folder
+
+    def _listed_json(self, listed: queue.Listed) -> Reply:
+        item = listed.item
+        return {
+            "item": item.id,
+            "position": item.position,
+            "name": item.name,
+            "state": listed.state,
+            "foods": listed.foods,
+            "thumb": self._thumbnail(item),
+        }
+
+    def _thumbnail(self, item: Item) -> str:
+        copy = self._files.thumbnail(item.photo.sha256, item.photo.format)
+        return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
+
+
+def _asked_item(session: Session, message: Mapping[str, Any], project_id: int, mine: int) -> Item | None:
+    if message.get("item") is not None:
+        return queue.item(session, project_id, int(number(message, "item")))
+    if message.get("step") is not None:
+        step, position = int(number(message, "step")), int(number(message, "position"))
+        return queue.neighbour(session, project_id, position, step)
+    after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
+    return queue.next_item(session, project_id, mine, after, order)
+
+
+def _label_json(label: Label) -> Reply:
+    return {
+        "id": label.id,
+        "name": label.name,
+        "synonyms": label.synonyms,
+        "parent": label.parent_id,
+        "colour": label.colour,
+        "code": label.food_code,
+    }
+
+
+def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
+    rle = Rle(size=list(size_hw), counts=row.counts)
+    portion = {name: getattr(row, name) for name in ("amount", "unit", "method", "low", "high")}
+    return {
+        "id": row.id,
+        "revision": row.revision,
+        "status": row.status,
+        "label": row.label_id,
+        "rle": rle,
+        "polygons": polygons(from_rle(rle, size_hw)),
+        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
+        "prompts": row.prompts,
+        "suggestions": row.suggestions,
+        "taken": row.suggestion_taken,
+        "portion": None if row.amount is None else portion,
+        "note": row.note,
+    }
+
+
+def _without_mask(columns: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if columns is None else {k: v for k, v in columns.items() if k not in ("counts", "prompts")}
