@@ -33,9 +33,10 @@ from rvernet_app.overlay import fit_within, heat_overlay
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline, timed
 from rvernet_app.result import SUGGESTIONS, ClickResult
+from rvernet_app.segment.propose import propose
 from rvernet_app.shelf import PhotoShelf
 from rvernet_app.types import Candidates, Cutouts, Mask, Photo
-from rvernet_app.ui.messages import EvidenceRequest, as_mapping, read_edit, read_prompt
+from rvernet_app.ui.messages import EvidenceRequest, as_mapping, number, read_edit, read_prompt
 from rvernet_app.ui.samples import Sample
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ DISPLAY_SIDE = 2048
 PICTURE_SIDE = 640
 THUMBNAIL_SIDE = 160
 REFINABLE_CANDIDATES = 256
+PROGRESS_STEP = 0.05
 
 Reply = dict[str, Any]
 
@@ -69,9 +71,10 @@ def answered(handler: Callable[[Mapping[str, Any]], Reply]) -> Callable[[object]
 
 @dataclass
 class Newest:
-    """The newest evidence request of one visitor, kept in that visitor's session."""
+    """The newest requests of one visitor, for evidence and for proposals, kept in that visitor's session."""
 
     seq: int = 0
+    proposals: int = 0
 
 
 class Handlers:
@@ -200,6 +203,36 @@ class Handlers:
             "extra_roi_peak": maps.extra_roi_peak,
         }
         yield reply
+
+    def propose(self, newest: Newest, event: gr.EventData) -> Iterator[Any]:
+        """{"photo", "seq"} -> how far it is, then the regions found all over the photo, as {"proposals": {…}}.
+
+        Stops when the same visitor asks for something newer, which "stop" instead of a photo also does.
+        """
+        try:
+            message = as_mapping(event._data)
+            seq = int(number(message, "seq"))
+            newest.proposals = max(newest.proposals, seq)
+            if message.get("stop"):
+                yield gr.skip()
+                return
+            photo = self.shelf.get(message.get("photo"))
+            shown = -1.0
+            for found in propose(self._pipeline.segmenter, self._pipeline.encode(photo)):
+                if newest.proposals > seq:
+                    yield gr.skip()
+                    return
+                share = found.done / found.total
+                if share - shown >= PROGRESS_STEP and share < 1:
+                    shown = share
+                    yield {"proposals": {"seq": seq, "share": share}}
+            masks = [mask_json(m, s) for m, s in zip(found.masks, found.scores, strict=True)]
+            yield {"proposals": {"seq": seq, "share": 1.0, "masks": masks}}
+        except RvernetError as error:
+            yield {"proposals": {"error": str(error)}}
+        except Exception:
+            log.exception("propose failed")
+            yield {"proposals": {"error": UNEXPECTED}}
 
     def edit_mask(self, message: Mapping[str, Any]) -> Reply:
         """{"photo", "rle" or null, "edit"} -> the mask as it is after one correction by hand."""

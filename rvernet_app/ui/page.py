@@ -42,16 +42,20 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     ) as demo:
         newest = gr.State(Newest())
         workbench = make_workbench(handlers, labeling, pipeline, samples, elem_id="workbench")
-        workbench.evidence(
-            handlers.evidence,
-            inputs=[newest],
-            outputs=[workbench],
-            trigger_mode="multiple",
-            concurrency_limit=ENGINE_CONCURRENCY,
-            concurrency_id="engine",
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        for asked, handler in (
+            (workbench.evidence, handlers.evidence),
+            (workbench.propose, handlers.propose),
+        ):
+            asked(
+                handler,
+                inputs=[newest],
+                outputs=[workbench],
+                trigger_mode="multiple",
+                concurrency_limit=ENGINE_CONCURRENCY,
+                concurrency_id="engine",
+                show_progress="hidden",
+                api_visibility="private",
+            )
         for endpoint in (api.segment, api.classify):
             gr.api(
                 endpoint,

@@ -57,3 +57,42 @@ function setBrush(radius) {
   find("#rv-brush").value = String(brush);
   drawScene();
 }
+
+let proposing = null; // { seq, photo } of the proposals under way
+let proposalSeq = 0;
+
+// The whole photo is looked over; what is found comes as foods to be named, all in one step to undo.
+function proposeAll() {
+  if (!current || proposing) return;
+  proposing = { seq: ++proposalSeq, photo: current };
+  trigger("propose", { seq: proposing.seq, photo: current.id });
+  busy("Looking the photo over…", stopProposing);
+}
+
+function stopProposing() {
+  proposing = null;
+  trigger("propose", { seq: ++proposalSeq, stop: true });
+  busy(null);
+}
+
+function proposed({ seq, share, masks, error }) {
+  if (!proposing || (seq !== proposing.seq && !error)) return;
+  if (!error && !masks) return busy(`Looking the photo over… ${percent(share)}`, stopProposing);
+  const { photo } = proposing;
+  proposing = null;
+  busy(null);
+  if (error) return complain(new Error(error));
+  const fresh = masks.filter((mask) => !photo.work.present.foods.some((food) => overlaps(maskOf(food), mask)));
+  if (!fresh.length) return status("Nothing new was found");
+  const foods = fresh.map((mask) => ({ ...newFood(photo.work), candidates: [mask], segmenter: props.facts.segmenter_id }));
+  commit(photo.work, { foods: [...photo.work.present.foods, ...foods], active: foods[0].id });
+  status(`${fresh.length} regions to name`);
+  if (photo === current) changed();
+}
+
+// Whether two boxes share most of the smaller one: what is already a food is not offered again.
+function overlaps({ bbox: [ax, ay, aw, ah] }, { bbox: [bx, by, bw, bh] }) {
+  const across = Math.min(ax + aw, bx + bw) - Math.max(ax, bx);
+  const down = Math.min(ay + ah, by + bh) - Math.max(ay, by);
+  return across > 0 && down > 0 && across * down > 0.6 * Math.min(aw * ah, bw * bh);
+}

@@ -22,6 +22,7 @@ function request(mask, stage, label = null) {
 }
 
 function arrived() {
+  if (props.value?.proposals) return proposed(props.value.proposals);
   const reply = props.value;
   if (!reply || !awaited || reply.seq !== awaited.seq) return;
   if (reply.error) {

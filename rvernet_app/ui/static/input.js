@@ -134,7 +134,7 @@ function listenToKeys(root, canvas, actions, inProject) {
   };
   for (const digit of [1, 2, 3, 4, 5]) bindings[digit] = () => actions.explainSuggestion(digit - 1);
   Object.assign(bindings, {
-    r: actions.brushTool, e: actions.eraserTool, g: actions.polygonTool, f: actions.fillHoles, k: actions.keepLargest, m: actions.smooth,
+    j: actions.proposeAll, r: actions.brushTool, e: actions.eraserTool, g: actions.polygonTool, f: actions.fillHoles, k: actions.keepLargest, m: actions.smooth,
     ",": () => actions.resizeBrush(0.8), ".": () => actions.resizeBrush(1.25),
   });
   const ofProject = {

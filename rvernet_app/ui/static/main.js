@@ -5,6 +5,7 @@ const actions = {
   toggleCut: () => { cut = !cut; drawPanel(); },
   brushTool: () => setTool("brush"), eraserTool: () => setTool("eraser"), polygonTool: () => setTool("polygon"),
   resizeBrush: (factor) => setBrush(brush * factor),
+  proposeAll,
   fillHoles: () => editMask({ kind: "fill_holes" }), keepLargest: () => editMask({ kind: "keep_largest" }), smooth: smoothMask,
   projects: chooseProject,
   goOn: () => { if (corners.length) closePolygon(); else if (crosshair && !activeFood(current.work)) actions.crosshairPoint(1); else actions.nextFood(); },

@@ -1,0 +1,93 @@
+"""Regions offered to be named: what a segmenter finds at points all over a photo.
+
+Like SamAutomaticMaskGenerator of segment-anything, for any Segmenter, with points that fall on what was already found
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvernet_app.errors import SegmentationError
+from rvernet_app.segment.base import Segmenter
+from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
+
+MIN_SCORE = 0.8
+MIN_SHARE, MAX_SHARE = 0.004, 0.45
+"""Of the photo's area that a region covers."""
+MAX_OVERLAP = 0.5
+"""Of the smaller of two regions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """What was found so far.
+
+    Attributes:
+        done, total: points looked at.
+        masks: bool (H, W) each, best first; no two share more than half of the smaller one.
+        scores: predicted IoU of each, in [0, 1].
+    """
+
+    done: int
+    total: int
+    masks: tuple[Mask, ...]
+    scores: tuple[float, ...]
+
+
+def propose(segmenter: Segmenter, embedding: Embedding, per_side: int = 10) -> Iterator[Proposals]:
+    """Look at points all over a photo, and tell after each what was found so far.
+
+    Args:
+        per_side: points along the photo's longer side.
+    """
+    points = grid(embedding.size_hw, per_side)
+    kept: list[tuple[float, Mask]] = []
+    for done, (x, y) in enumerate(points, 1):
+        if not any(mask[int(y), int(x)] for _, mask in kept):
+            found = _at(segmenter, embedding, (x, y))
+            if found is not None:
+                kept = _with(kept, *found)
+        yield Proposals(done, len(points), tuple(m for _, m in kept), tuple(s for s, _ in kept))
+
+
+def grid(size_hw: tuple[int, int], per_side: int) -> list[tuple[float, float]]:
+    """Points (x, y) in the middle of square cells, every second of a row first, so that they soon cover the photo."""
+    height, width = size_hw
+    cell = max(height, width) / per_side
+    columns, rows = max(1, round(width / cell)), max(1, round(height / cell))
+    cells = [(row, column) for row in range(rows) for column in range(columns)]
+    cells.sort(key=lambda at: ((at[0] + at[1]) % 2, at[0] % 2))
+    return [((column + 0.5) * width / columns, (row + 0.5) * height / rows) for row, column in cells]
+
+
+def _at(
+    segmenter: Segmenter, embedding: Embedding, point_xy: tuple[float, float]
+) -> tuple[float, Mask] | None:
+    try:
+        candidates = segmenter.predict(embedding, Prompt((point_xy,), (FOREGROUND,)))
+    except SegmentationError:
+        return None
+    for mask, score in zip(candidates.masks, candidates.scores, strict=True):
+        if score >= MIN_SCORE and MIN_SHARE <= mask.mean() <= MAX_SHARE:
+            return float(score), mask
+    return None
+
+
+def _with(kept: list[tuple[float, Mask]], score: float, mask: Mask) -> list[tuple[float, Mask]]:
+    """With one more region, unless a better one is in its place; best first."""
+    rivals = [(s, other) for s, other in kept if _overlap(mask, other) > MAX_OVERLAP]
+    if any(s >= score for s, _ in rivals):
+        return kept
+    beaten = {id(other) for _, other in rivals}
+    rest = [(s, other) for s, other in kept if id(other) not in beaten]
+    return sorted([*rest, (score, mask)], key=lambda pair: -pair[0])
+
+
+def _overlap(one: Mask, other: Mask) -> float:
+    areas: NDArray[np.int64] = np.array([one.sum(), other.sum()])
+    return float((one & other).sum() / areas.min())
