@@ -6,6 +6,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import sys
 
+from rvernet_app.accounts import Accounts
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.memory import keep_memory
@@ -21,7 +22,8 @@ def main() -> int:
     except RvernetError as error:
         print(f"rvernet_app: {error}", file=sys.stderr)
         return 2
-    demo.launch(**launch_options(config))
+    accounts = Accounts(config.data_dir)
+    demo.launch(**launch_options(config), auth=accounts.holds if accounts.names() else None)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Command line: `predict` runs one click without a browser, `weights` looks after segmenter weights.
+"""Command line: one click without a browser, segmenter weights, and the projects of the store.
 
 Exit status 0, or 2 with one line on stderr for bad input.
 """
@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from rvernet_app import cli_store
 from rvernet_app.config import CAM_METHODS, AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.memory import keep_memory
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     get.add_argument("name", metavar="NAME")
     get.set_defaults(run=_get)
     actions.add_parser("path", help="the folder they go to").set_defaults(run=_path)
+    cli_store.add_commands(commands)
     return parser
 
 

@@ -32,6 +32,8 @@ class AppConfig:
             `data_dir`.
         import_dir: folder whose photos may be taken into a project; empty is every folder where the page is served to
             this machine only, and none elsewhere.
+        hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", in which a copy of all that is labelled
+            is kept, and from which it is brought back; empty keeps none.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
@@ -50,6 +52,7 @@ class AppConfig:
     data_dir: Path = Path.home() / ".local" / "share" / "rvernet"
     database_url: str = ""
     import_dir: str = ""
+    hub_dataset: str = ""
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     embedding_cache_mb: float = 512.0

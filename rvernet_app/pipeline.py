@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rvernet_app.classify import Classifier, load_classifier
 from rvernet_app.config import AppConfig
@@ -18,15 +19,24 @@ from rvernet_app.segment.registry import open_segmenter
 from rvernet_app.types import Candidates, Cutouts, Embedding, Mask, Prediction, Prompt
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Pipeline:
     """The engine behind page, command line and HTTP API. Shared by all visitors; keeps nothing of theirs
-    but embeddings, by content of the photo."""
+    but embeddings, by content of the photo. Its classifier may be replaced while it works."""
 
     config: AppConfig
     segmenter: Segmenter
     classifier: Classifier
     embeddings: EmbeddingCache
+
+    def use(self, checkpoint: Path) -> None:
+        """Classify with another checkpoint from now on.
+
+        Raises:
+            CheckpointError: it is missing or damaged; the one in use stays.
+        """
+        config = replace(self.config, checkpoint=checkpoint)
+        self.classifier, self.config = load_classifier(config), config
 
     def encode(self, photo: LoadedPhoto) -> Embedding:
         """The photo's embedding; computed once, while others who ask for it wait."""

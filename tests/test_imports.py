@@ -20,6 +20,8 @@ LAYERS = (
         "photos",
         "cutouts",
         "masks",
+        "accounts",
+        "mask_edit",
         "overlay",
         "rvernet",
         "baseline",
@@ -29,7 +31,7 @@ LAYERS = (
     {"checkpoint", "hub", "segment", "explain", "store", "result", "shelf"},
     {"classify"},
     {"pipeline"},
-    {"ui", "cli"},
+    {"ui", "cli", "cli_store"},
     {"__main__"},
 )
 LAYER_OF = {part: height for height, parts in enumerate(LAYERS) for part in parts}

@@ -11,7 +11,7 @@ from training.configuration import FREE, require, require_one_of, require_within
 from training.data.masks import MASKS
 from training.mix import Mix
 
-FORMATS = ("coco", "foodseg103", "rvernet")
+FORMATS = ("coco", "foodseg103", "rvernet", "project")
 KINDS = ("rvernet", "photo", "roi", "extra_roi")
 PRECISIONS = ("no", "bf16", "fp16")
 TRACKERS = ("tensorboard", "trackio", "wandb")
@@ -24,7 +24,9 @@ class Source:
 
     Attributes:
         path: the folder.
-        format: "coco", "foodseg103" or "rvernet" (paired cut-outs), see the modules of `training.data`.
+        format: "coco", "foodseg103", "rvernet" (paired cut-outs) or "project" (of the app's store, whose data folder
+            is `path`), see the modules of `training.data`.
+        project: name of the project; None takes the only one.
         annotations: the COCO file, where it is another than `annotations.json` in the folder.
         rename: names of the data set -> the class names to use instead.
         held_out: groups of its training regions that are for validation.
@@ -37,6 +39,7 @@ class Source:
     path: Path
     format: str = "coco"
     annotations: Path | None = None
+    project: str | None = None
     rename: dict[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
     val_share: float = 0.0
@@ -47,6 +50,10 @@ class Source:
         require(
             self.annotations is None or self.format == "coco",
             f"annotations names a COCO file, but format is {self.format}",
+        )
+        require(
+            self.project is None or self.format == "project",
+            f"project names one of the app's store, but format is {self.format}",
         )
 
 

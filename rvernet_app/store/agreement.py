@@ -33,6 +33,8 @@ AT_ONCE = 500
 """Photos read at a time."""
 SHOWN_CLASSES = 20
 """Labels in the figure."""
+SHOWN_COUPLES = 8
+"""Pairs of annotators that the figure names; where there are more, none."""
 NOTHING = 1e-12
 """Variances below this share of all variance are rounding."""
 
@@ -70,10 +72,12 @@ class Measured:
         """The value with its interval, or the reason, as it is shown."""
         if self.value is None:
             return self.reason or ""
-        shown = f"{self.value:.{digits}f}"
-        if self.low is not None and self.high is not None:
-            shown += f" ({self.low:.{digits}f} to {self.high:.{digits}f})"
-        return shown
+        # Adding 0 takes the sign from what is rounded to it.
+        value, low, high = (
+            "" if v is None else f"{round(v, digits) + 0.0:.{digits}f}"
+            for v in (self.value, self.low, self.high)
+        )
+        return f"{value} ({low} to {high})" if low and high else value
 
 
 @dataclass(frozen=True)
@@ -322,8 +326,8 @@ class ClassAgreement:
     Attributes:
         n: pairs of masks that one or both gave this label.
         iou: mean over these.
-        same_label: where one says this label, how often the other does: positive agreement (Cicchetti and Feinstein 1990,
-            Journal of Clinical Epidemiology 43:551).
+        same_label: where one says this label, how often the other does; the positive agreement of Cicchetti and
+            Feinstein (1990, Journal of Clinical Epidemiology 43:551).
         kappa: of saying this label or any other.
     """
 
@@ -389,18 +393,8 @@ BETWEEN_COLUMNS = (
 def _cells(agreement: Agreement) -> tuple[str, ...]:
     a = agreement
     counts = str(a.photos), str(len(a.ious)), " and ".join(map(str, a.only))
-    kappa, absolute = (
-        f"{m.text()}, {m.name}" if m.value is not None else m.text() for m in (a.kappa, a.absolute)
-    )
-    return (
-        a.who,
-        *counts,
-        *_texts(a.iou, a.same_label),
-        kappa,
-        absolute,
-        a.consistent.text(),
-        a.difference.text(0),
-    )
+    named = (m.text() if m.value is None else f"{m.text()}, {m.name}" for m in (a.kappa, a.absolute))
+    return (a.who, *counts, *_texts(a.iou, a.same_label), *named, a.consistent.text(), a.difference.text(0))
 
 
 def _texts(*measured: Measured) -> tuple[str, ...]:
@@ -422,12 +416,20 @@ def agreement(
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
     photos = list(_shared_photos(session, project_id, minimum_iou))
-    couples = sorted({couple for photo in photos for couple in combinations(sorted(photo.done), 2)})
-    measured = tuple(_of_couple(photos, couple, names) for couple in couples)
-    overall = measured[0] if len(measured) == 1 else _of_all(photos, measured)
+    shared: dict[tuple[int, int], list[_SharedPhoto]] = {}
+    for photo in photos:
+        for couple in combinations(photo.done, 2):
+            shared.setdefault(couple, []).append(photo)
+    couples = tuple(_of_couple(couple, shared[couple], names) for couple in sorted(shared))
+    several = len(couples) != 1
+    classes, counts = _label_counts(photos)
     labels = {label.id: label.name for label in labels_of(session, project_id)}
-    steering = (_agreement_steering(photos, seed), _top_steering(session, project_id, seed))
-    return AgreementReport(overall, measured, _by_class(photos, labels, len(couples) > 1), steering)
+    return AgreementReport(
+        overall=_of_all(photos, couples, counts) if several else couples[0],
+        couples=couples,
+        classes=_by_class(photos, [(id, labels[id]) for id in classes], counts, several),
+        steering=(_agreement_steering(photos, seed), _top_steering(session, project_id, seed)),
+    )
 
 
 @dataclass(frozen=True)
@@ -455,10 +457,10 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _SharedPhoto:
-    """`counts` has how many foods each annotator has; opinions in `foods` and pairs are by annotator id."""
+    """Annotators and their opinions are in the order of the annotators' ids; `counts` has each one's foods."""
 
     blind: bool
-    done: frozenset[int]
+    done: tuple[int, ...]
     counts: Counter[int]
     foods: list[list[_Opinion]]
     pairs: list[_Pair]
@@ -503,7 +505,7 @@ def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> _SharedPhoto:
     foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
     return _SharedPhoto(
         blind=rows[0].blind,
-        done=frozenset(row.annotator_id for row in rows),
+        done=tuple(dict.fromkeys(row.annotator_id for row in rows)),
         counts=Counter(row.annotator_id for row in found),
         foods=[[opinions[index] for index in food] for food in foods],
         pairs=[
@@ -515,9 +517,8 @@ def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> _SharedPhoto:
 
 
 def _of_couple(
-    photos: Sequence[_SharedPhoto], couple: tuple[int, int], names: Mapping[int, str]
+    couple: tuple[int, int], shared: Sequence[_SharedPhoto], names: Mapping[int, str]
 ) -> Agreement:
-    shared = [photo for photo in photos if photo.done.issuperset(couple)]
     pairs = [pair for photo in shared for pair in photo.pairs if pair.couple == couple]
     labels = _labels(pairs)
     grams = _grams((pair.first, pair.second) for pair in pairs)
@@ -536,7 +537,9 @@ def _of_couple(
     )
 
 
-def _of_all(photos: Sequence[_SharedPhoto], couples: Sequence[Agreement]) -> Agreement:
+def _of_all(
+    photos: Sequence[_SharedPhoto], couples: Sequence[Agreement], counts: NDArray[np.int64]
+) -> Agreement:
     pairs = [pair for photo in photos for pair in photo.pairs]
     weighed = [[o for o in food if o.grams is not None] for photo in photos for food in photo.foods]
     # Two of each, as ICC(1,1) wants as many raters for every food; hardly ever are there more.
@@ -544,11 +547,11 @@ def _of_all(photos: Sequence[_SharedPhoto], couples: Sequence[Agreement]) -> Agr
     return Agreement(
         who="All",
         photos=len(photos),
-        only=(sum(sum(agreement.only) for agreement in couples),),
+        only=(sum(sum(couple.only) for couple in couples),),
         ious=_ious(pairs),
         iou=_mean_iou(_ious(pairs)),
         same_label=_same_label(_labels(pairs)),
-        kappa=fleiss_kappa(_label_counts(photos)[1]),
+        kappa=fleiss_kappa(counts),
         grams=grams,
         absolute=icc(grams, "1,1"),
         consistent=Measured("ICC(3,1)", None, len(grams), reason=SEVERAL),
@@ -557,27 +560,24 @@ def _of_all(photos: Sequence[_SharedPhoto], couples: Sequence[Agreement]) -> Agr
 
 
 def _by_class(
-    photos: Sequence[_SharedPhoto], names: Mapping[int, str], several: bool
+    photos: Sequence[_SharedPhoto],
+    classes: Sequence[tuple[int, str]],
+    counts: NDArray[np.int64],
+    several: bool,
 ) -> tuple[ClassAgreement, ...]:
+    """From the ids and names of the K classes, and `_label_counts`, int64 (N, K)."""
     pairs = [pair for photo in photos for pair in photo.pairs if pair.named]
-    labels, ious = _labels(pairs), _ious(pairs)
-    classes, counts = _label_counts(photos)
+    labels, ious, opinions = _labels(pairs), _ious(pairs), counts.sum(axis=1)
     found = []
-    for place, label_id in enumerate(classes):
-        said = labels == label_id  # (P, 2)
+    for (id, name), of_class in zip(classes, counts.T, strict=True):
+        said = (labels == id).astype(np.int64)  # (P, 2)
         either = said.any(axis=1)
         if several:
-            of_class = counts[:, place]
-            kappa = fleiss_kappa(np.stack((of_class, counts.sum(axis=1) - of_class), axis=1))
+            kappa = fleiss_kappa(np.stack((of_class, opinions - of_class), axis=1))
         else:
-            kappa = cohen_kappa(said[:, 0].astype(np.int64), said[:, 1].astype(np.int64))
-        by_both = np.array([[2 * int(said.all(axis=1).sum()), int(said.sum())]])
-        found.append(
-            ClassAgreement(
-                *(names[label_id], int(either.sum()), _mean_iou(ious[either])),
-                *(share(by_both, NO_SHARED), kappa),
-            )
-        )
+            kappa = cohen_kappa(said[:, 0], said[:, 1])
+        same = share(np.array([[2 * said.all(axis=1).sum(), said.sum()]]), NO_SHARED)
+        found.append(ClassAgreement(name, int(either.sum()), _mean_iou(ious[either]), same, kappa))
     return tuple(sorted(found, key=lambda of_class: (-of_class.n, of_class.label)))
 
 
@@ -593,9 +593,8 @@ def _mean_iou(ious: NDArray[np.float64]) -> Measured:
 
 def _labels(pairs: Iterable[_Pair]) -> NDArray[np.int64]:
     """int64 (P, 2), of the pairs that both named."""
-    return np.array([(p.first.label_id, p.second.label_id) for p in pairs if p.named], np.int64).reshape(
-        -1, 2
-    )
+    both = [(pair.first.label_id, pair.second.label_id) for pair in pairs if pair.named]
+    return np.array(both, np.int64).reshape(-1, 2)
 
 
 def _same_label(labels: NDArray[np.int64]) -> Measured:
@@ -606,11 +605,11 @@ def _label_counts(photos: Sequence[_SharedPhoto]) -> tuple[list[int], NDArray[np
     """The K labels that foods have which two or more named, and how many named each food so: int64 (N, K)."""
     named = [[o.label_id for o in food if o.label_id is not None] for photo in photos for food in photo.foods]
     named = [labels for labels in named if len(labels) > 1]
-    classes = sorted({label for labels in named for label in labels})
+    flat = np.array([label for labels in named for label in labels], np.int64)
+    classes, codes = np.unique(flat, return_inverse=True)
     counts = np.zeros((len(named), len(classes)), np.int64)
-    for row, labels in zip(counts, named, strict=True):
-        np.add.at(row, np.searchsorted(classes, labels), 1)
-    return classes, counts
+    np.add.at(counts, (np.repeat(np.arange(len(named)), [len(labels) for labels in named]), codes), 1)
+    return classes.tolist(), counts
 
 
 def _grams(pairs: Iterable[tuple[_Opinion, _Opinion]]) -> NDArray[np.float64]:
@@ -682,15 +681,16 @@ def _draw_classes(axes: Axes, classes: Sequence[ClassAgreement]) -> None:
 
 def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
     """Bland and Altman's plot; the limits only where they are of one pair of annotators."""
-    for agreement in couples:
-        first, second = agreement.grams.T
-        axes.scatter((first + second) / 2, first - second, s=15, label=agreement.who)
-    if len(couples) == 1 and couples[0].difference.value is not None:
+    for couple in couples:
+        first, second = couple.grams.T
+        axes.scatter((first + second) / 2, first - second, s=15, label=couple.who)
+    if len(couples) == 1:
         found = couples[0].difference
         for value, style in ((found.low, "--"), (found.value, "-"), (found.high, "--")):
-            axes.axhline(value, color="grey", linestyle=style)
-    if couples:
-        axes.legend(fontsize=8)
+            if value is not None:
+                axes.axhline(value, color="grey", linestyle=style)
+    if 0 < len(couples) <= SHOWN_COUPLES:
+        axes.legend(fontsize=8, loc="upper left")
     axes.set(title="portions", xlabel="mean of the two, g", ylabel="first less second, g")
 
 
@@ -703,4 +703,4 @@ def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:
             axes.text(place, 0.02, f"n = {m.n}", ha="center", fontsize=8)
     axes.set_xticks(range(len(steering)), [s.what for s in steering])
     axes.set(title="suggestions", ylabel="share", ylim=(0, 1))
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper right")

@@ -72,6 +72,15 @@ def change(
     _record(session, row, before, by, undoes)
 
 
+def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None) -> None:
+    """Give columns of a row without revisions other values."""
+    before = snapshot(row)
+    for name, value in values.items():
+        setattr(row, name, value)
+    session.flush()
+    _record(session, row, before, by)
+
+
 def changed_meanwhile(row: Row) -> ConflictError:
     """The error for a change made from what a row no longer is."""
     return ConflictError(

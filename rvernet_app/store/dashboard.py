@@ -326,4 +326,4 @@ def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
         axes.errorbar(medians, list(known), xerr=whiskers, fmt="o", capsize=3, label=f"per {what}")
     axes.set(title="time, median and quartiles", xlabel="seconds")
     axes.set_xlim(left=0)
-    axes.legend()
+    axes.legend(fontsize=8, loc="upper right")

@@ -126,6 +126,11 @@ def annotator_id(store: Store, name: str) -> int:
         return find_or_add(session, asked, lambda: Annotator(name=name)).id
 
 
+def annotator_names(session: Session) -> dict[int, str]:
+    """The names of all annotators, by id."""
+    return {row.id: row.name for row in session.scalars(select(Annotator))}
+
+
 def _row(project_id: int, label: LabelName, position: int) -> Label:
     return Label(
         project_id=project_id,

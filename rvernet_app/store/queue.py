@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
-from rvernet_app.store.changes import add, find_or_add, now
+from rvernet_app.store.changes import add, amend, find_or_add, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
@@ -131,6 +131,22 @@ def _add(
 def _share(sha256: str, start: int) -> float:
     """A number in [0, 1) that a photo's content draws."""
     return int(sha256[start : start + 8], 16) / 2**32
+
+
+def link_before(store: Store, item_id: int, before_id: int | None, by: int | None = None) -> None:
+    """Say that a photo shows what was left of the meal on another of the same project, or with None that it does not.
+
+    Raises:
+        StoreError: one of them is not there, or they are one photo or of two projects.
+    """
+    with store.writing() as session:
+        row = session.get(Item, item_id, with_for_update={"of": Item})
+        before = None if before_id is None else session.get(Item, before_id)
+        if row is None or (before_id is not None and before is None):
+            raise StoreError("This photo is not in the project.")
+        if before is not None and (before.id == row.id or before.project_id != row.project_id):
+            raise StoreError("A photo of leftovers belongs to another photo of the same project.")
+        amend(session, row, {"before_id": before_id}, by)
 
 
 def next_item(

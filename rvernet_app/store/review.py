@@ -297,11 +297,11 @@ def _family(item: Item, rows: Sequence[Annotation], chosen: Sequence[Annotation]
 
 
 def _compared(item: Item, food: Sequence[Annotation], annotators: Sequence[Annotator]) -> ComparedFood:
-    by_annotator = {row.annotator_id: row for row in food}
+    of_annotator = {row.annotator_id: row for row in food}
     rles = [_rle(item, row) for row in food]
     labels = [row.label_id for row in food if row.label_id is not None]
     return ComparedFood(
-        annotations=tuple(by_annotator.get(annotator.id) for annotator in annotators),
+        annotations=tuple(of_annotator.get(annotator.id) for annotator in annotators),
         iou=float(mask_ious(rles, rles).min()) if len(food) > 1 else None,
         same_label=len(set(labels)) == 1 if len(labels) > 1 else None,
     )

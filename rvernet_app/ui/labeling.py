@@ -33,9 +33,11 @@ log = logging.getLogger(__name__)
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff", ".gif")
 
 Answer = Callable[..., Reply]
+StoreHandler = Callable[[Mapping[str, Any], str], Reply]
+"""What a request for the store is answered by: (message, annotator's name) -> reply."""
 
 
-def answered_to(handler: Callable[[Mapping[str, Any], str], Reply]) -> Answer:
+def answered_to(handler: StoreHandler) -> Answer:
     """A handler as a function for the browser, told who asks; what it raises is returned as {"error": sentence}.
 
     A conflict is returned as {"conflict": how it is now, "error": sentence}.
@@ -81,12 +83,12 @@ class Labeling:
         self._import_dir = import_dir
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+    def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [
             *(self.projects, self.create_project, self.open_project, self.add_label),
             *(self.open_item, self.list_items, self.save_food, self.delete_food, self.give_verdict),
-            *(self.history, self.add_photo, self.list_folder, self.add_from_folder),
+            *(self.link_before, self.history, self.add_photo, self.list_folder, self.add_from_folder),
         ]
 
     def projects(self, message: Mapping[str, Any], me: str) -> Reply:
@@ -207,6 +209,19 @@ class Labeling:
         )
         with self._store.reading() as session:
             return {"progress": queue.progress(session, int(number(message, "project")), mine)}
+
+    def link_before(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "item", "linked"} -> the photo in front of it, of which it then shows the leftovers, or null."""
+        mine = projects.annotator_id(self._store, me)
+        project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
+        with self._store.reading() as session:
+            position = queue.item(session, project_id, item_id).position
+            before = queue.neighbour(session, project_id, position, -1)
+        if message.get("linked") and before is None:
+            raise StoreError("There is no photo in front of this one.")
+        before_id = before.id if before and message.get("linked") else None
+        queue.link_before(self._store, item_id, before_id, mine)
+        return {"before": before_id}
 
     def history(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item"} -> every change of the visitor's on it, newest first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -13,8 +15,10 @@ from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.api import Api
 from rvernet_app.ui.handlers import Handlers, Newest
 from rvernet_app.ui.labeling import Labeling
+from rvernet_app.ui.reviewing import Reviewing
 from rvernet_app.ui.samples import find_samples
-from rvernet_app.ui.workbench import STATIC_DIR, make_workbench
+from rvernet_app.ui.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
@@ -28,7 +32,9 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         WeightsError, CheckpointError: as `build_pipeline`.
         StoreError: the data folder or the database cannot be used.
     """
-    pipeline = pipeline or build_pipeline(config)
+    if pipeline is None:
+        chosen = checkpoint_in_use(config.data_dir) if config.checkpoint == AppConfig.checkpoint else None
+        pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
     store = Store(config.data_dir, config.database_url or None)
@@ -36,12 +42,15 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
     labeling = Labeling(store, files, handlers.shelf, handlers.present, config.import_root)
+    training = TrainingRuns(store, pipeline, partial(facts, pipeline))
+    reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
     api = Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        workbench = make_workbench(handlers, labeling, pipeline, samples, elem_id="workbench")
+        of_store = [*labeling.handlers, *reviewing.handlers, *training.handlers]
+        workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
             (workbench.evidence, handlers.evidence),
             (workbench.propose, handlers.propose),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rvernet_app.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
-from rvernet_app.ui.labeling import Labeling, answered_to
+from rvernet_app.ui.labeling import StoreHandler, answered_to
 from rvernet_app.ui.samples import Sample
 
 STATIC_DIR = Path(__file__).parent / "static"
@@ -31,6 +32,8 @@ SCRIPTS = (
     "portion.js",
     "queue.js",
     "edit.js",
+    "review.js",
+    "training.js",
     "main.js",
 )
 """Joined in this order into one function, so that all share its scope."""
@@ -45,7 +48,11 @@ CAM_TITLES = {
 
 
 def make_workbench(
-    handlers: Handlers, labeling: Labeling, pipeline: Pipeline, samples: dict[str, Sample], elem_id: str
+    handlers: Handlers,
+    of_store: Sequence[StoreHandler],
+    pipeline: Pipeline,
+    samples: dict[str, Sample],
+    elem_id: str,
 ) -> gr.HTML:
     """Canvas, tools, foods, suggestions and evidence; its value is the newest evidence reply.
 
@@ -63,9 +70,9 @@ def make_workbench(
             answered(handlers.segment),
             answered(handlers.download),
             answered(handlers.edit_mask),
-            *(answered_to(handler) for handler in labeling.handlers),
+            *(answered_to(handler) for handler in of_store),
         ],
-        facts=_facts(pipeline),
+        facts=facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
         methods=[{"value": value, "title": title} for value, title in CAM_TITLES.items()],
         method=pipeline.config.cam_method,
@@ -73,7 +80,7 @@ def make_workbench(
     )
 
 
-def _facts(pipeline: Pipeline) -> dict[str, Any]:
+def facts(pipeline: Pipeline) -> dict[str, Any]:
     """Which segmenter and checkpoint are at work, what the checkpoint knows and how well."""
     classifier = pipeline.classifier
     name = pipeline.segmenter.name

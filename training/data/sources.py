@@ -10,6 +10,7 @@ from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder
 from training.data.masks import MaskMaker
 from training.data.paired_folders import PairedFolders
+from training.data.projects import ProjectSource
 from training.data.regions import Regions, RegionSource, assemble
 from training.options import DataOptions, Source
 
@@ -27,6 +28,16 @@ def open_source(source: Source, name: str, options: DataOptions, unsplit: str | 
         )
     if source.format == "rvernet":
         return PairedFolders(name, source.path, source.rename, source.held_out, source.val_share, skip)
+    if source.format == "project":
+        return ProjectSource(
+            name,
+            source.path,
+            source.project,
+            source.rename,
+            source.held_out,
+            source.val_share,
+            AppConfig.from_env().database_url,
+        )
     return CocoFolder(
         name,
         source.path,

@@ -20,7 +20,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.final import FinalFood, FinalPhoto, Shares, final_photos
 from rvernet_app.store.formats.names import safe_name
-from rvernet_app.store.projects import labels_of
+from rvernet_app.store.projects import labels_of, project
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,
@@ -31,7 +31,6 @@ from rvernet_app.store.tables import (
     Item,
     Label,
     Photo,
-    Project,
     Verdict,
 )
 from rvernet_app.types import Photo as Pixels
@@ -99,9 +98,13 @@ class ExportPhoto:
         shutil.copyfile(self.file, folder / self.name)
 
     def pixels(self) -> Pixels:
-        """uint8 (H, W, 3)."""
-        with Image.open(self.file) as image:
-            return np.array(image.convert("RGB"))
+        """uint8 (H, W, 3). Raises StoreError where the file is damaged."""
+        try:
+            with Image.open(self.file) as image:
+                return np.array(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            name = self.final.item.name
+            raise StoreError(f"The file of the photo {name!r} in the data folder is damaged.") from error
 
 
 Write = Callable[[Path, Iterator[ExportPhoto], Sequence[Label]], Mapping[str, int]]
@@ -146,9 +149,7 @@ def export(
 ) -> ExportReport:
     """Write a project with `write`; otherwise as `Export`."""
     with _whole(out) as folder, store.reading() as session:
-        if session.get(Project, project_id) is None:
-            raise StoreError("There is no such project.")
-        labels = labels_of(session, project_id)
+        labels = labels_of(session, project(session, project_id).id)
         written: Counter[str] = Counter()
         photos = _photos(session, files, project_id, shares, progress, written)
         lost = write(folder, photos, labels)

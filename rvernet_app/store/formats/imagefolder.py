@@ -20,7 +20,7 @@ from rvernet_app.store.tables import Label
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
 METADATA_NAME = "metadata.jsonl"
 UNKNOWN = -1.0
-_DATE = re.compile(r"\d{4}-\d\d-\d\d.*", re.DOTALL)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.+Z-]*)?")
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
@@ -74,6 +74,6 @@ def _number(value: float | None) -> float:
 
 
 def _text(value: str | None) -> str:
-    """The text; one that begins as a date ends in a space, or a split of such texts would be read as times."""
+    """The text; a date gets a space behind it, or a split where all texts are dates would be read as points in time."""
     value = value or ""
-    return f"{value} " if _DATE.fullmatch(value) else value
+    return f"{value} " if _TIME.fullmatch(value) else value

@@ -1,4 +1,4 @@
-"""YOLO segmentation: `data.yaml`, `images/<split>/`, and `labels/<split>/` with a line of class and outline for each food.
+"""YOLO segmentation: `data.yaml`, `images/<split>/`, and `labels/<split>/` with a line for each food: class, outline.
 
 Such a line has neither holes nor parts: holes are filled, parts are joined by a bridge. The exact masks are in
 `masks.jsonl` beside it, a line for each photo, and hold as long as the photo's label file is as it was written.

@@ -16,6 +16,7 @@ const actions = {
   typeLabel: () => find("#rv-label").focus(), typeAmount: () => portionFields.focus(), typeNote: () => find("#rv-note").focus(),
   copyFoods,
   takeNumber: (digit) => {
+    if (reviewed) return find("#rv-decide").children[digit - 1]?.click();
     const suggestion = digit <= 5 ? evidenceOf.get(shownMask() ?? {})?.suggestions?.[digit - 1] : null;
     if (suggestion && !current.blind) takeSuggestion(suggestion.label);
     else if (digit > 5 && recent[digit - 6]) nameFood(project.labels.get(recent[digit - 6]));
@@ -97,6 +98,21 @@ onClick("#rv-toast", actions.cancel);
 onClick("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
 for (const button of find.all("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 onClick("#rv-leave", leaveProject);
+onClick("#rv-review", startReview);
+onClick("#rv-train", () => train("start_training"));
+onClick("#rv-train-stop", () => train("stop_training"));
+onClick("#rv-train-use", () => train("use_checkpoint"));
+onClick("#rv-review-stop", stopReview);
+onClick("#rv-review-next", () => nextReview());
+find("#rv-before").addEventListener("change", (event) => linkBefore(event.target.checked));
+onClick("#rv-show-history", () => { if (current?.item) showHistory(); });
+find("#rv-review-all").addEventListener("change", () => nextReview(-1));
+for (const button of find.all("[data-report]")) button.addEventListener("click", () => showReport(button.dataset.report));
+find("#rv-comment").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (reviewed) decide("comment", { words: new FormData(event.target).get("words") });
+  event.target.reset();
+});
 onClick("#rv-add", () => (project ? find("#rv-add-sheet").showModal() : actions.open()));
 find("#rv-new-project").addEventListener("submit", (event) => { event.preventDefault(); createProject(event.target); });
 find("#rv-folder").addEventListener("submit", (event) => { event.preventDefault(); addFolder(new FormData(event.target).get("folder")); });

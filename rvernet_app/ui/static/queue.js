@@ -27,6 +27,7 @@ async function learnProjects() {
 async function chooseProject() {
   try {
     await learnProjects();
+    train("training");
     if (!find("#rv-projects-sheet").open) find("#rv-projects-sheet").showModal();
   } catch (error) {
     complain(error);
@@ -56,6 +57,8 @@ async function openProject(id) {
     recent = [];
     filter = { state: null, label: null, by: null };
     root.dataset.mode = "project";
+    delete root.dataset.review;
+    reviewed = null;
     find("#rv-project-name").textContent = project.name;
     find("#rv-projects-sheet").close();
     await list(true);
@@ -219,6 +222,17 @@ async function copyFoods() {
   } catch (error) {
     complain(error);
   }
+}
+
+async function linkBefore(linked) {
+  const photo = current;
+  try {
+    photo.before = (await tell("link_before", { project: project.id, item: photo.item, linked })).before;
+    saved("saved");
+  } catch (error) {
+    complain(error);
+  }
+  drawPanel();
 }
 
 async function list(anew) {

@@ -1,0 +1,159 @@
+"""Commands on projects: what is in the store, in and out of it, and its backups."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from getpass import getpass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from tqdm import tqdm
+
+from rvernet_app.accounts import Accounts
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.store.backup import backup, restore
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.final import Shares
+from rvernet_app.store.formats.registry import EXPORTS, IMPORTS
+from rvernet_app.store.projects import all_projects, annotator_id, create_project
+from rvernet_app.store.tables import Item
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to those of `python -m rvernet_app`."""
+    projects = commands.add_parser("projects", help="every project and how many photos it has")
+    projects.set_defaults(run=_projects)
+
+    out = commands.add_parser("export", help="a project's finished photos in a format for others")
+    out.add_argument(
+        "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
+    )
+    out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    out.add_argument("--project", metavar="NAME", help="needed where there are several")
+    out.add_argument("--val", type=float, default=0.1, metavar="SHARE", help="for validation (default 0.1)")
+    out.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="for the test (default 0.1)")
+    out.set_defaults(run=_export)
+
+    into = commands.add_parser("import", help="photos and foods labelled elsewhere, into a project")
+    into.add_argument("path", type=Path, metavar="PATH")
+    into.add_argument(
+        "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
+    )
+    into.add_argument("--project", metavar="NAME", help="made when new; needed unless there is exactly one")
+    into.add_argument(
+        "--annotator", default="import", metavar="NAME", help="whose the foods are (default import)"
+    )
+    into.set_defaults(run=_import)
+
+    keep = commands.add_parser("backup", help="copy the whole store while it is used")
+    keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    keep.set_defaults(run=_backup)
+
+    back = commands.add_parser("restore", help="fill an empty data folder or database from a backup")
+    back.add_argument("folder", type=Path, metavar="DIR", help="the backup")
+    back.set_defaults(run=_restore)
+
+    accounts = commands.add_parser("accounts", help="who may log in on a server; without any nobody has to")
+    accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
+    accounts.add_argument("name", nargs="?", metavar="NAME")
+    accounts.set_defaults(run=_accounts)
+
+
+def open_files(config: AppConfig) -> PhotoFiles:
+    """The photo files of the data folder."""
+    return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
+
+
+@contextmanager
+def _opened(config: AppConfig) -> Iterator[Store]:
+    store = Store(config.data_dir, config.database_url or None)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store, store.reading() as session:
+        for project in all_projects(session):
+            count = session.scalar(select(func.count()).where(Item.project_id == project.id))
+            print(f"{project.name}: {count} photos")
+
+
+def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
+    shares = Shares(arguments.val, arguments.test)
+    with _opened(config) as store, _progress("photo") as progress:
+        project_id = _project(store, arguments.project)
+        write = EXPORTS[arguments.format]
+        report = write(store, open_files(config), project_id, arguments.out, shares, progress)
+    print(f"{report.photos} photos with {report.foods} foods in {arguments.out}")
+    for reason, count in report.left_out.items():
+        print(f"  {count} {reason}")
+
+
+def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store, _progress("photo") as progress:
+        project_id = _project(store, arguments.project, create=True)
+        annotator = annotator_id(store, arguments.annotator)
+        read = IMPORTS[arguments.format]
+        report = read(store, open_files(config), project_id, annotator, arguments.path, progress)
+    print(report)
+
+
+def _backup(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        report = backup(store, arguments.folder)
+    print(f"{sum(report.rows.values())} rows and {len(report.files)} files in {arguments.folder}")
+    for problem in report.problems:
+        print(f"  {problem}")
+
+
+def _restore(arguments: argparse.Namespace, config: AppConfig) -> None:
+    report = restore(arguments.folder, config.data_dir, config.database_url or None)
+    print(f"{sum(report.rows.values())} rows and {len(report.files)} files from {arguments.folder}")
+
+
+def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
+    accounts = Accounts(config.data_dir)
+    if arguments.action == "list":
+        print("\n".join(accounts.names()))
+        return
+    if not arguments.name:
+        raise ConfigError("Say whose account with its NAME.")
+    if arguments.action == "remove":
+        accounts.remove(arguments.name)
+    else:
+        hidden = sys.stdin.isatty()
+        accounts.add(arguments.name, getpass("Password: ") if hidden else sys.stdin.readline().rstrip("\n"))
+
+
+def _project(store: Store, name: str | None, create: bool = False) -> int:
+    """A project by its name, or the only one there is."""
+    with store.reading() as session:
+        found = {project.name: project.id for project in all_projects(session)}
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name in found:
+        return found[name]
+    if name is None:
+        raise StoreError(f"Say which project with --project: {', '.join(found) or 'there is none yet'}.")
+    if create:
+        return create_project(store, name)
+    raise StoreError(f"There is no project {name!r}, but {', '.join(found) or 'none at all'}.")
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    with tqdm(unit=unit) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

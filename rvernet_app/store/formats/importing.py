@@ -1,0 +1,327 @@
+"""What all imports share: everything is read into a plan first, then written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
+from rvernet_app.labels import LabelName
+from rvernet_app.masks import Rle
+from rvernet_app.store import queue
+from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, save
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.formats.exporting import Progress
+from rvernet_app.store.projects import add_label, labels_of, project
+from rvernet_app.store.tables import DONE, Annotator, Item, Verdict
+
+T = TypeVar("T")
+
+
+class NotTakenError(RvernetError):
+    """A part of what is imported is of no use; the rest is."""
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """A part of the source that was not imported.
+
+    Attributes:
+        what: file, photo or annotation.
+        why: a sentence.
+    """
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import brought.
+
+    Attributes:
+        photos: how many are new in the project.
+        known_photos: how many of the source's the project had already.
+        foods: how many were saved.
+        labels: names that were added to the label set.
+    """
+
+    photos: int
+    known_photos: int
+    foods: int
+    labels: tuple[str, ...]
+    not_taken: tuple[NotTaken, ...]
+
+
+@dataclass(frozen=True)
+class KeptPhoto:
+    """A photo whose file the store has, as `LoadedPhoto` without its pixels."""
+
+    sha256: str
+    format: str
+    size_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PlannedFood:
+    """A food to be saved.
+
+    Attributes:
+        label: its name in the source.
+        rle: checked against its photo.
+
+    Raises:
+        NotTakenError: no database keeps the label or the note.
+    """
+
+    label: str
+    rle: Rle
+    portion: Portion | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _require_text(self.label, self.note)
+
+
+@dataclass(frozen=True)
+class PlannedPhoto:
+    """A photo to be taken into the queue, and its foods.
+
+    Attributes:
+        name: of its file.
+        meal: None where the source does not say.
+
+    Raises:
+        NotTakenError: no database keeps the name or the meal.
+    """
+
+    name: str
+    photo: KeptPhoto
+    foods: tuple[PlannedFood, ...]
+    meal: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_text(self.name, self.meal or "")
+
+
+def _require_text(*texts: str) -> None:
+    """Raise NotTakenError for what JSON can say and a database cannot: null characters and halves of characters."""
+    joined = "".join(texts)
+    if "\0" in joined or joined.encode(errors="replace") != joined.encode(errors="surrogatepass"):
+        raise NotTakenError("Its name or its note holds characters that cannot be kept.")
+
+
+class Plan:
+    """What a source holds, and what of it is of no use.
+
+    Args:
+        files: where photos are kept.
+        progress: told of every photo read.
+    """
+
+    def __init__(self, files: PhotoFiles, progress: Progress | None = None) -> None:
+        self.photos: list[PlannedPhoto] = []
+        self.not_taken: list[NotTaken] = []
+        self._files = files
+        self._progress = progress
+
+    @contextmanager
+    def part(self, what: str) -> Iterator[None]:
+        """A part of the source; where it is of no use it is named as not taken, and the import goes on behind it."""
+        try:
+            yield
+        except (NotTakenError, LabelError, PhotoError, PromptError) as error:
+            self.leave(what, str(error))
+        except OSError as error:
+            self.leave(what, f"It cannot be read: {error.strerror or error}.")
+
+    def leave(self, what: str, why: str) -> None:
+        """Name a part as not taken."""
+        self.not_taken.append(NotTaken(what, why))
+
+    def each(self, photos: Collection[T]) -> Iterator[T]:
+        """The photos one by one, telling the progress."""
+        for done, photo in enumerate(photos, 1):
+            yield photo
+            if self._progress is not None:
+                self._progress(done, len(photos))
+
+    def keep(self, source: Path | bytes, original: object = None) -> KeptPhoto:
+        """Keep a photo's file, as `PhotoFiles.add`.
+
+        Args:
+            original: sha256 of the file that the source says this one is an upright copy of. Where the store has both,
+                and the copy is the same to the last byte, it is that photo.
+
+        Raises:
+            PhotoError, StoreError: as `PhotoFiles.add`.
+            OSError: the file cannot be read.
+        """
+        data = source.read_bytes() if isinstance(source, Path) else source
+        photo = self._files.add(self._original(data, original) or data)
+        return KeptPhoto(photo.sha256, photo.format, photo.size_hw)
+
+    def _original(self, data: bytes, sha256: object) -> bytes | None:
+        if not (isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
+            return None
+        original = self._files.original(sha256)
+        copies = [self._files.working_copy(sha256, kind) for kind in ("JPEG", "PNG")]
+        same = any(copy.is_file() and copy.read_bytes() == data for copy in copies)
+        return original.read_bytes() if same and original.is_file() else None
+
+
+Read = Callable[[Path, Plan], None]
+"""Reads a source into a plan. Raises StoreError where it is no source of its format at all."""
+
+
+class Import(Protocol):
+    """Takes photos and foods in one format into a project."""
+
+    def __call__(
+        self,
+        store: Store,
+        files: PhotoFiles,
+        project_id: int,
+        annotator_id: int,
+        source: Path,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Import what is of use, all of it or, on an error, nothing.
+
+        Photos that the project has keep their place. Foods are the annotator's, whose verdict on their photos becomes
+        done; a photo that brings no foods just joins the queue. Foods that the annotator has there already are not
+        saved twice. Labels that the project lacks are added where it takes new ones.
+
+        Args:
+            source: a folder or a file.
+
+        Raises:
+            StoreError: there is no such project or annotator, the source cannot be read, or nothing can be saved. No
+                row was written; files of photos may have been kept.
+        """
+        ...
+
+
+def import_source(
+    read: Read,
+    name: str,
+    store: Store,
+    files: PhotoFiles,
+    project_id: int,
+    annotator_id: int,
+    source: Path,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import with `read`; `name` is the format's. Otherwise as `Import`."""
+    with store.reading() as session:
+        project(session, project_id)
+        if session.get(Annotator, annotator_id) is None:
+            raise StoreError("There is no such annotator.")
+    plan = Plan(files, progress)
+    read(source, plan)
+    with store.writing() as session:
+        return _Writing(session, project_id, annotator_id, name).write(plan)
+
+
+class _OneTransaction(Store):
+    """The store inside an open transaction: what is saved through it is committed together, or not at all."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        yield self._session
+
+
+class _Writing:
+    """Writes a plan in an open transaction.
+
+    Args:
+        annotator_id: whose the foods are.
+        name: of the format.
+    """
+
+    def __init__(self, session: Session, project_id: int, annotator_id: int, name: str) -> None:
+        self._session = session
+        self._store = _OneTransaction(session)
+        self._project_id = project_id
+        self._annotator_id = annotator_id
+        self._name = name
+
+    def write(self, plan: Plan) -> ImportReport:
+        """All of it."""
+        known_labels = {label.id for label in labels_of(self._session, self._project_id)}
+        labels = self._labels(plan)
+        new_photos = saved = 0
+        for planned in plan.photos:
+            item, was_there = self._item(planned)
+            new_photos += not was_there
+            drafts = self._drafts(item, planned, labels, plan)
+            if drafts:
+                self._save(item, drafts)
+            saved += len(drafts)
+        all_labels = labels_of(self._session, self._project_id)
+        return ImportReport(
+            photos=new_photos,
+            known_photos=len(plan.photos) - new_photos,
+            foods=saved,
+            labels=tuple(label.name for label in all_labels if label.id not in known_labels),
+            not_taken=tuple(plan.not_taken),
+        )
+
+    def _labels(self, plan: Plan) -> Mapping[str, int | str]:
+        """Name -> the label's id, or why the project cannot have it."""
+        found: dict[str, int | str] = {}
+        for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
+            try:
+                found[name] = add_label(self._store, self._project_id, LabelName(name), self._annotator_id)
+            except (LabelError, StoreError) as error:
+                found[name] = str(error)
+        return found
+
+    def _item(self, planned: PlannedPhoto) -> tuple[Item, bool]:
+        """The photo's place in the queue, locked, and whether it was there already."""
+        added = queue._add(
+            self._session,
+            self._project_id,
+            planned.name,
+            planned.photo,  # type: ignore[arg-type]  # the pixels are of no account to it
+            planned.meal,
+            self._annotator_id,
+        )
+        item = self._session.get_one(Item, added.item_id, with_for_update={"of": Item})
+        return item, added.was_there
+
+    def _drafts(
+        self, item: Item, planned: PlannedPhoto, labels: Mapping[str, int | str], plan: Plan
+    ) -> list[Draft]:
+        """The foods to save on a photo; the others join what is not taken."""
+        there = {(row.label_id, row.counts) for row in foods(self._session, item.id, self._annotator_id)}
+        drafts = []
+        for food in planned.foods:
+            label = labels[food.label]
+            if isinstance(label, str):
+                plan.leave(f"{planned.name}, {food.label}", label)
+            elif (label, food.rle["counts"]) in there:
+                plan.leave(f"{planned.name}, {food.label}", "It is in the project already.")
+            else:
+                prompts = {"imported": self._name}
+                drafts.append(Draft(food.rle, label, prompts, portion=food.portion, note=food.note))
+        return drafts
+
+    def _save(self, item: Item, drafts: Sequence[Draft]) -> None:
+        """Save foods, and be done with their photo, which may want an annotator more for it."""
+        own = (Verdict.item_id == item.id, Verdict.annotator_id == self._annotator_id)
+        if self._session.scalar(select(Verdict.id).where(*own)) is None:
+            item.wanted = max(item.wanted, item.taken + 1)
+        for draft in drafts:
+            save(self._store, item.id, self._annotator_id, draft)
+        give_verdict(self._store, item.id, self._annotator_id, DONE)

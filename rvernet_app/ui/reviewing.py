@@ -1,0 +1,164 @@
+"""What the page asks of the store beyond one's own labelling: reviews, agreement, and how a project stands."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+from sqlalchemy.orm import Session
+
+from rvernet_app.masks import Rle, from_rle, polygons
+from rvernet_app.photos import LoadedPhoto
+from rvernet_app.shelf import PhotoShelf
+from rvernet_app.store import projects, queue, review
+from rvernet_app.store.agreement import Table, agreement, draw_agreement
+from rvernet_app.store.dashboard import dashboard, draw_dashboard
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.tables import Annotation, Item
+from rvernet_app.ui.handlers import Reply
+from rvernet_app.ui.messages import as_mapping, number, text
+
+FIGURE_DPI = 110
+
+
+class Reviewing:
+    """A store's reviews and reports, for the page; each function takes untrusted JSON and returns JSON.
+
+    Args:
+        shelf, present: as for `Labeling`.
+    """
+
+    def __init__(
+        self, store: Store, files: PhotoFiles, shelf: PhotoShelf, present: Callable[[LoadedPhoto, str], Reply]
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._shelf = shelf
+        self._present = present
+
+    @property
+    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+        """All that the page may ask."""
+        return [self.open_review, self.accept, self.reject, self.merge, self.comment, self.report]
+
+    def open_review(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "after", "least"} or {"project", "item"} -> a photo's foods side by side, and how many wait.
+
+        {"item": null} where no photo waits for a reviewer.
+        """
+        project_id = int(number(message, "project"))
+        with self._store.reading() as session:
+            item = self._asked(session, message, project_id)
+            if item is None:
+                return {"item": None}
+            photo = self._shelf.add(self._files.original(item.photo.sha256))
+            return {
+                "item": item.id,
+                "position": item.position,
+                "photo": self._present(photo, item.name),
+                **self._comparison(session, item),
+            }
+
+    def accept(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
+        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
+        review.accept(self._store, item, projects.annotator_id(self._store, me), id, revision)
+        return self._now(item)
+
+    def reject(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
+        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
+        review.reject(self._store, item, projects.annotator_id(self._store, me), id, revision)
+        return self._now(item)
+
+    def merge(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "foods": [{"id", "revision"}, …], "how", "label"} -> the foods side by side, once committed."""
+        item = int(number(message, "item"))
+        foods = [as_mapping(food) for food in message.get("foods") or []]
+        review.merge(
+            self._store,
+            item,
+            projects.annotator_id(self._store, me),
+            {int(number(food, "id")): int(number(food, "revision")) for food in foods},
+            text(message, "how"),
+            None if message.get("label") is None else int(number(message, "label")),
+        )
+        return self._now(item)
+
+    def comment(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "words"} -> the photo's foods and comments, once committed."""
+        item = int(number(message, "item"))
+        review.comment(self._store, item, projects.annotator_id(self._store, me), text(message, "words"))
+        return self._now(item)
+
+    def report(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"project", "of": "dashboard" or "agreement"} -> its tables and its figure."""
+        project_id = int(number(message, "project"))
+        with self._store.reading() as session:
+            projects.project(session, project_id)
+            if text(message, "of") == "agreement":
+                agreed = agreement(session, project_id)
+                return _report_json(agreed.tables(), draw_agreement(agreed))
+            standing = dashboard(session, project_id)
+            return _report_json(standing.tables(), draw_dashboard(standing))
+
+    def _asked(self, session: Session, message: Mapping[str, Any], project_id: int) -> Item | None:
+        if message.get("item") is not None:
+            return queue.item(session, project_id, int(number(message, "item")))
+        after, least = int(number(message, "after", -1)), int(number(message, "least", 2))
+        for start in dict.fromkeys((after, -1)):
+            waiting = review.review_queue(session, project_id, least=least, after=start, limit=1)
+            if waiting:
+                return waiting[0]
+        return None
+
+    def _now(self, item_id: int) -> Reply:
+        with self._store.reading() as session:
+            item = session.get_one(Item, item_id)
+            return self._comparison(session, item)
+
+    def _comparison(self, session: Session, item: Item) -> Reply:
+        compared = review.side_by_side(session, item.id)
+        size_hw = item.photo.height, item.photo.width
+        names = projects.annotator_names(session)
+        return {
+            "annotators": [annotator.name for annotator in compared.annotators],
+            "compared": [
+                {
+                    "foods": [None if row is None else _food_json(row, size_hw) for row in food.annotations],
+                    "iou": food.iou,
+                    "same_label": food.same_label,
+                }
+                for food in compared.foods
+            ],
+            "merged": [_food_json(row, size_hw) for row in compared.merged],
+            "comments": [
+                {"who": names[each.annotator_id], "words": each.words, "at": each.at.isoformat()}
+                for each in review.comments(session, item.id)
+            ],
+        }
+
+
+def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
+    return {
+        "id": row.id,
+        "revision": row.revision,
+        "status": row.status,
+        "label": row.label_id,
+        "polygons": polygons(from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw)),
+        "portion": None if row.amount is None else {"amount": row.amount, "unit": row.unit},
+        "note": row.note,
+    }
+
+
+def _report_json(tables: tuple[Table, ...], figure: Figure) -> Reply:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI)
+    return {
+        "tables": [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in tables],
+        "figure": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"),
+    }

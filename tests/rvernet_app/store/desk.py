@@ -1,0 +1,132 @@
+"""A small project to try the store on, and what the tests ask of it again and again."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import RvernetError
+from rvernet_app.labels import LabelName
+from rvernet_app.masks import Rle, to_rle
+from rvernet_app.store.annotations import Draft, Saved, save
+from rvernet_app.store.changes import snapshot
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.tables import Annotation, Base, Event, Item, Verdict
+
+SIZE_HW = (6, 8)
+"""Of every photo."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A project that wants two annotators for each of its photos.
+
+    Attributes:
+        labels: ids by name: rice, soup, beans.
+        ann, ben: annotators.
+        items: ids, in the queue's order.
+    """
+
+    store: Store
+    files: PhotoFiles
+    project: int
+    labels: dict[str, int]
+    ann: int
+    ben: int
+    items: tuple[int, ...]
+
+    def draft(self, note: str = "", label: str | None = "rice", left: int = 0, **rest: Any) -> Draft:
+        label_id = None if label is None else self.labels[label]
+        return Draft(square(left), label_id=label_id, note=note, **rest)
+
+    def save(self, note: str = "", by: int | None = None, item: int = 0, **rest: Any) -> Saved:
+        """A new food on one of the photos, Ann's where nobody else is named."""
+        return save(self.store, self.items[item], by or self.ann, self.draft(note, **rest))
+
+    def edit(self, saved: Saved, note: str, by: int | None = None, item: int = 0, **rest: Any) -> Saved:
+        draft = self.draft(note, **rest)
+        return save(self.store, self.items[item], by or self.ann, draft, id=saved.id, revision=saved.revision)
+
+    def food(self, id: int) -> Annotation:
+        with self.store.reading() as session:
+            return session.get_one(Annotation, id)
+
+    def item(self, number: int = 0) -> Item:
+        with self.store.reading() as session:
+            return session.get_one(Item, self.items[number])
+
+    def count(self, table: type[Base] = Event) -> int:
+        with self.store.reading() as session:
+            return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def set_up(store: Store, photos: int = 4, double_share: float = 1.0) -> Desk:
+    """A desk in an empty store."""
+    names = [LabelName("rice"), LabelName("soup", ("broth",)), LabelName("beans", food_code="175199")]
+    project = create_project(store, "Trays", names, double_share=double_share)
+    files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
+    added = add_photos(store, files, project, [(f"{n}.png", picture(n)) for n in range(photos)])
+    with store.reading() as session:
+        labels = {label.name: label.id for label in labels_of(session, project)}
+    return Desk(
+        *(store, files, project, labels, annotator_id(store, "Ann"), annotator_id(store, "Ben")),
+        items=tuple(one.item_id or 0 for one in list(added)),
+    )
+
+
+def picture(number: int, file_format: str = "PNG") -> bytes:
+    """A file of one colour, another for each number."""
+    file = io.BytesIO()
+    Image.new("RGB", SIZE_HW[::-1], (number % 256, number // 256, 90)).save(file, file_format)
+    return file.getvalue()
+
+
+def square(left: int = 0, side: int = 2, size_hw: tuple[int, int] = SIZE_HW) -> Rle:
+    """A mask with its upper left corner at (left, 1)."""
+    mask = np.zeros(size_hw, np.bool_)
+    mask[1 : 1 + side, left : left + side] = True
+    return to_rle(mask)
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result | RvernetError]:
+    """What calls return, or refuse with, that start at the same moment, each in a thread of its own."""
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Result]) -> Result | RvernetError:
+        together.wait()
+        try:
+            return call()
+        except RvernetError as error:
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def require_complete_events(session: Session) -> None:
+    """Each event goes on from the one before it on the same row, and the last one says how the row is now."""
+    last: dict[tuple[str, int], dict[str, Any] | None] = {}
+    for event in session.scalars(select(Event).order_by(Event.id)):
+        row = (event.subject, event.subject_id)
+        assert event.before == last.get(row)
+        assert event.after is not None
+        assert event.revision == event.after.get("revision")
+        assert event.before is None or event.revision == event.before["revision"] + 1
+        last[row] = event.after
+    for table in (Annotation, Verdict):
+        said = {id: after for (subject, id), after in last.items() if subject == table.__tablename__}
+        assert {row.id: snapshot(row) for row in session.scalars(select(table))} == said

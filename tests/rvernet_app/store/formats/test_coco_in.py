@@ -1,0 +1,331 @@
+"""COCO import: every kind of mask, and everything that can be wrong with a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from rvernet_app.errors import StoreError
+from rvernet_app.masks import to_rle
+from tests.rvernet_app.store.formats.kitchen import SMALL, Kitchen, draw, encoded, masks_of, meal_in
+
+MASK = np.zeros(SMALL, np.bool_)
+MASK[10:20, 30:50] = True
+BOX = [30, 10, 50, 10, 50, 20, 30, 20]
+RUNS = [30 * 48 + 10, *[10, 38] * 19, 10, 14 * 48 + 28]
+Described = dict[str, Any]
+
+
+def described() -> Described:
+    image = {"id": 7, "file_name": "one.png", "width": 64, "height": 48}
+    annotation = {"id": 3, "image_id": 7, "category_id": 5, "segmentation": [BOX]}
+    return {
+        "images": [image],
+        "annotations": [annotation],
+        "categories": [{"id": 5, "name": "rice", "supercategory": "food"}],
+    }
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "one.png").write_bytes(encoded(draw(SMALL, 9), "PNG"))
+    write(folder, described())
+    return folder
+
+
+def write(folder: Path, content: Any) -> None:
+    (folder / "annotations.json").write_text(json.dumps(content))
+
+
+def taken(kitchen: Kitchen, source: Path) -> np.ndarray:
+    """The one mask that an import into a new project gives."""
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    assert report.not_taken == ()
+    [final] = kitchen.finals(project)
+    [(label, [mask])] = masks_of(final).items()
+    assert label == "rice"
+    return mask
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [BOX],
+        [[30, 10, 40, 10, 40, 20, 30, 20], [40, 10, 50, 10, 50, 20, 40, 20]],
+        {"size": [48, 64], "counts": RUNS},
+        {"size": [48, 64], "counts": [*RUNS, 0]},
+        to_rle(MASK),
+    ],
+    ids=["polygon", "two polygons", "uncompressed RLE", "uncompressed with an empty run", "compressed RLE"],
+)
+def test_every_kind_of_mask_is_read(kitchen: Kitchen, source: Path, segmentation: Any) -> None:
+    content = described()
+    content["annotations"][0]["segmentation"] = segmentation
+    write(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+def test_a_polygon_is_what_pycocotools_makes_of_it(kitchen: Kitchen, source: Path) -> None:
+    slanted = [10.3, 5.2, 50.9, 11.7, 33.1, 40.4, -0.6, 30.0]
+    content = described()
+    content["annotations"][0]["segmentation"] = [slanted]
+    write(source, content)
+    expected = coco.decode(coco.merge(coco.frPyObjects([slanted], *SMALL))).astype(bool)
+    np.testing.assert_array_equal(taken(kitchen, source), expected)
+
+
+def test_a_crowd_is_a_mask_as_others(kitchen: Kitchen, source: Path) -> None:
+    """Some tools call every mask that is drawn with a brush a crowd."""
+    content = described()
+    content["annotations"][0].update(iscrowd=1, segmentation={"size": [48, 64], "counts": RUNS})
+    write(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize(
+    ("photo", "annotations", "named"),
+    [
+        ("images/one.png", "annotations.json", ""),
+        ("one.png", "annotations.json", "annotations.json"),
+        ("one.png", "_annotations.coco.json", ""),
+        ("val2017/one.png", "annotations/instances_val2017.json", ""),
+        ("val2017/one.png", "annotations/instances_val2017.json", "annotations/instances_val2017.json"),
+        ("images/default/one.png", "annotations/instances_default.json", ""),
+    ],
+)
+def test_photos_are_found_in_the_layouts_there_are(
+    kitchen: Kitchen, tmp_path: Path, photo: str, annotations: str, named: str
+) -> None:
+    folder = tmp_path / "in"
+    for name in (photo, annotations):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / photo).write_bytes(encoded(draw(SMALL, 9), "PNG"))
+    (folder / annotations).write_text(json.dumps(described()))
+    np.testing.assert_array_equal(taken(kitchen, folder / named), MASK)
+
+
+def test_a_folder_with_several_files_needs_a_name(kitchen: Kitchen, source: Path) -> None:
+    (source / "annotations.json").rename(source / "one.json")
+    (source / "two.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"has 2 JSON files and no annotations\.json; name the file"):
+        kitchen.take("coco", source)
+
+
+def test_portion_note_and_meal_come_along(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    content["images"][0]["group"] = meal_in("val")
+    content["annotations"][0]["attributes"] = {
+        **{"amount": "80", "unit": "g", "method": "weighed", "low": None, "high": ""},
+        **{"note": "with salt", "occluded": False},
+    }
+    write(source, content)
+    project = kitchen.new_project()
+    assert kitchen.take("coco", source, project).not_taken == ()
+    [final] = kitchen.finals(project)
+    row = final.foods[0].annotation
+    assert (row.amount, row.unit, row.method, row.low, row.note) == (80.0, "g", "weighed", None, "with salt")
+    assert (final.item.meal, final.split) == (meal_in("val"), "val")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "what", "why"),
+    [
+        ({"amount": 80}, "one.png, annotation 3, portion", "It is no portion: A portion is given in g"),
+        ({"amount": "much", "unit": "g"}, "one.png, annotation 3, portion", "It is no portion: could not"),
+        (
+            {"amount": 80, "unit": "g", "method": "weighed", "low": 90, "high": 95},
+            "one.png, annotation 3, portion",
+            "It is no portion: The range 90 to 95",
+        ),
+        ({"note": "x" * 10_001}, "one.png, annotation 3, note", "It has 10001 characters"),
+    ],
+)
+def test_a_food_is_taken_without_a_portion_or_note_of_no_use(
+    kitchen: Kitchen, source: Path, attributes: dict[str, Any], what: str, why: str
+) -> None:
+    content = described()
+    content["annotations"][0]["attributes"] = attributes
+    write(source, content)
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    assert report.foods == 1
+    [left] = report.not_taken
+    assert left.what == what
+    assert left.why.startswith(why)
+    [final] = kitchen.finals(project)
+    assert (final.foods[0].annotation.amount, final.foods[0].annotation.note) == (None, "")
+
+
+def annotation(**values: Any) -> Callable[[Described], None]:
+    return lambda content: content["annotations"][0].update(values)
+
+
+def image(**values: Any) -> Callable[[Described], None]:
+    return lambda content: content["images"][0].update(values)
+
+
+def segmentation(value: Any) -> Callable[[Described], None]:
+    return annotation(segmentation=value)
+
+
+def rle(counts: Any, size: Any = (48, 64)) -> Callable[[Described], None]:
+    return segmentation({"size": list(size), "counts": counts})
+
+
+def category(name: str) -> Callable[[Described], None]:
+    """Another name for the category of the first annotation alone."""
+
+    def edit(content: Described) -> None:
+        content["categories"].append({"id": 6, "name": name})
+        content["annotations"][0]["category_id"] = 6
+
+    return edit
+
+
+FOOD, PHOTO = "one.png, annotation 3", "one.png"
+
+
+@pytest.mark.parametrize(
+    ("edit", "what", "why"),
+    [
+        (annotation(category_id=6), FOOD, "Its category 6 is not in the file."),
+        (annotation(image_id=8), "annotation 3", "Its photo 8 is not in the file."),
+        (segmentation(None), FOOD, "It has no mask; a box alone is not enough."),
+        (segmentation([]), FOOD, "It has no mask; a box alone is not enough."),
+        (segmentation("polygon"), FOOD, "It has no mask; a box alone is not enough."),
+        (segmentation(BOX), FOOD, "Its outline is not a list of x, y, x, y, …."),
+        (segmentation([BOX[:-1]]), FOOD, "Its outline is not a list of x, y, x, y, …."),
+        (segmentation([BOX[:4]]), FOOD, "It is an outline of fewer than three points."),
+        (segmentation([[*BOX, 1, "x"]]), FOOD, "Its points are not pairs of numbers."),
+        (segmentation([[*BOX, 1, float("nan")]]), FOOD, "Its points are not pairs of numbers."),
+        (segmentation([[*BOX, 66, 20]]), FOOD, "It lies outside the photo of 64 x 48 pixels, at 66, 20."),
+        (
+            segmentation([[*BOX, 1e30, 20]]),
+            FOOD,
+            "It lies outside the photo of 64 x 48 pixels, at 1e+30, 20.",
+        ),
+        (segmentation([[5, 5, 5, 5, 5, 5]]), FOOD, "The mask is empty."),
+        (rle([48 * 64]), FOOD, "The mask is empty."),
+        (rle(RUNS[:-1]), FOOD, "Its mask is of another size than the photo."),
+        (rle(RUNS, (64, 48)), FOOD, "Its mask is of another size than the photo."),
+        (rle([-1, *RUNS]), FOOD, "The runs of its mask are not numbers of pixels."),
+        (rle([2**40, 1]), FOOD, "The runs of its mask are not numbers of pixels."),
+        (rle("x" * 30), FOOD, "The mask's run lengths do not add up to its size."),
+        (rle(7), FOOD, "The mask is not a COCO compressed RLE."),
+        (category("half \ud800"), FOOD, "Its name or its note holds characters that cannot be kept."),
+        (category("null \0"), FOOD, "Its name or its note holds characters that cannot be kept."),
+        (annotation(attributes={"note": "\udfff"}), FOOD, "Its name or its note holds characters"),
+        (image(group="\ud800"), PHOTO, "Its name or its note holds characters that cannot be kept."),
+        (image(width=65), PHOTO, "The photo has 64 x 48 pixels, and 65 x 48 by the COCO file"),
+        (image(width=48, height=64), PHOTO, "The photo has 64 x 48 pixels, and 48 x 64 by the COCO file"),
+        (image(file_name="two.png"), "two.png", "The file 'two.png' is missing."),
+        (image(file_name=None), "image 7", "The file does not name this photo's file."),
+        (image(file_name="a\0b"), "a\0b", "'a\\x00b' is no name of a file."),
+        (image(file_name="x" * 300), "x" * 300, "It cannot be read: File name too long."),
+    ],
+)
+def test_what_is_of_no_use_is_named_and_the_rest_taken(
+    kitchen: Kitchen, source: Path, edit: Callable[[Described], None], what: str, why: str
+) -> None:
+    content = described()
+    edit(content)
+    content["images"].append({"id": "other", "file_name": "other.png"})
+    content["annotations"].append(
+        {"id": 4, "image_id": "other", "category_id": 5, "segmentation": to_rle(MASK)}
+    )
+    (source / "images" / "other.png").write_bytes(encoded(draw(SMALL, 10), "PNG"))
+    write(source, content)
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    [left] = report.not_taken
+    assert left.what == what
+    assert left.why.startswith(why)
+    assert report.foods == 1
+    [final] = kitchen.finals(project)
+    assert final.item.name == "other.png"
+    np.testing.assert_array_equal(masks_of(final)["rice"], [MASK])
+
+
+@pytest.mark.parametrize("content", [b"no photo", b"", encoded(draw(SMALL, 9), "PNG")[:-40]])
+def test_a_broken_photo_is_named(kitchen: Kitchen, source: Path, content: bytes) -> None:
+    (source / "images" / "one.png").write_bytes(content)
+    rows = kitchen.rows()
+    report = kitchen.take("coco", source)
+    assert [one.what for one in report.not_taken] == ["one.png"]
+    assert (report.photos, report.foods) == (0, 0)
+    assert kitchen.rows() == rows
+
+
+def test_a_photo_on_its_side_is_measured_upright(kitchen: Kitchen, source: Path) -> None:
+    (source / "images" / "one.png").write_bytes(encoded(draw((64, 48), 9), "JPEG", orientation=6))
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.png", "../../secret.png", "a/../../secret.png", "..\\secret.png", "{folder}/secret.png"],
+)
+def test_nothing_outside_the_folder_is_read(kitchen: Kitchen, source: Path, name: str) -> None:
+    (source.parent / "secret.png").write_bytes(encoded(draw(SMALL, 9), "PNG"))
+    name = name.format(folder=source.parent)
+    content = described()
+    content["images"][0]["file_name"] = name
+    write(source, content)
+    rows = kitchen.rows()
+    report = kitchen.take("coco", source)
+    [left] = report.not_taken
+    assert (left.what, report.photos) == (name, 0)
+    assert "lies outside the folder that is imported" in left.why
+    assert kitchen.rows() == rows
+
+
+def test_a_link_to_the_outside_is_not_followed(kitchen: Kitchen, source: Path) -> None:
+    (source.parent / "secret.png").write_bytes(encoded(draw(SMALL, 9), "PNG"))
+    (source / "images" / "one.png").unlink()
+    (source / "images" / "one.png").symlink_to(source.parent / "secret.png")
+    [left] = kitchen.take("coco", source).not_taken
+    assert "lies outside the folder" in left.why
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        json.dumps({**described(), "images": None}).encode(),
+        json.dumps({**described(), "annotations": [1]}).encode(),
+        json.dumps({**described(), "categories": {"5": "rice"}}).encode(),
+        json.dumps(described()).encode()[:-30],
+    ],
+)
+def test_a_damaged_file_changes_nothing(kitchen: Kitchen, source: Path, content: bytes) -> None:
+    (source / "annotations.json").write_bytes(content)
+    rows = kitchen.rows()
+    with pytest.raises(StoreError, match=r"annotations\.json is (damaged|no COCO instance file)"):
+        kitchen.take("coco", source)
+    assert kitchen.rows() == rows
+
+
+def test_the_photo_is_kept_as_it_came(kitchen: Kitchen, source: Path) -> None:
+    project = kitchen.new_project()
+    kitchen.take("coco", source, project)
+    [final] = kitchen.finals(project)
+    original = kitchen.files.original(final.item.photo.sha256)
+    assert original.read_bytes() == (source / "images" / "one.png").read_bytes()
+    copy = kitchen.files.working_copy(final.item.photo.sha256, final.item.photo.format)
+    with Image.open(copy) as image:
+        np.testing.assert_array_equal(np.asarray(image), draw(SMALL, 9))

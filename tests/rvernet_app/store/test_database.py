@@ -1,0 +1,205 @@
+"""The store opens on either database, brings its schema up to date, and writes all or nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, inspect, select, text
+
+from rvernet_app.errors import StoreError
+from rvernet_app.store.changes import now
+from rvernet_app.store.database import DATABASE_NAME, Store, known_revisions, migrate, migration_config
+from rvernet_app.store.projects import annotator_id
+from rvernet_app.store.tables import Annotator, Base, Photo
+from tests.conftest import ROOT
+from tests.rvernet_app.store.conftest import NewUrl
+from tests.rvernet_app.store.desk import at_once
+
+OPEN_A_STORE = """
+import sys
+from pathlib import Path
+from rvernet_app.store.database import Store
+Store(Path(sys.argv[1]), sys.argv[2] or None).close()
+"""
+
+
+def names(store: Store) -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(select(Annotator.name).order_by(Annotator.id)))
+
+
+def version(store: Store) -> str | None:
+    with store.reading() as session:
+        return session.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+def test_migrations_make_the_tables_as_they_are_written(store: Store) -> None:
+    options = {"compare_type": True, "compare_server_default": True}
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_can_be_taken_back_and_made_again(store: Store) -> None:
+    newest = version(store)
+    with store.engine.begin() as connection:
+        command.downgrade(migration_config(connection), "base")
+    assert inspect(store.engine).get_table_names() == ["alembic_version"]
+    migrate(store.engine)
+    assert version(store) == newest
+    annotator_id(store, "Ann")
+
+
+def test_a_store_opened_again_is_as_it_was(store: Store) -> None:
+    ann = annotator_id(store, "Ann")
+    again = Store(store.folder, store.engine.url.render_as_string(hide_password=False))
+    assert annotator_id(again, "Ann") == ann
+    again.close()
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store) -> None:
+    annotator_id(store, "Ann")
+    with store.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"newer version of this program .*\(schema 9999\)"):
+        Store(store.folder, store.engine.url.render_as_string(hide_password=False))
+    assert version(store) == "9999"
+    assert names(store) == ["Ann"]
+
+
+def test_threads_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
+    for round_ in range(4):
+        folder, url = tmp_path / str(round_), new_url(kind)
+        opened = at_once(*[lambda folder=folder, url=url: Store(folder, url) for _ in range(4)])
+        for store in opened:
+            assert isinstance(store, Store), store
+            assert {version(store)} == known_revisions()
+            store.close()
+
+
+def test_processes_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
+    url = new_url(kind) or ""
+    line = [sys.executable, "-c", OPEN_A_STORE, str(tmp_path / "data"), url]
+    processes = [subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in processes:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    store = Store(tmp_path / "data", url or None)
+    assert names(store) == []
+    store.close()
+
+
+def test_the_database_is_a_file_in_the_data_folder_where_no_url_is_given(tmp_path: Path) -> None:
+    Store(tmp_path / "new" / "data").close()
+    assert (tmp_path / "new" / "data" / DATABASE_NAME).is_file()
+
+
+def test_sqlite_may_lie_elsewhere(tmp_path: Path) -> None:
+    Store(tmp_path / "data", f"sqlite:///{tmp_path}/other.sqlite3").close()
+    assert (tmp_path / "other.sqlite3").is_file()
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_known_by_the_names_hosts_give_it(scheme: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"The database cannot be opened: .*refused") as raised:
+        Store(tmp_path, f"{scheme}://ann:secret@127.0.0.1:1/foods")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "'nonsense' is not the URL of a database"),
+        ("postgresql://ann:secret@host:port/foods", "'host:port/foods' is not the URL of a database"),
+        ("postgresql+nothing://ann:secret@host/foods", "'host/foods' is not the URL of a database"),
+        ("mysql://ann:secret@host/foods", "SQLite or PostgreSQL, not in mysql"),
+        ("sqlite:////no/such/folder/foods.sqlite3", "The database cannot be opened: unable to open"),
+    ],
+)
+def test_what_is_no_database_of_the_store_is_refused(url: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=message) as raised:
+        Store(tmp_path, url)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_NAME).write_bytes(b"not a database, " * 500)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(tmp_path)
+    assert (tmp_path / DATABASE_NAME).read_bytes() == b"not a database, " * 500
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StoreError, match=r"data folder .* cannot be used"):
+        Store(tmp_path / "data")
+
+
+def test_what_fails_half_way_leaves_nothing(store: Store) -> None:
+    def fail() -> None:
+        with store.writing() as session:
+            session.add(Annotator(name="Ann"))
+            session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert names(store) == []
+
+
+def test_what_the_database_refuses_is_the_stores_error_and_leaves_nothing(store: Store) -> None:
+    with pytest.raises(StoreError, match="Nothing was saved"), store.writing() as session:
+        session.add_all([Annotator(name="Ann"), Annotator(name="Ben"), Annotator(name="Ann")])
+    assert names(store) == []
+
+
+def test_a_reader_sees_one_state_and_keeps_no_one_from_writing(store: Store) -> None:
+    annotator_id(store, "Ann")
+    with store.reading() as session:
+        counted = select(func.count()).select_from(Annotator)
+        assert session.scalar(counted) == 1
+        annotator_id(store, "Ben")
+        assert session.scalar(counted) == 1
+    assert names(store) == ["Ann", "Ben"]
+
+
+def test_what_a_reader_changes_is_dropped(store: Store) -> None:
+    with store.reading() as session:
+        session.add(Annotator(name="Ann"))
+        session.flush()
+    assert names(store) == []
+
+
+def test_writers_wait_for_each_other(store: Store) -> None:
+    def write(who: int) -> None:
+        for number in range(10):
+            annotator_id(store, f"{who}.{number}")
+
+    assert at_once(*[lambda who=who: write(who) for who in range(4)]) == [None] * 4
+    assert sorted(names(store)) == sorted(f"{who}.{number}" for who in range(4) for number in range(10))
+
+
+def test_points_in_time_come_back_in_utc(store: Store) -> None:
+    at = now()
+    with store.writing() as session:
+        session.add(Photo(sha256="0" * 64, format="PNG", width=1, height=1, added_at=at))
+    with store.reading() as session:
+        found = session.scalars(select(Photo.added_at)).one()
+    assert found.isoformat() == at.isoformat()
+
+
+def test_a_commit_on_sqlite_is_on_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.reading() as session:
+        settings = [
+            session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    store.close()
+    assert settings == ["wal", 2, 1]

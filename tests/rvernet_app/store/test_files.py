@@ -1,0 +1,143 @@
+"""Originals stay as they came; the copies to work on are upright and tell nothing of where they were taken."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from rvernet_app.errors import PhotoError, PhotoTooLargeError, StoreError
+from rvernet_app.store.files import THUMBNAIL_SIDE, PhotoFiles
+from tests.rvernet_app.store.desk import SIZE_HW, picture
+
+ROTATED = 6
+"""EXIF orientation of a photo that is stored lying on its left side."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> PhotoFiles:
+    return PhotoFiles(tmp_path / "data", max_mb=1, max_megapixels=1)
+
+
+def snapshot_of_lunch(orientation: int = ROTATED) -> bytes:
+    """A JPEG, 60 wide and 40 high as stored, red on the left and blue on the right, with a place in its EXIF."""
+    picture = Image.new("RGB", (60, 40), (0, 0, 255))
+    picture.paste((255, 0, 0), (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.Make] = "Canteen camera"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (60.0, 10.0, 30.0), 3: "E", 4: (24.0, 56.0, 0.0)})
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95, exif=exif, comment=b"Ann's lunch", dpi=(300, 300))
+    return file.getvalue()
+
+
+def all_files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_original_is_kept_to_the_byte(files: PhotoFiles, tmp_path: Path) -> None:
+    data = snapshot_of_lunch()
+    (tmp_path / "IMG_1.jpg").write_bytes(data)
+    photo = files.add(tmp_path / "IMG_1.jpg")
+    digest = hashlib.sha256(data).hexdigest()
+    assert photo.sha256 == digest
+    original = files.original(digest)
+    assert original == tmp_path / "data" / "originals" / digest[:2] / digest
+    assert original.read_bytes() == data
+    assert (tmp_path / "IMG_1.jpg").read_bytes() == data
+
+
+def test_the_working_copy_is_upright_and_tells_nothing(files: PhotoFiles) -> None:
+    data = snapshot_of_lunch()
+    with Image.open(io.BytesIO(data)) as original:
+        assert original.getexif().get_ifd(ExifTags.IFD.GPSInfo)  # what must not be in the copy
+    photo = files.add(data)
+    path = files.working_copy(photo.sha256, photo.format)
+    assert (photo.format, path.suffix) == ("JPEG", ".jpg")
+    with Image.open(path) as copy:
+        assert copy.format == "JPEG"
+        assert copy.size == (40, 60)
+        assert dict(copy.getexif()) == {}
+        assert set(copy.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        pixels = np.asarray(copy)
+    assert b"Canteen" not in path.read_bytes()
+    assert np.abs(pixels[10, 20].astype(int) - (255, 0, 0)).max() < 6  # what was left is on top now
+    assert np.abs(pixels[50, 20].astype(int) - (0, 0, 255)).max() < 6
+    assert photo.size_hw == (60, 40)
+
+
+def test_a_file_without_loss_has_a_copy_without_loss(files: PhotoFiles) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Canteen camera"
+    Image.fromarray(pixels).save(file, "PNG", exif=exif)
+    photo = files.add(file.getvalue())
+    path = files.working_copy(photo.sha256, photo.format)
+    assert path.suffix == ".png"
+    with Image.open(path) as copy:
+        assert copy.info == {}
+        assert dict(copy.getexif()) == {}
+        assert np.array_equal(np.asarray(copy), pixels)
+
+
+def test_the_same_bytes_are_kept_once(files: PhotoFiles, tmp_path: Path) -> None:
+    first = files.add(snapshot_of_lunch())
+    kept = {path: path.stat().st_mtime_ns for path in all_files(tmp_path)}
+    assert len(kept) == 2
+    assert files.add(snapshot_of_lunch()).sha256 == first.sha256
+    assert {path: path.stat().st_mtime_ns for path in all_files(tmp_path)} == kept
+
+
+def test_a_crash_between_the_two_files_is_healed_by_adding_again(files: PhotoFiles, tmp_path: Path) -> None:
+    photo = files.add(snapshot_of_lunch())
+    path = files.working_copy(photo.sha256, photo.format)
+    whole = path.read_bytes()
+    path.unlink()
+    (path.parent / "tmpunfinished").write_bytes(whole[:100])  # as a crash while writing leaves it
+    files.add(snapshot_of_lunch())
+    assert path.read_bytes() == whole
+    assert files.original(photo.sha256).read_bytes() == snapshot_of_lunch()
+
+
+def test_what_is_no_photo_or_too_large_leaves_nothing(files: PhotoFiles, tmp_path: Path) -> None:
+    for data in (b"", b"rice and beans", snapshot_of_lunch()[:300]):
+        with pytest.raises(PhotoError):
+            files.add(data)
+    with pytest.raises(PhotoTooLargeError):
+        files.add(b"\0" * 1_000_001)
+    assert all_files(tmp_path) == set()
+
+
+def test_a_folder_that_cannot_be_written_is_the_stores_error(files: PhotoFiles, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(StoreError, match="could not be kept"):
+        files.add(picture(1))
+
+
+def test_a_thumbnail_is_small_and_upright(files: PhotoFiles) -> None:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = ROTATED
+    Image.new("RGB", (640, 320), (0, 128, 0)).save(file, "JPEG", exif=exif)
+    photo = files.add(file.getvalue())
+    shown = files.thumbnail(photo.sha256, photo.format)
+    with Image.open(io.BytesIO(shown)) as thumbnail:
+        assert thumbnail.format == "JPEG"
+        assert thumbnail.size == (THUMBNAIL_SIDE // 2, THUMBNAIL_SIDE)
+        assert dict(thumbnail.getexif()) == {}
+    files.working_copy(photo.sha256, photo.format).unlink()
+    assert files.thumbnail(photo.sha256, photo.format) == shown  # made once
+
+
+def test_a_thumbnail_of_a_lost_photo_is_an_error(files: PhotoFiles) -> None:
+    photo = files.add(picture(1))
+    assert photo.size_hw == SIZE_HW
+    files.working_copy(photo.sha256, photo.format).unlink()
+    with pytest.raises(StoreError, match=f"photo {photo.sha256[:12]} cannot be read"):
+        files.thumbnail(photo.sha256, photo.format)

@@ -1,0 +1,310 @@
+"""Photos come into a queue, and each annotator is led through it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from rvernet_app.errors import StoreError
+from rvernet_app.photos import LoadedPhoto
+from rvernet_app.store import queue
+from rvernet_app.store.annotations import delete, give_verdict
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.queue import Added, add_photos, list_items, neighbour, next_item, progress
+from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
+from tests.rvernet_app.store.conftest import NewStore
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, set_up
+
+
+@pytest.fixture
+def tray(store: Store) -> Desk:
+    """A desk with six photos, each wanted once."""
+    return set_up(store, photos=6, double_share=0.0)
+
+
+def give(desk: Desk, state: str, *numbers: int, by: int | None = None) -> None:
+    for number in numbers:
+        give_verdict(desk.store, desk.items[number], by or desk.ann, state, "a hand is in the way")
+
+
+def coming(desk: Desk, by: int | None = None, after: int = -1, order: str = "queue") -> int | None:
+    with desk.store.reading() as session:
+        found = next_item(session, desk.project, by or desk.ann, after, order)
+        return None if found is None else found.position
+
+
+def listed(desk: Desk, by: int | None = None, **how: object) -> list[tuple[int, str, int]]:
+    with desk.store.reading() as session:
+        found = list_items(session, desk.project, by or desk.ann, **how)
+        return [(one.item.position, one.state, one.foods) for one in found]
+
+
+def items(store: Store, project: int) -> list[Item]:
+    with store.reading() as session:
+        return list(session.scalars(select(Item).where(Item.project_id == project).order_by(Item.position)))
+
+
+def test_photos_come_in_the_order_given(tray: Desk) -> None:
+    found = items(tray.store, tray.project)
+    assert [(item.position, item.name) for item in found] == [(n, f"{n}.png") for n in range(6)]
+    assert tuple(item.id for item in found) == tray.items
+    assert {(item.wanted, item.taken, item.blind, item.meal, item.uncertainty) for item in found} == {
+        (1, 0, False, None, None)
+    }
+    photo = found[3].photo
+    assert photo.sha256 == hashlib.sha256(picture(3)).hexdigest()
+    assert ((photo.height, photo.width), photo.format) == (SIZE_HW, "PNG")
+
+
+def test_a_photo_that_is_there_is_not_added_again(tray: Desk) -> None:
+    sources = [("new.png", picture(6)), ("again.png", picture(6)), ("old.png", picture(2))]
+    added = list(add_photos(tray.store, tray.files, tray.project, sources, meal="Monday", by=tray.ben))
+    assert added == [
+        Added("new.png", added[0].item_id),
+        Added("again.png", added[0].item_id, was_there=True),
+        Added("old.png", tray.items[2], was_there=True),
+    ]
+    found = items(tray.store, tray.project)
+    assert [(item.name, item.position, item.meal) for item in found[5:]] == [
+        ("5.png", 5, None),
+        ("new.png", 6, "Monday"),
+    ]
+    with tray.store.reading() as session:
+        asked = select(Event.annotator_id).where(Event.subject == "item").order_by(Event.id)
+        assert session.scalars(asked).all() == [None] * 6 + [tray.ben]
+
+
+def test_a_broken_file_is_named_and_the_others_are_taken(tray: Desk, tmp_path: Path) -> None:
+    (tmp_path / "last.png").write_bytes(picture(7))
+    sources = [
+        ("empty.jpg", b""),
+        ("half.png", picture(6)[:40]),
+        ("menu.txt", b"rice and beans"),
+        ("gone.png", tmp_path / "gone.png"),
+        ("large.png", b"\0" * 1_000_001),
+        ("last.png", tmp_path / "last.png"),
+    ]
+    added = list(add_photos(tray.store, tray.files, tray.project, sources))
+    assert [one.name for one in added] == [name for name, _ in sources]
+    assert [one.item_id is None for one in added] == [True] * 5 + [False]
+    words = ("empty", "damaged", "text", "No such file", "over the limit")
+    for one, word in zip(added, words, strict=False):
+        assert one.problem is not None
+        assert word in one.problem
+    assert added[-1].problem is None
+    assert [item.name for item in items(tray.store, tray.project)[6:]] == ["last.png"]
+    assert sum(path.is_file() for path in (tray.store.folder / "originals").rglob("*")) == 7
+
+
+def test_each_photo_is_committed_by_itself(tray: Desk) -> None:
+    coming_in = add_photos(tray.store, tray.files, tray.project, [(f"{n}.png", picture(n)) for n in (6, 7)])
+    next(coming_in)
+    assert len(items(tray.store, tray.project)) == 7
+
+
+def test_one_photo_in_two_projects_is_kept_once(tray: Desk) -> None:
+    other = create_project(tray.store, "Other trays", [])
+    (added,) = add_photos(tray.store, tray.files, other, [("mine.png", picture(2))])
+    assert (added.was_there, added.item_id in tray.items) == (False, False)
+    (item,) = items(tray.store, other)
+    assert (item.position, item.name) == (0, "mine.png")
+    assert item.photo_id == tray.item(2).photo_id
+    assert tray.count(Photo) == 6
+
+
+def test_a_project_for_photos_must_be_there(tray: Desk) -> None:
+    with pytest.raises(StoreError, match="no such project"):
+        list(add_photos(tray.store, tray.files, 999, [("p.png", picture(9))]))
+
+
+def test_a_long_name_is_cut(tray: Desk) -> None:
+    list(add_photos(tray.store, tray.files, tray.project, [("n" * 600, picture(9))]))
+    assert items(tray.store, tray.project)[-1].name == "n" * 500
+
+
+class DrawnPhotos(PhotoFiles):
+    """Takes any bytes for a photo and keeps nothing."""
+
+    def add(self, source: Path | bytes) -> LoadedPhoto:
+        assert isinstance(source, bytes)
+        return LoadedPhoto(np.zeros((2, 3, 3), np.uint8), hashlib.sha256(source).hexdigest(), "PNG")
+
+
+def drawn(store: Store, name: str, double_share: float, blind_share: float, photos: int) -> list[Item]:
+    project = create_project(store, name, [], double_share=double_share, blind_share=blind_share)
+    files = DrawnPhotos(store.folder, max_mb=1, max_megapixels=1)
+    list(add_photos(store, files, project, [(str(n), str(n).encode()) for n in range(photos)]))
+    return items(store, project)
+
+
+@pytest.mark.parametrize(("double_share", "blind_share"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_all_or_none_are_wanted_twice_or_blind(store: Store, double_share: float, blind_share: float) -> None:
+    found = drawn(store, "Trays", double_share, blind_share, photos=8)
+    assert {(item.wanted, item.blind) for item in found} == {(1 + double_share, bool(blind_share))}
+
+
+def test_a_share_of_the_photos_is_drawn_by_their_content(new_store: NewStore) -> None:
+    store = new_store("sqlite")
+    found = drawn(store, "Trays", 0.5, 0.25, photos=200)
+    for item in found:  # of a hex digit, half are below 8 and a quarter below 4
+        assert item.wanted == (2 if item.photo.sha256[0] < "8" else 1)
+        assert item.blind == (item.photo.sha256[8] < "4")
+    assert 80 <= sum(item.wanted == 2 for item in found) <= 120
+    assert 35 <= sum(item.blind for item in found) <= 65
+    assert 10 <= sum(item.blind and item.wanted == 2 for item in found) <= 40
+    fewer = drawn(store, "Others", 0.25, 0.25, photos=40)
+    for item, before in zip(fewer, found, strict=False):
+        assert (item.photo_id, item.blind) == (before.photo_id, before.blind)
+        assert item.wanted <= before.wanted
+
+
+def test_the_next_photo_stands_behind_this_one_and_the_queue_starts_again(tray: Desk) -> None:
+    assert [coming(tray, after=after) for after in (-1, 0, 3, 4, 5, 99)] == [0, 1, 4, 5, 0, 0]
+
+
+def test_a_photo_that_others_have_taken_is_passed_over(tray: Desk) -> None:
+    give(tray, OPEN, 1, by=tray.ben)
+    give(tray, DONE, 2, by=tray.ben)
+    assert coming(tray, after=0) == 3
+    assert coming(tray, tray.ben, after=0) == 1  # begun by Ben himself
+
+
+def test_a_photo_begun_comes_again_until_it_has_a_verdict(tray: Desk) -> None:
+    give(tray, OPEN, 0, 2)
+    assert [coming(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 2, 0]
+    give(tray, DONE, 0)
+    give(tray, SKIPPED, 1)
+    give(tray, UNUSABLE, 3)
+    assert [coming(tray, after=after) for after in (-1, 2, 5)] == [2, 4, 2]
+
+
+def test_a_photo_wanted_twice_comes_to_two(desk: Desk) -> None:
+    cleo = annotator_id(desk.store, "Cleo")
+    give(desk, DONE, 0)
+    assert [coming(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 0]
+    give(desk, OPEN, 0, by=desk.ben)
+    assert [coming(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 1]
+
+
+def test_an_empty_or_finished_queue_has_no_next(tray: Desk) -> None:
+    give(tray, DONE, *range(6))
+    for order in queue.ORDERS:
+        assert coming(tray, order=order) is None
+        assert coming(tray, tray.ben, order=order) is None
+    empty = create_project(tray.store, "Empty", [])
+    with tray.store.reading() as session:
+        assert next_item(session, empty, tray.ann) is None
+
+
+def test_uncertain_photos_come_first_where_that_is_asked_for(tray: Desk) -> None:
+    with tray.store.writing() as session:
+        for number, uncertainty in enumerate((0.2, None, 0.9, 0.2, None, 0.0)):
+            session.get_one(Item, tray.items[number]).uncertainty = uncertainty
+    order = []
+    while (position := coming(tray, order="uncertain first")) is not None:
+        order.append(position)
+        give(tray, DONE, position)
+    assert order == [2, 0, 3, 5, 1, 4]
+
+
+def test_what_is_begun_comes_before_what_is_uncertain(tray: Desk) -> None:
+    with tray.store.writing() as session:
+        session.get_one(Item, tray.items[0]).uncertainty = 0.9
+    give(tray, OPEN, 4, 3)
+    give(tray, OPEN, 1, by=tray.ben)
+    assert coming(tray, order="uncertain first") == 3
+    assert coming(tray, tray.ben, order="uncertain first") == 1
+
+
+def test_an_order_is_one_of_two(tray: Desk) -> None:
+    with pytest.raises(StoreError, match="queue, uncertain first; got 'random'"):
+        coming(tray, order="random")
+
+
+def test_neighbours_are_all_photos_whatever_their_state(tray: Desk) -> None:
+    give(tray, DONE, 2, by=tray.ben)
+    with tray.store.reading() as session:
+        found = {
+            (at, step): getattr(neighbour(session, tray.project, at, step), "position", None)
+            for at in (0, 1, 5)
+            for step in (-1, 1)
+        }
+    assert found == {(0, -1): None, (0, 1): 1, (1, -1): 0, (1, 1): 2, (5, -1): 4, (5, 1): None}
+
+
+def test_an_item_and_its_state_are_found_by_id(tray: Desk) -> None:
+    other = create_project(tray.store, "Other trays", [])
+    give(tray, SKIPPED, 1)
+    with tray.store.reading() as session:
+        assert queue.item(session, tray.project, tray.items[1]).name == "1.png"
+        states = [queue.state_of(session, tray.items[n], by) for n, by in ((1, tray.ann), (1, tray.ben))]
+        for project, item in ((other, tray.items[1]), (tray.project, 999)):
+            with pytest.raises(StoreError, match="not in the project"):
+                queue.item(session, project, item)
+    assert states == ["skipped", "new"]
+
+
+def test_a_list_has_ones_own_states_and_the_foods_of_all(desk: Desk) -> None:
+    desk.save(by=desk.ann)
+    desk.save(by=desk.ben)
+    gone = desk.save(by=desk.ben)
+    delete(desk.store, desk.items[0], desk.ben, id=gone.id, revision=1)
+    give(desk, UNUSABLE, 2)
+    assert listed(desk) == [(0, "open", 2), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
+    assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
+
+
+def test_a_list_is_of_one_state(tray: Desk) -> None:
+    give(tray, DONE, 1, 4)
+    give(tray, OPEN, 2)
+    give(tray, DONE, 5, by=tray.ben)
+    assert listed(tray, state=DONE) == [(1, "done", 0), (4, "done", 0)]
+    assert listed(tray, state=OPEN) == [(2, "open", 0)]
+    assert [position for position, *_ in listed(tray, state="new")] == [0, 3, 5]
+    with pytest.raises(StoreError, match="got 'finished'"):
+        listed(tray, state="finished")
+
+
+def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
+    desk.save(item=0, label="rice")
+    desk.save(item=0, label="soup", by=desk.ben)
+    gone = desk.save(item=1, label="rice")
+    desk.save(item=2, label="rice", by=desk.ben)
+    delete(desk.store, desk.items[1], desk.ann, id=gone.id, revision=1)
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    assert [position for position, *_ in listed(desk, label_id=rice)] == [0, 2]
+    assert [position for position, *_ in listed(desk, label_id=soup)] == [0]
+    assert listed(desk, label_id=beans) == []
+    assert listed(desk, by=desk.ben) == [(0, "open", 2), (2, "new", 1)]  # the states are Ann's
+    assert listed(desk, by=desk.ben, label_id=soup) == [(0, "open", 2)]
+
+
+def test_a_list_comes_page_by_page(tray: Desk) -> None:
+    give(tray, DONE, 2)
+    pages, after = [], -1
+    while page := listed(tray, state="new", after=after, limit=2):
+        pages.append([position for position, *_ in page])
+        after = pages[-1][-1]
+    assert pages == [[0, 1], [3, 4], [5]]
+
+
+def test_progress_counts_every_photo_once(desk: Desk) -> None:
+    give(desk, DONE, 0, 1)
+    give(desk, UNUSABLE, 2)
+    give(desk, SKIPPED, 0, by=desk.ben)
+    desk.save(item=3, by=desk.ben)
+    other = create_project(desk.store, "Other trays", [])
+    with desk.store.reading() as session:
+        assert progress(session, desk.project, desk.ann) == {
+            **{"new": 1, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
+        }
+        assert progress(session, desk.project, desk.ben) == {
+            **{"new": 2, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
+        }
+        assert set(progress(session, other, desk.ann).values()) == {0}

@@ -1,0 +1,449 @@
+"""Review: what waits for it, foods side by side, and decisions that leave one accepted food of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from rvernet_app.errors import ConflictError, StoreError
+from rvernet_app.labels import LabelName
+from rvernet_app.masks import Rle, from_rle, to_rle
+from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, redo, save, undo
+from rvernet_app.store.changes import now, snapshot
+from rvernet_app.store.database import Store
+from rvernet_app.store.final import final_photos
+from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.review import (
+    MAX_COMMENT,
+    Comparison,
+    accept,
+    comment,
+    comments,
+    merge,
+    merged_mask,
+    reject,
+    review_queue,
+    side_by_side,
+)
+from rvernet_app.store.tables import (
+    ACCEPTED,
+    DELETED,
+    DONE,
+    OPEN,
+    REJECTED,
+    SAVED,
+    Annotation,
+    Event,
+    Item,
+    Photo,
+)
+
+SIZE_HW = (6, 12)
+"""Of the photos."""
+ANN, BEN, CLEO, REVIEWER = 0, 1, 2, 3
+
+
+def columns(first: int, last: int) -> Rle:
+    """A mask of whole columns, the last one left out."""
+    mask = np.zeros(SIZE_HW, np.bool_)
+    mask[:, first:last] = True
+    return to_rle(mask)
+
+
+def columns_of(rle: Rle) -> list[int]:
+    mask = from_rle(rle, SIZE_HW)
+    assert (mask.all(axis=0) == mask.any(axis=0)).all()
+    return np.flatnonzero(mask[0]).tolist()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A project, its labels' ids, three annotators and a reviewer, and its photos."""
+
+    store: Store
+    project: int
+    rice: int
+    soup: int
+    people: tuple[int, ...]
+    photos: tuple[int, ...]
+
+    def save(self, who: int, first: int, last: int, label: int | None = None, photo: int = 0) -> int:
+        draft = Draft(columns(first, last), label_id=label or self.rice)
+        return save(self.store, self.photos[photo], self.people[who], draft).id
+
+    def done(self, *who: int, photo: int = 0, state: str = DONE) -> None:
+        for one in who:
+            give_verdict(self.store, self.photos[photo], self.people[one], state)
+
+    def accept(self, id: int, revision: int = 1) -> list[Saved]:
+        return accept(self.store, self.photos[0], self.people[REVIEWER], id, revision)
+
+    def merge(self, *ids: int, how: str = "union", **others: object) -> list[Saved]:
+        revisions = {id: self.food(id).revision for id in ids}
+        given = {"label_id": self.rice, **others}
+        return merge(self.store, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
+
+    def undo(self) -> None:
+        assert undo(self.store, self.photos[0], self.people[REVIEWER]) is not None
+
+    def food(self, id: int) -> Annotation:
+        with self.store.reading() as session:
+            return session.get_one(Annotation, id)
+
+    def statuses(self, *ids: int) -> list[str]:
+        return [self.food(id).status for id in ids]
+
+    def waiting(self, **options: int) -> list[int]:
+        with self.store.reading() as session:
+            return [item.position for item in review_queue(session, self.project, **options)]
+
+    def compare(self) -> Comparison:
+        with self.store.reading() as session:
+            return side_by_side(session, self.photos[0])
+
+    def events(self) -> list[Event]:
+        with self.store.reading() as session:
+            return list(session.scalars(select(Event).order_by(Event.id)))
+
+    def final(self) -> list[tuple[int, int]]:
+        """Area and label of the foods of the first photo that count."""
+        with self.store.reading() as session:
+            photo = next(final_photos(session, self.project))
+            return [(food.annotation.area, food.label.id) for food in photo.foods]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Four photos that want three annotators each."""
+    store = Store(tmp_path)
+    project = create_project(store, "Trays", [LabelName("rice"), LabelName("soup")])
+    people = tuple(annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Rita"))
+    height, width = SIZE_HW
+    with store.writing() as session:
+        items = []
+        for position in range(4):
+            photo = Photo(sha256=f"{position:064}", format="PNG", width=width, height=height, added_at=now())
+            session.add(photo)
+            session.flush()
+            item = Item(project_id=project, photo_id=photo.id, position=position, name=f"{position}.png")
+            item.wanted, item.taken = 3, 0
+            items.append(item)
+        session.add_all(items)
+        session.flush()
+        rice, soup = (label.id for label in labels_of(session, project))
+    yield Desk(store, project, rice, soup, people, tuple(item.id for item in items))
+    store.close()
+
+
+@pytest.fixture
+def two(desk: Desk) -> tuple[Desk, int, int, int]:
+    """Ann and Ben are done; ids of Ann's rice, Ben's of the same food, and a soup that only Ben has."""
+    ids = desk.save(ANN, 0, 4), desk.save(BEN, 1, 4), desk.save(BEN, 8, 10, desk.soup)
+    desk.done(ANN, BEN)
+    return desk, *ids
+
+
+def test_photos_wait_for_a_reviewer_when_two_are_done(desk: Desk) -> None:
+    for photo in range(4):
+        desk.save(ANN, 0, 4, photo=photo)
+        desk.save(BEN, 0, 4, photo=photo)
+    desk.done(ANN, BEN, photo=3)
+    desk.done(ANN, BEN, photo=0)
+    desk.done(ANN, photo=1)
+    desk.done(BEN, photo=1, state=OPEN)
+    assert desk.waiting() == [0, 3]
+    assert desk.waiting(after=0) == [3]
+    assert desk.waiting(limit=1) == [0]
+    assert desk.waiting(least=1) == [0, 1, 3]
+    assert desk.waiting(least=3) == []
+
+
+def test_a_photo_waits_until_each_of_its_foods_is_decided_on(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, _, soup = two
+    desk.accept(rice)
+    assert desk.waiting() == [0]
+    reject(desk.store, desk.photos[0], desk.people[REVIEWER], soup, 1)
+    assert desk.waiting() == []
+    desk.undo()
+    assert desk.waiting() == [0]
+
+
+def test_photos_without_foods_do_not_wait(desk: Desk) -> None:
+    desk.save(CLEO, 0, 4)  # who is not done
+    desk.done(ANN, BEN)
+    assert desk.waiting() == []
+
+
+def test_other_projects_wait_elsewhere(two: tuple[Desk, int, int, int]) -> None:
+    desk = two[0]
+    other = create_project(desk.store, "Bowls")
+    with desk.store.reading() as session:
+        assert review_queue(session, other) == []
+
+
+def test_foods_side_by_side(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    desk.save(CLEO, 0, 4)
+    found = desk.compare()
+    assert [person.name for person in found.annotators] == ["Ann", "Ben"]
+    shown = [[row and row.id for row in food.annotations] for food in found.foods]
+    assert shown == [[rice, same], [None, soup]]
+    assert [food.iou for food in found.foods] == [0.75, None]
+    assert [food.same_label for food in found.foods] == [True, None]
+    assert found.merged == ()
+
+
+def test_three_side_by_side_have_the_smallest_iou_and_agree_only_all_together(desk: Desk) -> None:
+    desk.save(ANN, 0, 4)
+    desk.save(BEN, 0, 4)
+    desk.save(CLEO, 0, 3, desk.soup)
+    desk.done(CLEO, ANN, BEN)
+    [food] = desk.compare().foods
+    assert (food.iou, food.same_label) == (0.75, False)
+
+
+def test_foods_without_a_name_neither_agree_nor_disagree(desk: Desk) -> None:
+    for who, label in ((ANN, None), (BEN, desk.rice)):
+        save(desk.store, desk.photos[0], desk.people[who], Draft(columns(0, 4), label_id=label))
+    desk.done(ANN, BEN)
+    [food] = desk.compare().foods
+    assert (food.iou, food.same_label) == (1, None)
+
+
+def test_accepting_one_rejects_what_others_made_of_it_and_nothing_else(
+    two: tuple[Desk, int, int, int],
+) -> None:
+    desk, rice, same, soup = two
+    assert desk.accept(rice) == [Saved(rice, 2), Saved(same, 2)]
+    assert desk.statuses(rice, same, soup) == [ACCEPTED, REJECTED, SAVED]
+    assert desk.final() == [(24, desk.rice)]
+
+
+def test_a_decision_is_in_the_events_by_the_reviewer(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    before = len(desk.events())
+    desk.accept(rice)
+    events = desk.events()[before:]
+    assert [(e.subject_id, e.annotator_id, e.revision) for e in events] == [
+        *((same, desk.people[REVIEWER], 2), (rice, desk.people[REVIEWER], 2))
+    ]
+    assert [(e.before or {})["status"] for e in events] == [SAVED, SAVED]
+    assert [e.after for e in events] == [snapshot(desk.food(same)), snapshot(desk.food(rice))]
+
+
+def test_a_reviewer_may_think_again(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(rice)
+    assert desk.accept(same, revision=2) == [Saved(same, 3), Saved(rice, 3)]
+    assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
+
+
+def test_accepting_twice_changes_nothing_more(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(rice)
+    before = len(desk.events())
+    assert desk.accept(rice, revision=2) == [Saved(rice, 2), Saved(same, 2)]
+    assert len(desk.events()) == before
+
+
+def test_a_food_that_changed_meanwhile_is_not_accepted_and_nothing_is_rejected(
+    two: tuple[Desk, int, int, int],
+) -> None:
+    desk, rice, same, _ = two
+    edited = Draft(columns(0, 5), label_id=desk.soup)
+    save(desk.store, desk.photos[0], desk.people[ANN], edited, id=rice, revision=1)
+    with pytest.raises(ConflictError) as caught:
+        desk.accept(rice)
+    assert caught.value.theirs["label_id"] == desk.soup
+    assert desk.statuses(rice, same) == [SAVED, SAVED]
+    assert desk.food(same).revision == 1
+
+
+def test_undo_takes_an_acceptance_back_row_by_row(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(rice)
+    desk.undo()
+    assert desk.statuses(rice, same) == [SAVED, REJECTED]
+    desk.undo()
+    assert desk.statuses(rice, same) == [SAVED, SAVED]
+    assert undo(desk.store, desk.photos[0], desk.people[REVIEWER]) is None
+    for _ in range(2):
+        redo(desk.store, desk.photos[0], desk.people[REVIEWER])
+    assert desk.statuses(rice, same) == [ACCEPTED, REJECTED]
+
+
+def test_only_foods_of_annotators_who_are_done_are_decided_on(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, *_ = two
+    unfinished = desk.save(CLEO, 0, 4)
+    deleted = desk.save(ANN, 6, 8)
+    delete(desk.store, desk.photos[0], desk.people[ANN], id=deleted, revision=1)
+    elsewhere = desk.save(ANN, 0, 4, photo=1)
+    desk.done(ANN, photo=1)
+    for id in (unfinished, deleted, elsewhere, 999):
+        with pytest.raises(StoreError, match="no such food"):
+            desk.accept(id)
+        with pytest.raises(StoreError, match="no such food"):
+            reject(desk.store, desk.photos[0], desk.people[REVIEWER], id, 1)
+    with pytest.raises(StoreError, match="not in a project"):
+        accept(desk.store, 999, desk.people[REVIEWER], rice, 1)
+    desk.accept(rice)
+    assert desk.statuses(unfinished, deleted, elsewhere) == [SAVED, DELETED, SAVED]
+
+
+def test_an_accepted_food_gives_way_even_if_its_annotator_went_on(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(rice)
+    desk.done(ANN, state=OPEN)
+    assert [row and row.id for row in desk.compare().foods[0].annotations] == [rice, same]
+    desk.accept(same, revision=2)
+    assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
+
+
+def test_rejecting_changes_one_food_only(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    assert reject(desk.store, desk.photos[0], desk.people[REVIEWER], same, 1) == Saved(same, 2)
+    assert desk.statuses(rice, same, soup) == [SAVED, REJECTED, SAVED]
+    with pytest.raises(ConflictError):
+        reject(desk.store, desk.photos[0], desk.people[REVIEWER], same, 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"), [("union", [0, 1, 2, 3, 4]), ("intersection", [2]), ("majority", [1, 2, 3])]
+)
+def test_masks_are_merged(how: str, expected: list[int]) -> None:
+    assert columns_of(merged_mask([columns(0, 4), columns(1, 3), columns(2, 5)], how)) == expected
+
+
+def test_half_of_the_masks_is_no_majority() -> None:
+    assert columns_of(merged_mask([columns(0, 4), columns(1, 6)], "majority")) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("how", ["intersection", "majority"])
+def test_masks_with_nothing_in_common_leave_nothing(how: str) -> None:
+    with pytest.raises(StoreError, match="union"):
+        merged_mask([columns(0, 2), columns(4, 6)], how)
+
+
+def test_a_merged_food_is_the_reviewers_and_counts(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    portion = Portion(150, "g", "guessed", 120, 180)
+    new, *others = desk.merge(rice, same, label_id=desk.soup, portion=portion)
+    assert others == [Saved(rice, 2), Saved(same, 2)]
+    assert desk.statuses(rice, same, soup) == [REJECTED, REJECTED, SAVED]
+    found = desk.food(new.id)
+    assert new.revision == found.revision == 1
+    assert (found.status, found.annotator_id) == (ACCEPTED, desk.people[REVIEWER])
+    assert (found.sources, found.prompts) == ([rice, same], {"merge": "union"})
+    assert (found.amount, found.low, found.high, found.suggestions) == (150, 120, 180, None)
+    assert (found.area, found.box_x, found.box_w) == (24, 0, 4)
+    assert desk.events()[-1].after == snapshot(found)
+    assert desk.final() == [(24, desk.soup)]
+
+
+def test_a_reviewer_takes_no_annotators_place(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.merge(rice, same)
+    assert [person.name for person in desk.compare().annotators] == ["Ann", "Ben"]
+    with desk.store.reading() as session:
+        assert session.get_one(Item, desk.photos[0]).taken == 2
+
+
+def test_merged_foods_are_shown_beside_those_of_the_annotators(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    new = desk.merge(rice, same)[0].id
+    found = desk.compare()
+    assert [row.id for row in found.merged] == [new]
+    assert [[row and row.id for row in food.annotations] for food in found.foods] == [
+        *([rice, same], [None, soup])
+    ]
+
+
+def test_of_what_is_merged_again_the_last_counts(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    first = desk.merge(rice, same)[0].id
+    second = desk.merge(rice, same, how="intersection")[0].id
+    assert desk.statuses(first, second) == [REJECTED, ACCEPTED]
+    desk.accept(first, revision=2)
+    assert desk.statuses(first, second, rice, same) == [ACCEPTED, REJECTED, REJECTED, REJECTED]
+    desk.accept(same, revision=2)
+    assert desk.statuses(first, second, rice, same) == [REJECTED, REJECTED, REJECTED, ACCEPTED]
+
+
+def test_foods_that_were_not_matched_can_be_merged(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    new = desk.merge(rice, soup)[0].id
+    assert desk.statuses(rice, same, soup) == [REJECTED, REJECTED, REJECTED]
+    assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(new).counts)) == [0, 1, 2, 3, 8, 9]
+
+
+def test_undo_takes_a_merging_back_row_by_row(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    new = desk.merge(rice, same)[0].id
+    desk.undo()
+    assert desk.statuses(new, rice, same) == [DELETED, REJECTED, REJECTED]
+    desk.undo()
+    desk.undo()
+    assert desk.statuses(new, rice, same) == [DELETED, SAVED, SAVED]
+
+
+def test_foods_that_changed_meanwhile_are_not_merged(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    before = len(desk.events())
+    with pytest.raises(ConflictError):
+        merge(desk.store, desk.photos[0], desk.people[REVIEWER], {rice: 1, same: 5}, "union", desk.rice)
+    assert desk.statuses(rice, same) == [SAVED, SAVED]
+    assert len(desk.events()) == before
+
+
+def test_what_cannot_be_merged_is_refused(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    other = create_project(desk.store, "Bowls", [LabelName("rice")])
+    with desk.store.reading() as session:
+        [foreign] = labels_of(session, other)
+    unfinished = desk.save(CLEO, 0, 4)
+    before = len(desk.events())
+    for ids, options, words in (
+        *(((rice, same), {"how": "average"}, "got 'average'"), ((rice,), {}, "two or more")),
+        *(
+            ((rice, same), {"label_id": foreign.id}, "label set"),
+            ((rice, same), {"label_id": 999}, "label set"),
+        ),
+        *(((rice, soup), {"how": "intersection"}, "union"), ((rice, unfinished), {}, "not done")),
+    ):
+        with pytest.raises(StoreError, match=words):
+            desk.merge(*ids, **options)  # type: ignore[arg-type]
+    assert len(desk.events()) == before
+
+
+def test_comments_are_kept_in_order_with_their_events(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, *_ = two
+    first = comment(desk.store, desk.photos[0], desk.people[REVIEWER], "  Is this rice?\n")
+    second = comment(desk.store, desk.photos[0], desk.people[ANN], "Yes.", annotation_id=rice)
+    comment(desk.store, desk.photos[1], desk.people[ANN], "Blurred.")
+    with desk.store.reading() as session:
+        found = comments(session, desk.photos[0])
+    assert [(row.id, row.words, row.annotation_id, row.annotator_id) for row in found] == [
+        (first, "Is this rice?", None, desk.people[REVIEWER]),
+        (second, "Yes.", rice, desk.people[ANN]),
+    ]
+    last = desk.events()[-1]
+    assert (last.subject, last.item_id, last.before) == ("comment", desk.photos[1], None)
+    assert (last.after or {})["words"] == "Blurred."
+
+
+def test_comments_that_cannot_be_are_refused(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, *_ = two
+    for photo, words, food, message in (
+        *((desk.photos[0], " \n", None, "1 to"), (desk.photos[0], "x" * (MAX_COMMENT + 1), None, "1 to")),
+        *((desk.photos[1], "Hm.", rice, "no such food"), (999, "Hm.", None, "not in a project")),
+    ):
+        with pytest.raises(StoreError, match=message):
+            comment(desk.store, photo, desk.people[ANN], words, food)
+    comment(desk.store, desk.photos[0], desk.people[ANN], "x" * MAX_COMMENT)
+    with desk.store.reading() as session:
+        assert [len(row.words) for row in comments(session, desk.photos[0])] == [MAX_COMMENT]

@@ -1,0 +1,98 @@
+"""Label sets: names that are unique, files that can be read, colours that can be told apart."""
+
+from __future__ import annotations
+
+import colorsys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from rvernet_app.errors import LabelError
+from rvernet_app.labels import (
+    MAX_NAME,
+    LabelName,
+    colour_of,
+    default_label_set,
+    read_label_set,
+    require_unique,
+)
+
+
+def hue(colour: str) -> float:
+    return colorsys.rgb_to_hls(*(int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)))[0]
+
+
+def test_white_space_in_a_name_is_of_no_account() -> None:
+    assert LabelName(" brown \t rice\n") == LabelName("brown rice")
+
+
+@pytest.mark.parametrize("name", ["", " \n", "a" * (MAX_NAME + 1)])
+def test_a_name_has_1_to_200_characters(name: str) -> None:
+    with pytest.raises(LabelError, match="1 to 200 characters"):
+        LabelName(name)
+    assert LabelName("a" * MAX_NAME).name == "a" * MAX_NAME
+
+
+@pytest.mark.parametrize("colour", ["#09afAF", "#000000"])
+def test_a_colour_is_six_digits(colour: str) -> None:
+    assert LabelName("rice", colour=colour).colour == colour
+
+
+@pytest.mark.parametrize(
+    "colour", ["", "red", "#fff", "#12345g", "#1234567", "123456", "##12345", "#12345\n"]
+)
+def test_what_is_no_colour_is_refused(colour: str) -> None:
+    with pytest.raises(LabelError, match="#rrggbb"):
+        LabelName("rice", colour=colour)
+
+
+def test_a_file_has_a_label_a_line_with_its_synonyms(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_bytes("\ufeffrice\r\n\r\n crème brûlée ; burnt cream;; crema catalana \r\nsoup;\r\n".encode())
+    assert read_label_set(path) == [
+        LabelName("rice"),
+        LabelName("crème brûlée", ("burnt cream", "crema catalana")),
+        LabelName("soup"),
+    ]
+
+
+def test_an_empty_file_has_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("\n  \n")
+    assert read_label_set(tmp_path / "labels.txt") == []
+
+
+@pytest.mark.parametrize("content", [b"rice\nsoup\nRICE\n", b"cr\xe8me\n", b"a" * 201])
+def test_a_file_that_is_no_label_set_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(LabelError):
+        read_label_set(tmp_path / "labels.txt")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.txt"):
+        with pytest.raises(LabelError, match=f"label set {path} cannot be read"):
+            read_label_set(path)
+
+
+@pytest.mark.parametrize("twice", [("Rice", "rice"), ("STRASSE", "straße"), ("rice", " rice ")])
+def test_names_that_differ_in_case_alone_are_one(twice: tuple[str, str]) -> None:
+    with pytest.raises(LabelError, match="twice"):
+        require_unique([LabelName("soup"), *map(LabelName, twice)])
+    require_unique([LabelName("soup"), LabelName(twice[0])])
+
+
+def test_the_default_is_foodseg103_with_two_sauces() -> None:
+    names = [label.name for label in default_label_set()]
+    assert len(names) == 105
+    assert names[0] == "candy"
+    assert names[-2:] == ["ketchup", "chili paste"]
+
+
+def test_colours_of_neighbours_are_far_apart_in_hue() -> None:
+    colours = [colour_of(position) for position in range(105)]
+    assert all(LabelName("x", colour=colour) for colour in colours)
+    for first, second in pairwise(colours):
+        apart = abs(hue(first) - hue(second))
+        assert min(apart, 1 - apart) > 0.3
+    assert len(set(colours)) == 105
