@@ -103,7 +103,13 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
         patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
         yield build_pipeline(
-            AppConfig(segmenter="grabcut", photos_dir=folder / "photos", device="cpu", max_photo_mb=5)
+            AppConfig(
+                segmenter="grabcut",
+                photos_dir=folder / "photos",
+                data_dir=folder / "data",
+                device="cpu",
+                max_photo_mb=5,
+            )
         )
 
 

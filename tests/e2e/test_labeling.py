@@ -1,0 +1,418 @@
+"""A project on the page: photos in, foods named by mouse and keyboard, everything saved, others' work met."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Response
+
+from rvernet_app.masks import from_rle, to_rle
+from rvernet_app.store import annotations, projects
+from rvernet_app.store.annotations import Draft
+from rvernet_app.store.database import Store
+from rvernet_app.store.tables import Annotation, Item
+
+if TYPE_CHECKING:
+    from conftest import DrawnPhoto, Server, Workbench
+
+pytestmark = pytest.mark.browser
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def store(server: Server) -> Store:
+    config = server.pipeline.config
+    return Store(config.data_dir)
+
+
+@pytest.fixture
+def plates(draw: Callable[..., DrawnPhoto]) -> list[DrawnPhoto]:
+    """Three photos of two foods each, no two alike."""
+    return [draw((640, 480), [(140 + n, 130), (480, 300 + n)]) for n in range(0, 60, 20)]
+
+
+@pytest.fixture
+def project(workbench: Workbench, plates: list[DrawnPhoto]) -> Project:
+    """A new project with the three photos, opened on the page."""
+    opened = Project(workbench, f"Study {next(NUMBERS)}")
+    opened.create()
+    opened.add([plate.path for plate in plates])
+    return opened
+
+
+class Project:
+    """Drives a project on the page."""
+
+    def __init__(self, workbench: Workbench, name: str) -> None:
+        self.workbench = workbench
+        self.page = workbench.page
+        self.name = name
+
+    def create(self, **shares: int) -> None:
+        self.page.click("[data-action=projects]")
+        self.page.fill("#rv-new-project [name=name]", self.name)
+        for share, percent in shares.items():
+            self.page.fill(f"#rv-new-project [name={share}]", str(percent))
+        self.page.click("#rv-new-project button")
+        self.page.wait_for_function(
+            "name => document.querySelector('#rv-project-name').textContent === name", arg=self.name
+        )
+
+    def open(self) -> None:
+        """Open the project, which exists, as another visitor does."""
+        self.page.click("[data-action=projects]")
+        self.page.click(f"[data-project]:has-text('{self.name}')")
+        self.page.wait_for_selector('.rv[data-mode="project"][data-item]:not([data-item=""])')
+
+    def add(self, files: list[Path]) -> None:
+        self.page.set_input_files("#rv-file", files)
+        self.page.wait_for_function(
+            "count => document.querySelectorAll('#rv-strip [data-item]').length === count", arg=len(files)
+        )
+        self.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+
+    def id(self, store: Store) -> int:
+        with store.reading() as session:
+            return next(p.id for p in projects.all_projects(session) if p.name == self.name)
+
+    @property
+    def item(self) -> int:
+        return int(self.workbench.state("item") or 0)
+
+    def saved(self) -> None:
+        """Wait until the page says that all is saved."""
+        self.page.wait_for_selector('.rv[data-saved="saved"]')
+
+    def keys(self, *names: str) -> None:
+        for name in names:
+            self.page.keyboard.press(name)
+
+    def name_by_typing(self, text: str) -> None:
+        self.keys("t")
+        self.page.keyboard.type(text)
+        self.page.wait_for_selector("#rv-label-options li")
+        self.keys("Enter")
+        self.page.wait_for_function("document.querySelector('#rv-label-options').hidden")
+
+    def next_photo(self, key: str = "d") -> None:
+        before = self.workbench.state("item")
+        self.keys(key)
+        self.page.wait_for_function(
+            "before => document.querySelector('.rv').dataset.item !== before", arg=before
+        )
+
+    def listed(self) -> list[str]:
+        return self.page.locator("#rv-foods .rv-food-name").all_text_contents()
+
+
+def standing(store: Store, item: int) -> list[Annotation]:
+    with store.reading() as session:
+        return annotations.foods(session, item)
+
+
+def label_of(store: Store, row: Annotation) -> str:
+    with store.reading() as session:
+        assert row.label_id is not None
+        return projects.label(session, row.label_id).name
+
+
+def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    reply = project.workbench.click(*plates[0].centres[0])
+    project.saved()
+    (row,) = standing(store, project.item)
+    assert row.counts == reply["candidates"][0]["rle"]["counts"]
+    assert (row.label_id, row.revision) == (None, 1)
+    assert row.prompts["points"] == [[*plates[0].centres[0], 1]]
+    assert row.segmenter is not None
+    assert row.segmenter.startswith("grabcut@")
+
+
+def test_names_come_from_typing_suggestions_and_what_was_named_lately(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("gochu")
+    project.saved()
+    (row,) = standing(store, project.item)
+    assert label_of(store, row) == "chili paste"
+    assert row.suggestion_taken in (None, False)
+
+    project.keys("Enter")
+    project.workbench.click(*plates[0].centres[1])
+    project.workbench.wait_for_evidence()
+    suggested = project.page.locator("#rv-suggestions .rv-suggestion-name").all_text_contents()
+    project.keys("2")
+    project.page.wait_for_function("document.querySelector('#rv-label').value !== ''")
+    project.saved()
+    _, row = standing(store, project.item)
+    assert label_of(store, row) == suggested[1]
+    assert row.suggestion_taken is True
+    assert [name.replace("_", " ") for name, _ in row.suggestions or []] == suggested
+
+    project.keys("7")
+    project.page.wait_for_function("document.querySelector('#rv-label').value === 'chili paste'")
+    project.saved()
+    _, row = standing(store, project.item)
+    assert (label_of(store, row), row.suggestion_taken) == ("chili paste", False)
+
+
+def test_a_new_label_is_added_on_the_fly(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("Käsespätzle")
+    project.page.wait_for_function("document.querySelector('#rv-label').value === 'Käsespätzle'")
+    project.saved()
+    assert label_of(store, standing(store, project.item)[0]) == "Käsespätzle"
+
+
+def test_portion_and_note_are_typed_without_the_mouse(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.keys("a")
+    project.page.keyboard.type("120")
+    project.keys("Tab", "Tab", "w", "Tab")
+    project.page.keyboard.type("150")
+    project.keys("Tab")
+    project.page.keyboard.type("160")
+    project.page.wait_for_selector("[data-fault]:not([hidden])", state="attached")
+    project.keys("Tab")
+    assert "does not hold 120" in (project.page.text_content("[data-fault]") or "")
+    project.page.fill("#rv-portion [name=low]", "100")
+    project.keys("Enter", "i")
+    project.page.wait_for_function("document.activeElement.id === 'rv-note'")
+    project.keys("Escape")
+    project.saved()
+    (row,) = standing(store, project.item)
+    assert (row.amount, row.unit, row.method, row.low, row.high) == (120, "g", "weighed", 100, 160)
+
+
+def test_everything_is_there_again_after_a_reload(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.saved()
+    project.next_photo()
+    project.workbench.click(*plates[1].centres[1])
+    project.name_by_typing("tofu")
+    project.saved()
+    item, (row,) = project.item, standing(store, project.item)
+    project.page.reload()
+    project.page.wait_for_selector(f'.rv[data-item="{item}"]')
+    assert project.listed() == ["tofu"]
+    assert project.page.text_content("#rv-progress") == "1 of 3 photos"
+    x, y = plates[1].centres[1]
+    assert project.workbench.overlay_at(x, y)[3] > 0
+    assert [r.id for r in standing(store, item)] == [row.id]
+    project.keys("PageUp")
+    project.page.wait_for_function("document.querySelectorAll('#rv-foods .rv-food-name').length === 1")
+    assert project.listed() == ["rice"]
+
+
+def test_undo_and_redo_reach_the_store(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.saved()
+    (row,) = standing(store, project.item)
+    project.keys("z", "z")
+    project.saved()
+    assert standing(store, project.item) == []
+    project.keys("Shift+z", "Shift+z")
+    project.saved()
+    (again,) = standing(store, project.item)
+    assert (again.id, label_of(store, again), again.counts) == (row.id, "rice", row.counts)
+
+
+def test_a_photo_with_an_unnamed_food_is_not_done(project: Project, plates: list[DrawnPhoto]) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.keys("d")
+    project.page.wait_for_selector("#rv-toast:not([hidden])")
+    assert "no name yet" in (project.page.text_content("#rv-toast") or "")
+    assert project.page.text_content("#rv-progress") == "0 of 3 photos"
+
+
+def test_a_photo_can_be_unusable_with_a_reason(project: Project, store: Store) -> None:
+    item = project.item
+    project.page.click("#rv-not-usable")
+    project.page.fill("#rv-unusable [name=reason]", "blurred")
+    project.page.click("#rv-unusable [value=unusable]")
+    project.page.wait_for_function(
+        "before => document.querySelector('.rv').dataset.item !== before", arg=str(item)
+    )
+    with store.reading() as session:
+        (event,) = [
+            e for e in annotations.history(session, item) if (e.after or {}).get("state") == "unusable"
+        ]
+    assert event.after is not None
+    assert event.after["reason"] == "blurred"
+
+
+def test_brush_and_eraser_correct_the_mask_pixel_by_pixel(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.saved()
+    before = mask_of(standing(store, project.item)[0], plates[0])
+    start, end = (300, 60), (360, 60)
+    project.keys("r")
+    project.workbench.drag(start, end)
+    project.page.wait_for_selector("#rv-candidates :text('by hand')")
+    project.saved()
+    painted = mask_of(standing(store, project.item)[0], plates[0])
+    added = painted & ~before
+    assert not (before & ~painted).any()
+    assert all(added[60, x] for x in range(300, 361))
+    assert not added[:20].any()
+    project.keys("e")
+    with project.page.expect_response(saves):
+        project.workbench.drag(start, end)
+    project.saved()
+    np.testing.assert_array_equal(mask_of(standing(store, project.item)[0], plates[0]), before)
+
+
+def test_a_polygon_makes_a_food(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    project.keys("g")
+    for corner in ((300, 40), (400, 40), (400, 120), (300, 120)):
+        project.workbench.press(*corner)
+    project.keys("Enter")
+    project.page.wait_for_selector("#rv-foods li")
+    project.saved()
+    expected = np.zeros((480, 640), np.bool_)
+    expected[40:121, 300:401] = True
+    np.testing.assert_array_equal(mask_of(standing(store, project.item)[0], plates[0]), expected)
+
+
+def test_foods_all_over_the_photo_are_proposed(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.keys("j")
+    project.page.wait_for_selector("#rv-foods li")
+    project.saved()
+    rows = standing(store, project.item)
+    for food in plates[0].foods:
+        ious = [(m & food).sum() / (m | food).sum() for m in (mask_of(r, plates[0]) for r in rows)]
+        assert max(ious) > 0.8
+    project.keys("z")
+    project.saved()
+    assert standing(store, project.item) == []
+
+
+def test_the_foods_of_the_photo_before_are_copied(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.saved()
+    first = standing(store, project.item)[0]
+    project.next_photo()
+    project.page.check("#rv-before")
+    project.keys("q")
+    project.page.wait_for_selector("#rv-foods li")
+    project.saved()
+    (copied,) = standing(store, project.item)
+    assert (copied.counts, copied.label_id) == (first.counts, first.label_id)
+    with store.reading() as session:
+        assert session.get_one(Item, project.item).before_id == first.item_id
+
+
+def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.saved()
+    (row,) = standing(store, project.item)
+    other = projects.annotator_id(store, "Someone else")
+    with store.reading() as session:
+        labels = {label.name: label.id for label in projects.labels_of(session, row.project_id)}
+    rle = to_rle(mask_of(row, plates[0]))
+    annotations.save(store, row.item_id, other, Draft(rle, labels["tofu"]), id=row.id, revision=row.revision)
+    project.name_by_typing("bread")
+    project.page.wait_for_selector("#rv-conflict-sheet[open]")
+    assert "tofu" in (project.page.text_content("#rv-conflict-theirs") or "")
+    project.page.click("#rv-conflict-sheet [value=mine]")
+    project.page.wait_for_selector("#rv-conflict-sheet", state="hidden")
+    project.saved()
+    assert label_of(store, standing(store, row.item_id)[0]) == "bread"
+    with store.reading() as session:
+        before = [(e.before or {}).get("label_id") for e in annotations.history(session, row.item_id)]
+    assert labels["tofu"] in before
+
+
+def test_suggestions_are_hidden_on_blind_photos(
+    workbench: Workbench, plates: list[DrawnPhoto], store: Store
+) -> None:
+    project = Project(workbench, f"Study {next(NUMBERS)}")
+    project.create(blind_share=100)
+    project.add([plates[0].path])
+    project.workbench.click(*plates[0].centres[0])
+    project.page.wait_for_selector("#rv-blind:not([hidden])")
+    project.name_by_typing("rice")
+    project.saved()
+    assert project.page.locator("#rv-suggestions li").count() == 0
+    assert workbench.asked_evidence() == []
+    assert standing(store, project.item)[0].suggestions is None
+
+
+def test_a_reviewer_accepts_one_of_two(
+    workbench: Workbench,
+    new_visitor: Callable[..., Workbench],
+    plates: list[DrawnPhoto],
+    store: Store,
+) -> None:
+    first = Project(workbench, f"Study {next(NUMBERS)}")
+    first.create(double_share=100)
+    first.add([plates[0].path])
+    first.workbench.click(*plates[0].centres[0])
+    first.name_by_typing("rice")
+    first.saved()
+    item = first.item
+    first.keys("d")
+    first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+
+    second = Project(new_visitor(), first.name)
+    second.page.click("[data-action=projects]")
+    second.page.fill("#rv-me", "Second")
+    second.keys("Tab")
+    second.page.wait_for_function("document.querySelector('#rv-me').value === 'Second'")
+    second.page.click(f"[data-project]:has-text('{second.name}')")
+    second.page.wait_for_selector(f'.rv[data-item="{item}"]')
+    assert second.listed() == []
+    second.workbench.click(*plates[0].centres[0])
+    second.name_by_typing("tofu")
+    second.saved()
+    second.keys("d")
+    second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+
+    second.keys("w")
+    second.page.click("#rv-review")
+    second.page.wait_for_selector("#rv-compared li")
+    assert "named differently" in (second.page.text_content("#rv-compared") or "")
+    second.page.click("#rv-decide button:has-text('Second')")
+    second.page.wait_for_selector('.rv-opinion[data-status="accepted"]')
+    rows = {label_of(store, row): row.status for row in standing(store, item)}
+    assert rows == {"rice": "rejected", "tofu": "accepted"}
+    second.page.fill("#rv-comment input", "Too white for rice?")
+    second.keys("Enter")
+    second.page.wait_for_selector("#rv-comments li")
+    second.page.click("[data-action=projects]")
+    second.page.click("[data-report=agreement]")
+    second.page.wait_for_selector("#rv-report-sheet[open]")
+    assert "Between annotators" in (second.page.text_content("#rv-report-tables") or "")
+
+
+def mask_of(row: Annotation, plate: DrawnPhoto) -> Any:
+    width, height = plate.size
+    return from_rle({"size": [height, width], "counts": row.counts}, (height, width))
+
+
+def saves(response: Response) -> bool:
+    """Whether this answers the saving of a food."""
+    return "save_food" in (response.request.post_data or "")
