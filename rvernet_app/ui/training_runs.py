@@ -24,6 +24,7 @@ IN_USE_NAME = "checkpoint.txt"
 """In the data folder: the checkpoint taken into use, which the next start uses too."""
 LOG_NAME, COMPARISON_NAME = "log.txt", "comparison.json"
 TAIL_BYTES = 4000
+DEFAULT_EPOCHS, MAX_EPOCHS = 10, 200
 
 
 @dataclass
@@ -56,7 +57,10 @@ class TrainingRuns:
         return [self.start_training, self.training, self.stop_training, self.use_checkpoint]
 
     def start_training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project"} -> as `training`, once the process has started."""
+        """{"project", "epochs"} -> as `training`, once the process has started."""
+        epochs = int(number(message, "epochs", DEFAULT_EPOCHS))
+        if not 1 <= epochs <= MAX_EPOCHS:
+            raise StoreError(f"A training takes 1 to {MAX_EPOCHS} epochs.")
         with self._store.reading() as session:
             name = projects.project(session, int(number(message, "project"))).name
         with self._lock:
@@ -67,6 +71,7 @@ class TrainingRuns:
             command = [
                 *(sys.executable, "-m", "training.on_project", str(self._store.folder), "--project", name),
                 *("--start", str(self._pipeline.config.checkpoint), "--out", str(folder)),
+                *("--epochs", str(epochs)),
             ]
             with (folder / LOG_NAME).open("wb") as log:
                 process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

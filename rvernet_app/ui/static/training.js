@@ -5,7 +5,7 @@ let watching = null;
 async function train(name) {
   clearTimeout(watching);
   try {
-    showTraining(await tell(name, { project: project?.id ?? null }));
+    showTraining(await tell(name, { project: project?.id ?? null, epochs: Number(find("#rv-epochs").value) }));
   } catch (error) {
     complain(error);
   }

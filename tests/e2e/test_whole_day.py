@@ -1,0 +1,183 @@
+"""A dietitian's day from the first photo to a better classifier, with the server killed in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from pycocotools.coco import COCO
+
+from rvernet_app.cli import main
+from rvernet_app.store import annotations, projects, queue
+from rvernet_app.store.annotations import Draft
+from rvernet_app.store.database import Store
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTOS, SLOW_MS = 10, 120_000
+FOODS = ("bread", "cake", "pasta")
+
+
+class App:
+    """`python app.py` in a process of its own, on data that outlives it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **os.environ,
+            "RVERNET_DATA_DIR": str(self.data),
+            "RVERNET_PHOTOS_DIR": str(folder / "photos"),
+            "RVERNET_PORT": str(self.port),
+            "RVERNET_SEGMENTER": "grabcut",
+            "RVERNET_DEVICE": "cpu",
+            "GRADIO_TEMP_DIR": str(folder / "gradio"),
+        }
+        self._log = (folder / "app.log").open("ab")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log
+        )
+        while self._process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.url}/config", timeout=5).close()
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                continue
+            return
+        raise AssertionError(f"the app ended with exit status {self._process.returncode}")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    app = App(tmp_path)
+    app.start()
+    yield app
+    app.kill()
+
+
+@pytest.fixture
+def page(browser: Browser, app: App) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(SLOW_MS)
+    page.goto(app.url)
+    page.wait_for_selector(".rv[data-ready]")
+    yield page
+    context.close()
+
+
+def label_photo(page: Page, number: int) -> None:
+    """Click the middle of the photo, name the food by keyboard or by a suggestion, and go on to the next."""
+    before = page.locator(".rv").get_attribute("data-item")
+    page.locator(".rv-overlay").click()
+    page.wait_for_selector("#rv-foods li")
+    if number % 4 == 3:
+        page.wait_for_selector("#rv-suggestions li")
+        page.keyboard.press("1")
+    else:
+        page.keyboard.press("t")
+        page.keyboard.type(FOODS[number % len(FOODS)])
+        page.wait_for_selector("#rv-label-options li")
+        page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#rv-label').value !== ''")
+    page.wait_for_selector('.rv[data-saved="saved"]')
+    page.keyboard.press("d")
+    if number < PHOTOS - 1:
+        page.wait_for_function("before => document.querySelector('.rv').dataset.item !== before", arg=before)
+    page.wait_for_function(
+        "count => document.querySelector('#rv-progress').textContent.startsWith(`${count} of`)",
+        arg=number + 1,
+    )
+
+
+def second_opinion(data: Path, item: int) -> None:
+    """Another annotator's food on a photo, made without the page."""
+    store = Store(data)
+    other = projects.annotator_id(store, "Second annotator")
+    with store.reading() as session:
+        project = projects.all_projects(session)[0].id
+        (first,) = annotations.foods(session, item)
+        photo = queue.item(session, project, item).photo
+        tofu = next(label.id for label in projects.labels_of(session, project) if label.name == "tofu")
+    rle = {"size": [photo.height, photo.width], "counts": first.counts}
+    annotations.save(store, item, other, Draft(rle, tofu))  # type: ignore[arg-type]
+    annotations.give_verdict(store, item, other, "done")
+    store.close()
+
+
+def test_from_the_first_photo_to_a_better_classifier(
+    app: App, page: Page, real_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = sorted((real_photos / "recipes" / "images").glob("*.jpg"))[:PHOTOS]
+    page.click("[data-action=projects]")
+    page.fill("#rv-new-project [name=name]", "Recipes")
+    page.fill("#rv-new-project [name=double_share]", "100")
+    page.click("#rv-new-project button")
+    page.wait_for_selector('.rv[data-mode="project"]')
+    page.set_input_files("#rv-file", photos)
+    page.wait_for_function(f"document.querySelectorAll('#rv-strip [data-item]').length === {PHOTOS}")
+    page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+
+    for number in range(6):
+        label_photo(page, number)
+    begun = page.locator(".rv").get_attribute("data-item")
+    app.kill()
+    app.start()
+    page.reload()
+    page.wait_for_selector(f'.rv[data-item="{begun}"]')
+    assert page.text_content("#rv-progress") == f"6 of {PHOTOS} photos"
+    for number in range(6, PHOTOS):
+        label_photo(page, number)
+
+    first = int(page.locator("#rv-strip [data-item]").first.get_attribute("data-item") or 0)
+    second_opinion(app.data, first)
+    page.keyboard.press("w")
+    page.click("#rv-review")
+    page.wait_for_selector("#rv-compared li")
+    page.click("#rv-decide button:has-text('Second')")
+    page.wait_for_selector('.rv-opinion[data-status="accepted"]')
+
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(app.data))
+    assert main(["export", "--format", "coco", "--out", str(tmp_path / "coco")]) == 0
+    exported = COCO(str(tmp_path / "coco" / "annotations.json"))
+    assert len(exported.imgs) == PHOTOS
+    named = {exported.cats[a["category_id"]]["name"] for a in exported.anns.values()}
+    assert {"tofu", "cake", "pasta"} <= named
+    assert all(exported.annToMask(a).sum() == a["area"] for a in exported.anns.values())
+
+    page.keyboard.press("w")
+    page.fill("#rv-epochs", "2")
+    page.click("#rv-train")
+    page.wait_for_selector("#rv-train-use:not([hidden])")
+    comparison = json.loads(next(app.data.glob("training/*/comparison.json")).read_text())
+    assert f"{comparison['new_macro_f1']:.2f}" in (page.text_content("#rv-training") or "")
+    page.click("#rv-train-use")
+    page.wait_for_function("document.querySelector('#rv-training').textContent.includes('in use')")
+    page.keyboard.press("Escape")
+    page.click("#rv-review-stop")
+    page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+    page.locator("#rv-strip [data-item]").nth(1).click()
+    page.wait_for_selector("#rv-suggestions li")
+    suggested = page.locator("#rv-suggestions .rv-suggestion-name").all_text_contents()
+    assert set(suggested) <= named
