@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
@@ -131,6 +131,25 @@ def _add(
 def _share(sha256: str, start: int) -> float:
     """A number in [0, 1) that a photo's content draws."""
     return int(sha256[start : start + 8], 16) / 2**32
+
+
+def next_unranked(session: Session, project_id: int) -> Item | None:
+    """The first photo whose uncertainty is not known yet."""
+    asked = select(Item).where(Item.project_id == project_id, Item.uncertainty.is_(None))
+    return session.scalars(asked.order_by(Item.position).limit(1)).first()
+
+
+def count_unranked(session: Session, project_id: int) -> tuple[int, int]:
+    """How many photos have no uncertainty yet, and how many there are."""
+    known = select(func.count(), func.count(Item.uncertainty)).where(Item.project_id == project_id)
+    total, ranked = session.execute(known).one()
+    return total - ranked, total
+
+
+def set_uncertainty(store: Store, item_id: int, uncertainty: float) -> None:
+    """Keep how unsure the classifier is of a photo, 0 to 1; what is computed anew has no history."""
+    with store.writing() as session:
+        session.execute(update(Item).where(Item.id == item_id).values(uncertainty=uncertainty))
 
 
 def link_before(store: Store, item_id: int, before_id: int | None, by: int | None = None) -> None:

@@ -124,6 +124,7 @@ class Labeling:
                 "new_labels": project.new_labels,
                 "labels": [_label_json(label) for label in projects.labels_of(session, project.id)],
                 "progress": queue.progress(session, project.id, mine),
+                "annotators": sorted(projects.annotator_names(session).values()),
             }
 
     def add_label(self, message: Mapping[str, Any], me: str) -> Reply:

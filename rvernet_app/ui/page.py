@@ -12,9 +12,11 @@ from rvernet_app.config import AppConfig
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.keeping import HubCopy, bring_back
 from rvernet_app.ui.api import Api
 from rvernet_app.ui.handlers import Handlers, Newest
 from rvernet_app.ui.labeling import Labeling
+from rvernet_app.ui.ranking import Ranking
 from rvernet_app.ui.reviewing import Reviewing
 from rvernet_app.ui.samples import find_samples
 from rvernet_app.ui.training_runs import TrainingRuns, checkpoint_in_use
@@ -37,19 +39,20 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
-    store = Store(config.data_dir, config.database_url or None)
+    store = open_store(config)
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
     labeling = Labeling(store, files, handlers.shelf, handlers.present, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
+    ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
     api = Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        of_store = [*labeling.handlers, *reviewing.handlers, *training.handlers]
+        of_store = [*labeling.handlers, *reviewing.handlers, *ranking.handlers, *training.handlers]
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
             (workbench.evidence, handlers.evidence),
@@ -74,6 +77,21 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
             )
     demo.temp_file_sets.append(handlers.served_files)
     return demo.queue(max_size=64)
+
+
+def open_store(config: AppConfig) -> Store:
+    """The store, brought back from its copy on the Hub and kept there, where one is configured.
+
+    Raises:
+        StoreError: it cannot be opened, brought back or kept.
+    """
+    url = config.database_url or None
+    if not config.hub_dataset:
+        return Store(config.data_dir, url)
+    bring_back(config.hub_dataset, config.data_dir, url)
+    store = Store(config.data_dir, url)
+    HubCopy(store, config.hub_dataset)
+    return store
 
 
 def launch_options(config: AppConfig) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,8 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
         "segmenter_id": f"{name}@{pipeline.segmenter.fingerprint}",
         "checkpoint_id": f"{classifier.name}@{classifier.fingerprint}",
         "rows": rows,
+        "kept": "SPACE_ID" not in os.environ
+        or bool(pipeline.config.hub_dataset or pipeline.config.database_url),
         "classes": list(classifier.labels),
     }
 

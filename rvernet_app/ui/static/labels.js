@@ -21,6 +21,7 @@ function createLabelSet(labels) {
   }
 
   return {
+    all: () => [...byId.values()],
     get: (id) => byId.get(id) ?? null,
     named: (name) => byName.get(plain(name)) ?? null,
     add: (label) => { byId.set(label.id, label); learn(label); },

@@ -124,12 +124,15 @@ find("#rv-unusable").addEventListener("submit", (event) => {
 find("#rv-me").addEventListener("change", (event) => { annotator = event.target.value.trim() || null; remember("rvernet-me", annotator ?? ""); chooseProject(); });
 find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.target.value }));
 find("#rv-brush").addEventListener("input", (event) => setBrush(Number(event.target.value)));
-for (const name of ["state", "order"]) {
-  find(`#rv-filter-${name}`).addEventListener("change", (event) => {
-    if (name === "order") order = event.target.value;
-    else { filter.state = event.target.value || null; list(true).catch(complain); }
-  });
-}
+find("#rv-filter-order").addEventListener("change", (event) => chooseOrder(event.target.value));
+onClick("#rv-filter", () => find("#rv-filter-sheet").showModal());
+find("#rv-filters").addEventListener("submit", (event) => {
+  const values = new FormData(event.target);
+  filter = { state: values.get("state") || null, label: Number(values.get("label")) || null, by: values.get("by") || null };
+  showFilter();
+  list(true).catch(complain);
+});
+find("#rv-not-kept").hidden = props.facts.kept;
 find("#rv-opacity").addEventListener("input", drawScene);
 find("#rv-file").addEventListener("change", (event) => { find("#rv-add-sheet").close(); openFiles(event.target.files); event.target.value = ""; });
 for (const sheet of find.all("dialog")) sheet.addEventListener("click", (event) => { if (event.target === sheet) sheet.close(); });

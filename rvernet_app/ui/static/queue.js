@@ -60,6 +60,10 @@ async function openProject(id) {
     delete root.dataset.review;
     reviewed = null;
     find("#rv-project-name").textContent = project.name;
+    const options = (values) => values.map(([value, text]) => make("option", { value }, text));
+    find("#rv-filters [name=label]").replaceChildren(...options([["", "any"], ...project.labels.all().map(({ id, name }) => [id, words(name)])]));
+    find("#rv-filters [name=by]").replaceChildren(...options([["", "anyone"], ...project.annotators.map((name) => [name, name])]));
+    showFilter();
     find("#rv-projects-sheet").close();
     await list(true);
     if (listed.length) await openItem({ after: -1, order });
@@ -222,6 +226,30 @@ async function copyFoods() {
   } catch (error) {
     complain(error);
   }
+}
+
+function showFilter() {
+  const parts = [filter.state === "open" ? "begun" : filter.state, filter.label && words(project.labels.get(filter.label).name), filter.by && `by ${filter.by}`].filter(Boolean);
+  find("#rv-filter").textContent = parts.length ? parts.join(", ") : "All photos";
+}
+
+// "Uncertain first" wants every photo looked over once; that can be stopped, and goes on when it is chosen again.
+async function chooseOrder(name) {
+  order = name;
+  if (order !== "uncertain first") return;
+  let stopped = false;
+  try {
+    for (let left = 1; left && !stopped && project;) {
+      const reply = await tell("rank_next", { project: project.id });
+      left = reply.left;
+      busy(`Looking photos over, ${reply.total - left} of ${reply.total}…`, () => { stopped = true; });
+    }
+  } catch (error) {
+    complain(error);
+  } finally {
+    busy(null);
+  }
+  if (project && current?.state === "new") openItem({ after: -1, order });
 }
 
 async function linkBefore(linked) {
