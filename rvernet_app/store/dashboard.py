@@ -293,7 +293,7 @@ def draw_dashboard(report: DashboardReport) -> Figure:
     photos, labels, taken, seconds = figure.subplots(2, 2).flat
     photos.bar(list(report.photos), list(report.photos.values()))
     photos.set(title="photos", ylabel="photos")
-    _draw_labels(labels, report.labels[:SHOWN_CLASSES])
+    _draw_labels(labels, [(name, tally) for name, tally in report.labels if tally.standing][:SHOWN_CLASSES])
     names = [a.name for a in report.annotators]
     taken.barh(names, [a.foods.taken_share or 0.0 for a in report.annotators])
     taken.set(title="suggestions taken", xlabel="share", xlim=(0, 1))

@@ -93,7 +93,8 @@ def add_photos(
             yield Added(name, problem=str(error))
             continue
         with store.writing() as session:
-            yield _add(session, project_id, name, photo, meal, by)
+            added = _add(session, project_id, name, photo, meal, by)
+        yield added
 
 
 def _add(

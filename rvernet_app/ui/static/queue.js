@@ -99,7 +99,10 @@ async function openItem(query) {
   try {
     const reply = await tell("open_item", { project: project.id, ...query });
     showProgress(reply.progress);
-    if (reply.item === null) return query.step ? status("No more photos that way") : status("Every photo is labelled");
+    if (reply.item === null) {
+      status(query.step ? "No more photos that way" : "Every photo is labelled");
+      return current || !listed.length ? null : await openItem({ item: listed[0].item });
+    }
     const photo = queuePhotos.get(reply.item) ?? (await taken(reply));
     if (seq !== openSeq) return;
     lastAct = performance.now();

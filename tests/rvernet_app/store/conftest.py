@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rvernet_app.store.database import Store
+from rvernet_app.store.database import DATABASE_NAME, Store
 from tests.rvernet_app.store.desk import Desk, set_up
 
 KINDS = ("sqlite", "postgresql")
@@ -87,13 +88,26 @@ def new_url(request: pytest.FixtureRequest) -> Iterator[NewUrl]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with the store's schema and no rows."""
+    folder = tmp_path_factory.mktemp(MIGRATED)
+    Store(folder).close()
+    return folder / DATABASE_NAME
+
+
 @pytest.fixture
-def new_store(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStore]:
-    """Makes a store of a kind, in a folder of its own."""
+def new_store(
+    new_url: NewUrl, sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NewStore]:
+    """Makes a store of a kind, in a folder of its own; from a template, which is quicker than by migrations."""
     stores: list[Store] = []
 
     def make(kind: str) -> Store:
-        stores.append(Store(tmp_path_factory.mktemp("data"), new_url(kind, MIGRATED)))
+        folder = tmp_path_factory.mktemp("data")
+        if kind == "sqlite":
+            shutil.copy(sqlite_file, folder)
+        stores.append(Store(folder, new_url(kind, MIGRATED)))
         return stores[-1]
 
     yield make

@@ -30,8 +30,14 @@ def work(desk: Desk) -> None:
     """Something in every table and in every kind of column, naming earlier and later rows."""
     add_label(desk.store, desk.project, LabelName("Süßkartoffel", parent="beans"), desk.ann)
     create_project(desk.store, "Kinds", [LabelName("brown rice", parent="rice"), LabelName("rice")])
-    saved = desk.save("„0,5 l“ — 半分", prompts={"box": [0, 1.5, None]}, suggestions=[("rice", 0.1)])
-    desk.edit(saved, "", portion=Portion(0.1, "cup", "guessed", 0.05, 1 / 3), suggestion_taken=False)
+    saved = desk.save("„0,5 l“ — 半分", prompts={"box": [0, 1.5, None]})
+    desk.edit(
+        saved,
+        "",
+        suggestions=[("rice", 0.1)],
+        portion=Portion(0.1, "cup", "guessed", 0.05, 1 / 3),
+        suggestion_taken=False,
+    )
     gone = desk.save("gone", by=desk.ben, item=1)
     delete(desk.store, desk.items[1], desk.ben, id=gone.id, revision=1)
     undo(desk.store, desk.items[1], desk.ben)

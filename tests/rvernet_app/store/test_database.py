@@ -74,7 +74,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store) -> None:
 
 
 def test_threads_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
-    for round_ in range(4):
+    for round_ in range(3):
         folder, url = tmp_path / str(round_), new_url(kind)
         opened = at_once(*[lambda folder=folder, url=url: Store(folder, url) for _ in range(4)])
         for store in opened:

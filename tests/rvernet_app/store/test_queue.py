@@ -39,9 +39,9 @@ def coming(desk: Desk, by: int | None = None, after: int = -1, order: str = "que
         return None if found is None else found.position
 
 
-def listed(desk: Desk, by: int | None = None, **how: object) -> list[tuple[int, str, int]]:
+def listed(desk: Desk, viewer: int | None = None, **how: object) -> list[tuple[int, str, int]]:
     with desk.store.reading() as session:
-        found = list_items(session, desk.project, by or desk.ann, **how)
+        found = list_items(session, desk.project, viewer or desk.ann, **how)
         return [(one.item.position, one.state, one.foods) for one in found]
 
 

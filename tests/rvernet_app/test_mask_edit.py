@@ -1,0 +1,213 @@
+"""Corrections by hand on masks small enough to be drawn here; the caller's mask is never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, paint, smooth
+from rvernet_app.types import Mask
+
+
+def drawn(*rows: str) -> Mask:
+    """A mask of rows in which # is the food."""
+    return np.array([[mark == "#" for mark in row] for row in rows])
+
+
+def rows_of(mask: Mask) -> tuple[str, ...]:
+    assert mask.dtype == np.bool_
+    return tuple("".join(".#"[int(pixel)] for pixel in row) for row in mask)
+
+
+def distance_to(stroke: list[tuple[float, float]], size_hw: tuple[int, int]) -> np.ndarray:
+    """Of each pixel to a stroke of straight pieces, float (H, W)."""
+    y, x = np.mgrid[: size_hw[0], : size_hw[1]]
+    pixels = np.stack([x, y], axis=-1).astype(float)
+    found = np.full(size_hw, np.inf)
+    for start, end in zip(stroke, [*stroke[1:], stroke[-1]], strict=True):
+        a, along = np.array(start), np.subtract(end, start)
+        share = np.clip(((pixels - a) @ along) / max(along @ along, 1e-9), 0, 1)
+        found = np.minimum(found, np.linalg.norm(pixels - a - share[..., None] * along, axis=-1))
+    return found
+
+
+def test_a_stroke_of_one_place_is_a_disc() -> None:
+    assert rows_of(paint(np.zeros((5, 7), np.bool_), [(3, 2)], 1)) == (
+        ".......",
+        "...#...",
+        "..###..",
+        "...#...",
+        ".......",
+    )
+
+
+def test_a_stroke_is_all_the_brush_passed_over() -> None:
+    assert rows_of(paint(np.zeros((7, 9), np.bool_), [(2, 3), (6, 3)], 2)) == (
+        ".........",
+        "..#####..",
+        ".#######.",
+        "#########",
+        ".#######.",
+        "..#####..",
+        ".........",
+    )
+
+
+@pytest.mark.parametrize("radius", [2.0, 3.5, 8.0])
+def test_a_crooked_stroke_is_within_a_pixel_of_its_radius(radius: float) -> None:
+    stroke = [(10.25, 12.0), (40.5, 20.75), (30.0, 44.0), (30.0, 44.0), (12.0, 40.5)]
+    painted = paint(np.zeros((56, 60), np.bool_), stroke, radius)
+    distance = distance_to(stroke, (56, 60))
+    assert painted[distance <= radius - 1].all()
+    assert not painted[distance >= radius + 1].any()
+
+
+def test_paint_is_added_to_the_mask() -> None:
+    assert rows_of(paint(drawn("#....", "#....", "#...."), [(3, 1)], 1)) == ("#..#.", "#.###", "#..#.")
+
+
+def test_the_eraser_takes_away_and_adds_nothing() -> None:
+    mask = drawn("#####", "#####", "....#")
+    assert rows_of(paint(mask, [(1, 1)], 1, erase=True)) == ("#.###", "...##", "....#")
+
+
+def test_a_brush_at_the_corner_stays_in_the_photo() -> None:
+    assert rows_of(paint(np.zeros((3, 4), np.bool_), [(0, 0)], 1)) == ("##..", "#...", "....")
+
+
+@pytest.mark.parametrize("stroke", [[(-30.0, -4.0)], [(100.0, 2.0), (90_000.0, 80_000.0)]])
+@pytest.mark.parametrize("erase", [False, True])
+def test_a_stroke_outside_the_photo_changes_nothing(stroke: list[tuple[float, float]], erase: bool) -> None:
+    mask = drawn(".##.", ".##.")
+    assert np.array_equal(paint(mask, stroke, 3, erase=erase), mask)
+
+
+def test_a_stroke_from_edge_to_edge_may_begin_and_end_far_outside() -> None:
+    crossed = paint(np.zeros((7, 9), np.bool_), [(-90_000, 3), (90_000, 3)], 1)
+    assert rows_of(crossed) == (".........",) * 2 + ("#########",) * 3 + (".........",) * 2
+
+
+def test_a_polygon_holds_its_corners() -> None:
+    assert rows_of(from_polygon((6, 6), [(1, 1), (4, 1), (4, 4), (1, 4)])) == (
+        "......",
+        ".####.",
+        ".####.",
+        ".####.",
+        ".####.",
+        "......",
+    )
+    assert rows_of(from_polygon((4, 5), [(0, 0), (3, 0), (0, 3)])) == ("####.", "###..", "##...", "#....")
+
+
+def test_what_a_polygon_encloses_twice_is_outside() -> None:
+    turns = np.deg2rad([90, 234, 18, 162, 306])  # a star drawn in one line
+    star = from_polygon((101, 101), [(50 + 45 * np.cos(t), 50 - 45 * np.sin(t)) for t in turns])
+    assert not star[50, 50]
+    assert star[50 - 30, 50]
+
+
+def test_a_polygon_is_cut_at_the_photos_edge() -> None:
+    around = [(-50.0, -50.0), (90_000.0, -50.0), (90_000.0, 90_000.0), (-50.0, 90_000.0)]
+    assert from_polygon((4, 6), around).all()
+    left = [(-50.0, -50.0), (2.0, -50.0), (2.0, 50.0), (-50.0, 50.0)]
+    assert rows_of(from_polygon((2, 6), left)) == ("###...",) * 2
+    assert not from_polygon((4, 6), [(10, 10), (20, 10), (20, 20)]).any()
+
+
+def test_holes_are_filled_and_bays_are_not() -> None:
+    mask = drawn(
+        "#####..###",
+        "#...#..#.#",
+        "#.#.#..###",
+        "#...#.....",
+        "#####..###",
+        ".......#..",
+        ".......###",
+    )
+    assert rows_of(fill_holes(mask)) == (
+        "#####..###",
+        "#####..###",
+        "#####..###",
+        "#####.....",
+        "#####..###",
+        ".......#..",
+        ".......###",
+    )
+
+
+def test_what_lies_between_the_mask_and_the_photos_edge_is_no_hole() -> None:
+    mask = drawn("..#..", "..#..", "###..")
+    assert np.array_equal(fill_holes(mask), mask)
+
+
+def test_the_largest_part_stays_corners_that_touch_included() -> None:
+    mask = drawn(
+        "##....#",
+        "##...#.",
+        "....#..",
+        "##.#...",
+        "..#....",
+    )
+    assert rows_of(keep_largest(mask)) == (
+        "......#",
+        ".....#.",
+        "....#..",
+        "...#...",
+        "..#....",
+    )
+
+
+def test_of_nothing_nothing_is_left() -> None:
+    nothing = np.zeros((3, 4), np.bool_)
+    assert not fill_holes(nothing).any()
+    assert not keep_largest(nothing).any()
+    assert not smooth(nothing, 2).any()
+
+
+@pytest.mark.parametrize("radius", [1.0, 3.0, 9.0])
+def test_a_straight_edge_stays_where_it_is_also_along_the_photos_border(radius: float) -> None:
+    mask = np.zeros((20, 30), np.bool_)
+    mask[:, :13] = True
+    assert np.array_equal(smooth(mask, radius), mask)
+    assert smooth(np.ones((20, 30), np.bool_), radius).all()
+
+
+def test_smoothing_takes_spikes_and_crumbs_and_closes_pinholes() -> None:
+    mask = np.zeros((40, 40), np.bool_)
+    mask[10:30, 10:30] = True
+    rough = mask.copy()
+    rough[20, 30:36] = True  # a spike
+    rough[3, 3] = True  # a crumb
+    rough[18, 18] = False  # a pinhole
+    smoothed = smooth(rough, 3)
+    assert not smoothed[20, 31:].any()
+    smoothed[20, 30] = False  # where the spike was broken off
+    assert sorted(map(tuple, np.argwhere(smoothed != mask))) == [(10, 10), (10, 29), (29, 10), (29, 29)]
+
+
+EDITS: dict[str, Callable[[Mask], Mask]] = {
+    "paint": lambda mask: paint(mask, [(1, 1), (3, 2)], 1),
+    "erase": lambda mask: paint(mask, [(1, 1), (3, 2)], 1, erase=True),
+    "fill_holes": fill_holes,
+    "keep_largest": keep_largest,
+    "smooth": lambda mask: smooth(mask, 1),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("mask", [drawn("####.", "#..#.", "####.", "....#"), drawn(".....", ".....")])
+def test_the_callers_mask_stays_as_it_is(name: str, mask: Mask) -> None:
+    before = mask.copy()
+    edited = EDITS[name](mask)
+    edited[:] = ~edited
+    assert np.array_equal(mask, before)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_part_of_a_larger_mask_is_edited_as_a_mask_of_its_own(name: str) -> None:
+    whole = np.zeros((9, 11), np.bool_)
+    part = whole[2:6, 3:8]
+    part[:] = drawn("####.", "#..#.", "####.", "....#")
+    assert np.array_equal(EDITS[name](part), EDITS[name](part.copy()))
