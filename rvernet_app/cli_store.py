@@ -150,7 +150,8 @@ def _project(store: Store, name: str | None, create: bool = False) -> int:
 
 @contextmanager
 def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    with tqdm(unit=unit) as bar:
+    # Not at once, and on a terminal only: of bad input there is one line to be read.
+    with tqdm(unit=unit, delay=1, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

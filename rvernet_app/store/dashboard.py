@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sqlalchemy import Subquery, case, func, literal, or_, select
+from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.store.agreement import Table, by_annotator
@@ -37,11 +39,11 @@ EVERYONE = 0
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some times, in seconds.
+    """The middle of some times, in seconds, each rounded to a tenth.
 
     Attributes:
         n: how many they are.
-        low, high: the quartiles around the median, between neighbours where they fall between two.
+        low, high: the quartiles around the median; all three between neighbours where they fall between two.
     """
 
     n: int
@@ -254,37 +256,40 @@ def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
 
 
 def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
-    """Seconds an annotator took, `value`, by annotator, `who`: for photos done in a known time, and for their foods."""
-    known = Verdict.project_id == project_id, Verdict.state == DONE, Verdict.seconds > 0
+    """Tenths of a second an annotator took, by annotator: for photos done in a known time, and for their foods."""
     how_many = select(func.count()).where(by_annotator(), Annotation.status != DELETED).correlate(Verdict)
-    of_photo = select(Verdict.annotator_id.label("who"), Verdict.seconds.label("value")).where(*known)
-    with_foods = of_photo.add_columns(how_many.scalar_subquery().label("foods")).subquery()
-    of_food = select(with_foods.c.who, (with_foods.c.value / with_foods.c.foods).label("value"))
-    return of_photo.subquery(), of_food.where(with_foods.c.foods > 0).subquery()
+    done = (
+        select(Verdict.annotator_id, Verdict.seconds, how_many.scalar_subquery().label("foods"))
+        .where(Verdict.project_id == project_id, Verdict.state == DONE, Verdict.seconds > 0)
+        .subquery()
+    )
+    of_photo = select(done.c.annotator_id, func.round(done.c.seconds * 10).label("tenths"))
+    of_food = select(done.c.annotator_id, func.round(done.c.seconds * 10 / done.c.foods).label("tenths"))
+    return of_photo.subquery(), of_food.where(done.c.foods > 0).subquery()
 
 
-def _quartiles(session: Session, values: Subquery) -> dict[int, Spread]:
-    """Of the `value` by `who`, and of all for EVERYONE; the database ranks them, as not every one has percentiles."""
-    found: dict[int, Spread] = {}
-    for who, group in ((values.c.who, values.c.who), (literal(EVERYONE), None)):
-        place = func.row_number().over(partition_by=group, order_by=values.c.value) - 1
-        last = func.count().over(partition_by=group) - 1
-        ranked = select(who.label("who"), values.c.value, place.label("place"), last.label("last")).subquery()
-        wanted = [ranked.c.last * quarter // 4 + step for quarter in (1, 2, 3) for step in (0, 1)]
-        asked = select(ranked).where(or_(*(ranked.c.place == place for place in wanted)))
-        ranks: dict[tuple[int, int], dict[int, float]] = {}
-        for row in session.execute(asked):
-            ranks.setdefault((row.who, row.last), {})[row.place] = row.value
-        for (id, last_place), by_place in ranks.items():
-            found[id] = Spread(last_place + 1, *(_quartile(by_place, last_place, q) for q in (1, 2, 3)))
-    return found
+def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
+    """Of the `tenths` by annotator, and of all for EVERYONE."""
+    asked = select(times.c.annotator_id, times.c.tenths, func.count()).group_by(
+        times.c.annotator_id, times.c.tenths
+    )
+    counts: dict[int, Counter[float]] = {}
+    for annotator_id, tenths, n in session.execute(asked):
+        for who in (annotator_id, EVERYONE):
+            counts.setdefault(who, Counter())[tenths / 10] += n
+    return {who: _spread(of_who) for who, of_who in counts.items()}
 
 
-def _quartile(by_place: Mapping[int, float], last: int, quarter: int) -> float:
-    """Of last + 1 sorted values, of which those around the quartiles are known by place."""
-    place, rest = divmod(last * quarter, 4)
-    low = by_place[place]
-    return low + (by_place.get(place + 1, low) - low) * rest / 4
+def _spread(counts: Counter[float]) -> Spread:
+    """From how often each time was taken."""
+    seconds = np.array(sorted(counts))
+    below = np.cumsum([counts[value] for value in seconds])
+    last = int(below[-1]) - 1
+    places = last * np.array((0.25, 0.5, 0.75))
+    low, high = (
+        seconds[np.searchsorted(below, place, side="right")] for place in (np.floor(places), np.ceil(places))
+    )
+    return Spread(last + 1, *(low + (high - low) * (places % 1)).tolist())
 
 
 def draw_dashboard(report: DashboardReport) -> Figure:

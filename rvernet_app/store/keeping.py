@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitScheduler, HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub.errors import HFValidationError, HTTPError, RepositoryNotFoundError
 from sqlalchemy import func, select
 
 from rvernet_app.errors import StoreError
@@ -48,7 +48,7 @@ class HubCopy(CommitScheduler):
                 every=every,
                 hf_api=hf_api,
             )
-        except (HfHubHTTPError, HFValidationError, OSError) as error:
+        except (HTTPError, HFValidationError, OSError) as error:
             raise StoreError(f"What is labelled cannot be kept in {repository}: {_line(error)}") from error
 
     def push_to_hub(self) -> Any:
@@ -86,7 +86,7 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
         )
     except RepositoryNotFoundError:
         return False
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         raise StoreError(f"What was labelled cannot be fetched from {repository}: {_line(error)}") from error
     if not (found / MANIFEST).is_file():
         return False

@@ -252,7 +252,8 @@ def list_items(
     if label_id is not None:
         asked = asked.where(_has_food(Annotation.label_id == label_id))
     if by is not None:
-        asked = asked.where(exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == by))
+        begun = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == by)
+        asked = asked.where(begun.correlate(Item))  # not the verdict of who looks
     rows = session.execute(asked.order_by(Item.position).limit(limit)).all()
     counted = (
         select(Annotation.item_id, func.count())

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.errors import StoreError
+from rvernet_app.ui.messages import text
 
 
 def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProfile | None) -> str:
@@ -22,6 +23,7 @@ def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProf
 
     Raises:
         StoreError: one has to log in first.
+        PromptError: "me" is no name.
     """
     if profile is not None:
         return str(profile.username)
@@ -35,7 +37,7 @@ def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProf
         if name is None:
             raise StoreError("Log in first: what is saved carries its annotator's name.")
         return str(name)
-    return str(message.get("me") or default_name())
+    return text(message, "me", "") or default_name()
 
 
 def default_name() -> str:

@@ -281,7 +281,11 @@ class Labeling:
             )
         root = self._import_dir.resolve()
         folder = (root / text(message, "folder")).resolve()
-        if not folder.is_relative_to(root) or not folder.is_dir():
+        try:
+            found = folder.is_relative_to(root) and folder.is_dir()
+        except OSError:  # a name no disk could have
+            found = False
+        if not found:
             raise StoreError(f"There is no folder {text(message, 'folder')!r} in {root}.")
         return folder
 

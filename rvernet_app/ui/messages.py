@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,8 @@ MAX_SUGGESTIONS = 20
 MAX_STROKE = 5000
 MAX_RADIUS = 1000
 MAX_COORDINATE = 100_000
+MAX_NUMBER = 2**53
+"""Above it the browser cannot count, and soon no database either."""
 
 
 def as_mapping(message: object) -> Mapping[str, Any]:
@@ -96,22 +97,25 @@ def _stroke(edit: Mapping[str, Any]) -> list[tuple[float, float]]:
 
 
 def number(message: Mapping[str, Any], name: str, default: float | None = None) -> float:
-    """A finite number of a message. Raises PromptError where it is none, or is missing without a default."""
+    """A number of a message, at most MAX_NUMBER in size. Raises PromptError where it is none, or is missing without a
+    default."""
     value = message.get(name)
     if value is None and default is not None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
         raise PromptError(f"The page sent no number for {name}; reload it.")
     return value
 
 
 def text(message: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A text of a message. Raises PromptError where it is none, or is missing without a default."""
+    """A text of a message. Raises PromptError where it is none or cannot be kept, or is missing without a default."""
     value = message.get(name)
     if value is None and default is not None:
         return default
     if not isinstance(value, str):
         raise PromptError(f"The page sent no text for {name}; reload it.")
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise PromptError(f"The text for {name} holds characters that cannot be kept; type it anew.")
     return value
 
 

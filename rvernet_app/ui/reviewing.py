@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
+from rvernet_app.errors import PromptError
 from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
@@ -78,12 +79,15 @@ class Reviewing:
     def merge(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "foods": [{"id", "revision"}, …], "how", "label"} -> the foods side by side, once committed."""
         item = int(number(message, "item"))
-        foods = [as_mapping(food) for food in message.get("foods") or []]
+        foods = message.get("foods")
+        if not isinstance(foods, list):
+            raise PromptError("Choose two or more foods to merge.")
+        revisions = {int(number(food, "id")): int(number(food, "revision")) for food in map(as_mapping, foods)}
         review.merge(
             self._store,
             item,
             projects.annotator_id(self._store, me),
-            {int(number(food, "id")): int(number(food, "revision")) for food in foods},
+            revisions,
             text(message, "how"),
             None if message.get("label") is None else int(number(message, "label")),
         )

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -66,8 +67,7 @@ class TrainingRuns:
         with self._lock:
             if self._run is not None and self._run.process.poll() is None:
                 raise StoreError(f"A training on {self._run.project!r} is under way; one at a time.")
-            folder = self._store.folder / "training" / time.strftime("%Y%m%d-%H%M%S")
-            folder.mkdir(parents=True)
+            folder = _new_folder(self._store.folder / "training")
             command = [
                 *(sys.executable, "-m", "training.on_project", str(self._store.folder), "--project", name),
                 *("--start", str(self._pipeline.config.checkpoint), "--out", str(folder)),
@@ -83,8 +83,8 @@ class TrainingRuns:
         run = self._run
         if run is None:
             return {"state": "none"}
+        status = run.process.poll()  # first, or its last words could be missed
         said = _tail(run.folder / LOG_NAME)
-        status = run.process.poll()
         if status is None:
             return {"state": "running", "project": run.project, "share": _share(said)}
         comparison = run.folder / COMPARISON_NAME
@@ -122,6 +122,12 @@ def checkpoint_in_use(folder: Path) -> Path | None:
     except OSError:
         return None
     return path if path.is_dir() else None
+
+
+def _new_folder(parent: Path) -> Path:
+    """A folder named by the time; two in one second are told apart."""
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
 
 
 def _tail(log: Path) -> str:

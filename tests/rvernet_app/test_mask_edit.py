@@ -56,12 +56,12 @@ def test_a_stroke_is_all_the_brush_passed_over() -> None:
 
 
 @pytest.mark.parametrize("radius", [2.0, 3.5, 8.0])
-def test_a_crooked_stroke_is_within_a_pixel_of_its_radius(radius: float) -> None:
+def test_a_crooked_stroke_is_as_wide_as_its_brush(radius: float) -> None:
     stroke = [(10.25, 12.0), (40.5, 20.75), (30.0, 44.0), (30.0, 44.0), (12.0, 40.5)]
     painted = paint(np.zeros((56, 60), np.bool_), stroke, radius)
     distance = distance_to(stroke, (56, 60))
-    assert painted[distance <= radius - 1].all()
-    assert not painted[distance >= radius + 1].any()
+    assert painted[distance <= radius - 0.25].all()
+    assert not painted[distance >= radius + 1.25].any()
 
 
 def test_paint_is_added_to_the_mask() -> None:
@@ -147,7 +147,7 @@ def test_the_largest_part_stays_corners_that_touch_included() -> None:
         "##....#",
         "##...#.",
         "....#..",
-        "##.#...",
+        "#..#...",
         "..#....",
     )
     assert rows_of(keep_largest(mask)) == (
@@ -182,8 +182,8 @@ def test_smoothing_takes_spikes_and_crumbs_and_closes_pinholes() -> None:
     rough[3, 3] = True  # a crumb
     rough[18, 18] = False  # a pinhole
     smoothed = smooth(rough, 3)
-    assert not smoothed[20, 31:].any()
-    smoothed[20, 30] = False  # where the spike was broken off
+    assert not smoothed[:, 31:].any()
+    smoothed[19:22, 30] = False  # where the spike was broken off
     assert sorted(map(tuple, np.argwhere(smoothed != mask))) == [(10, 10), (10, 29), (29, 10), (29, 29)]
 
 

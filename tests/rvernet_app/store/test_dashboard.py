@@ -152,6 +152,15 @@ def test_quartiles_are_numpys(desk: Desk) -> None:
         assert [found.low, found.median, found.high] == pytest.approx(np.quantile(taken, (0.25, 0.5, 0.75)))
 
 
+def test_times_are_told_to_a_tenth_of_a_second(desk: Desk) -> None:
+    for _ in range(3):
+        desk.save(ANN, 0, "rice")
+    desk.say(ANN, 0, DONE, 12.34)
+    report = desk.look()
+    assert report.photo_seconds == Spread(1, 12.3, 12.3, 12.3)
+    assert report.food_seconds == Spread(1, 4.1, 4.1, 4.1)
+
+
 def test_deleted_foods_take_no_share_of_the_time(desk: Desk) -> None:
     desk.save(ANN, 0, "rice")
     gone = desk.save(ANN, 0, "soup")
@@ -203,7 +212,7 @@ def test_the_figure_shows_what_was_counted(worked: DashboardReport) -> None:
     figure = draw_dashboard(worked)
     photos, labels, taken, seconds = figure.axes
     assert [bar.get_height() for bar in photos.patches] == [9, 0, 0, 0, 1]
-    assert [text.get_text() for text in labels.get_yticklabels()] == ["soup", "rice", "beans"]
+    assert [text.get_text() for text in labels.get_yticklabels()] == ["soup", "rice"]
     assert [bar.get_width() for bar in taken.patches] == pytest.approx([0, 2 / 3])
     assert [container[0].get_xdata().tolist() for container in seconds.containers] == [[30], [10]]
     file = io.BytesIO()

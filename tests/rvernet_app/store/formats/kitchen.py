@@ -136,10 +136,14 @@ def said(finals: list[FinalPhoto]) -> list[list[tuple[str, str, list[int]]]]:
     return [[(f.label.name, f.rle["counts"], f.rle["size"]) for f in p.foods] for p in finals if p.foods]
 
 
+def open_files(store: Store) -> PhotoFiles:
+    return PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
+
+
 def cook(store: Store) -> Kitchen:
     """The kitchen, in an empty store."""
     project = create_project(store, "Kitchen", LABELS, double_share=1.0)
-    files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
+    files = open_files(store)
     ann, ben = annotator_id(store, "Ann, RD"), annotator_id(store, "Ben")
     lying = np.rot90(draw(TALL, 1), 1).copy()  # orientation 6 turns it back by 90 degrees
     sources: list[tuple[str, str | None, bytes]] = [

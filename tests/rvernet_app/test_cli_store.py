@@ -1,0 +1,307 @@
+"""Commands on projects, each as it is typed: what they print, what they leave, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rvernet_app import cli_store
+from rvernet_app.accounts import Accounts
+from rvernet_app.cli import main
+from rvernet_app.store.annotations import Portion, give_verdict
+from rvernet_app.store.database import DATABASE_NAME, Store
+from rvernet_app.store.final import FinalPhoto, Shares, final_photos
+from rvernet_app.store.projects import all_projects, create_project
+from rvernet_app.store.tables import DONE
+from tests.rvernet_app.store.desk import Desk, set_up
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of the commands, not there yet."""
+    for name in ("DATABASE_URL", "RVERNET_DATABASE_URL", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def desk(data: Path) -> Iterator[Desk]:
+    """A project of four photos, two of them done, with three foods."""
+    desk = set_up(Store(data))
+    desk.save("no oil", portion=Portion(150.0, "g", "weighed"))
+    desk.save(label="soup", left=4)
+    desk.save(label="beans", item=1)
+    desk.save(label=None, item=1, left=4)
+    desk.save(item=2)
+    for number in (0, 1):
+        give_verdict(desk.store, desk.items[number], desk.ann, DONE)
+    yield desk
+    desk.store.close()
+
+
+def run(*arguments: object) -> int:
+    """The exit status of a command."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def finals(folder: Path, project: str) -> list[FinalPhoto]:
+    store = Store(folder)
+    with store.reading() as session:
+        found = next(row.id for row in all_projects(session) if row.name == project)
+        photos = list(final_photos(session, found))
+    store.close()
+    return photos
+
+
+def said(photos: list[FinalPhoto]) -> list[list[tuple[str, str, str, float | None]]]:
+    """Label, mask, note and portion of every food, photo by photo."""
+    return [
+        [(f.label.name, f.rle["counts"], f.annotation.note, f.annotation.amount) for f in photo.foods]
+        for photo in photos
+    ]
+
+
+# Projects
+
+
+def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    create_project(desk.store, "Nothing yet", [])
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\nNothing yet: 0 photos\n"
+
+
+def test_of_a_new_data_folder_there_is_nothing_to_list(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("projects") == 0
+    assert capsys.readouterr().out == ""
+    assert (data / DATABASE_NAME).is_file()
+
+
+# Export
+
+
+def test_a_project_is_exported_as_coco(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("export", "--format", "coco", "--out", out) == 0
+    described = json.loads((out / "annotations.json").read_text())
+    names = {category["id"]: category["name"] for category in described["categories"]}
+    assert list(names.values()) == ["rice", "soup", "beans"]
+    assert [names[one["category_id"]] for one in described["annotations"]] == ["rice", "soup", "beans"]
+    assert len(described["images"]) == len(list((out / "images").iterdir())) == 2
+    printed = capsys.readouterr()
+    first, *left_out = printed.out.splitlines()
+    assert first == f"2 photos with 3 foods in {out}"
+    assert sorted(left_out) == ["  1 foods without a name", "  2 photos that are not done"]
+    assert printed.err == ""
+
+
+def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> None:
+    create_project(desk.store, "Other", [])
+    assert run("export", "--format", "csv", "--out", tmp_path / "out", "--project", "Trays") == 0
+    with (tmp_path / "out" / "foods.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["food"], row["amount"], row["unit"]) for row in rows] == [
+        *(("rice", "150", "g"), ("soup", "", ""), ("beans", "", "")),
+    ]
+
+
+@pytest.mark.parametrize(("val", "test", "split"), [(0, 0, "train"), (0.99999, 0, "val"), (0, 0.99999, "test")])
+def test_the_shares_of_an_export_are_as_asked(
+    desk: Desk, tmp_path: Path, val: float, test: float, split: str
+) -> None:
+    out = tmp_path / "out"
+    assert run("export", "--format", "coco", "--out", out, "--val", val, "--test", test) == 0
+    described = json.loads((out / "annotations.json").read_text())
+    assert [image["split"] for image in described["images"]] == [split, split]
+    assert Shares(val, test).split_of("any") == split
+
+
+# Import
+
+
+def test_what_was_exported_is_imported_elsewhere(
+    desk: Desk, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "elsewhere"))
+    into = ("import", "--format", "coco", tmp_path / "out", "--project", "Copy", "--annotator", "Cleo")
+    assert run(*into) == 0
+    copied = finals(tmp_path / "elsewhere", "Copy")
+    assert said(copied) == said(finals(data, "Trays"))
+    assert {food.annotator for photo in copied for food in photo.foods} == {"Cleo"}
+    assert capsys.readouterr().err == ""
+
+
+def test_an_import_goes_into_the_only_project_there_is(
+    desk: Desk, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
+    assert run("import", "--format", "coco", tmp_path / "out") == 0
+    capsys.readouterr()
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\n"
+
+
+# Backup and restore
+
+
+def test_a_backup_fills_another_data_folder(
+    desk: Desk, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", tmp_path / "backup") == 0
+    (told,) = capsys.readouterr().out.splitlines()
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert run("restore", tmp_path / "backup") == 0
+    (told_again,) = capsys.readouterr().out.splitlines()
+    assert told.removesuffix(f" in {tmp_path / 'backup'}") == told_again.removesuffix(
+        f" from {tmp_path / 'backup'}"
+    )
+    assert said(finals(tmp_path / "elsewhere", "Trays")) == said(finals(data, "Trays"))
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\n"
+
+
+def test_a_backup_names_what_the_store_has_lost(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = desk.files.original(desk.item().photo.sha256)
+    lost.unlink()
+    assert run("backup", tmp_path / "backup") == 0
+    _, problem = capsys.readouterr().out.splitlines()
+    assert problem == f"  {lost.relative_to(desk.store.folder)} is missing."
+
+
+# Accounts
+
+
+def test_accounts_come_and_go(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
+    assert run("accounts", "add", "ben") == 0
+    assert run("accounts", "add", "ann") == 0
+    assert Accounts(data).holds("ben", "correct horse")
+    assert Accounts(data).holds("ann", "battery staple")
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr().out == "ann\nben\n"
+    assert run("accounts", "remove", "ann") == 0
+    assert Accounts(data).names() == ["ben"]
+
+
+def test_at_a_terminal_the_password_is_asked_for_unseen(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("read aloud\n"))
+    monkeypatch.setattr(cli_store, "getpass", lambda prompt: "correct horse")
+    assert run("accounts", "add", "ann") == 0
+    assert Accounts(data).holds("ann", "correct horse")
+    assert "correct horse" not in capsys.readouterr().out
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["export", "--format", "xml", "--out", "out"], "coco"),
+        (["export", "--format", "coco"], "--out"),
+        (["export", "--format", "coco", "--out", "out", "--project", "Soups"], "no project 'Soups', but Trays"),
+        (["export", "--format", "coco", "--out", "taken"], "is there already"),
+        (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
+        (["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"], "nothing to train on"),
+        (["export", "--format", "coco", "--out", "out", "--test", "-1"], "nothing to train on"),
+        (["import", "--format", "csv", "taken"], "labelme"),
+        (["import", "--format", "coco", "nowhere"], "nowhere"),
+        (["import", "--format", "coco", "taken", "--annotator", ""], "1 to 200 characters"),
+        (["backup", "taken"], "not empty"),
+        (["restore", "taken"], "no backup"),
+        (["accounts", "add"], "NAME"),
+        (["accounts", "remove", "ann"], "no account 'ann'"),
+        (["accounts", "show"], "show"),
+        (["projects", "Trays"], "Trays"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str],
+    says: str,
+    desk: Desk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "menu.txt").write_text("soup")
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert says in printed.err
+    assert printed.out == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "taken"}
+
+
+def test_a_short_password_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert run("accounts", "add", "ann") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "8 characters" in printed.err
+    assert Accounts(data).names() == []
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_without_a_project_one_has_to_be_named(
+    command: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = ["--out", tmp_path / "out"] if command == "export" else [tmp_path]
+    assert run(command, "--format", "coco", *rest) == 2
+    assert "--project: there is none yet" in capsys.readouterr().err
+
+
+def test_of_several_projects_one_has_to_be_named(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_project(desk.store, "Other", [])
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 2
+    assert "Trays, Other" in capsys.readouterr().err
+
+
+def test_a_full_store_is_never_restored_into(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", tmp_path / "backup") == 0
+    capsys.readouterr()
+    assert run("restore", tmp_path / "backup") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "file"))
+    assert run("projects") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert str(tmp_path / "file") in printed.err
