@@ -76,8 +76,8 @@ class Draft:
         label_id: of the project's label set; None while it has no name.
         prompts: what made the mask, as JSON.
         segmenter, checkpoint: what made mask and suggestions, "name@fingerprint"; None where nothing did.
-        suggestions: (label, probability) as shown, likeliest first; None where they were hidden.
-        suggestion_taken: whether the label was taken from them.
+        suggestions: (label, probability), likeliest first; None where there were none.
+        suggestion_taken: whether the label was taken from them; None where they were hidden.
     """
 
     rle: Rle

@@ -83,8 +83,9 @@ class Shares:
 def final_photos(session: Session, project_id: int, shares: Shares | None = None) -> Iterator[FinalPhoto]:
     """Photos of a project that are done, in the queue's order; memory does not grow with their number.
 
-    Of a photo that several annotated, what a reviewer accepted counts; where nothing was, the foods of the one who
-    began first among those who are done. Foods without a name and photos someone called unusable are left out.
+    Of a photo that several annotated, what a reviewer accepted counts, and of the rest what the one who began first
+    among those who are done has and no reviewer rejected. Foods without a name and photos someone called unusable are
+    left out.
     """
     shares = shares or Shares()
     last = -1
@@ -125,7 +126,8 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
         if not done or any(v.state == UNUSABLE for v in of_item):
             continue
         all_foods = foods.get(item.id, [])
-        chosen = [f for f in all_foods if f.annotation.status == ACCEPTED]
-        chosen = chosen or [f for f in all_foods if f.annotation.annotator_id == done[0]]
+        chosen = [
+            f for f in all_foods if f.annotation.status == ACCEPTED or f.annotation.annotator_id == done[0]
+        ]
         meal = item.meal or names[item.before_id or item.id]
         yield FinalPhoto(item, meal, shares.split_of(meal), tuple(chosen))

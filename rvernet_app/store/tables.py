@@ -230,8 +230,8 @@ class Annotation(Base):
         box_x, box_y, box_w, box_h, area: of the mask, in pixels.
         prompts: what made the mask: points, box, strokes, or the polygon or file it was imported from.
         segmenter, checkpoint: name and fingerprint of what made mask and suggestions, as "name@fingerprint".
-        suggestions: [label, probability] pairs as shown, likeliest first; None where they were hidden.
-        suggestion_taken: whether the label was taken from them.
+        suggestions: [label, probability] pairs, likeliest first; None where there were none.
+        suggestion_taken: whether the label was taken from them; None where they were hidden.
         amount, low, high: of the portion in `unit`; low and high are the range it is thought to be in.
         sources: ids of the annotations that a reviewer made this one of.
         revision: from 1, one more with every change.
@@ -240,7 +240,9 @@ class Annotation(Base):
     __tablename__ = "annotation"
     __table_args__ = (
         Index("ix_annotation_of_item", "item_id", "annotator_id", "status"),
-        Index("ix_annotation_of_label", "project_id", "label_id", "status"),
+        Index(
+            "ix_annotation_of_label", "project_id", "label_id", "status", "annotator_id", "suggestion_taken"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

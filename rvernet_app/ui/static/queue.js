@@ -182,9 +182,9 @@ function nameFood(label, suggested = false) {
   const food = current && activeFood(current.work);
   if (!food || !project) return;
   const evidence = evidenceOf.get(maskOf(food));
-  const shown = current.blind ? null : (evidence?.suggestions ?? null)?.map((each) => [each.label, each.probability]) ?? null;
+  const suggestions = evidence?.suggestions?.map((each) => [each.label, each.probability]) ?? null;
   recent = [label.id, ...recent.filter((id) => id !== label.id)].slice(0, 6);
-  commit(current.work, withFood(current.work.present, { ...food, label: label.id, suggestions: shown, checkpoint: shown && props.facts.checkpoint_id, taken: shown && suggested }));
+  commit(current.work, withFood(current.work.present, { ...food, label: label.id, suggestions, checkpoint: suggestions && props.facts.checkpoint_id, taken: current.blind || !suggestions ? null : suggested }));
   changed();
 }
 

@@ -36,7 +36,7 @@ const panel = createPanel(find, {
 function changed() {
   drawScene();
   keep(current);
-  const mask = current?.blind ? null : shownMask();
+  const mask = shownMask();
   const evidence = mask && evidenceOf.get(mask);
   if (mask && !mapsAreChosen(evidence)) {
     if (awaited?.mask !== mask) request(mask, evidence?.suggestions ? "maps" : "all", evidence?.label);

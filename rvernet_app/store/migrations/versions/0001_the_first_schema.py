@@ -129,7 +129,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("annotation", schema=None) as batch_op:
         batch_op.create_index("ix_annotation_of_item", ["item_id", "annotator_id", "status"], unique=False)
-        batch_op.create_index("ix_annotation_of_label", ["project_id", "label_id", "status"], unique=False)
+        batch_op.create_index(
+            "ix_annotation_of_label",
+            ["project_id", "label_id", "status", "annotator_id", "suggestion_taken"],
+            unique=False,
+        )
 
     op.create_table(
         "event",
