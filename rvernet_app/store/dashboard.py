@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
-from rvernet_app.store.agreement import Table, by_annotator
+from rvernet_app.store.agreement import by_annotator
+from rvernet_app.store.measures import Table
 from rvernet_app.store.projects import labels_of
 from rvernet_app.store.queue import NEW
 from rvernet_app.store.tables import (

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.store.agreement import by_annotator, mask_ious, same_foods
+from rvernet_app.store.agreement import by_annotator
 from rvernet_app.store.annotations import Draft, Portion, Saved
 from rvernet_app.store.changes import add, change, now
 from rvernet_app.store.database import Store
+from rvernet_app.store.measures import mask_ious, same_foods
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,

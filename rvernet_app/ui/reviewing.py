@@ -15,10 +15,11 @@ from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
 from rvernet_app.store import projects, queue, review
-from rvernet_app.store.agreement import Table, agreement, draw_agreement
+from rvernet_app.store.agreement import agreement, draw_agreement
 from rvernet_app.store.dashboard import dashboard, draw_dashboard
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.measures import Table
 from rvernet_app.store.tables import Annotation, Item
 from rvernet_app.ui.handlers import Reply
 from rvernet_app.ui.messages import as_mapping, number, text

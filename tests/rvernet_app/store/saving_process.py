@@ -40,6 +40,7 @@ def tell(line: str) -> None:
 def main() -> None:
     folder, url, item, annotator, label, height, width, counts = sys.argv[1:]
     rle = Rle(size=[int(height), int(width)], counts=counts)
+    Store(Path(folder), url or None).close()  # so that what opening imports is there already
     for run in sys.stdin:
         if (child := os.fork()) == 0:
             try:

@@ -14,14 +14,15 @@ import pytest
 from rvernet_app.errors import StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle, to_rle
-from rvernet_app.store.agreement import (
-    AgreementReport,
+from rvernet_app.store.agreement import AgreementReport, agreement, draw_agreement
+from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, save
+from rvernet_app.store.changes import now
+from rvernet_app.store.database import Store
+from rvernet_app.store.measures import (
     Measured,
     Table,
-    agreement,
     bland_altman,
     cohen_kappa,
-    draw_agreement,
     fleiss_kappa,
     icc,
     mask_ious,
@@ -30,9 +31,6 @@ from rvernet_app.store.agreement import (
     share,
     share_difference,
 )
-from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, save
-from rvernet_app.store.changes import now
-from rvernet_app.store.database import Store
 from rvernet_app.store.projects import annotator_id, create_project, labels_of
 from rvernet_app.store.review import accept, merge
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo
