@@ -94,7 +94,7 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "segmenter": pipeline.segmenter.name,
         "checkpoint": classifier.name,
-        "segmenter_id": f"{name}@{pipeline.segmenter.fingerprint}",
+        "segmenter_id": f"{pipeline.segmenter.name}@{pipeline.segmenter.fingerprint}",
         "checkpoint_id": f"{classifier.name}@{classifier.fingerprint}",
         "rows": rows,
         "kept": "SPACE_ID" not in os.environ

@@ -89,7 +89,9 @@ def test_no_password_lies_on_the_disk_and_each_has_a_salt_of_its_own(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(("name", "password"), [("", PASSWORD), (" \t", PASSWORD), ("ann", "7 chars"), ("ann", "")])
+@pytest.mark.parametrize(
+    ("name", "password"), [("", PASSWORD), (" \t", PASSWORD), ("ann", "7 chars"), ("ann", "")]
+)
 def test_a_nameless_account_or_a_short_password_is_refused(
     accounts: Accounts, tmp_path: Path, name: str, password: str
 ) -> None:

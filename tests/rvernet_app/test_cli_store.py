@@ -119,7 +119,9 @@ def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize(("val", "test", "split"), [(0, 0, "train"), (0.99999, 0, "val"), (0, 0.99999, "test")])
+@pytest.mark.parametrize(
+    ("val", "test", "split"), [(0, 0, "train"), (0.99999, 0, "val"), (0, 0.99999, "test")]
+)
 def test_the_shares_of_an_export_are_as_asked(
     desk: Desk, tmp_path: Path, val: float, test: float, split: str
 ) -> None:
@@ -134,7 +136,11 @@ def test_the_shares_of_an_export_are_as_asked(
 
 
 def test_what_was_exported_is_imported_elsewhere(
-    desk: Desk, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: Desk,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
     monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "elsewhere"))
@@ -160,7 +166,11 @@ def test_an_import_goes_into_the_only_project_there_is(
 
 
 def test_a_backup_fills_another_data_folder(
-    desk: Desk, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: Desk,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("backup", tmp_path / "backup") == 0
     (told,) = capsys.readouterr().out.splitlines()
@@ -224,10 +234,16 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
     [
         (["export", "--format", "xml", "--out", "out"], "coco"),
         (["export", "--format", "coco"], "--out"),
-        (["export", "--format", "coco", "--out", "out", "--project", "Soups"], "no project 'Soups', but Trays"),
+        (
+            ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
+            "no project 'Soups', but Trays",
+        ),
         (["export", "--format", "coco", "--out", "taken"], "is there already"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
-        (["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"], "nothing to train on"),
+        (
+            ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
+            "nothing to train on",
+        ),
         (["export", "--format", "coco", "--out", "out", "--test", "-1"], "nothing to train on"),
         (["import", "--format", "csv", "taken"], "labelme"),
         (["import", "--format", "coco", "nowhere"], "nowhere"),

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from rvernet_app.config import ASSETS_DIR
+from rvernet_app.labels import default_label_set
 from rvernet_app.masks import bbox_xywh, from_rle
 from training.data.coco import CocoFolder
 from training.data.regions import assemble
@@ -46,7 +47,7 @@ def test_masks_boxes_and_pieces_fit(coco):
 
 
 def test_labels_are_of_the_label_set(coco):
-    known = (ASSETS_DIR / "label_sets" / "foodseg103.txt").read_text().splitlines()
+    known = [label.name for label in default_label_set()]
     assert {category["name"] for category in coco["categories"]} <= set(known)
 
 

@@ -160,7 +160,7 @@ function listenToKeys(root, canvas, actions, inProject) {
   const onKey = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", onKey);
     if (event.defaultPrevented || event.altKey) return;
-    if (event.target.closest?.("input:not([type=range]), textarea, select, dialog[open], [contenteditable]")) return;
+    if (event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, select, dialog[open], [contenteditable]")) return;
     const name = pressed(event);
     const free = event.target === canvas || event.target === document.body;
     const action = (inProject() && ofProject[name]) || (free && onCanvas[name]) || bindings[name];

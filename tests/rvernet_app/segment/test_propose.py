@@ -192,9 +192,7 @@ def test_the_grid_covers_the_photo_with_square_cells() -> None:
     ("size_hw", "per_side", "count"),
     [((30, 50), 1, 1), ((1, 1), 10, 100), ((3, 1000), 10, 10), ((1000, 3), 10, 10), ((479, 641), 10, 70)],
 )
-def test_a_grid_lies_inside_photos_of_any_shape(
-    size_hw: tuple[int, int], per_side: int, count: int
-) -> None:
+def test_a_grid_lies_inside_photos_of_any_shape(size_hw: tuple[int, int], per_side: int, count: int) -> None:
     points = grid(size_hw, per_side)
     assert len(set(points)) == len(points) == count
     assert all(0 <= x < size_hw[1] and 0 <= y < size_hw[0] for x, y in points)

@@ -149,9 +149,7 @@ def test_of_an_empty_store_nothing_is_pushed(new_store: NewStore, hub: FolderHub
     assert not hub.folder.exists()
 
 
-def test_the_newest_copy_is_the_store(
-    desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path
-) -> None:
+def test_the_newest_copy_is_the_store(desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
     desk.save("one more", item=1)
@@ -223,7 +221,9 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 def serving(folder: Path) -> Handler:
     """A Hub that has the files of a folder as the data set ann/meals, and nothing else."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
     oids = {name: hashlib.sha1(data).hexdigest() for name, data in files.items()}
 
     def handler(request: httpx.Request) -> httpx.Response:

@@ -27,7 +27,9 @@ def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
 def request(auth: object = None, tokens: dict[str, str] | None = None, **cookies: str) -> Any:
     """Of a server with the cookies of one browser; "-" in their names is written "_"."""
     app = SimpleNamespace(auth=auth, cookie_id="7f", tokens=tokens or {})
-    return SimpleNamespace(app=app, cookies={name.replace("_", "-"): token for name, token in cookies.items()})
+    return SimpleNamespace(
+        app=app, cookies={name.replace("_", "-"): token for name, token in cookies.items()}
+    )
 
 
 def somebody(name: str, password: str) -> bool:

@@ -433,7 +433,9 @@ def test_a_file_that_is_gone_is_told_of(page: Page, folder: Path) -> None:
     assert added["problem"]
 
 
-@pytest.mark.parametrize("name", ["..", "/", "/etc", "../secret", "monday/../../secret", "way-out", "nowhere"])
+@pytest.mark.parametrize(
+    "name", ["..", "/", "/etc", "../secret", "monday/../../secret", "way-out", "nowhere"]
+)
 def test_no_other_folder_can_be_opened(page: Page, folder: Path, name: str) -> None:
     assert "There is no folder" in page.ask("list_folder", folder=name)["error"]
     assert "There is no folder" in page.of_project("add_from_folder", folder=name, name="e.png")["error"]

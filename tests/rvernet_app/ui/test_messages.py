@@ -195,7 +195,14 @@ def test_a_stroke_may_be_long_and_leave_the_photo(kind: str) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        *(None, "fill_holes", ["fill_holes"], {}, {"kind": None}, {"kind": "cut", "stroke": [[1, 1]], "radius": 1}),
+        *(
+            None,
+            "fill_holes",
+            ["fill_holes"],
+            {},
+            {"kind": None},
+            {"kind": "cut", "stroke": [[1, 1]], "radius": 1},
+        ),
         *({"kind": "smooth"}, {"kind": "smooth", "radius": 0}, {"kind": "smooth", "radius": MAX_RADIUS + 1}),
         *({"kind": "paint", "stroke": [[1, 1]]}, {"kind": "paint", "radius": 1}),
         {"kind": "paint", "stroke": [], "radius": 1},
@@ -269,9 +276,25 @@ def test_suggestions_are_none_where_they_were_hidden_and_few_where_they_are_many
     "part",
     [
         *({"rle": None}, {"rle": [6, 8]}, {"label": "rice"}, {"label": True}, {"label": math.nan}),
-        *({"prompts": []}, {"prompts": "x"}, {"segmenter": 5}, {"checkpoint": ["x"]}, {"note": 5}, {"taken": 1}),
-        *({"suggestions": {}}, {"suggestions": "soup"}, {"suggestions": [["soup"]]}, {"suggestions": ["soup"]}),
-        *({"suggestions": [["soup", None]]}, {"suggestions": [[None, 0.5]]}, {"suggestions": [["soup", 1, 2]]}),
+        *(
+            {"prompts": []},
+            {"prompts": "x"},
+            {"segmenter": 5},
+            {"checkpoint": ["x"]},
+            {"note": 5},
+            {"taken": 1},
+        ),
+        *(
+            {"suggestions": {}},
+            {"suggestions": "soup"},
+            {"suggestions": [["soup"]]},
+            {"suggestions": ["soup"]},
+        ),
+        *(
+            {"suggestions": [["soup", None]]},
+            {"suggestions": [[None, 0.5]]},
+            {"suggestions": [["soup", 1, 2]]},
+        ),
         *({"portion": 180}, {"portion": [180, "g", "guessed"]}, {"portion": {}}),
     ],
 )
@@ -281,7 +304,8 @@ def test_a_food_with_a_part_of_another_kind_is_refused(part: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [{"amount": -1}, {"unit": "stone"}, {"method": "felt"}, {"low": None}, {"low": 200}, {"high": 170}]
+    "part",
+    [{"amount": -1}, {"unit": "stone"}, {"method": "felt"}, {"low": None}, {"low": 200}, {"high": 170}],
 )
 def test_a_portion_that_contradicts_itself_is_refused(part: dict) -> None:
     portion: Any = FOOD["portion"]

@@ -157,14 +157,19 @@ def test_what_was_decided_waits_no_more(page: Page) -> None:
 
 def test_an_accepted_food_leaves_what_others_made_of_it_rejected(page: Page) -> None:
     assert statuses(page.decide("accept", page.bens)) == [["rejected", "accepted"], ["saved", None]]
-    assert statuses(page.decide("accept", page.anns, revision=2)) == [["accepted", "rejected"], ["saved", None]]
+    assert statuses(page.decide("accept", page.anns, revision=2)) == [
+        ["accepted", "rejected"],
+        ["saved", None],
+    ]
 
 
 def test_rejecting_touches_nothing_else(page: Page) -> None:
     assert statuses(page.decide("reject", page.anns)) == [["rejected", "saved"], ["saved", None]]
 
 
-@pytest.mark.parametrize(("how", "corners"), [("union", {(0, 1), (5, 5)}), ("intersection", {(1, 1), (4, 5)})])
+@pytest.mark.parametrize(
+    ("how", "corners"), [("union", {(0, 1), (5, 5)}), ("intersection", {(1, 1), (4, 5)})]
+)
 def test_merged_foods_become_one(page: Page, how: str, corners: set[tuple[int, int]]) -> None:
     reply = page.merge((page.anns, 1), (page.bens, 1), how=how)
     (merged,) = reply["merged"]

@@ -40,7 +40,7 @@ out, made, said = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 WORKS = f"""{BEGINNING}
 with tqdm(total=4, unit="step") as bar:
     bar.update(3)
-    bar.refresh()
+    bar.set_postfix(loss="0.693")
     os.write(said, b"3")
     sys.stdin.read()
     bar.update(1)
@@ -72,7 +72,7 @@ class Processes:
     commands: list[list[str]] = field(default_factory=list)
     last: subprocess.Popen[bytes] | None = None
 
-    def Popen(self, command: list[str], **how: Any) -> subprocess.Popen[bytes]:  # noqa: N802
+    def Popen(self, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
         self.commands.append(command)
         self._hear, say = os.pipe()
         given = [command[command.index("--out") + 1], str(self.made), str(say)]
@@ -103,7 +103,9 @@ def write_checkpoint(folder: Path, classes: tuple[str, ...]) -> Path:
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """One in use, and one that a training makes."""
     folder = tmp_path_factory.mktemp("checkpoints")
-    return write_checkpoint(folder / "old", ("rice", "soup")), write_checkpoint(folder / "new", ("rice", "beans"))
+    return write_checkpoint(folder / "old", ("rice", "soup")), write_checkpoint(
+        folder / "new", ("rice", "beans")
+    )
 
 
 @dataclass
@@ -132,9 +134,7 @@ class Page:
 
 
 @pytest.fixture
-def page(
-    tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Page]:
+def page(tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.delenv("SPACE_ID", raising=False)
     old, new = checkpoints
     processes = Processes(new)
