@@ -206,7 +206,7 @@ def _take(source: Path, target: Path) -> None:
     """Link a file, or copy it where it lies on another disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # a copy fetched from the Hub is links into its cache
     except OSError:
         shutil.copyfile(source, target)
 

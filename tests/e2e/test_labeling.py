@@ -189,11 +189,14 @@ def test_portion_and_note_are_typed_without_the_mouse(
     project.page.wait_for_selector("[data-fault]:not([hidden])")
     assert "does not hold 120" in (project.page.text_content("[data-fault]") or "")
     project.page.fill("#rv-portion [name=low]", "100")
-    project.keys("Enter", "i")
+    project.keys("Escape", "i")
     project.page.wait_for_function("document.activeElement.id === 'rv-note'")
-    project.keys("Escape")
+    project.page.keyboard.type("with butter")
+    with project.page.expect_response(saves):
+        project.keys("Escape")
     project.saved()
     (row,) = standing(store, project.item)
+    assert row.note == "with butter"
     assert (row.amount, row.unit, row.method, row.low, row.high) == (120, "g", "weighed", 100, 160)
 
 

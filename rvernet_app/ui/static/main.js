@@ -122,6 +122,7 @@ find("#rv-unusable").addEventListener("submit", (event) => {
   giveVerdict(event.submitter.value, new FormData(event.target).get("reason"));
 });
 find("#rv-me").addEventListener("change", (event) => { annotator = event.target.value.trim() || null; remember("rvernet-me", annotator ?? ""); chooseProject(); });
+find(".rv-naming").addEventListener("keydown", (event) => { if (event.key === "Escape") overlay.focus({ preventScroll: true }); });
 find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.target.value }));
 find("#rv-brush").addEventListener("input", (event) => setBrush(Number(event.target.value)));
 find("#rv-filter-order").addEventListener("change", (event) => chooseOrder(event.target.value));

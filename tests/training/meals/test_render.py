@@ -45,7 +45,8 @@ def coco(rendered: Path) -> dict:
 def test_every_label_is_in_the_label_set_and_every_kind_is_one() -> None:
     from training.meals.foods.registry import MENU
 
-    labels = [line.split(";")[0] for line in (ROOT / "assets" / "label_sets" / "foodseg103.txt").read_text().splitlines()]
+    lines = (ROOT / "assets" / "label_sets" / "foodseg103.txt").read_text().splitlines()
+    labels = [line.split(";")[0] for line in lines]
     assert len(labels) == len(set(labels)) == 105
     assert {food.label for food in MENU} <= set(labels)
     assert len({food.kind for food in MENU}) == len(MENU)

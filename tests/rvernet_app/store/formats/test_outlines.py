@@ -39,12 +39,13 @@ def test_a_hole_is_filled() -> None:
     np.testing.assert_array_equal(filled(outline(RING).tolist(), PLATE), disc(PLATE, 28, 36, 22))
 
 
-def test_parts_are_joined_by_the_shortest_bridge() -> None:
-    back = filled(outline(TWO_PARTS).tolist(), PLATE)
-    bridge = back & ~TWO_PARTS
-    assert not (TWO_PARTS & ~back).any()
-    assert bridge.sum() == 3  # the discs are four pixels apart
-    assert (back & TWO_PARTS).sum() / (back | TWO_PARTS).sum() > 0.99
+@pytest.mark.parametrize(
+    ("mask", "gap"), [(TWO_PARTS, 3), (disc(PLATE, 20, 20, 15) | disc(PLATE, 55, 40, 14), 9)]
+)
+def test_parts_are_joined_by_a_short_bridge(mask: np.ndarray, gap: int) -> None:
+    back = filled(outline(mask).tolist(), PLATE)
+    assert not (mask & ~back).any()
+    assert (back & ~mask).sum() == gap
 
 
 def test_many_parts_are_one_outline() -> None:

@@ -105,12 +105,14 @@ def test_an_import_of_the_outlines_alone_is_within_a_pixel(kitchen: Kitchen, out
 def test_a_label_file_that_was_changed_counts_more_than_the_exact_masks(kitchen: Kitchen, out: Path) -> None:
     mark = kitchen.finals()[0].item.photo.sha256[:8]
     labels = out / "labels" / "train" / f"plate 1-{mark}.txt"
-    labels.write_text("4 0.25 0.25 0.5 0.25 0.5 0.5 0.25 0.5\n")
+    first, _ = labels.read_text().splitlines()
+    labels.write_text(f"{first}\n4 0.25 0.25 0.5 0.25 0.5 0.5 0.25 0.5\n")
     other = kitchen.new_project()
     kitchen.take("yolo-seg", out, other)
     [final] = [f for f in kitchen.finals(other) if mark in f.item.name]
-    [(label, [mask])] = masks_of(final).items()
-    assert label == "apple"
+    assert list(masks_of(final)) == ["rice", "apple"]
+    [mask] = masks_of(final)["apple"]
+    np.testing.assert_array_equal(masks_of(final)["rice"], [disc(PLATE, 28, 36, 22)])
     np.testing.assert_array_equal(np.argwhere(mask)[[0, -1]], [[18, 24], [36, 48]])
     assert mask.sum() == 19 * 25
 
