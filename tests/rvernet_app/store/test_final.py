@@ -104,15 +104,17 @@ def test_of_two_the_one_who_began_first_counts(desk: Desk) -> None:
     assert [notes(photo) for photo in read(desk)] == [["Ben's"]]
 
 
-def test_what_a_reviewer_accepted_counts_before_all(desk: Desk) -> None:
-    desk.save("Ann's first")
-    second, theirs = desk.save("Ann's second"), desk.save("Ben's", by=desk.ben)
+def test_what_a_reviewer_accepted_counts_beside_what_is_undecided_of_the_first(desk: Desk) -> None:
+    first, second = desk.save("Ann's first"), desk.save("Ann's second")
+    theirs = desk.save("Ben's first", by=desk.ben)
+    desk.save("Ben's second", by=desk.ben)
     for by in (desk.ann, desk.ben):
         done(desk, by=by)
     review(desk, theirs.id, ACCEPTED)
-    assert [notes(photo) for photo in read(desk)] == [["Ben's"]]
+    assert [notes(photo) for photo in read(desk)] == [["Ann's first", "Ann's second", "Ben's first"]]
+    review(desk, first.id, REJECTED)
     review(desk, second.id, ACCEPTED)
-    assert [notes(photo) for photo in read(desk)] == [["Ann's second", "Ben's"]]
+    assert [notes(photo) for photo in read(desk)] == [["Ann's second", "Ben's first"]]
 
 
 def test_photos_come_in_the_queues_order_whatever_is_read_at_a_time(

@@ -104,7 +104,7 @@ def served(auth: Any = None) -> tuple[App, int]:
     """A page whose component asks the server who a visitor is, and the component's id."""
     with gr.Blocks(analytics_enabled=False) as demo:
         component = gr.HTML("", server_functions=[answered_to(whoami)])
-    demo.auth = auth
+    demo.auth, demo.auth_message = auth, None  # as `launch` sets them
     return App.create_app(demo), component._id
 
 
