@@ -83,7 +83,9 @@ class Reviewing:
         foods = message.get("foods")
         if not isinstance(foods, list):
             raise PromptError("Choose two or more foods to merge.")
-        revisions = {int(number(food, "id")): int(number(food, "revision")) for food in map(as_mapping, foods)}
+        revisions = {
+            int(number(food, "id")): int(number(food, "revision")) for food in map(as_mapping, foods)
+        }
         review.merge(
             self._store,
             item,

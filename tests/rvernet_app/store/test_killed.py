@@ -21,6 +21,8 @@ from tests.rvernet_app.store.desk import SIZE_HW, Desk, require_complete_events,
 
 KILLS = {"sqlite": 100, "postgresql": 8}
 MOST_LINES = 9
+MOST_TURNS = 300_000
+"""Of an empty loop, which last about as long as a save, so that it is killed anywhere in it."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed as on POSIX")
 
@@ -33,12 +35,14 @@ class Saving:
         assert process.stdout is not None
         self._input, self._output = process.stdin, process.stdout
 
-    def kill_after(self, lines: int, run: int) -> list[tuple[int, int, str]]:
-        """(id, revision, note) of all that a process printed which was killed once it had printed some lines."""
+    def kill_after(self, lines: int, turns: int, run: int) -> list[tuple[int, int, str]]:
+        """(id, revision, note) of all that a process printed until it was killed: some lines and a moment later."""
         self._input.write(f"{run}\n")
         self._input.flush()
         process = int(self._output.readline())
         printed = [self._output.readline() for _ in range(lines)]
+        for _ in range(turns):
+            pass
         os.kill(process, signal.SIGKILL)
         printed.extend(iter(self._output.readline, "gone\n"))
         words = [line.split() for line in printed]
@@ -88,7 +92,7 @@ def test_a_killed_program_has_lost_nothing_that_it_said_was_saved(desk: Desk, ki
     told = 0
     with saving(desk) as process:
         for run in range(KILLS[kind]):
-            printed = process.kill_after(draw.randrange(MOST_LINES), run)
+            printed = process.kill_after(draw.randrange(MOST_LINES), draw.randrange(MOST_TURNS), run)
             told += len(printed)
             store = Store(desk.store.folder, url)
             require_saved(store, printed)

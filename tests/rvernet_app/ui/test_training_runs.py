@@ -53,6 +53,11 @@ FAILS = f"""{BEGINNING}
 print("train: 3 regions")
 sys.exit("No region is held out to validate on.\\n\\n")
 """
+BREAKS = f"""{BEGINNING}
+(out / "comparison.json").write_text("{{}}")
+print("The disk is full.")
+sys.exit(2)
+"""
 FALLS_SILENT = f"{BEGINNING}\nos._exit(1)"
 FORGETS = f"{BEGINNING}\nprint('All done.')"
 
@@ -196,6 +201,7 @@ def test_a_training_that_is_done_tells_whether_it_is_better(page: Page) -> None:
     ("script", "said"),
     [
         (FAILS, "No region is held out to validate on."),
+        (BREAKS, "The disk is full."),
         (FALLS_SILENT, "It was stopped."),
         (FORGETS, "All done."),
     ],

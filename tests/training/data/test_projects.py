@@ -122,6 +122,9 @@ def test_regions_are_the_foods_as_they_were_saved(kitchen: Kitchen) -> None:
     assert (one.label, one.group, one.split) == ("rice", "kitchen/Monday", "train")
     assert (one.size_hw, one.box_xyxy, one.share) == (SIZE_HW, (3, 2, 15, 12), 120 / 600)
     assert (other.label, other.box_xyxy, other.share) == ("soup", (20, 5, 25, 9), 19 / 600)
+    with kitchen.store.reading() as session:
+        photo = session.get_one(Item, item).photo
+    assert one.photo == other.photo == kitchen.files.working_copy(photo.sha256, photo.format)
     for region, mask in ((one, rice), (other, soup)):
         (masked,) = region.masked
         pixels, read = masked.read(open_photo)
