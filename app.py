@@ -10,20 +10,26 @@ from rvernet_app.accounts import Accounts
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.memory import keep_memory
+from rvernet_app.store.keeping import ending_in_order
 from rvernet_app.ui.page import build_demo, launch_options
 
 
 def main() -> int:
-    """Build the page and serve it until interrupted; 2 and one line on stderr when it cannot start."""
+    """Build the page and serve it until interrupted or terminated; 2 and one line on stderr when it cannot start."""
     keep_memory()
-    try:
-        config = AppConfig.from_env()
-        demo = build_demo(config)
-    except RvernetError as error:
-        print(f"rvernet_app: {error}", file=sys.stderr)
-        return 2
-    accounts = Accounts(config.data_dir)
-    demo.launch(**launch_options(config), auth=accounts.holds if accounts.names() else None)
+    with ending_in_order():
+        try:
+            config = AppConfig.from_env()
+            accounts = Accounts(config.data_dir)
+            auth = accounts.holds if accounts.names() else None
+            demo = build_demo(config)
+        except RvernetError as error:
+            print(f"rvernet_app: {error}", file=sys.stderr)
+            return 2
+        try:
+            demo.launch(**launch_options(config), auth=auth)
+        finally:
+            demo.close()  # what someone saved from now on would be in no copy
     return 0
 
 

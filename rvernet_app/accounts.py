@@ -61,9 +61,7 @@ class Accounts:
             return {}
         except (OSError, ValueError) as error:
             raise ConfigError(f"The accounts in {self._path} cannot be read: {error}.") from error
-        if not isinstance(known, dict) or not all(
-            isinstance(v, str) and v.count("$") == 1 for v in known.values()
-        ):
+        if not isinstance(known, dict) or not all(map(_is_salt_and_hash, known.values())):
             raise ConfigError(f"{self._path} is not a list of accounts.")
         return known
 
@@ -77,6 +75,15 @@ class Accounts:
 
 def _hash(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, **COST)
+
+
+def _is_salt_and_hash(kept: object) -> bool:
+    if not isinstance(kept, str) or kept.count("$") != 1:
+        return False
+    try:
+        return all(base64.b64decode(part, validate=True) for part in kept.split("$"))
+    except ValueError:
+        return False
 
 
 def _text(raw: bytes) -> str:

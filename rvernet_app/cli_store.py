@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
 from tqdm import tqdm
 
 from rvernet_app.accounts import Accounts
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.labels import MAX_NAME
 from rvernet_app.store.backup import backup, restore
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.final import Shares
+from rvernet_app.store.formats.importing import ImportReport
 from rvernet_app.store.formats.registry import EXPORTS, IMPORTS
-from rvernet_app.store.projects import all_projects, annotator_id, create_project
-from rvernet_app.store.tables import Item
+from rvernet_app.store.projects import all_projects
+from rvernet_app.store.queue import count_items
+
+SHOWN = 3
+"""Of what was not imported for one reason, how much is named."""
 
 
 def add_commands(commands: Any) -> None:
@@ -35,7 +40,7 @@ def add_commands(commands: Any) -> None:
         "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
     )
     out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    out.add_argument("--project", metavar="NAME", help="needed where there are several")
+    out.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
     out.add_argument("--val", type=float, default=0.1, metavar="SHARE", help="for validation (default 0.1)")
     out.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="for the test (default 0.1)")
     out.set_defaults(run=_export)
@@ -45,9 +50,15 @@ def add_commands(commands: Any) -> None:
     into.add_argument(
         "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
     )
-    into.add_argument("--project", metavar="NAME", help="made when new; needed unless there is exactly one")
     into.add_argument(
-        "--annotator", default="import", metavar="NAME", help="whose the foods are (default import)"
+        "--project", type=_name, metavar="NAME", help="made when new; needed unless there is exactly one"
+    )
+    into.add_argument(
+        "--annotator",
+        type=_name,
+        default="import",
+        metavar="NAME",
+        help="whose the foods are (default import)",
     )
     into.set_defaults(run=_import)
 
@@ -61,13 +72,21 @@ def add_commands(commands: Any) -> None:
 
     accounts = commands.add_parser("accounts", help="who may log in on a server; without any nobody has to")
     accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
-    accounts.add_argument("name", nargs="?", metavar="NAME")
+    accounts.add_argument("name", type=_name, nargs="?", metavar="NAME")
     accounts.set_defaults(run=_accounts)
 
 
 def open_files(config: AppConfig) -> PhotoFiles:
     """The photo files of the data folder."""
     return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
+
+
+def _name(text: str) -> str:
+    """A project's or a person's, as the store keeps it."""
+    name = " ".join(text.split())
+    if not 0 < len(name) <= MAX_NAME or any("\ud800" <= character <= "\udfff" for character in name):
+        raise argparse.ArgumentTypeError(f"a name is 1 to {MAX_NAME} characters of text")
+    return name
 
 
 @contextmanager
@@ -82,8 +101,7 @@ def _opened(config: AppConfig) -> Iterator[Store]:
 def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
-            count = session.scalar(select(func.count()).where(Item.project_id == project.id))
-            print(f"{project.name}: {count} photos")
+            print(_line(f"{project.name}: {count_items(session, project.id)} photos"))
 
 
 def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -92,48 +110,94 @@ def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
         project_id = _project(store, arguments.project)
         write = EXPORTS[arguments.format]
         report = write(store, open_files(config), project_id, arguments.out, shares, progress)
-    print(f"{report.photos} photos with {report.foods} foods in {arguments.out}")
+    print(_line(f"{report.photos} photos with {report.foods} foods in {arguments.out}"))
     for reason, count in report.left_out.items():
         print(f"  {count} {reason}")
 
 
 def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store, _progress("photo") as progress:
-        project_id = _project(store, arguments.project, create=True)
-        annotator = annotator_id(store, arguments.annotator)
+        project = arguments.project or _project(store, None)
         read = IMPORTS[arguments.format]
-        report = read(store, open_files(config), project_id, annotator, arguments.path, progress)
-    print(report)
+        files = open_files(config)
+        report = read(store, files, project, arguments.annotator, arguments.path, progress)
+    if not report.photos + report.known_photos:
+        raise StoreError(_line(f"Nothing in {arguments.path} was imported: {_first(report)}"))
+    for line in _lines(report, arguments.path):
+        print(_line(line))
+
+
+def _first(report: ImportReport) -> str:
+    """The end of the sentence that says that nothing was imported."""
+    if not report.not_taken:
+        return "it holds no photos."
+    first, *others = report.not_taken
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{first.what}: {first.why.rstrip('.')}{more}."
+
+
+def _lines(report: ImportReport, path: Path) -> Iterator[str]:
+    """What was taken from a source, and what was not and why."""
+    yield f"{report.photos + report.known_photos} photos with {report.foods} foods from {path}"
+    if report.known_photos:
+        yield f"  {report.known_photos} photos were in the project already"
+    if report.labels:
+        yield f"  {len(report.labels)} labels are new: {', '.join(report.labels)}"
+    left: defaultdict[str, list[str]] = defaultdict(list)
+    for one in report.not_taken:
+        left[one.why].append(one.what)
+    for why, names in left.items():
+        more = "; …" if len(names) > SHOWN else ""
+        yield f"  {len(names)} not taken ({'; '.join(names[:SHOWN])}{more}): {why}"
+
+
+def _line(text: str) -> str:
+    """Text of others on one line, without what would steer a terminal or cannot be printed."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return indent + "".join(kept)
 
 
 def _backup(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store:
         report = backup(store, arguments.folder)
-    print(f"{sum(report.rows.values())} rows and {len(report.files)} files in {arguments.folder}")
+    print(_line(f"{sum(report.rows.values())} rows and {len(report.files)} files in {arguments.folder}"))
     for problem in report.problems:
         print(f"  {problem}")
 
 
 def _restore(arguments: argparse.Namespace, config: AppConfig) -> None:
     report = restore(arguments.folder, config.data_dir, config.database_url or None)
-    print(f"{sum(report.rows.values())} rows and {len(report.files)} files from {arguments.folder}")
+    print(_line(f"{sum(report.rows.values())} rows and {len(report.files)} files from {arguments.folder}"))
 
 
 def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
     accounts = Accounts(config.data_dir)
     if arguments.action == "list":
-        print("\n".join(accounts.names()))
+        for name in accounts.names():
+            print(_line(name))
         return
     if not arguments.name:
         raise ConfigError("Say whose account with its NAME.")
     if arguments.action == "remove":
         accounts.remove(arguments.name)
     else:
-        hidden = sys.stdin.isatty()
-        accounts.add(arguments.name, getpass("Password: ") if hidden else sys.stdin.readline().rstrip("\n"))
+        accounts.add(arguments.name, _password())
 
 
-def _project(store: Store, name: str | None, create: bool = False) -> int:
+def _password() -> str:
+    """Typed unseen at a terminal, else the first line of the input; nothing where that ends first."""
+    try:
+        typed = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        typed.encode()
+    except EOFError:
+        return ""
+    except UnicodeError as error:
+        raise ConfigError("The password holds bytes that are no text in UTF-8.") from error
+    return typed
+
+
+def _project(store: Store, name: str | None) -> int:
     """A project by its name, or the only one there is."""
     with store.reading() as session:
         found = {project.name: project.id for project in all_projects(session)}
@@ -143,8 +207,6 @@ def _project(store: Store, name: str | None, create: bool = False) -> int:
         return found[name]
     if name is None:
         raise StoreError(f"Say which project with --project: {', '.join(found) or 'there is none yet'}.")
-    if create:
-        return create_project(store, name)
     raise StoreError(f"There is no project {name!r}, but {', '.join(found) or 'none at all'}.")
 
 

@@ -1,8 +1,10 @@
-"""Corrections of a mask by hand: strokes, polygons, holes, crumbs and edges."""
+"""Corrections of a mask by hand: strokes, polygons, holes, crumbs and edges. What they cost follows their own size,
+not the photo's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -12,8 +14,16 @@ from rvernet_app.types import Mask
 
 SHIFT = 4
 """Bits of a pixel's fraction that OpenCV draws with."""
+WIDE_RADIUS = 32
+"""A wider brush is drawn by the distance from its path; its discs would be drawn thousands of times over each other."""
+EXACT_RADIUS = 128
+"""A wider brush is drawn on a reduced photo, within a share of its radius that no screen shows."""
+COARSE_SIGMA = 4
+"""A wider Gaussian is taken of a reduced mask."""
 
 Points = Sequence[tuple[float, float]]
+Places = NDArray[np.float64]
+"""Of pixels, float64 (N, 2) as x, y."""
 
 
 def paint(mask: Mask, stroke_xy: Points, radius: float, *, erase: bool = False) -> Mask:
@@ -27,43 +37,131 @@ def paint(mask: Mask, stroke_xy: Points, radius: float, *, erase: bool = False) 
     Returns:
         A new mask.
     """
-    touched = np.zeros(mask.shape, np.uint8)
-    path = _fixed(stroke_xy)
-    cv2.polylines(touched, [path], False, 1, max(1, round(2 * radius)), shift=SHIFT)
-    for x, y in path:
-        cv2.circle(touched, (int(x), int(y)), round(radius * (1 << SHIFT)), 1, cv2.FILLED, shift=SHIFT)
-    brushed = touched.view(np.bool_)
-    return mask & ~brushed if erase else mask | brushed
+    path = np.asarray(stroke_xy, np.float64).reshape(-1, 2)
+    left, top, right, bottom = _reach(path, radius, mask.shape)
+    edited = mask.copy()
+    if left >= right or top >= bottom:
+        return edited
+    draw = _wide if radius > WIDE_RADIUS else _fine
+    brushed = draw(path - (left, top), radius, (bottom - top, right - left))
+    part = edited[top:bottom, left:right]
+    if erase:
+        part &= ~brushed
+    else:
+        part |= brushed
+    return edited
 
 
 def from_polygon(size_hw: tuple[int, int], corners_xy: Points) -> Mask:
     """What a polygon encloses (even-odd), bool (H, W); corners in pixels, at least three."""
-    filled = np.zeros(size_hw, np.uint8)
-    cv2.fillPoly(filled, [_fixed(corners_xy)], 1, shift=SHIFT)
-    return filled.view(np.bool_)
+    corners = np.asarray(corners_xy, np.float64).reshape(-1, 2)
+    left, top, right, bottom = _reach(corners, 0, size_hw)
+    filled = np.zeros(size_hw, np.bool_)
+    if left < right and top < bottom:
+        part = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(part, [_fixed(corners - (left, top))], 1, shift=SHIFT)
+        filled[top:bottom, left:right] = part.view(np.bool_)
+    return filled
 
 
 def fill_holes(mask: Mask) -> Mask:
     """With everything its outlines enclose; a new mask, bool (H, W)."""
-    outlines, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros(mask.shape, np.uint8)
-    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    return filled.view(np.bool_)
+
+    def filled(part: Mask) -> Mask:
+        outlines, _ = cv2.findContours(part.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        drawn = np.zeros(part.shape, np.uint8)
+        cv2.drawContours(drawn, outlines, -1, 1, cv2.FILLED)
+        return drawn.view(np.bool_)
+
+    return _around(mask, 0, filled)
 
 
 def keep_largest(mask: Mask) -> Mask:
     """Its largest connected part (8 neighbours); a new mask, bool (H, W), empty where it was."""
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return parts == 1 + int(areas.argmax()) if len(areas) else mask.copy()
+
+    def largest(part: Mask) -> Mask:
+        _, parts, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)
+        return np.asarray(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+    return _around(mask, 0, largest)
 
 
 def smooth(mask: Mask, radius: float) -> Mask:
     """With edges rounded to about this radius in pixels: the majority within a Gaussian; a new mask, bool (H, W)."""
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), radius / 2, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(blurred >= 0.5)
+    sigma = radius / 2
+    return _around(mask, math.ceil(4 * sigma) + 1, lambda part: _majority(part, sigma))
 
 
-def _fixed(points_xy: Points) -> NDArray[np.int32]:
+def _majority(part: Mask, sigma: float) -> Mask:
+    height, width = part.shape
+    shrink = max(1, int(sigma // COARSE_SIGMA))
+    size = math.ceil(width / shrink), math.ceil(height / shrink)
+    share = cv2.resize(part.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(
+        share.astype(np.float32),
+        (0, 0),
+        sigmaX=sigma * size[0] / width,
+        sigmaY=sigma * size[1] / height,
+        borderType=cv2.BORDER_REPLICATE,
+    )
+    levels = cv2.resize(cv2.convertScaleAbs(blurred), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(levels >= 128)
+
+
+def _fine(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
+    """What a brush passed over, drawn as lines and discs."""
+    touched = np.zeros(size_hw, np.uint8)
+    places = _fixed(path)
+    cv2.polylines(touched, [places], False, 1, max(1, round(2 * radius)), shift=SHIFT)
+    for x, y in places:
+        cv2.circle(touched, (int(x), int(y)), round(radius * (1 << SHIFT)), 1, cv2.FILLED, shift=SHIFT)
+    return touched.view(np.bool_)
+
+
+def _wide(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
+    """What a brush passed over: all that is no farther than its radius from its path."""
+    shrink = max(1, int(radius // EXACT_RADIUS))
+    margin = shrink * math.ceil(
+        radius / shrink + 1
+    )  # from where a path outside the photo still reaches into it
+    height, width = (math.ceil((side + 2 * margin) / shrink) for side in size_hw)
+    away = np.ones((height, width), np.uint8)
+    places = (path + margin + 0.5) / shrink - 0.5
+    cv2.polylines(away, [_fixed(places)], False, 0, 1, shift=SHIFT)
+    x, y = np.round(places).astype(np.int64).T
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    away[y[inside], x[inside]] = 0
+    if away.all():
+        return np.zeros(size_hw, np.bool_)
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if shrink > 1:
+        distance = cv2.resize(distance, (width * shrink, height * shrink), interpolation=cv2.INTER_LINEAR)
+    near = distance[margin : margin + size_hw[0], margin : margin + size_hw[1]]
+    return np.asarray(near <= radius / shrink)
+
+
+def _around(mask: Mask, margin: int, edit: Callable[[Mask], Mask]) -> Mask:
+    """A new mask, edited in the box around it and this many pixels more, and empty elsewhere, as it is."""
+    edited = np.zeros(mask.shape, np.bool_)
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    if width:
+        box = np.s_[max(0, y - margin) : y + height + margin, max(0, x - margin) : x + width + margin]
+        edited[box] = edit(mask[box])
+    return edited
+
+
+def _reach(places: Places, radius: float, size_hw: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The part of a photo that a brush at these places can touch: left, top, right, bottom, empty where it is none."""
+    low = np.floor(places.min(axis=0) - radius).astype(np.int64) - 1
+    high = np.ceil(places.max(axis=0) + radius).astype(np.int64) + 2
+    return (
+        max(0, int(low[0])),
+        max(0, int(low[1])),
+        min(size_hw[1], int(high[0])),
+        min(size_hw[0], int(high[1])),
+    )
+
+
+def _fixed(places: Places) -> NDArray[np.int32]:
     """Places as OpenCV's fixed-point numbers, int32 (N, 2)."""
-    return np.round(np.asarray(points_xy, np.float64) * (1 << SHIFT)).astype(np.int32).reshape(-1, 2)
+    return np.round(places * (1 << SHIFT)).astype(np.int32)

@@ -1,12 +1,15 @@
 """Train on a project of the app's store, from the checkpoint the app uses, and say whether the new one is better there:
 `python -m training.on_project DATA_DIR --project NAME --start CHECKPOINT --out FOLDER`.
 
-FOLDER gets the run, the checkpoint, and `comparison.json` with the macro F1 of both on the project's validation photos.
+FOLDER gets the run, the checkpoint, and `comparison.json` with the macro F1 of both on the project's validation photos
+and how many classes each knows. The checkpoint is calibrated on these photos where they are of enough meals, so that
+the app can say "not sure" with it. Masks made on the way are kept in the data folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -14,49 +17,58 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rvernet_app.checkpoint import Checkpoint, load_checkpoint
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import Checkpoint, load_checkpoint, set_calibration
 from rvernet_app.errors import ConfigError
 from rvernet_app.hub import checkpoint_folder
 from rvernet_app.rvernet import RveRNet
+from training.attended import end_with_standard_input
 from training.augment import Augmentation
+from training.calibrate import LEAST_GROUPS, calibrate
 from training.command import command
-from training.data.regions import Region
-from training.data.sources import read_data, with_masks
+from training.data.regions import DataError, Region, split_by_group
+from training.data.sources import open_source, read_data, source_names, with_masks
 from training.files import write_whole
 from training.measure import score
 from training.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.statistics import fit_temperature
 from training.train import train
 
 COMPARISON_NAME = "comparison.json"
+MASKS_FOLDER = Path("training", "masks")
+"""In the data folder."""
 VAL_SHARE = 0.2
 """Of the project's meals."""
+LEAST_MEALS = LEAST_CLASSES = 2
+ACCURACY = 0.95
+"""Share of right answers aimed at where the app is sure."""
 
 
 def options_for(
     data_dir: Path, project: str | None, start: Path, out: Path, epochs: int, device: str
 ) -> TrainOptions:
-    """A fine-tuning of a checkpoint on a project.
+    """A fine-tuning of a checkpoint on a project; it reads pictures as the checkpoint does.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
         ConfigError: it is a single-picture baseline.
+        DataError: as `with_held_out`.
     """
-    model = load_checkpoint(start).model
-    if not isinstance(model, RveRNet):
+    checkpoint = load_checkpoint(start)
+    if not isinstance(checkpoint.model, RveRNet):
         raise ConfigError(f"{start} sees one picture; a project trains RveRNet.")
-    config = model.config
+    config = checkpoint.model.config
+    whole = Source(path=data_dir, format="project", project=project)
+    data = DataOptions(sources=(whole,), cache=data_dir / MASKS_FOLDER, broken="skip", balance=0.5)
     return TrainOptions(
-        data=DataOptions(
-            sources=(Source(path=data_dir, format="project", project=project, val_share=VAL_SHARE),),
-            broken="skip",
-            balance=0.5,
-        ),
+        data=with_held_out(data),
         model=ModelOptions(
             roi_module=config.roi_module,
             extra_roi_module=config.extra_roi_module,
             fusion=config.fusion,
             hidden=config.hidden,
             input_size=config.input_size,
+            padding=checkpoint.preprocessing.letterbox.padding,
             start={"roi": start, "extra_roi": start},
         ),
         optimization=OptimizationOptions(
@@ -69,8 +81,62 @@ def options_for(
     )
 
 
+def with_held_out(data: DataOptions) -> DataOptions:
+    """The same data with VAL_SHARE of the meals held out, or one meal where that share is none or leaves too little.
+
+    Raises:
+        DataError: the project cannot be read, or has too few meals or classes to hold one out; the message says how
+            many more finished photos are needed.
+    """
+    (whole,), (name,) = data.sources, source_names(data.sources)
+    found = open_source(whole, name, data).read().regions
+    regions = [region for region in found if region.share is None or region.share >= data.min_share]
+    if _can_train(split_by_group(regions, (), VAL_SHARE, name)):
+        return replace(data, sources=(replace(whole, val_share=VAL_SHARE),))
+    meals = {region.group.removeprefix(f"{name}/") for region in regions}
+    for meal in sorted(meals, key=lambda meal: hashlib.sha256(meal.encode()).digest()):
+        if _can_train(split_by_group(regions, (meal,), 0, name)):
+            return replace(data, sources=(replace(whole, held_out=(meal,)),))
+    missing = max(1, LEAST_MEALS - len(meals))
+    raise DataError(
+        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least {LEAST_CLASSES} foods, one of "
+        f"them in two meals; this project's are of {_counted(len(meals), 'meal')} with "
+        f"{_counted(len({region.label for region in regions}), 'food')}: finish at least "
+        f"{_counted(missing, 'more photo')} of {'another meal' if missing == 1 else 'other meals'}."
+    )
+
+
+def _can_train(regions: Sequence[Region]) -> bool:
+    """Whether there are classes to tell apart, and a held-out region of one of them."""
+    trained = {region.label for region in regions if region.split == "train"}
+    return len(trained) >= LEAST_CLASSES and any(r.split == "val" and r.label in trained for r in regions)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def calibration_of(checkpoint: Checkpoint, regions: Sequence[Region]) -> Calibration | None:
+    """As `training.calibrate` makes it of held-out regions, all of classes that the checkpoint knows.
+
+    A checkpoint of which no threshold makes the answers right often enough is never sure. None where the regions are
+    of too few meals to tell.
+    """
+    found, classes = checkpoint, checkpoint.classes
+    scores = score(found.model, found.preprocessing, regions, classes, skip_broken=True)
+    if len(set(scores.groups)) < LEAST_GROUPS:
+        return None
+    try:
+        return calibrate(scores, ACCURACY)[0]
+    except DataError:
+        return Calibration(fit_temperature(scores.logits, scores.true), threshold=1.0)
+
+
 def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict[str, Any]:
-    """Macro F1 of both checkpoints over the classes of these regions; a class one does not know is a miss."""
+    """Macro F1 of both checkpoints over the classes of these regions, and how many classes each knows.
+
+    A class that one does not know is a miss. What a checkpoint does not know any more is counted as forgotten.
+    """
     true = [region.label for region in regions]
     found = {name: macro_f1(true, named(model, regions)) for name, model in (("old", old), ("new", new))}
     return {
@@ -80,6 +146,10 @@ def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict
         "old_macro_f1": round(found["old"], 4),
         "new_macro_f1": round(found["new"], 4),
         "better": found["new"] > found["old"],
+        "old_classes": len(old.classes),
+        "new_classes": len(new.classes),
+        "forgotten": len(set(old.classes) - set(new.classes)),
+        "learned": len(set(new.classes) - set(old.classes)),
     }
 
 
@@ -102,7 +172,7 @@ def macro_f1(true: Sequence[str], said: Sequence[str]) -> float:
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """Train, compare, and write the comparison last."""
+    """Train, calibrate, compare, and write the comparison last."""
     parser = argparse.ArgumentParser(
         prog="python -m training.on_project", description=__doc__.splitlines()[0]
     )
@@ -112,12 +182,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run and the checkpoint")
     parser.add_argument("--epochs", type=int, default=10, help="over the project's foods (default 10)")
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto")
+    parser.add_argument("--attended", action="store_true", help="end when standard input does")
     given = parser.parse_args(arguments)
+    if given.attended:
+        end_with_standard_input()
     start = checkpoint_folder(given.start)
     options = options_for(given.data_dir, given.project, start, given.out, given.epochs, given.device)
     train(options, " ".join(("python -m training.on_project", *arguments)))
     val = with_masks(read_data(options.data), options.data, ("val",)).val
-    compared = compare(load_checkpoint(start), load_checkpoint(options.export), val)
+    made = load_checkpoint(options.export)
+    calibration = calibration_of(made, val)
+    set_calibration(options.export, calibration)
+    compared = compare(load_checkpoint(start), made, val) | {"calibrated": calibration is not None}
     write_whole(given.out / COMPARISON_NAME, json.dumps(compared, indent=2))
     print(json.dumps(compared))
 

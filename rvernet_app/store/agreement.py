@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, and_, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from rvernet_app.masks import Rle
 from rvernet_app.store.measures import (
     MINIMUM_IOU,
     Measured,
@@ -24,16 +21,14 @@ from rvernet_app.store.measures import (
     cohen_kappa,
     fleiss_kappa,
     icc,
-    mask_ious,
-    same_foods,
     share,
     share_difference,
 )
+from rvernet_app.store.opinions import Opinion, Pair, SharedPhoto, by_annotator, shared_photos
+from rvernet_app.store.panels import entitle, four_panels, name_rows
 from rvernet_app.store.projects import labels_of
-from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Photo, Verdict
+from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
-AT_ONCE = 500
-"""Photos read at a time."""
 SHOWN_CLASSES = 20
 """Labels in the figure."""
 SHOWN_COUPLES = 8
@@ -168,8 +163,8 @@ def agreement(
         StoreError: the minimum IoU is not one.
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
-    photos = list(_shared_photos(session, project_id, minimum_iou))
-    shared: dict[tuple[int, int], list[_SharedPhoto]] = {}
+    photos = list(shared_photos(session, project_id, minimum_iou))
+    shared: dict[tuple[int, int], list[SharedPhoto]] = {}
     for photo in photos:
         for couple in combinations(photo.done, 2):
             shared.setdefault(couple, []).append(photo)
@@ -185,93 +180,7 @@ def agreement(
     )
 
 
-@dataclass(frozen=True)
-class _Opinion:
-    annotator_id: int
-    label_id: int | None
-    grams: float | None
-    suggested: bool
-
-
-@dataclass(frozen=True)
-class _Pair:
-    iou: float
-    first: _Opinion
-    second: _Opinion
-
-    @property
-    def couple(self) -> tuple[int, int]:
-        return self.first.annotator_id, self.second.annotator_id
-
-    @property
-    def named(self) -> bool:
-        return self.first.label_id is not None and self.second.label_id is not None
-
-
-@dataclass(frozen=True)
-class _SharedPhoto:
-    """Annotators and their opinions are in the order of the annotators' ids; `counts` has each one's foods."""
-
-    blind: bool
-    done: tuple[int, ...]
-    counts: Counter[int]
-    foods: list[list[_Opinion]]
-    pairs: list[_Pair]
-
-
-def by_annotator() -> ColumnElement[bool]:
-    """What joins foods to the verdict of the annotator who has them."""
-    return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
-
-
-def _shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[_SharedPhoto]:
-    done = Verdict.project_id == project_id, Verdict.state == DONE
-    several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
-    ids = sorted(session.scalars(several))
-    asked = (
-        select(
-            *(Verdict.item_id, Verdict.annotator_id, Item.blind, Photo.height, Photo.width),
-            *(Annotation.label_id, Annotation.counts, Annotation.amount, Annotation.unit, Annotation.sources),
-            Annotation.suggestions.is_not(None).label("suggested"),
-        )
-        .join(Item, Item.id == Verdict.item_id)
-        .join(Photo, Photo.id == Item.photo_id)
-        .outerjoin(Annotation, and_(by_annotator(), Annotation.status != DELETED))
-        .where(*done)
-        .order_by(Verdict.item_id, Verdict.annotator_id, Annotation.id)
-    )
-    for start in range(0, len(ids), AT_ONCE):
-        rows = session.execute(asked.where(Verdict.item_id.in_(ids[start : start + AT_ONCE])))
-        for _, of_photo in groupby(rows, key=lambda row: row.item_id):
-            yield _shared_photo(list(of_photo), minimum_iou)
-
-
-def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> _SharedPhoto:
-    """From a row for each food, and one without a mask for an annotator who has none."""
-    found = [row for row in rows if row.counts is not None and not row.sources]
-    rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]
-    ious = mask_ious(rles, rles)
-    opinions = [
-        _Opinion(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
-        for row in found
-    ]
-    foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
-    return _SharedPhoto(
-        blind=rows[0].blind,
-        done=tuple(dict.fromkeys(row.annotator_id for row in rows)),
-        counts=Counter(row.annotator_id for row in found),
-        foods=[[opinions[index] for index in food] for food in foods],
-        pairs=[
-            _Pair(float(ious[one, other]), opinions[one], opinions[other])
-            for food in foods
-            for one, other in combinations(food, 2)
-        ],
-    )
-
-
-def _of_couple(
-    couple: tuple[int, int], shared: Sequence[_SharedPhoto], names: Mapping[int, str]
-) -> Agreement:
+def _of_couple(couple: tuple[int, int], shared: Sequence[SharedPhoto], names: Mapping[int, str]) -> Agreement:
     pairs = [pair for photo in shared for pair in photo.pairs if pair.couple == couple]
     labels = _labels(pairs)
     grams = _grams((pair.first, pair.second) for pair in pairs)
@@ -291,7 +200,7 @@ def _of_couple(
 
 
 def _of_all(
-    photos: Sequence[_SharedPhoto], couples: Sequence[Agreement], counts: NDArray[np.int64]
+    photos: Sequence[SharedPhoto], couples: Sequence[Agreement], counts: NDArray[np.int64]
 ) -> Agreement:
     pairs = [pair for photo in photos for pair in photo.pairs]
     weighed = [[o for o in food if o.grams is not None] for photo in photos for food in photo.foods]
@@ -313,7 +222,7 @@ def _of_all(
 
 
 def _by_class(
-    photos: Sequence[_SharedPhoto],
+    photos: Sequence[SharedPhoto],
     classes: Sequence[tuple[int, str]],
     counts: NDArray[np.int64],
     several: bool,
@@ -334,7 +243,7 @@ def _by_class(
     return tuple(sorted(found, key=lambda of_class: (-of_class.n, of_class.label)))
 
 
-def _ious(pairs: Sequence[_Pair]) -> NDArray[np.float64]:
+def _ious(pairs: Sequence[Pair]) -> NDArray[np.float64]:
     return np.array([pair.iou for pair in pairs], np.float64)
 
 
@@ -344,7 +253,7 @@ def _mean_iou(ious: NDArray[np.float64]) -> Measured:
     return Measured("mean IoU", float(ious.mean()), len(ious))
 
 
-def _labels(pairs: Iterable[_Pair]) -> NDArray[np.int64]:
+def _labels(pairs: Iterable[Pair]) -> NDArray[np.int64]:
     """int64 (P, 2), of the pairs that both named."""
     both = [(pair.first.label_id, pair.second.label_id) for pair in pairs if pair.named]
     return np.array(both, np.int64).reshape(-1, 2)
@@ -354,7 +263,7 @@ def _same_label(labels: NDArray[np.int64]) -> Measured:
     return share(np.array([[np.sum(labels[:, 0] == labels[:, 1]), len(labels)]]), NO_SHARED)
 
 
-def _label_counts(photos: Sequence[_SharedPhoto]) -> tuple[list[int], NDArray[np.int64]]:
+def _label_counts(photos: Sequence[SharedPhoto]) -> tuple[list[int], NDArray[np.int64]]:
     """The K labels that foods have which two or more named, and how many named each food so: int64 (N, K)."""
     named = [[o.label_id for o in food if o.label_id is not None] for photo in photos for food in photo.foods]
     named = [labels for labels in named if len(labels) > 1]
@@ -365,13 +274,13 @@ def _label_counts(photos: Sequence[_SharedPhoto]) -> tuple[list[int], NDArray[np
     return classes.tolist(), counts
 
 
-def _grams(pairs: Iterable[tuple[_Opinion, _Opinion]]) -> NDArray[np.float64]:
+def _grams(pairs: Iterable[tuple[Opinion, Opinion]]) -> NDArray[np.float64]:
     """float64 (Q, 2), of the pairs that both gave in grams."""
     both = [(a.grams, b.grams) for a, b in pairs if a.grams is not None and b.grams is not None]
     return np.array(both, np.float64).reshape(-1, 2)
 
 
-def _agreement_steering(photos: Iterable[_SharedPhoto], seed: int) -> Steering:
+def _agreement_steering(photos: Iterable[SharedPhoto], seed: int) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for photo in photos:
         labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
@@ -411,25 +320,21 @@ def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed:
 
 def draw_agreement(report: AgreementReport) -> Figure:
     """Masks, labels, grams and suggestions, a panel each."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    masks, labels, grams, suggestions = figure.subplots(2, 2).flat
+    figure, (masks, labels, grams, suggestions) = four_panels()
     masks.hist(report.overall.ious, bins=np.linspace(0, 1, 21).tolist())
-    masks.set(title="matched masks", xlabel="IoU", ylabel="pairs", xlim=(0, 1))
+    entitle(masks, "masks of the same food", "y")
+    masks.set(xlabel="IoU", ylabel="pairs", xlim=(0, 1))
     _draw_classes(labels, report.classes[:SHOWN_CLASSES])
     _draw_grams(grams, report.couples)
     _draw_steering(suggestions, report.steering)
-    for axes in (masks, labels, grams, suggestions):
-        axes.grid(alpha=0.3)
-        axes.set_axisbelow(True)
     return figure
 
 
 def _draw_classes(axes: Axes, classes: Sequence[ClassAgreement]) -> None:
-    values = [c.same_label.value or 0.0 for c in classes]
-    axes.barh(range(len(classes)), values)
-    axes.set_yticks(range(len(classes)), [f"{c.label} ({c.n})" for c in classes], fontsize=8)
-    axes.invert_yaxis()
-    axes.set(title="same label, where one says it (pairs)", xlabel="share", xlim=(0, 1))
+    axes.barh(range(len(classes)), [c.same_label.value or 0.0 for c in classes], height=0.7)
+    name_rows(axes, [f"{c.label} ({c.n})" for c in classes])
+    entitle(axes, "same label, where one says it (pairs)", "x")
+    axes.set(xlabel="share", xlim=(0, 1))
 
 
 def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
@@ -443,17 +348,19 @@ def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
             if value is not None:
                 axes.axhline(value, color="grey", linestyle=style)
     if 0 < len(couples) <= SHOWN_COUPLES:
-        axes.legend(fontsize=8, loc="upper left")
-    axes.set(title="portions", xlabel="mean of the two, g", ylabel="first less second, g")
+        axes.legend(fontsize=8, loc="upper left", frameon=False)
+    entitle(axes, "portions", "both")
+    axes.set(xlabel="mean of the two, g", ylabel="first less second, g")
 
 
 def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:
     for offset, name in ((-0.2, "shown"), (0.2, "hidden")):
         measured: list[Measured] = [getattr(s, name) for s in steering]
         places = [place + offset for place in range(len(steering))]
-        axes.bar(places, [m.value or 0.0 for m in measured], 0.4, label=f"suggestions {name}")
+        axes.bar(places, [m.value or 0.0 for m in measured], 0.36, label=f"suggestions {name}")
         for place, m in zip(places, measured, strict=True):
-            axes.text(place, 0.02, f"n = {m.n}", ha="center", fontsize=8)
+            axes.text(place, (m.value or 0.0) + 0.02, f"n = {m.n}", ha="center", fontsize=8)
     axes.set_xticks(range(len(steering)), [s.what for s in steering])
-    axes.set(title="suggestions", ylabel="share", ylim=(0, 1))
-    axes.legend(fontsize=8, loc="upper right")
+    entitle(axes, "how far suggestions steer", "y")
+    axes.set(ylabel="share", ylim=(0, 1.15))
+    axes.legend(fontsize=8, loc="upper right", frameon=False)

@@ -10,8 +10,7 @@ import json
 import math
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -38,8 +37,8 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import StoreError
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.store.changes import now
-from rvernet_app.store.database import Store, known_revisions, migrate
-from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.database import Store, known_revisions, upgrade
+from rvernet_app.store.files import PhotoFiles, write_whole
 from rvernet_app.store.tables import Base, Photo
 
 MANIFEST = "manifest.json"
@@ -105,7 +104,7 @@ def backup(store: Store, destination: Path) -> BackupReport:
             schema = _revision(session.connection())
         files = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
         problems: list[str] = []
-        for name in _photo_files(store.folder, photos):
+        for name in photo_paths(store.folder, photos):
             try:
                 _take(store.folder / name, destination / name)
             except FileNotFoundError:
@@ -128,7 +127,8 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
 
     Args:
         source: the backup's folder.
-        folder, url: as `Store`; it may exist already, with no photos, and in the database no rows.
+        folder, url: as `Store`; it may exist already, with no photos but the backup's own, which a restoring that was
+            killed leaves, and in the database no rows.
 
     Returns:
         What was restored.
@@ -143,19 +143,19 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
         raise StoreError(
             f"A newer version of this program made the backup (schema {report.schema}); update the program."
         )
-    if any(path.is_file() for name in PHOTO_FOLDERS for path in (folder / name).rglob("*")):
-        raise StoreError(f"{folder} holds photos already; restore into an empty folder.")
+    if _photos_in(folder) - report.files.keys():
+        raise StoreError(f"{folder} holds other photos already; restore into an empty folder.")
     taken: list[Path] = []
     try:
         with closing(Store(folder, url, revision=report.schema)) as store:
             _require_empty(store, report.schema)
-            for name in report.files:
-                if name.startswith(PHOTO_FOLDERS):
+            for name, digest in report.files.items():
+                if name.startswith(PHOTO_FOLDERS) and not _has_digest(folder / name, digest):
                     _take(source / name, folder / name)
                     taken.append(folder / name)
             with store.writing() as session:
                 _fill(session.connection(), source)
-            migrate(store.engine)
+                upgrade(session.connection())
     except BaseException as error:
         for path in taken:
             path.unlink(missing_ok=True)
@@ -163,6 +163,28 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
             raise StoreError(f"Nothing was restored: {error}") from error
         raise
     return report
+
+
+def take_photos(source: Path, folder: Path, names: Iterable[str]) -> list[str]:
+    """Bring photo files that a data folder lacks from a backup, of which nothing else but its manifest need be there.
+
+    Args:
+        names: paths in the data folder, as `photo_paths`.
+
+    Returns:
+        Those that were brought; the backup lacks the others, or has them damaged.
+
+    Raises:
+        StoreError: the backup has no manifest or a damaged one, or the folder cannot be written.
+    """
+    files = read_report(source).files
+    whole = [name for name in names if name in files and _has_digest(source / name, files[name])]
+    try:
+        for name in whole:
+            _take(source / name, folder / name)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot take the photo files: {error.strerror or error}.") from error
+    return whole
 
 
 def read_report(source: Path) -> BackupReport:
@@ -194,7 +216,7 @@ def rows_path(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
-def _photo_files(folder: Path, photos: list[tuple[str, str]]) -> Iterator[str]:
+def photo_paths(folder: Path, photos: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Paths in the data folder of the files of photos, given as (SHA-256, format)."""
     files = PhotoFiles(folder, max_mb=math.inf, max_megapixels=math.inf)
     for sha256, file_format in photos:
@@ -202,13 +224,24 @@ def _photo_files(folder: Path, photos: list[tuple[str, str]]) -> Iterator[str]:
         yield files.working_copy(sha256, file_format).relative_to(folder).as_posix()
 
 
+def _photos_in(folder: Path) -> set[str]:
+    """Paths of the photo files in a data folder."""
+    found = (path for name in PHOTO_FOLDERS for path in (folder / name).rglob("*") if path.is_file())
+    paths = {path.relative_to(folder).as_posix() for path in found}
+    return {path for path in paths if FILE_NAME.fullmatch(path)}  # not what was never written to its end
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_of(path) == digest
+
+
 def _take(source: Path, target: Path) -> None:
-    """Link a file, or copy it where it lies on another disk."""
+    """Link a file, or copy it where it lies on another disk; whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.resolve(), target)  # a copy fetched from the Hub is links into its cache
+        os.link(source.resolve(), target)  # a copy fetched from the Hub may be links into its cache
     except OSError:
-        shutil.copyfile(source, target)
+        write_whole(target, source.read_bytes())
 
 
 def _write_rows(session: Session, table: Table, path: Path) -> int:
@@ -230,7 +263,7 @@ def _require_whole(source: Path, report: BackupReport) -> None:
     wrong = [
         f"{name} is {'damaged' if (source / name).is_file() else 'missing'}"
         for name, digest in report.files.items()
-        if not (source / name).is_file() or sha256_of(source / name) != digest
+        if not _has_digest(source / name, digest)
     ]
     for table, count in report.rows.items() if not wrong else ():
         with (source / rows_path(table)).open("rb") as file:

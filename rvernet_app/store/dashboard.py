@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
-from rvernet_app.store.agreement import by_annotator
 from rvernet_app.store.measures import Table
+from rvernet_app.store.opinions import by_annotator
+from rvernet_app.store.panels import entitle, four_panels, name_rows
 from rvernet_app.store.projects import labels_of
 from rvernet_app.store.queue import NEW
 from rvernet_app.store.tables import (
@@ -295,41 +297,42 @@ def _spread(counts: Counter[float]) -> Spread:
 
 def draw_dashboard(report: DashboardReport) -> Figure:
     """Photos by state, foods by label, suggestions taken and seconds by annotator, a panel each."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    photos, labels, taken, seconds = figure.subplots(2, 2).flat
-    photos.bar(list(report.photos), list(report.photos.values()))
-    photos.set(title="photos", ylabel="photos")
+    figure, (photos, labels, taken, seconds) = four_panels()
+    photos.bar(list(report.photos), list(report.photos.values()), 0.6)
+    entitle(photos, "photos", "y")
+    photos.yaxis.set_major_locator(MaxNLocator(integer=True))
     _draw_labels(labels, [(name, tally) for name, tally in report.labels if tally.standing][:SHOWN_CLASSES])
-    names = [a.name for a in report.annotators]
-    taken.barh(names, [a.foods.taken_share or 0.0 for a in report.annotators])
-    taken.set(title="suggestions taken", xlabel="share", xlim=(0, 1))
+    taken.barh(
+        range(len(report.annotators)), [a.foods.taken_share or 0.0 for a in report.annotators], height=0.5
+    )
+    name_rows(taken, [a.name for a in report.annotators])
+    entitle(taken, "suggestions taken", "x")
+    taken.set(xlabel="share of those offered", xlim=(0, 1))
     _draw_seconds(seconds, report.annotators)
-    for axes in (photos, labels, taken, seconds):
-        axes.grid(alpha=0.3)
-        axes.set_axisbelow(True)
     return figure
 
 
 def _draw_labels(axes: Axes, labels: Sequence[tuple[str, Tally]]) -> None:
-    axes.barh(range(len(labels)), [tally.standing for _, tally in labels])
-    axes.set_yticks(range(len(labels)), [name for name, _ in labels], fontsize=7)
-    axes.invert_yaxis()
-    axes.set(title="foods by label", xlabel="foods")
+    axes.barh(range(len(labels)), [tally.standing for _, tally in labels], height=0.7)
+    name_rows(axes, [name for name, _ in labels])
+    entitle(axes, "foods by label", "x")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
     """Medians, with the quartiles as whiskers."""
-    for what, spreads in (
-        ("photo", {a.name: a.photo_seconds for a in annotators}),
-        ("food", {a.name: a.food_seconds for a in annotators}),
-    ):
-        known = {name: spread for name, spread in spreads.items() if spread is not None}
+    for offset, what in ((-0.12, "photo"), (0.12, "food")):
+        spreads = {i: getattr(a, f"{what}_seconds") for i, a in enumerate(annotators)}
+        known: dict[int, Spread] = {i: spread for i, spread in spreads.items() if spread is not None}
         medians = [spread.median for spread in known.values()]
         whiskers = (
             [spread.median - spread.low for spread in known.values()],
             [spread.high - spread.median for spread in known.values()],
         )
-        axes.errorbar(medians, list(known), xerr=whiskers, fmt="o", capsize=3, label=f"per {what}")
-    axes.set(title="time, median and quartiles", xlabel="seconds")
+        rows = [i + offset for i in known]
+        axes.errorbar(medians, rows, xerr=whiskers, fmt="o", capsize=3, label=f"per {what}")
+    name_rows(axes, [a.name for a in annotators])
+    entitle(axes, "time, median and quartiles", "x")
+    axes.set_xlabel("seconds")
     axes.set_xlim(left=0)
-    axes.legend(fontsize=8, loc="upper right")
+    axes.legend(fontsize=8, loc="lower right", frameon=False)

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
@@ -41,23 +41,30 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.engine = _engine(url or f"sqlite:///{folder / DATABASE_NAME}")
+            self.engine = open_engine(folder, url)
             migrate(self.engine, revision)
         except OSError as error:
             raise StoreError(
                 f"The data folder {folder} cannot be used: {error.strerror or error}."
             ) from error
         except DBAPIError as error:
-            raise StoreError(f"The database cannot be opened: {str(error.orig).strip()}") from error
+            raise StoreError(f"The database cannot be opened: {reason(error)}") from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees the store as it is at its first question. What is changed in it is dropped."""
+        """A session that sees the store as it is at its first question. What is changed in it is dropped.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
         engine = self.engine
         if engine.dialect.name == "postgresql":  # where each question would see what was committed by then
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with Session(engine, expire_on_commit=False) as session:
-            yield session
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except (DBAPIError, TimeoutError) as error:
+            raise StoreError(f"The store cannot be read: {reason(error)}") from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -70,8 +77,8 @@ class Store:
             engine = self.engine.execution_options(immediate=True)
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        except DBAPIError as error:
-            raise StoreError(f"Nothing was saved: {str(error.orig).strip()}") from error
+        except (DBAPIError, TimeoutError) as error:
+            raise StoreError(f"Nothing was saved: {reason(error)}") from error
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -92,7 +99,12 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 f"A newer version of this program has written this database (schema {', '.join(sorted(unknown))}); "
                 "update the program, or give it another data folder."
             )
-        command.upgrade(migration_config(connection), revision)
+        upgrade(connection, revision)
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision, in the connection's transaction."""
+    command.upgrade(migration_config(connection), revision)
 
 
 def known_revisions() -> set[str]:
@@ -108,7 +120,20 @@ def migration_config(connection: Connection) -> Config:
     return config
 
 
-def _engine(url: str) -> Engine:
+def reason(error: DBAPIError | TimeoutError) -> str:
+    """What went wrong, for a person to read."""
+    if isinstance(error, TimeoutError):
+        return "too many people are at work at once; try again in a moment."
+    return str(error.orig).strip()
+
+
+def open_engine(folder: Path, url: str | None) -> Engine:
+    """The database of a store as `Store` names it, with whatever schema it has.
+
+    Raises:
+        StoreError: the URL is none of a database that a store can live in.
+    """
+    url = url or f"sqlite:///{folder / DATABASE_NAME}"
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.photos import LoadedPhoto, read_photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
@@ -33,21 +34,20 @@ class PhotoFiles:
         """Keep a photo: its bytes untouched, and a working copy. The same bytes are kept once.
 
         Raises:
-            PhotoError: it is not a photo, or over a limit.
+            PhotoError: it cannot be read, is not a photo, or over a limit; the size of a file is looked at first.
             StoreError: the data folder cannot be written.
         """
-        data = source.read_bytes() if isinstance(source, Path) else source
-        photo = read_photo(data, **self._limits)
+        photo = read_photo(source, **self._limits)
         try:
             original = self.original(photo.sha256)
             if not original.exists():
-                _write(original, data)
+                write_whole(original, _bytes_again(source, photo.sha256))
             copy = self.working_copy(photo.sha256, photo.format)
             if not copy.exists():
                 how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
                 encoded = io.BytesIO()
                 Image.fromarray(photo.pixels).save(encoded, "JPEG" if how else "PNG", **how)
-                _write(copy, encoded.getvalue())
+                write_whole(copy, encoded.getvalue())
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
@@ -73,21 +73,35 @@ class PhotoFiles:
                     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
                     encoded = io.BytesIO()
                     picture.convert("RGB").save(encoded, "JPEG", quality=80)
-                _write(path, encoded.getvalue())
+                write_whole(path, encoded.getvalue())
             return path.read_bytes()
         except OSError as error:
             raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+
+
+def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
+    """Of a photo that was read. Raises PhotoError where its file has changed since."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise PhotoError("This file changed while it was read; add it again.")
+    return data
 
 
 def _suffix(file_format: str) -> str:
     return ".jpg" if file_format in LOSSY else ".png"
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and the folder for it where need be. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
-        unfinished.write(data)
-        unfinished.flush()
-        os.fsync(unfinished.fileno())  # or its row, which is on the disk by then, may outlive it
-    Path(unfinished.name).replace(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as empty:
+        unfinished = Path(empty.name)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or its row, which is on the disk by then, may outlive it
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink()
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from rvernet_app.store.tables import (
     Annotator,
     Item,
     Label,
+    Photo,
     Verdict,
 )
 
@@ -48,8 +49,8 @@ class FinalPhoto:
     """A photo with all foods named on it.
 
     Attributes:
-        meal: what must not be split: the meal, or the photo itself where none was given; a photo of leftovers goes
-            with the one before the meal.
+        meal: what must not be split: the meal, or the photo itself where none was given. Photos of leftovers, and of
+            what was left of these, go with the first of them, whatever meal they say they are of.
         split: one of SPLITS.
     """
 
@@ -116,10 +117,7 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
     for row, label, annotator in session.execute(named):
         rle = Rle(size=sizes[row.item_id], counts=row.counts)
         foods.setdefault(row.item_id, []).append(FinalFood(row, label, annotator, rle))
-    names = {item.id: item.meal or item.photo.sha256 for item in items}
-    befores = {item.before_id for item in items if item.before_id} - names.keys()
-    for before in session.scalars(select(Item).where(Item.id.in_(befores))):
-        names[before.id] = before.meal or before.photo.sha256
+    meals = _meals(session, ids)
     for item in items:
         of_item = verdicts.get(item.id, [])
         done = [v.annotator_id for v in of_item if v.state == DONE]
@@ -129,5 +127,40 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
         chosen = [
             f for f in all_foods if f.annotation.status == ACCEPTED or f.annotation.annotator_id == done[0]
         ]
-        meal = item.meal or names[item.before_id or item.id]
+        meal = meals[item.id]
         yield FinalPhoto(item, meal, shares.split_of(meal), tuple(chosen))
+
+
+def _meals(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """What each of these photos must not be parted from: the meal of its first photo, or that photo itself."""
+    chain = (
+        select(Item.id, Item.before_id)
+        .where(Item.id.in_(ids), Item.before_id.is_not(None))
+        .cte("chain", recursive=True)
+    )
+    link = select(Item.id, Item.before_id).where(Item.id == chain.c.before_id, Item.before_id.is_not(None))
+    chain = chain.union(link)  # not UNION ALL: links come once, and a circle comes to an end
+    firsts = _firsts(ids, {row.id: row.before_id for row in session.execute(select(chain))})
+    asked = select(Item.id, Item.meal, Photo.sha256).join(Photo, Photo.id == Item.photo_id)
+    found = session.execute(asked.where(Item.id.in_(set(firsts.values()))))
+    names = {row.id: row.meal or row.sha256 for row in found}
+    return {id: names[first] for id, first in firsts.items()}
+
+
+def _firsts(ids: Iterable[int], before: dict[int, int]) -> dict[int, int]:
+    """The first photo of each one's chain, from the links by which each photo names the one before it.
+
+    Where a chain runs in a circle it has no first photo; the one with the lowest id then stands for all.
+    """
+    firsts: dict[int, int] = {}
+    for id in ids:
+        walked: dict[int, None] = {}  # in order
+        at = id
+        while at in before and at not in walked and at not in firsts:
+            walked[at] = None
+            at = before[at]
+        if at in walked:
+            circle = list(walked)
+            at = min(circle[circle.index(at) :])
+        firsts.update(dict.fromkeys((*walked, id), firsts.get(at, at)))
+    return firsts

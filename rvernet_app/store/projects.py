@@ -117,13 +117,18 @@ def annotator_id(store: Store, name: str) -> int:
         StoreError: the name is empty or too long.
     """
     name = _name(name, "annotator")
-    asked = select(Annotator).where(Annotator.name == name)
     with store.reading() as session:
-        found = session.scalars(asked).one_or_none()
+        found = known_annotator(session, name)
     if found is not None:
-        return found.id
+        return found
+    asked = select(Annotator).where(Annotator.name == name)
     with store.writing() as session:
         return find_or_add(session, asked, lambda: Annotator(name=name)).id
+
+
+def known_annotator(session: Session, name: str) -> int | None:
+    """The id of an annotator by a name as `annotator_id` takes it; None where nobody has it."""
+    return session.scalar(select(Annotator.id).where(Annotator.name == " ".join(name.split())))
 
 
 def annotator_names(session: Session) -> dict[int, str]:

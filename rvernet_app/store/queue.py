@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
@@ -93,13 +94,18 @@ def add_photos(
             yield Added(name, problem=str(error))
             continue
         with store.writing() as session:
-            added = _add(session, project_id, name, photo, meal, by)
+            added = add_item(session, project_id, name, photo, meal, by)
         yield added
 
 
-def _add(
+def add_item(
     session: Session, project_id: int, name: str, photo: LoadedPhoto, meal: str | None, by: int | None
 ) -> Added:
+    """Put a photo whose file is kept at the end of a queue, unless it is in it already.
+
+    Raises:
+        StoreError: there is no such project.
+    """
     project = session.get(Project, project_id, with_for_update=True)
     if project is None:
         raise StoreError("There is no such project.")
@@ -112,11 +118,10 @@ def _add(
     there = select(Item.id).where(Item.project_id == project_id, Item.photo_id == row.id)
     if (found := session.scalar(there)) is not None:
         return Added(name, found, was_there=True)
-    last = session.scalar(select(func.max(Item.position)).where(Item.project_id == project_id))
     item = Item(
         project_id=project_id,
         photo_id=row.id,
-        position=0 if last is None else last + 1,
+        position=count_items(session, project_id),
         name=name[:500],
         meal=meal,
         before_id=None,
@@ -134,6 +139,12 @@ def _share(sha256: str, start: int) -> float:
     return int(sha256[start : start + 8], 16) / 2**32
 
 
+def count_items(session: Session, project_id: int) -> int:
+    """How many photos a queue has: one more than the last one's position, as none ever leaves it."""
+    last = session.scalar(select(func.max(Item.position)).where(Item.project_id == project_id))
+    return 0 if last is None else last + 1
+
+
 def next_unranked(session: Session, project_id: int) -> Item | None:
     """The first photo whose uncertainty is not known yet."""
     asked = select(Item).where(Item.project_id == project_id, Item.uncertainty.is_(None))
@@ -142,9 +153,8 @@ def next_unranked(session: Session, project_id: int) -> Item | None:
 
 def count_unranked(session: Session, project_id: int) -> tuple[int, int]:
     """How many photos have no uncertainty yet, and how many there are."""
-    known = select(func.count(), func.count(Item.uncertainty)).where(Item.project_id == project_id)
-    total, ranked = session.execute(known).one()
-    return total - ranked, total
+    unranked = select(func.count()).where(Item.project_id == project_id, Item.uncertainty.is_(None))
+    return session.scalar(unranked) or 0, count_items(session, project_id)
 
 
 def set_uncertainty(store: Store, item_id: int, uncertainty: float) -> None:
@@ -183,22 +193,30 @@ def next_item(
     begun = select(Verdict.item_id).where(
         Verdict.project_id == project_id, Verdict.annotator_id == annotator_id, Verdict.state == OPEN
     )
+    begun = begun.order_by(Verdict.item_id)
     mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
-    of_project = select(Item).where(Item.project_id == project_id)
-    free = of_project.where(Item.taken < Item.wanted, ~mine)
+    free = select(Item.id).where(Item.project_id == project_id, Item.taken < Item.wanted, ~mine)
+    in_order = free.order_by(Item.position)
     if order == "uncertain first":
-        ranked = free.order_by(Item.uncertainty.desc().nulls_last(), Item.position)
-        open_one = of_project.where(Item.id.in_(begun)).order_by(Item.position)
-        return session.scalars(open_one.limit(1)).first() or session.scalars(ranked.limit(1)).first()
-    for where in (Item.position > after, Item.position <= after):
-        found = [
-            item
-            for asked in (of_project.where(Item.id.in_(begun)), free)
-            for item in session.scalars(asked.where(where).order_by(Item.position).limit(1))
-        ]
-        if found:
-            return min(found, key=lambda item: item.position)
+        known = free.where(Item.uncertainty.is_not(None))
+        ranked = known.order_by(Item.uncertainty.desc(), Item.position)
+        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order))
+        return session.get(Item, next(filter(None, ids), 0))
+    here = _id_at(session, project_id, after)
+    for begun_there, free_there in (
+        (Verdict.item_id > here, Item.position > after),
+        (Verdict.item_id <= here, Item.position <= after),
+    ):
+        asked = begun.where(begun_there), in_order.where(free_there)
+        if found := [id for one in asked for id in session.scalars(one.limit(1))]:
+            return session.get(Item, min(found))
     return None
+
+
+def _id_at(session: Session, project_id: int, position: int) -> int:
+    """The id of the last photo up to a place in a queue, 0 before the first: ids go up with the positions."""
+    asked = select(Item.id).where(Item.project_id == project_id, Item.position <= position)
+    return session.scalar(asked.order_by(Item.position.desc()).limit(1)) or 0
 
 
 def item(session: Session, project_id: int, item_id: int) -> Item:
@@ -248,20 +266,53 @@ def list_items(
     Raises:
         StoreError: there is no such state.
     """
-    asked = _with_state(project_id, annotator_id, state).where(Item.position > after)
-    if label_id is not None:
-        asked = asked.where(_has_food(Annotation.label_id == label_id))
-    if by is not None:
-        begun = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == by)
-        asked = asked.where(begun.correlate(Item))  # not the verdict of who looks
-    rows = session.execute(asked.order_by(Item.position).limit(limit)).all()
+    if state not in (None, NEW, *STATES):
+        raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
+    ids = _listed_ids(session, project_id, annotator_id, state, label_id, by, after, limit)
+    own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
+    asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
     counted = (
         select(Annotation.item_id, func.count())
-        .where(Annotation.item_id.in_([item.id for item, _ in rows]), Annotation.status != DELETED)
+        .where(Annotation.item_id.in_(ids), Annotation.status != DELETED)
         .group_by(Annotation.item_id)
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
+    rows = session.execute(asked.order_by(Item.position))
     return [Listed(item, mine or NEW, foods.get(item.id, 0)) for item, mine in rows]
+
+
+def _listed_ids(
+    session: Session,
+    project_id: int,
+    annotator_id: int,
+    state: str | None,
+    label_id: int | None,
+    by: int | None,
+    after: int,
+    limit: int,
+) -> list[int]:
+    """Of a page of `list_items`, found in the narrowest index that has what is asked for in the queue's order."""
+    own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
+    sources: list[tuple[Any, ColumnElement[bool]]] = []
+    if state in STATES:
+        sources.append((own, and_(own.annotator_id == annotator_id, own.state == state)))
+    if by is not None:
+        sources.append((other, other.annotator_id == by))
+    if label_id is not None:
+        sources.append((food, and_(food.label_id == label_id, food.status != DELETED)))
+    if sources:
+        (table, condition), *others = sources
+        id = table.item_id
+        asked = select(id).distinct().where(table.project_id == project_id, condition).order_by(id)
+        asked = asked.where(id > _id_at(session, project_id, after))
+    else:
+        id, others = Item.id, []
+        asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
+    for table, condition in others:
+        asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
+    if state == NEW:
+        asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
+    return list(session.scalars(asked.limit(limit)))
 
 
 def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:
@@ -272,19 +323,4 @@ def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, 
         .group_by(Verdict.state)
     )
     counts = dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in session.execute(asked)}
-    total = session.scalar(select(func.count()).select_from(Item).where(Item.project_id == project_id)) or 0
-    return {NEW: total - sum(counts.values()), **counts}
-
-
-def _with_state(project_id: int, annotator_id: int, state: str | None) -> Select[Item, str]:
-    own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
-    asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.project_id == project_id)
-    if state is None:
-        return asked
-    if state not in (NEW, *STATES):
-        raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    return asked.where(Verdict.id.is_(None) if state == NEW else Verdict.state == state)
-
-
-def _has_food(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(Annotation.item_id == Item.id, Annotation.status != DELETED, condition)
+    return {NEW: count_items(session, project_id) - sum(counts.values()), **counts}

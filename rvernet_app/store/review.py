@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from pycocotools import mask as coco
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.store.agreement import by_annotator
 from rvernet_app.store.annotations import Draft, Portion, Saved
 from rvernet_app.store.changes import add, change, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.measures import mask_ious, same_foods
+from rvernet_app.store.opinions import by_annotator
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -85,6 +85,8 @@ def review_queue(
     undecided = select(Annotation.id).join(Verdict, by_annotator()).where(*done, Annotation.status == SAVED)
     asked = select(Item).where(Item.project_id == project_id, Item.position > after, how_many >= least)
     asked = asked.where(exists(undecided.correlate(Item)))
+    if least > 1:
+        asked = asked.where(Item.taken > literal_column("1"))  # as the index of shared photos says it
     return list(session.scalars(asked.order_by(Item.position).limit(limit)))
 
 

@@ -149,7 +149,7 @@ class Item(Base):
     """A photo's place in a project's queue.
 
     Attributes:
-        position: in the queue, from 0.
+        position: in the queue, from 0, without gaps; photos only ever join it at its end, so ids go up with it.
         name: of the file as it was given.
         meal: photos of one meal, tray or day are never split between training and validation.
         before_id: the photo taken before the meal, where this one shows what was left of it.
@@ -176,6 +176,20 @@ class Item(Base):
             "uncertainty",
             sqlite_where=text("taken < wanted"),
             postgresql_where=text("taken < wanted"),
+        ),
+        Index(
+            "ix_item_unranked",
+            "project_id",
+            "position",
+            sqlite_where=text("uncertainty IS NULL"),
+            postgresql_where=text("uncertainty IS NULL"),
+        ),
+        Index(
+            "ix_item_shared",
+            "project_id",
+            "position",
+            sqlite_where=text("taken > 1"),
+            postgresql_where=text("taken > 1"),
         ),
     )
 
@@ -207,6 +221,7 @@ class Verdict(Base):
     __table_args__ = (
         UniqueConstraint("item_id", "annotator_id"),
         Index("ix_verdict_mine", "project_id", "annotator_id", "state", "item_id"),
+        Index("ix_verdict_begun", "project_id", "annotator_id", "item_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -243,6 +258,7 @@ class Annotation(Base):
         Index(
             "ix_annotation_of_label", "project_id", "label_id", "status", "annotator_id", "suggestion_taken"
         ),
+        Index("ix_annotation_with_label", "project_id", "label_id", "item_id", "status"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -13,6 +13,10 @@ from rvernet_app.errors import StoreError
 from rvernet_app.ui.messages import text
 
 
+class LoginError(StoreError):
+    """Nobody is logged in where one has to be."""
+
+
 def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProfile | None) -> str:
     """The annotator a request comes from.
 
@@ -22,22 +26,27 @@ def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProf
         profile: who logged in with Hugging Face.
 
     Raises:
-        StoreError: one has to log in first.
+        LoginError: one has to log in first, or again.
         PromptError: "me" is no name.
     """
     if profile is not None:
         return str(profile.username)
-    if "SPACE_ID" in os.environ:
-        raise StoreError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
+    if signs_in():
+        raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
     app = request.app
     if app.auth is not None:
         cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
         names = [app.tokens.get(request.cookies.get(cookie)) for cookie in cookies]
         name = next((name for name in names if name), None)
         if name is None:
-            raise StoreError("Log in first: what is saved carries its annotator's name.")
+            raise LoginError("Log in first: what is saved carries its annotator's name.")
         return str(name)
     return text(message, "me", "") or default_name()
+
+
+def signs_in() -> bool:
+    """Whether visitors sign in with Hugging Face: on a Space."""
+    return "SPACE_ID" in os.environ
 
 
 def default_name() -> str:

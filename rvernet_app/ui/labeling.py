@@ -20,12 +20,13 @@ from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
-from rvernet_app.store import annotations, projects, queue
+from rvernet_app.store import annotations as saved_foods
+from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import METHODS, UNITS, Annotation, Item, Label
 from rvernet_app.ui.handlers import UNEXPECTED, Reply, uploaded_file
-from rvernet_app.ui.identity import visitor_name
+from rvernet_app.ui.identity import LoginError, visitor_name
 from rvernet_app.ui.messages import as_mapping, number, read_draft, text
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ StoreHandler = Callable[[Mapping[str, Any], str], Reply]
 def answered_to(handler: StoreHandler) -> Answer:
     """A handler as a function for the browser, told who asks; what it raises is returned as {"error": sentence}.
 
-    A conflict is returned as {"conflict": how it is now, "error": sentence}.
+    A conflict is returned as {"conflict": how it is now, "error": sentence}, and to someone who is not logged in
+    {"login": true, "error": sentence}.
     """
 
     def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Reply:
@@ -49,6 +51,8 @@ def answered_to(handler: StoreHandler) -> Answer:
             return handler(asked, visitor_name(asked, request, profile))
         except ConflictError as error:
             return {"error": str(error), "conflict": error.theirs}
+        except LoginError as error:
+            return {"error": str(error), "login": True}
         except RvernetError as error:
             return {"error": str(error)}
         except Exception:
@@ -148,7 +152,7 @@ class Labeling:
             if item is None:
                 return {"item": None, "progress": queue.progress(session, project_id, mine)}
             photo = self._shelf.add(self._files.original(item.photo.sha256))
-            foods = annotations.foods(session, item.id, mine)
+            foods = saved_foods.foods(session, item.id, mine)
             return {
                 "item": item.id,
                 "position": item.position,
@@ -163,15 +167,19 @@ class Labeling:
     def list_items(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "after", "state", "label", "by"} -> a page of the queue, with thumbnails."""
         mine = projects.annotator_id(self._store, me)
-        by = message.get("by")
         with self._store.reading() as session:
+            by = None
+            if message.get("by") is not None:
+                by = projects.known_annotator(session, text(message, "by"))
+                if by is None:
+                    return {"items": []}
             listed = queue.list_items(
                 session,
                 int(number(message, "project")),
                 mine,
                 state=None if message.get("state") is None else text(message, "state"),
                 label_id=None if message.get("label") is None else int(number(message, "label")),
-                by=None if by is None else projects.annotator_id(self._store, text(message, "by")),
+                by=by,
                 after=int(number(message, "after", -1)),
             )
             return {"items": [self._listed_json(one) for one in listed]}
@@ -181,7 +189,7 @@ class Labeling:
         mine = projects.annotator_id(self._store, me)
         draft = read_draft(message)
         known = message.get("id")
-        saved = annotations.save(
+        saved = saved_foods.save(
             self._store,
             int(number(message, "item")),
             mine,
@@ -195,21 +203,22 @@ class Labeling:
         """{"item", "id", "revision"} -> its new revision, once committed."""
         mine = projects.annotator_id(self._store, me)
         item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        return asdict(annotations.delete(self._store, item, mine, id=id, revision=revision))
+        return asdict(saved_foods.delete(self._store, item, mine, id=id, revision=revision))
 
     def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
         mine = projects.annotator_id(self._store, me)
-        annotations.give_verdict(
+        project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
+        saved_foods.give_verdict(
             self._store,
-            int(number(message, "item")),
+            item_id,
             mine,
             text(message, "state"),
             reason=text(message, "reason", ""),
             seconds=number(message, "seconds", 0.0),
         )
         with self._store.reading() as session:
-            return {"progress": queue.progress(session, int(number(message, "project")), mine)}
+            return {"progress": queue.progress(session, project_id, mine)}
 
     def link_before(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "linked"} -> the photo in front of it, of which it then shows the leftovers, or null."""
@@ -228,7 +237,7 @@ class Labeling:
         """{"item"} -> every change of the visitor's on it, newest first."""
         mine = projects.annotator_id(self._store, me)
         with self._store.reading() as session:
-            events = annotations.history(session, int(number(message, "item")), mine)
+            events = saved_foods.history(session, int(number(message, "item")), mine)
             return {
                 "events": [
                     {

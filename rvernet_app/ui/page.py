@@ -14,7 +14,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.keeping import HubCopy, bring_back
 from rvernet_app.ui.api import Api
+from rvernet_app.ui.exporting import Exporting
 from rvernet_app.ui.handlers import Handlers, Newest
+from rvernet_app.ui.identity import signs_in
 from rvernet_app.ui.labeling import Labeling
 from rvernet_app.ui.ranking import Ranking
 from rvernet_app.ui.reviewing import Reviewing
@@ -47,12 +49,17 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
+    exporting = Exporting(store, files, handlers.served_files.add)
     api = Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        of_store = [*labeling.handlers, *reviewing.handlers, *ranking.handlers, *training.handlers]
+        parts = (labeling, reviewing, ranking, training, exporting)
+        of_store = [handler for part in parts for handler in part.handlers]
+        if signs_in():
+            # Gradio signs visitors in only where it finds this button; the one to be seen is in the page's header.
+            gr.LoginButton(visible=False)
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
             (workbench.evidence, handlers.evidence),

@@ -48,7 +48,7 @@ class Reviewing:
         return [self.open_review, self.accept, self.reject, self.merge, self.comment, self.report]
 
     def open_review(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "after", "least"} or {"project", "item"} -> a photo's foods side by side, and how many wait.
+        """{"project", "after", "least"} or {"project", "item"} -> a photo with its foods side by side.
 
         {"item": null} where no photo waits for a reviewer.
         """

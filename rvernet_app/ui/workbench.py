@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rvernet_app.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
+from rvernet_app.ui.identity import signs_in
 from rvernet_app.ui.labeling import StoreHandler, answered_to
 from rvernet_app.ui.samples import Sample
 
@@ -30,10 +30,13 @@ SCRIPTS = (
     "evidence.js",
     "labels.js",
     "sync.js",
+    "unsaved.js",
+    "account.js",
     "portion.js",
     "queue.js",
     "edit.js",
     "review.js",
+    "export.js",
     "training.js",
     "main.js",
 )
@@ -97,9 +100,9 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
         "segmenter_id": f"{pipeline.segmenter.name}@{pipeline.segmenter.fingerprint}",
         "checkpoint_id": f"{classifier.name}@{classifier.fingerprint}",
         "rows": rows,
-        "kept": "SPACE_ID" not in os.environ
-        or bool(pipeline.config.hub_dataset or pipeline.config.database_url),
+        "kept": not signs_in() or bool(pipeline.config.hub_dataset or pipeline.config.database_url),
         "classes": list(classifier.labels),
+        "signs_in": signs_in(),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Response
+from playwright.sync_api import Response, Route
 
 from rvernet_app.masks import from_rle, to_rle
 from rvernet_app.store import annotations, projects
@@ -350,6 +350,118 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     with store.reading() as session:
         before = [(e.before or {}).get("label_id") for e in annotations.history(session, row.item_id)]
     assert labels["tofu"] in before
+
+
+def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_alone(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    for centre in plates[0].centres:
+        project.workbench.click(*centre)
+        project.name_by_typing("rice")
+        project.keys("Enter")
+    project.saved()
+    first, _ = standing(store, project.item)
+    other = projects.annotator_id(store, "Someone else")
+    with store.reading() as session:
+        labels = {label.name: label.id for label in projects.labels_of(session, first.project_id)}
+    theirs = Draft(to_rle(mask_of(first, plates[0])), labels["tofu"])
+    annotations.save(store, first.item_id, other, theirs, id=first.id, revision=first.revision)
+    project.keys("[")
+    project.name_by_typing("bread")
+    sheet = "#rv-conflict-sheet"
+    project.page.wait_for_selector(f"{sheet}[open]")
+    project.page.evaluate(  # while one is being asked
+        """() => {
+            const [, food] = document.querySelectorAll('#rv-foods .rv-food');
+            food.click();
+            document.querySelector('#rv-note').value = 'with butter';
+            document.querySelector('#rv-note').dispatchEvent(new Event('change'));
+        }"""
+    )
+    project.keys("Escape")
+    project.page.wait_for_selector(f"{sheet}[open]")
+    assert label_of(store, standing(store, first.item_id)[0]) == "tofu"
+    project.page.click(f"{sheet} [value=theirs]")
+    project.page.wait_for_selector(sheet, state="hidden")
+    project.page.wait_for_selector("#rv-foods :text('tofu')")
+    project.saved()
+    kept, noted = standing(store, first.item_id)
+    assert (label_of(store, kept), label_of(store, noted), noted.note) == ("tofu", "rice", "with butter")
+
+
+def test_what_could_not_be_saved_outlives_a_reload(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    """Also what was being typed when the page was reloaded."""
+    page = project.page
+    project.workbench.click(*plates[0].centres[0])
+    project.name_by_typing("rice")
+    project.saved()
+    item = project.item
+    page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
+    page.route("**/component_server/", lambda route: route.abort())
+    project.keys("i")
+    page.wait_for_function("document.activeElement.id === 'rv-note'")
+    page.keyboard.type("with butter")
+    page.reload()
+    page.wait_for_selector(".rv[data-ready]")
+    assert standing(store, item)[0].note == ""
+    page.unroute("**/component_server/")
+    page.reload()
+    page.wait_for_selector(f'.rv[data-item="{item}"][data-saved="saved"]')
+    (row,) = standing(store, item)
+    assert (label_of(store, row), row.note) == ("rice", "with butter")
+    assert page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('rvernet'))") == []
+    project.workbench.complaints.clear()  # Chromium logs the lost requests by itself
+
+
+def test_a_food_whose_answer_was_lost_is_not_saved_twice(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    lost: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if "save_food" in (route.request.post_data or "") and not lost:
+            lost.append(route.fetch().text())
+            route.abort()
+        else:
+            route.continue_()
+
+    project.page.route("**/component_server/", lose_first)
+    project.workbench.click(*plates[0].centres[0])
+    project.page.wait_for_selector('.rv[data-saved="not saved"]')
+    project.saved()
+    assert len(lost) == 1
+    assert len(standing(store, project.item)) == 1
+    project.workbench.complaints.clear()  # Chromium logs the lost request by itself
+
+
+def test_a_mask_that_comes_after_one_went_on_is_saved(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    item = project.item
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"segment"' in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    project.page.route("**/component_server/", hold)
+    project.workbench.press(*plates[0].centres[0])
+    project.keys("t")
+    project.page.keyboard.type("rice")
+    project.page.wait_for_selector("#rv-label-options li")
+    project.keys("Enter")
+    project.next_photo("PageDown")
+    assert standing(store, item) == []
+    (segment,) = held
+    with project.page.expect_response(saves):
+        segment.continue_()
+    project.saved()
+    (row,) = standing(store, item)
+    assert label_of(store, row) == "rice"
 
 
 def test_suggestions_are_hidden_on_blind_photos(

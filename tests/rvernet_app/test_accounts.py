@@ -113,7 +113,16 @@ def test_an_account_can_be_taken_away(accounts: Accounts, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"\xff\xfe", b"[]", b'"ann"', b'{"ann": 5}', b'{"ann": "x"}', b'{"ann": "x$y$z"}']
+    "content",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[]", b'"ann"', b'{"ann": 5}', b'{"ann": "x"}', b'{"ann": "x$y$z"}'),
+        *(
+            b'{"ann": "AAAA$AAA"}',
+            b'{"ann": "A A==$AAAA"}',
+            b'{"ben": "$AAAA"}',
+            '{"ann": "AAAA$Ä==="}'.encode(),
+        ),
+    ],
 )
 def test_a_damaged_file_is_refused_and_stays_as_it_is(
     accounts: Accounts, tmp_path: Path, content: bytes

@@ -17,8 +17,8 @@ from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.final import FinalPhoto, Shares, final_photos
 from rvernet_app.store.projects import all_projects, create_project
-from rvernet_app.store.tables import DONE
-from tests.rvernet_app.store.desk import Desk, set_up
+from rvernet_app.store.tables import DONE, Annotator, Project
+from tests.rvernet_app.store.desk import Desk, picture, set_up
 
 Command = Callable[..., int]
 
@@ -162,6 +162,110 @@ def test_an_import_goes_into_the_only_project_there_is(
     assert capsys.readouterr().out == "Trays: 4 photos\n"
 
 
+BOX = [1, 1, 4, 1, 4, 4, 1, 4]
+
+
+def write_coco(folder: Path, *annotations: dict[str, object]) -> Path:
+    """A COCO folder of the desk's first photo and one more."""
+    (folder / "images").mkdir(parents=True)
+    for number in (0, 9):
+        (folder / "images" / f"{number}.png").write_bytes(picture(number))
+    described = {
+        "images": [{"id": number, "file_name": f"{number}.png"} for number in (0, 9)],
+        "annotations": [{"image_id": 9, "category_id": 1, "segmentation": [BOX], **a} for a in annotations],
+        "categories": [{"id": 1, "name": "peas"}, {"id": 2, "name": "rice"}],
+    }
+    (folder / "annotations.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_an_import_says_what_was_taken_and_what_was_not(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_masks = [{"id": number, "segmentation": []} for number in range(4)]
+    source = write_coco(tmp_path / "in", {"id": 8}, {"id": 9, "category_id": 7}, *no_masks)
+    assert run("import", "--format", "coco", source) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines() == [
+        f"2 photos with 1 foods from {source}",
+        "  1 photos were in the project already",
+        "  1 labels are new: peas",
+        "  1 not taken (9.png, annotation 9): Its category 7 is not in the file.",
+        "  4 not taken (9.png, annotation 0; 9.png, annotation 1; 9.png, annotation 2; …): "
+        "It has no mask; a box alone is not enough.",
+    ]
+
+
+def test_names_of_others_are_printed_without_what_a_terminal_would_obey(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_coco(tmp_path / "in", {"id": "\x1b[2J\nhalf \ud800", "segmentation": []}, {"id": 8})
+    assert run("import", "--format", "coco", source) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        "  1 not taken (9.png, annotation \N{REPLACEMENT CHARACTER}[2J half \N{REPLACEMENT CHARACTER}):"
+    )
+
+
+def test_a_project_is_found_whatever_the_spaces_in_its_name(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_coco(tmp_path / "in", {"id": 8})
+    assert run("import", "--format", "coco", source, "--project", " Trays ") == 0
+    assert run("projects") == 0
+    assert capsys.readouterr().out.endswith("Trays: 5 photos\n")
+
+
+NOTHING_WRITTEN = {
+    "coco": (
+        ("nowhere", None, "cannot be read"),
+        ("broken", b"{", "is damaged, or no JSON file"),
+        ("other", b'{"images": []}', "no list of annotations"),
+        ("empty", b'{"images": [], "annotations": [], "categories": []}', "it holds no photos"),
+        (
+            "lost",
+            b'{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}',
+            "a.png: The file 'a.png' is missing.",
+        ),
+    ),
+    "labelme": (
+        ("nowhere", None, "no such file or folder"),
+        ("broken", b"{", "is damaged, or no JSON file"),
+        ("lost", b'{"shapes": [], "imagePath": "a.png"}', "The file 'a.png' is missing."),
+    ),
+    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "no YAML file")),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "content", "says"),
+    [(name, *case) for name, cases in NOTHING_WRITTEN.items() for case in cases],
+)
+def test_a_source_of_no_use_leaves_neither_project_nor_annotator(
+    name: str,
+    folder: str,
+    content: bytes | None,
+    says: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tmp_path / folder
+    if content is not None:
+        source.mkdir()
+        (source / ("data.yaml" if name == "yolo-seg" else "annotations.json")).write_bytes(content)
+    assert run("import", "--format", name, source, "--project", "Soups", "--annotator", "Cleo") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert says in printed.err
+    assert printed.out == ""
+    store = Store(data)
+    with store.reading() as session:
+        assert session.query(Project).count() == session.query(Annotator).count() == 0
+    store.close()
+
+
 # Backup and restore
 
 
@@ -212,6 +316,33 @@ def test_accounts_come_and_go(
     assert Accounts(data).names() == ["ben"]
 
 
+def test_without_accounts_nothing_is_listed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_password_that_is_never_typed_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(cli_store, "getpass", ended)
+    assert run("accounts", "add", "ann") == 2
+    assert "8 characters" in capsys.readouterr().err
+    assert Accounts(data).names() == []
+
+
+def test_a_password_of_no_text_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"pass \xff word\n"), encoding="utf-8"))
+    assert run("accounts", "add", "ann") == 2
+    assert "no text in UTF-8" in capsys.readouterr().err
+    assert Accounts(data).names() == []
+
+
 def test_at_a_terminal_the_password_is_asked_for_unseen(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,6 +370,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
             "no project 'Soups', but Trays",
         ),
         (["export", "--format", "coco", "--out", "taken"], "is there already"),
+        (["export", "--format", "coco", "--out", "/"], "is there already"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
         (
             ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
@@ -248,6 +380,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["import", "--format", "csv", "taken"], "labelme"),
         (["import", "--format", "coco", "nowhere"], "nowhere"),
         (["import", "--format", "coco", "taken", "--annotator", ""], "1 to 200 characters"),
+        (["import", "--format", "coco", "taken", "--project", "half \udcff"], "1 to 200 characters"),
         (["backup", "taken"], "not empty"),
         (["restore", "taken"], "no backup"),
         (["accounts", "add"], "NAME"),

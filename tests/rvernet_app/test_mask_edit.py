@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
@@ -64,6 +65,25 @@ def test_a_crooked_stroke_is_as_wide_as_its_brush(radius: float) -> None:
     assert not painted[distance >= radius + 1.25].any()
 
 
+@pytest.mark.parametrize(("radius", "within"), [(33.0, 1.0), (127.5, 1.0), (200.0, 2.0), (400.0, 4.0)])
+def test_a_wide_brush_is_as_wide_within_a_share_of_its_radius(radius: float, within: float) -> None:
+    size_hw = (int(2 * radius), int(2.4 * radius))
+    stroke = [(0.3 * radius, -0.5 * radius), (0.4 * radius, 0.6 * radius), (1.3 * radius, 0.2 * radius)]
+    painted = paint(np.zeros(size_hw, np.bool_), stroke, radius)
+    distance = distance_to(stroke, size_hw)
+    assert painted[distance <= radius - within].all()
+    assert not painted[distance >= radius + within].any()
+    assert not painted.all()
+
+
+def test_a_wide_brush_is_the_same_whatever_the_stroke_has_of_places() -> None:
+    mask = np.zeros((300, 400), np.bool_)
+    ends = [(40.0, 60.0), (360.0, 220.0)]
+    between = [(40 + 320 * share, 60 + 160 * share) for share in np.linspace(0, 1, 5000)]
+    differing = paint(mask, ends, 40) ^ paint(mask, between, 40)
+    assert differing.sum() < 0.005 * paint(mask, ends, 40).sum()
+
+
 def test_paint_is_added_to_the_mask() -> None:
     assert rows_of(paint(drawn("#....", "#....", "#...."), [(3, 1)], 1)) == ("#..#.", "#.###", "#..#.")
 
@@ -82,6 +102,14 @@ def test_a_brush_at_the_corner_stays_in_the_photo() -> None:
 def test_a_stroke_outside_the_photo_changes_nothing(stroke: list[tuple[float, float]], erase: bool) -> None:
     mask = drawn(".##.", ".##.")
     assert np.array_equal(paint(mask, stroke, 3, erase=erase), mask)
+
+
+@pytest.mark.parametrize("radius", [3, 60])
+def test_a_brush_whose_middle_is_outside_the_photo_reaches_into_it(radius: float) -> None:
+    painted = paint(np.zeros((2 * radius, 3 * radius), np.bool_), [(-radius / 3, radius)], radius)
+    distance = distance_to([(-radius / 3, radius)], painted.shape)
+    assert painted[distance <= radius - 1].all()
+    assert not painted[distance >= radius + 1.25].any()
 
 
 def test_a_stroke_from_edge_to_edge_may_begin_and_end_far_outside() -> None:
@@ -185,6 +213,80 @@ def test_smoothing_takes_spikes_and_crumbs_and_closes_pinholes() -> None:
     assert not smoothed[:, 31:].any()
     smoothed[19:22, 30] = False  # where the spike was broken off
     assert sorted(map(tuple, np.argwhere(smoothed != mask))) == [(10, 10), (10, 29), (29, 10), (29, 29)]
+
+
+@pytest.mark.parametrize("radius", [20.0, 60.0, 300.0])
+def test_a_wide_smoothing_leaves_a_straight_edge_where_it_is(radius: float) -> None:
+    """Within a hundredth of the radius."""
+    mask = np.zeros((90, 900), np.bool_)
+    mask[:, :437] = True
+    edges = smooth(mask, radius).argmin(axis=1)
+    assert np.abs(edges - 437).max() <= max(1, radius / 100)
+
+
+@pytest.mark.parametrize("radius", [9.0, 40.0, 90.0])
+def test_smoothing_is_the_majority_within_a_gaussian(radius: float) -> None:
+    mask = np.zeros((420, 500), np.bool_)
+    mask[60:330, 90:400] = True
+    mask[180:230, 300:400] = False
+    blurred = cv2.GaussianBlur(mask.astype(np.float64), (0, 0), radius / 2, borderType=cv2.BORDER_REPLICATE)
+    differing = smooth(mask, radius) ^ (blurred >= 0.5)
+    assert differing.sum() < 0.005 * mask.sum()  # a third of a pixel all along its edge
+
+
+@pytest.fixture
+def drawn_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pixels OpenCV was given, call by call."""
+    pixels: list[int] = []
+
+    def counted(name: str) -> None:
+        function = getattr(cv2, name)
+
+        def call(picture: np.ndarray, *rest: object, **options: object) -> object:
+            pixels.append(picture.size)
+            return function(picture, *rest, **options)
+
+        monkeypatch.setattr(cv2, name, call)
+
+    for name in ("polylines", "circle", "distanceTransform", "fillPoly", "findContours", "drawContours"):
+        counted(name)
+    for name in ("connectedComponentsWithStats", "GaussianBlur"):
+        counted(name)
+    return pixels
+
+
+SMALL_EDITS: dict[str, Callable[[Mask], Mask]] = {
+    "paint": lambda mask: paint(mask, [(1500, 700), (1520, 720)], 10),
+    "paint wide": lambda mask: paint(mask, [(1500, 700), (1520, 720)], 40),
+    "polygon": lambda mask: from_polygon((1500, 2000), [(1500, 700), (1520, 700), (1510, 720)]),
+    "fill_holes": fill_holes,
+    "keep_largest": keep_largest,
+    "smooth": lambda mask: smooth(mask, 10),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_EDITS)
+def test_what_a_correction_costs_follows_its_own_size(name: str, drawn_on: list[int]) -> None:
+    mask = np.zeros((1500, 2000), np.bool_)
+    mask[700:740, 1500:1540] = True
+    SMALL_EDITS[name](mask)
+    assert 0 < max(drawn_on) < 0.03 * mask.size
+
+
+def test_what_a_wide_brush_costs_does_not_follow_the_number_of_places(drawn_on: list[int]) -> None:
+    scribble = np.random.default_rng(0).uniform(0, 1500, (5000, 2))
+    paint(np.zeros((1500, 2000), np.bool_), [(x, y) for x, y in scribble], 900)
+    assert len(drawn_on) == 2
+
+
+@pytest.mark.parametrize("radius", [3.0, 30.0])
+def test_a_mask_is_corrected_the_same_wherever_it_lies(radius: float) -> None:
+    part = np.random.default_rng(0).random((60, 80)) < 0.6
+    whole = np.zeros((400, 500), np.bool_)
+    whole[170:230, 210:290] = part
+    for edit in (fill_holes, keep_largest, lambda mask: smooth(mask, radius)):
+        moved = np.roll(edit(whole), (-100, -120), axis=(0, 1))
+        assert np.array_equal(edit(np.roll(whole, (-100, -120), axis=(0, 1))), moved)
 
 
 EDITS: dict[str, Callable[[Mask], Mask]] = {

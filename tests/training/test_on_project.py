@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 import training.data.sources
 from rvernet_app.baseline import Model, SinglePicture, SinglePictureConfig
+from rvernet_app.calibration import Calibration
 from rvernet_app.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
@@ -30,7 +31,18 @@ from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
 from tests.training.conftest import Store as MadeSource
 from tests.training.conftest import masked_foods
-from training.on_project import COMPARISON_NAME, compare, macro_f1, main, named
+from training.data.regions import DataError, Regions
+from training.data.sources import read_data
+from training.on_project import (
+    COMPARISON_NAME,
+    calibration_of,
+    compare,
+    macro_f1,
+    main,
+    named,
+    with_held_out,
+)
+from training.options import DataOptions, Source
 
 MODULE = ModuleSpec(
     "deit_tiny_distilled_patch16_224",
@@ -110,7 +122,8 @@ def test_a_class_that_one_checkpoint_does_not_know_is_a_miss(made_source: MadeSo
     new = always(tmp_path / "new", "pesto", ("ketchup", "pesto"))
     lost = always(tmp_path / "lost", "soup", ("ketchup", "soup"))
     third = round(2 / 3 / 2, 4)  # all called ketchup: F1 2/3 of ketchup and 0 of pesto
-    expected = {"regions": 4, "photos": 4, "classes": 2}
+    knows = {"old_classes": 2, "new_classes": 2, "forgotten": 1, "learned": 1}
+    expected = {"regions": 4, "photos": 4, "classes": 2, **knows}
     assert compare(old, new, regions) == {
         **expected,
         **{"old_macro_f1": third, "new_macro_f1": third, "better": False},
@@ -124,39 +137,127 @@ def test_a_class_that_one_checkpoint_does_not_know_is_a_miss(made_source: MadeSo
     assert compare(old, new, on_one_photo)["photos"] == 1
 
 
-# The command
+def test_what_is_forgotten_and_what_is_learned_is_counted(made_source: MadeSource, tmp_path: Path) -> None:
+    old = always(tmp_path / "old", "soup", ("soup", "ketchup", "rice", "egg"))
+    new = always(tmp_path / "new", "pesto", ("ketchup", "pesto"))
+    compared = compare(old, new, made_source.regions[8:10])
+    counts = {name: compared[name] for name in ("old_classes", "new_classes", "forgotten", "learned")}
+    assert counts == {"old_classes": 4, "new_classes": 2, "forgotten": 3, "learned": 1}
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9 are held
-    out. What is kept beside it goes to an empty working directory."""
-    for name in ("DATABASE_URL", "RVERNET_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(training.data.sources, "open_segmenter", lambda config: GrabCutSegmenter())
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    store = Store(tmp_path / "data")
+# Calibration
+
+
+def test_a_checkpoint_that_is_always_right_may_always_be_sure(
+    made_source: MadeSource, tmp_path: Path
+) -> None:
+    ketchup = made_source.regions[:8:2]
+    assert calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), ketchup) == Calibration(1.0, 0.0)
+
+
+def test_one_that_is_half_right_is_never_sure(made_source: MadeSource, tmp_path: Path) -> None:
+    calibration = calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), made_source.regions[:8])
+    assert calibration is not None
+    assert calibration.threshold == 1.0
+    assert calibration.temperature > 10  # an even guess is what says most here
+
+
+def test_of_three_meals_nothing_is_calibrated(made_source: MadeSource, tmp_path: Path) -> None:
+    checkpoint = always(tmp_path, "ketchup", ("ketchup", "pesto"))
+    assert calibration_of(checkpoint, made_source.regions[:3]) is None
+
+
+# What is held out
+
+
+def food_store(folder: Path, foods: Sequence[tuple[str | None, str]]) -> Path:
+    """A data folder whose project has finished photos with one food each, given as (meal, label)."""
+    drawn = list(masked_foods())
+    store = Store(folder)
     project = create_project(store, "Sauces", [LabelName("pesto"), LabelName("ketchup"), LabelName("rice")])
     files, ann = PhotoFiles(store.folder, max_mb=1, max_megapixels=1), annotator_id(store, "Ann")
     with store.reading() as session:
         labels = {label.name: label.id for label in labels_of(session, project)}
-    for number, label, photo, mask in masked_foods():
+    for (number, _, photo, mask), (meal, label) in zip(drawn, foods, strict=False):
         file = io.BytesIO()
         Image.fromarray(photo).save(file, "PNG")
-        source = (f"{number}.png", file.getvalue())
-        (added,) = add_photos(store, files, project, [source], meal=f"meal {number}")
+        (added,) = add_photos(store, files, project, [(f"{number}.png", file.getvalue())], meal=meal)
         assert added.item_id is not None
         save(store, added.item_id, ann, Draft(to_rle(mask), labels[label]))
         give_verdict(store, added.item_id, ann, DONE)
     store.close()
-    return tmp_path / "data"
+    return folder
+
+
+def split(folder: Path) -> Regions:
+    whole = DataOptions(sources=(Source(folder, format="project"),))
+    return read_data(with_held_out(whole))
+
+
+@pytest.fixture
+def no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "RVERNET_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    "foods",
+    [
+        [("a", "pesto"), ("a", "ketchup"), ("b", "ketchup")],
+        [("a", "pesto"), ("b", "ketchup"), ("c", "pesto")],
+        [(None, "pesto"), (None, "ketchup"), (None, "pesto"), (None, "ketchup")],
+        [("a", "pesto"), ("b", "rice"), ("c", "ketchup"), ("d", "ketchup"), ("e", "ketchup")],
+    ],
+)
+def test_with_few_meals_one_is_held_out_that_can_be_told(
+    foods: list[tuple[str | None, str]], tmp_path: Path, no_url: None
+) -> None:
+    found = split(food_store(tmp_path / "data", foods))
+    assert found.val
+    assert len(found.classes) >= 2
+    assert {region.label for region in found.val} <= {region.label for region in found.train}
+
+
+@pytest.mark.parametrize(
+    ("foods", "says"),
+    [
+        ([], "0 meals with 0 foods: finish at least 2 more photos of other meals"),
+        ([("a", "pesto")], "1 meal with 1 food: finish at least 1 more photo of another meal"),
+        ([("a", "pesto"), ("a", "rice")], "1 meal with 2 foods: finish at least 1 more photo of another"),
+        ([("a", "rice"), ("b", "rice"), ("c", "rice")], "3 meals with 1 food: finish at least 1 more photo"),
+        ([("a", "rice"), ("b", "pesto")], "2 meals with 2 foods: finish at least 1 more photo of another"),
+    ],
+)
+def test_with_too_few_meals_or_foods_it_says_how_many_more_are_needed(
+    foods: list[tuple[str | None, str]], says: str, tmp_path: Path, no_url: None
+) -> None:
+    with pytest.raises(DataError, match=says):
+        split(food_store(tmp_path / "data", foods))
+
+
+def test_with_many_meals_a_share_is_held_out_by_their_names(tmp_path: Path, no_url: None) -> None:
+    foods = [(f"meal {n}", ("pesto", "ketchup")[n % 2]) for n in range(16)]
+    found = split(food_store(tmp_path / "data", foods))
+    assert {region.group for region in found.val} == {f"data/meal {n}" for n in (2, 3, 5, 9)}
+
+
+# The command
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
+    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9 are held
+    out. The working directory is an empty one."""
+    monkeypatch.setattr(training.data.sources, "open_segmenter", lambda config: GrabCutSegmenter())
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return food_store(tmp_path / "data", [(f"meal {n}", label) for n, label, *_ in masked_foods()])
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Path:
-    """The checkpoint in use, which knows ketchup but not pesto."""
-    stored(tmp_path / "start", small_model(3), ("soup", "ketchup", "rice"))
+    """The checkpoint in use, which knows ketchup but not pesto, and reads pictures with a dark padding."""
+    save_checkpoint(tmp_path / "start", small_model(3), ("soup", "ketchup", "rice"), padding=40)
     return tmp_path / "start"
 
 
@@ -171,12 +272,20 @@ def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
     assert (compared["regions"], compared["photos"], compared["classes"]) == (4, 4, 2)
     assert compared["better"] is (compared["new_macro_f1"] > compared["old_macro_f1"])
     assert compared["old_macro_f1"] <= 0.5  # pesto is missed whatever it says
+    knows = {name: compared[name] for name in ("old_classes", "new_classes", "forgotten", "learned")}
+    assert knows == {"old_classes": 3, "new_classes": 2, "forgotten": 2, "learned": 1}
+    assert compared["calibrated"] is True
 
     made = load_classifier(AppConfig(checkpoint=out / "checkpoint", device="cpu"))
     assert made.labels == ("pesto", "ketchup")
     assert made.metrics["macro_f1"] == pytest.approx(compared["new_macro_f1"], abs=1e-4)
     assert (made.metrics["regions"], made.metrics["groups"]) == (4, 4)
-    training_of = load_checkpoint(out / "checkpoint").training
+    assert made.calibration is not None
+    stored_as = load_checkpoint(out / "checkpoint")
+    assert stored_as.preprocessing.letterbox.padding == 40
+    assert list((data / "training" / "masks").glob("*.json"))
+    assert not any(Path.cwd().iterdir())
+    training_of = stored_as.training
     assert (training_of["train_regions"], training_of["train_groups"], training_of["epochs"]) == (12, 12, 1)
     assert training_of["command"].startswith(f"python -m training.on_project {data}")
     assert (out / "run" / "metrics.jsonl").is_file()
@@ -228,18 +337,14 @@ def test_a_folder_without_a_store_is_named(
     assert "no annotation store" in capsys.readouterr().err
 
 
-def test_a_project_without_a_meal_to_hold_out_is_not_trained_on(
-    data: Path,
-    start: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_project_with_too_few_meals_is_not_trained_on(
+    tmp_path: Path, start: Path, no_url: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("training.on_project.VAL_SHARE", 0.01)
-    given = [str(data), "--start", str(start), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    few = food_store(tmp_path / "few", [("a", "pesto"), ("a", "ketchup")])
+    given = [str(few), "--start", str(start), "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(given) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert "No region is held out" in said
+    assert "finish at least 1 more photo" in said
 
 
 def test_a_checkpoint_that_sees_one_picture_is_not_started_from(

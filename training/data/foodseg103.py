@@ -3,7 +3,7 @@
 category_id.txt                     a line for each category: id, white space, name; 0 is the background
 ImageSets/{train,test}.txt          names of the photos of a split
 Images/img_dir/{train,test}/*.jpg   photos
-Images/ann_dir/{train,test}/*.png   masks
+Images/ann_dir/{train,test}/*.png   masks, of 8 or 16 bits
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from rvernet_app.types import Mask, Photo
+from training.data.groups import read_groups
 from training.data.photos import files_in, fit_mask
 from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
 from training.files import write_whole
 
 FOLDERS = ("train", "test")
+INDEX_MODES = ("L", "P", "I;16")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class FoodSeg103Folder:
         folder: of the data set.
         cache: folder for the index of the masks.
         rename: category names -> the class names to use instead.
-        held_out, val_share: see `split_by_group`; the group is the photo.
+        held_out, val_share: see `split_by_group`; the group is what `groups.jsonl` says, as an export of the app writes
+            it, and else the photo. With the `val_share` of that export the same photos are for validation.
         skip_broken: leave out what misses its mask or its photo, or has a damaged mask, rather than refuse the data
             set.
     """
@@ -107,8 +111,9 @@ class FoodSeg103Folder:
         if missing and not self._skip_broken:
             raise DataError(f"{len(missing)} photos are missing, first {self._photo(*missing[0])}.")
         shown, damaged = self._index([place for place in listed if self._photo(*place) in there])
+        groups = read_groups(self._folder)
         regions = [
-            self._region(split, stem, category, names, found)
+            self._region(split, stem, groups.get(stem, stem), category, names, found)
             for (split, stem), found in shown.items()
             for category in sorted(map(int, found.areas))
         ]
@@ -128,7 +133,7 @@ class FoodSeg103Folder:
         )
 
     def _region(
-        self, split: str, stem: str, category: int, names: Mapping[int, str], found: _Shown
+        self, split: str, stem: str, group: str, category: int, names: Mapping[int, str], found: _Shown
     ) -> Region:
         photo, mask = self._photo(split, stem), self._mask(split, stem)
         if category not in names:
@@ -137,7 +142,7 @@ class FoodSeg103Folder:
         return Region(
             name=f"{self.name}/{split}/{stem}/{category}",
             label=names[category],
-            group=f"{self.name}/{stem}",
+            group=f"{self.name}/{group}",
             split=split,
             masked=(IndexedPhoto(photo, mask, category),),
             photo=photo,
@@ -221,11 +226,11 @@ def _look(path: Path, known: _Shown | None) -> _Shown:
     )
 
 
-def _read_index(path: Path) -> NDArray[np.uint8]:
-    """Category ids, uint8 (H, W), of a PNG with grey levels or a palette."""
+def _read_index(path: Path) -> NDArray[np.integer[Any]]:
+    """Category ids (H, W) of a PNG with a palette or grey levels: uint8, or for 16 bits uint16."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
-            if image.mode not in ("L", "P"):
+            if image.mode not in INDEX_MODES:
                 raise DataError(f"{path} is a picture of mode {image.mode}, not of category ids.")
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:  # as Pillow says that a PNG is damaged

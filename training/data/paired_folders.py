@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from rvernet_app.types import Mask, Photo
+from training.data.groups import read_groups
 from training.data.photos import ENDINGS, mostly
 from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
 
@@ -49,14 +50,16 @@ class CutoutPair:
 
 
 class PairedFolders:
-    """Folders of paired cut-outs, as a `RegionSource`. Nothing but names is read; hidden files and files that are no
+    """Folders of paired cut-outs, as a `RegionSource`. No picture is opened; hidden files and files that are no
     pictures are passed over.
 
     Args:
         name: of the source.
         folder: of the data set.
         rename: class folders -> the class names to use instead.
-        held_out, val_share: see `split_by_group`; the group is the file's name without its ending.
+        held_out, val_share: see `split_by_group`; the group is what `groups.jsonl` says, as an export of the app writes
+            it, and of a name it does not say the file's name without its ending. With the `val_share` of that export
+            the same foods are for validation.
         skip_unpaired: leave files without a partner out, rather than refuse the data set.
     """
 
@@ -81,6 +84,7 @@ class PairedFolders:
         regions: list[Region] = []
         unpaired: list[str] = []
         classes: set[str] = set()
+        groups = read_groups(self._folder)
         for split in FOLDERS:
             one, other = (_pictures(self._folder / split / kind) for kind in PICTURES)
             classes |= {place.parent.name for place in one | other}
@@ -91,7 +95,7 @@ class PairedFolders:
                     Region(
                         name=f"{self.name}/{split}/{place}",
                         label=self._rename.get(folder, folder),
-                        group=f"{self.name}/{place.stem}",
+                        group=f"{self.name}/{groups.get(place.stem, place.stem)}",
                         split=split,
                         masked=(CutoutPair(one[place], other[place]),),
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -72,9 +73,9 @@ class ProjectSource:
                     )
                 labels = [label.name for label in labels_of(session, found[chosen])]
                 for photo in final_photos(session, found[chosen], Shares(0.0, 0.0)):
-                    for region in self._regions(photo, files):
-                        regions.append(region)
-                        mark.update(repr(region).encode())
+                    of_photo = self._regions(photo, files)
+                    regions.extend(of_photo)
+                    mark.update(_described(photo, of_photo))
         finally:
             store.close()
         return SourceRegions(
@@ -100,6 +101,15 @@ class ProjectSource:
             )
             for food in photo.foods
         ]
+
+
+def _described(photo: FinalPhoto, regions: Sequence[Region]) -> bytes:
+    """All that a training makes of a photo, the same wherever the folder lies."""
+    foods = [
+        (food.annotation.id, region.label, food.rle)
+        for food, region in zip(photo.foods, regions, strict=True)
+    ]
+    return json.dumps((photo.item.photo.sha256, photo.meal, foods)).encode()
 
 
 def _box_xyxy(row: Annotation) -> tuple[float, float, float, float]:

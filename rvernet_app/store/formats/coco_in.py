@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pycocotools import mask as coco
 
 from rvernet_app.errors import StoreError
-from rvernet_app.masks import Rle, from_rle, require_rle, to_rle
+from rvernet_app.masks import Rle, require_rle
 from rvernet_app.store.annotations import MAX_NOTE, Portion
 from rvernet_app.store.formats.coco import ANNOTATIONS_NAME
 from rvernet_app.store.formats.importing import KeptPhoto, NotTakenError, Plan, PlannedFood, PlannedPhoto
-from rvernet_app.store.formats.reading import Folder, points, read_json, rle_of_polygons
-
-MAX_MEAL = 200
+from rvernet_app.store.formats.reading import (
+    Folder,
+    as_encoded_here,
+    meal_of,
+    points,
+    read_json,
+    rle_of_polygons,
+)
 
 
 def read(source: Path, plan: Plan) -> None:
@@ -31,18 +37,33 @@ def read(source: Path, plan: Plan) -> None:
     images, annotations, categories = (
         _list(described, n, path) for n in ("images", "annotations", "categories")
     )
-    names = {str(category.get("id")): str(category.get("name") or "") for category in categories}
-    of_image: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    names = {id: category.get("name") for category in categories if (id := _id(category)) is not None}
+    of_image: defaultdict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for annotation in annotations:
-        of_image[str(annotation.get("image_id"))].append(annotation)
+        of_image[_id(annotation, "image_id")].append(annotation)
+    how_often = Counter(_id(image) for image in images)
+    groups = Counter(str(image.get("group")) for image in images)
     folder = Folder(root)
     for image in plan.each(images):
         with plan.part(str(image.get("file_name") or f"image {image.get('id')}")):
-            found = of_image.pop(str(image.get("id")), [])
-            plan.photos.append(_photo(image, found, names, folder, path.parent, plan))
+            id = _id(image)
+            found = [] if id is None else of_image.pop(id, [])
+            if id is not None and how_often[id] > 1:
+                raise NotTakenError(
+                    f"Several photos have the id {id}, so nobody can tell whose its foods are."
+                )
+            photo = _photo(image, found, names, folder, path.parent, plan)
+            meal = meal_of(image.get("group"), image.get("sha256"), groups)
+            plan.photos.append(replace(photo, meal=meal))
     for image_id, left in of_image.items():
         for annotation in left:
             plan.leave(_called(annotation), f"Its photo {image_id} is not in the file.")
+
+
+def _id(row: Mapping[str, Any], name: str = "id") -> str | None:
+    """A number or a text, which some write as the other; None where there is neither."""
+    found = row.get(name)
+    return str(found) if isinstance(found, int | float | str) else None
 
 
 def _list(described: object, name: str, path: Path) -> list[dict[str, Any]]:
@@ -71,7 +92,7 @@ def _find(source: Path) -> tuple[Path, Path]:
 def _photo(
     image: Mapping[str, Any],
     annotations: Sequence[Mapping[str, Any]],
-    names: Mapping[str, str],
+    names: Mapping[str, object],
     folder: Folder,
     beside: Path,
     plan: Plan,
@@ -88,7 +109,7 @@ def _photo(
         what = f"{name}, {_called(annotation)}"
         with plan.part(what):
             foods.append(_food(annotation, names, photo.size_hw, plan, what))
-    return PlannedPhoto(name, photo, tuple(foods), _meal(image))
+    return PlannedPhoto(name, photo, tuple(foods))
 
 
 def _called(annotation: Mapping[str, Any]) -> str:
@@ -97,7 +118,7 @@ def _called(annotation: Mapping[str, Any]) -> str:
 
 def _require_size(image: Mapping[str, Any], photo: KeptPhoto) -> None:
     height, width = photo.size_hw
-    said = image.get("width", width), image.get("height", height)
+    said = image.get("width") or width, image.get("height") or height
     if said != (width, height):
         raise NotTakenError(
             f"The photo has {width} x {height} pixels, and {said[0]} x {said[1]} by the COCO file; "
@@ -105,19 +126,19 @@ def _require_size(image: Mapping[str, Any], photo: KeptPhoto) -> None:
         )
 
 
-def _meal(image: Mapping[str, Any]) -> str | None:
-    """The meal a photo is of; one that the export calls by its own hash is of none."""
-    group = image.get("group")
-    named = isinstance(group, str) and 0 < len(group) <= MAX_MEAL and group != image.get("sha256")
-    return group if named else None
-
-
 def _food(
-    annotation: Mapping[str, Any], names: Mapping[str, str], size_hw: tuple[int, int], plan: Plan, what: str
+    annotation: Mapping[str, Any],
+    names: Mapping[str, object],
+    size_hw: tuple[int, int],
+    plan: Plan,
+    what: str,
 ) -> PlannedFood:
-    category = str(annotation.get("category_id"))
-    if category not in names:
-        raise NotTakenError(f"Its category {category} is not in the file.")
+    category = _id(annotation, "category_id")
+    if category is None or category not in names:
+        raise NotTakenError(f"Its category {annotation.get('category_id')} is not in the file.")
+    label = names[category]
+    if not isinstance(label, str):
+        raise NotTakenError(f"Its category {category} has no name.")
     rle = _rle(annotation.get("segmentation"), size_hw)
     attributes = annotation.get("attributes")
     attributes = attributes if isinstance(attributes, dict) else {}
@@ -129,14 +150,14 @@ def _food(
     if len(note) > MAX_NOTE:
         plan.leave(f"{what}, note", f"It has {len(note)} characters, over the limit of {MAX_NOTE}.")
         note = ""
-    return PlannedFood(names[category], rle, portion, note)
+    return PlannedFood(label, rle, portion, note)
 
 
 def _rle(segmentation: object, size_hw: tuple[int, int]) -> Rle:
     if isinstance(segmentation, dict):
-        counts = segmentation.get("counts")
-        read_rle = _compressed if isinstance(counts, list) else require_rle
-        return read_rle(segmentation, size_hw)
+        if isinstance(segmentation.get("counts"), list):
+            segmentation = _packed(segmentation, size_hw)
+        return as_encoded_here(require_rle(segmentation, size_hw))
     if not isinstance(segmentation, list) or not segmentation:
         raise NotTakenError("It has no mask; a box alone is not enough.")
     polygons = []
@@ -147,16 +168,15 @@ def _rle(segmentation: object, size_hw: tuple[int, int]) -> Rle:
     return rle_of_polygons(polygons, size_hw)
 
 
-def _compressed(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> Rle:
-    """Uncompressed RLE -> compressed, as this program writes it: others may have runs of no length."""
+def _packed(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Uncompressed RLE -> compressed."""
     counts, pixels = segmentation["counts"], size_hw[0] * size_hw[1]
     if not all(type(count) is int and 0 <= count <= pixels for count in counts):
         raise NotTakenError("The runs of its mask are not numbers of pixels.")
     if segmentation.get("size") != list(size_hw) or sum(counts) != pixels:
         raise NotTakenError("Its mask is of another size than the photo.")
     packed = coco.frPyObjects({"size": list(size_hw), "counts": counts}, *size_hw)
-    rle = {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
-    return to_rle(from_rle(rle, size_hw))
+    return {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
 
 
 def _portion(attributes: Mapping[str, Any]) -> Portion | None:

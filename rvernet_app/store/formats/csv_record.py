@@ -25,7 +25,7 @@ FOOD_COLUMNS = (
     *("note", "annotator", "time", "mask_area_px"),
 )
 MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Cell = str | int | float | None
 

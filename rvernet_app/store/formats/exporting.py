@@ -164,19 +164,21 @@ def export(
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """A folder to write in, which becomes `out` when the block ends well and is gone when it does not."""
-    out = out.resolve()
-    part = out.with_name(f"{out.name}.part")
     try:
+        out = out.resolve()
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise StoreError(f"{out} is there already; export into a new or an empty folder.")
+        part = out.with_name(f"{out.name}.part")
         if part.exists():
             raise StoreError(
                 f"{part} is there already, of an export that runs or was broken off; "
                 "delete it, or export into another folder."
             )
         part.mkdir(parents=True)
-    except OSError as error:
-        raise StoreError(f"The folder {out} cannot be made: {error.strerror or error}.") from error
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        raise StoreError(
+            f"The folder {out} cannot be made: {getattr(error, 'strerror', '') or error}."
+        ) from error
     try:
         yield part
         if out.exists():

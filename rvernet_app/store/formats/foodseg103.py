@@ -4,6 +4,7 @@ category_id.txt                     a line for each category: id, tab, name; 0 i
 ImageSets/{train,test}.txt          names of the photos of a split; what is for validation is in train
 Images/img_dir/{train,test}/*.jpg   photos; those kept as PNG are saved as JPEG, because the layout knows no other
 Images/ann_dir/{train,test}/*.png   masks, of 16 bits where there are more than 255 categories
+groups.jsonl                        which photos are of one meal
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from PIL import Image
 from rvernet_app.masks import from_rle
 from rvernet_app.store.files import JPEG_QUALITY
 from rvernet_app.store.formats.exporting import SIDES, ExportPhoto
+from rvernet_app.store.formats.groups import GROUPS_NAME, group_line
 from rvernet_app.store.tables import Label
 
 COVERED_PIXELS = "pixels of foods that lie under another food"
@@ -44,6 +46,7 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
             side: stack.enter_context((folder / "ImageSets" / f"{side}.txt").open("w", encoding="utf-8"))
             for side in sides
         }
+        groups = stack.enter_context((folder / GROUPS_NAME).open("w", encoding="ascii"))
         for photo in photos:
             side = SIDES[photo.split]
             index = np.zeros(photo.size_hw, np.uint8 if len(labels) <= 255 else np.uint16)
@@ -51,6 +54,7 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
             _save_jpeg(photo, folder / "Images" / "img_dir" / side / f"{photo.stem}.jpg")
             Image.fromarray(index).save(folder / "Images" / "ann_dir" / side / f"{photo.stem}.png")
             lists[side].write(f"{photo.stem}.jpg\n")
+            groups.write(group_line(photo.stem, photo.final.meal))
     return covered
 
 

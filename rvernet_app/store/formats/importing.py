@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +15,11 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle
-from rvernet_app.store import queue
+from rvernet_app.store import projects, queue
 from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.formats.exporting import Progress
-from rvernet_app.store.projects import add_label, labels_of, project
 from rvernet_app.store.tables import DONE, Annotator, Item, Verdict
 
 T = TypeVar("T")
@@ -164,17 +164,17 @@ class Plan:
             PhotoError, StoreError: as `PhotoFiles.add`.
             OSError: the file cannot be read.
         """
-        data = source.read_bytes() if isinstance(source, Path) else source
-        photo = self._files.add(self._original(data, original) or data)
+        known = self._original(source, original) if isinstance(source, Path) else None
+        photo = self._files.add(known or source)
         return KeptPhoto(photo.sha256, photo.format, photo.size_hw)
 
-    def _original(self, data: bytes, sha256: object) -> bytes | None:
+    def _original(self, copy: Path, sha256: object) -> Path | None:
         if not (isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
             return None
         original = self._files.original(sha256)
-        copies = [self._files.working_copy(sha256, kind) for kind in ("JPEG", "PNG")]
-        same = any(copy.is_file() and copy.read_bytes() == data for copy in copies)
-        return original.read_bytes() if same and original.is_file() else None
+        kept = [self._files.working_copy(sha256, kind) for kind in ("JPEG", "PNG")]
+        same = any(one.is_file() and filecmp.cmp(one, copy, shallow=False) for one in kept)
+        return original if same and original.is_file() else None
 
 
 Read = Callable[[Path, Plan], None]
@@ -188,8 +188,8 @@ class Import(Protocol):
         self,
         store: Store,
         files: PhotoFiles,
-        project_id: int,
-        annotator_id: int,
+        project: int | str,
+        annotator: int | str,
         source: Path,
         progress: Progress | None = None,
     ) -> ImportReport:
@@ -200,6 +200,7 @@ class Import(Protocol):
         saved twice. Labels that the project lacks are added where it takes new ones.
 
         Args:
+            project, annotator: ids, or names; who or what has a name nobody has yet is new, unless nothing was of use.
             source: a folder or a file.
 
         Raises:
@@ -214,31 +215,47 @@ def import_source(
     name: str,
     store: Store,
     files: PhotoFiles,
-    project_id: int,
-    annotator_id: int,
+    project: int | str,
+    annotator: int | str,
     source: Path,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import with `read`; `name` is the format's. Otherwise as `Import`."""
     with store.reading() as session:
-        project(session, project_id)
-        if session.get(Annotator, annotator_id) is None:
+        if isinstance(project, int):
+            projects.project(session, project)
+        if isinstance(annotator, int) and session.get(Annotator, annotator) is None:
             raise StoreError("There is no such annotator.")
     plan = Plan(files, progress)
     read(source, plan)
+    if not plan.photos:
+        return ImportReport(0, 0, 0, (), tuple(plan.not_taken))
     with store.writing() as session:
-        return _Writing(session, project_id, annotator_id, name).write(plan)
+        within = _OneTransaction(session)
+        by = annotator if isinstance(annotator, int) else projects.annotator_id(within, annotator)
+        return _Writing(within, _project_id(within, project, by), by, name).write(plan)
 
 
 class _OneTransaction(Store):
     """The store inside an open transaction: what is saved through it is committed together, or not at all."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        yield self.session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        yield self._session
+        yield self.session
+
+
+def _project_id(store: _OneTransaction, project: int | str, by: int) -> int:
+    if isinstance(project, int):
+        return project
+    known = {row.name: row.id for row in projects.all_projects(store.session)}
+    return known[project] if project in known else projects.create_project(store, project, by=by)
 
 
 class _Writing:
@@ -249,16 +266,16 @@ class _Writing:
         name: of the format.
     """
 
-    def __init__(self, session: Session, project_id: int, annotator_id: int, name: str) -> None:
-        self._session = session
-        self._store = _OneTransaction(session)
+    def __init__(self, store: _OneTransaction, project_id: int, annotator_id: int, name: str) -> None:
+        self._session = store.session
+        self._store = store
         self._project_id = project_id
         self._annotator_id = annotator_id
         self._name = name
 
     def write(self, plan: Plan) -> ImportReport:
         """All of it."""
-        known_labels = {label.id for label in labels_of(self._session, self._project_id)}
+        known_labels = {label.id for label in projects.labels_of(self._session, self._project_id)}
         labels = self._labels(plan)
         new_photos = saved = 0
         for planned in plan.photos:
@@ -268,7 +285,7 @@ class _Writing:
             if drafts:
                 self._save(item, drafts)
             saved += len(drafts)
-        all_labels = labels_of(self._session, self._project_id)
+        all_labels = projects.labels_of(self._session, self._project_id)
         return ImportReport(
             photos=new_photos,
             known_photos=len(plan.photos) - new_photos,
@@ -282,14 +299,16 @@ class _Writing:
         found: dict[str, int | str] = {}
         for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
             try:
-                found[name] = add_label(self._store, self._project_id, LabelName(name), self._annotator_id)
+                found[name] = projects.add_label(
+                    self._store, self._project_id, LabelName(name), self._annotator_id
+                )
             except (LabelError, StoreError) as error:
                 found[name] = str(error)
         return found
 
     def _item(self, planned: PlannedPhoto) -> tuple[Item, bool]:
         """The photo's place in the queue, locked, and whether it was there already."""
-        added = queue._add(
+        added = queue.add_item(
             self._session,
             self._project_id,
             planned.name,

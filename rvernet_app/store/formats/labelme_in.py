@@ -1,14 +1,16 @@
-"""Reads labelme's JSON files: polygons, rectangles and circles; shapes of one label and group are one food."""
+"""Reads labelme's JSON files: polygons, rectangles, circles and masks; shapes of one label and group are one food."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import io
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, from_rle, require_rle, to_rle
@@ -38,7 +40,7 @@ def read(source: Path, plan: Plan) -> None:
 
 def _photo(path: Path, folder: Folder, plan: Plan) -> PlannedPhoto:
     try:
-        described = read_json(path)
+        described = read_json(folder.inside(path))
     except StoreError as error:
         raise NotTakenError(str(error)) from error
     shapes = described.get("shapes") if isinstance(described, dict) else None
@@ -50,11 +52,11 @@ def _photo(path: Path, folder: Folder, plan: Plan) -> PlannedPhoto:
     foods: dict[object, tuple[str, Mask]] = {}
     for number, shape in enumerate(shapes, 1):
         with plan.part(f"{name}, shape {number}"):
-            label, rle = _shape(shape, photo.size_hw)
+            food = PlannedFood(*_shape(shape, photo.size_hw))
             group = shape.get("group_id")
-            key = (label, str(group)) if group is not None else number
-            mask = from_rle(rle, photo.size_hw)
-            foods[key] = label, mask | foods[key][1] if key in foods else mask
+            key = (food.label, str(group)) if group is not None else number
+            mask = from_rle(food.rle, photo.size_hw)
+            foods[key] = food.label, mask | foods[key][1] if key in foods else mask
     return PlannedPhoto(
         name, photo, tuple(PlannedFood(label, to_rle(mask)) for label, mask in foods.values())
     )
@@ -94,10 +96,12 @@ def _shape(shape: object, size_hw: tuple[int, int]) -> tuple[str, Rle]:
     corners = points(shape.get("points"), size_hw)
     if kind == "polygon":
         return shape["label"], rle_of_polygons([corners], size_hw)
-    if kind not in ("rectangle", "circle"):
-        raise NotTakenError(f"A {kind} has no area; only polygons, rectangles and circles are taken.")
+    if kind not in ("rectangle", "circle", "mask"):
+        raise NotTakenError(f"A {kind} has no area; only polygons, rectangles, circles and masks are taken.")
     if len(corners) != 2:
         raise NotTakenError(f"A {kind} has two points, this one {len(corners)}.")
+    if kind == "mask":
+        return shape["label"], _drawn(shape.get("mask"), corners[0], corners[1], size_hw)
     made = _rectangle if kind == "rectangle" else _circle
     return shape["label"], made(corners[0], corners[1], size_hw)
 
@@ -114,3 +118,25 @@ def _circle(centre: Point, rim: Point, size_hw: tuple[int, int]) -> Rle:
     distance = (columns + np.float32(0.5 - x)) ** 2 + (rows + np.float32(0.5 - y)) ** 2  # (H, W)
     mask = distance <= (rim_x - x) ** 2 + (rim_y - y) ** 2
     return require_rle(to_rle(mask), size_hw)
+
+
+def _drawn(data: object, first: Point, last: Point, size_hw: tuple[int, int]) -> Rle:
+    """A mask that is a PNG picture of the box from its first to its last pixel, black where it is not."""
+    (x0, y0), (x1, y1) = _pixel(first), _pixel(last)
+    height, width = size_hw
+    if not (0 <= x0 <= x1 < width and 0 <= y0 <= y1 < height):
+        raise NotTakenError("The box of its mask lies outside the photo.")
+    mask = np.zeros(size_hw, np.bool_)
+    try:
+        file = io.BytesIO(base64.b64decode(str(data), validate=True))
+        with Image.open(file, formats=("PNG",)) as picture:
+            if picture.size != (x1 - x0 + 1, y1 - y0 + 1) or picture.mode not in ("1", "L"):
+                raise NotTakenError("The picture of its mask does not fit its box.")
+            mask[y0 : y1 + 1, x0 : x1 + 1] = np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise NotTakenError("The picture of its mask is damaged.") from error
+    return require_rle(to_rle(mask), size_hw)
+
+
+def _pixel(point: Point) -> tuple[int, int]:
+    return int(point[0]), int(point[1])

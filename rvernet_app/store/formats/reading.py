@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +21,8 @@ from rvernet_app.store.formats.importing import NotTakenError
 ENDINGS = frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS)
 """Of the names of files that may be photos, in lower case."""
 
+MAX_MEAL = 200
+"""Characters in the name of a meal; photos of one with a longer name are of none."""
 OVERHANG = 1.0
 """Pixels by which a shape may reach over the photo's edge, as rounding makes them do."""
 
@@ -57,13 +59,19 @@ class Folder:
             NotTakenError: there is no such file, or it lies outside the folder.
         """
         posix = name.replace("\\", "/")
+        refused = NotTakenError(f"The file {name!r} is missing.")
         for place in places:
-            if (found := self.inside(place / posix)).is_file():
+            try:
+                found = self.inside(place / posix)
+            except NotTakenError as error:  # such as a whole path on another computer
+                refused = error
+                continue
+            if found.is_file():
                 return found
         same_name = self._by_name[PurePosixPath(posix).name]
         if len(same_name) == 1:
             return self.inside(same_name[0])
-        raise NotTakenError(f"The file {name!r} is missing.")
+        raise refused
 
     @cached_property
     def _by_name(self) -> defaultdict[str, list[Path]]:
@@ -72,6 +80,18 @@ class Folder:
             if path.is_file():
                 found[path.name].append(path)
         return found
+
+
+def meal_of(group: object, sha256: object, groups: Mapping[str, int]) -> str | None:
+    """The meal of a photo in an export of this program, which calls the group of a photo without a meal by its hash.
+
+    Args:
+        group, sha256: as the export says them, or as another program says something else.
+        groups: how many photos say each group; a hash that several say keeps them together.
+    """
+    if not isinstance(group, str) or not 0 < len(group) <= MAX_MEAL:
+        return None
+    return None if group == sha256 and groups[group] == 1 else group
 
 
 def read_json(path: Path) -> Any:
@@ -108,6 +128,18 @@ def points(numbers: object, size_hw: tuple[int, int]) -> list[Point]:
         if not (-OVERHANG <= x <= width + OVERHANG and -OVERHANG <= y <= height + OVERHANG):
             raise NotTakenError(f"It lies outside the photo of {width} x {height} pixels, at {x:g}, {y:g}.")
     return found
+
+
+def as_encoded_here(rle: Rle) -> Rle:
+    """The same mask in the one way this program encodes it.
+
+    Others write runs of no length, with which pycocotools counts wrong when it merges masks.
+
+    Args:
+        rle: checked by `require_rle`.
+    """
+    packed = coco.encode(coco.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}))
+    return Rle(size=rle["size"], counts=packed["counts"].decode("ascii"))
 
 
 def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int]) -> Rle:

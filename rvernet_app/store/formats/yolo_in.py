@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, require_rle, to_rle
 from rvernet_app.store.formats.importing import NotTakenError, Plan, PlannedFood, PlannedPhoto
 from rvernet_app.store.formats.outlines import filled
-from rvernet_app.store.formats.reading import ENDINGS, Folder, points
+from rvernet_app.store.formats.reading import ENDINGS, Folder, as_encoded_here, meal_of, points
 from rvernet_app.store.formats.yolo_seg import DATA_NAME, MASKS_NAME
 
 SPLIT_KEYS = ("train", "val", "test")
@@ -28,16 +29,20 @@ class ExactMasks:
     Attributes:
         labels_sha256: of the label file that the masks are of, line by line.
         photo_sha256: of the photo's file as it came to the store that wrote this.
+        group: what the photo must not be parted from, whatever became of its label file.
     """
 
     labels_sha256: str
     photo_sha256: str
+    group: str
     size: list[int]
     counts: list[str]
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.size, list) and isinstance(self.counts, list)):
-            raise ValueError(f"expected lists, got {self.size!r} and {self.counts!r}")
+        if not (
+            isinstance(self.size, list) and isinstance(self.counts, list) and isinstance(self.group, str)
+        ):
+            raise ValueError(f"expected lists and a text, got {self.size!r}, {self.counts!r}, {self.group!r}")
 
     def fits(self, labels: bytes) -> bool:
         """Whether the masks are of this label file's lines."""
@@ -59,11 +64,15 @@ def read(source: Path, plan: Plan) -> None:
     names = _names(described, path)
     folder = Folder(path.parent)
     masks = _exact_masks(folder.root / MASKS_NAME, plan)
+    groups = Counter(one.group for one in masks.values())
     photos = [photo for place in _places(described, folder, plan) for photo in _photos_in(place)]
-    for photo in plan.each(list(dict.fromkeys(photos))):
-        relative = photo.relative_to(folder.root)
+    for file in plan.each(list(dict.fromkeys(photos))):
+        relative = file.relative_to(folder.root)
         with plan.part(relative.as_posix()):
-            plan.photos.append(_photo(relative, names, folder, masks, plan))
+            said = masks.get(_labels_of(relative).as_posix())
+            photo = _photo(relative, names, folder, said, plan)
+            meal = None if said is None else meal_of(said.group, said.photo_sha256, groups)
+            plan.photos.append(replace(photo, meal=meal))
 
 
 def _described(path: Path) -> Mapping[str, Any]:
@@ -71,7 +80,7 @@ def _described(path: Path) -> Mapping[str, Any]:
         described = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged, or no YAML file: {' '.join(str(error).split())}.") from error
     if not isinstance(described, dict):
         raise StoreError(f"{path} does not describe a YOLO data set.")
@@ -83,7 +92,7 @@ def _names(described: Mapping[str, Any], path: Path) -> dict[int, str]:
     try:
         numbered = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
         found = {int(number): _name(name) for number, name in numbered}
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise StoreError(f"{path} does not say the names of the classes by number.") from error
     if not found:
         raise StoreError(f"{path} does not say the names of the classes.")
@@ -131,13 +140,12 @@ def _photos_in(place: Path) -> list[Path]:
 
 
 def _photo(
-    relative: Path, names: Mapping[int, str], folder: Folder, masks: Mapping[str, ExactMasks], plan: Plan
+    relative: Path, names: Mapping[int, str], folder: Folder, said: ExactMasks | None, plan: Plan
 ) -> PlannedPhoto:
     labels = _labels_of(relative)
     path = folder.inside(folder.root / labels)
     content = path.read_bytes() if path.is_file() else b""
-    exact = masks.get(labels.as_posix())
-    exact = exact if exact is not None and exact.fits(content) else None
+    exact = said if said is not None and said.fits(content) else None
     photo = plan.keep(folder.inside(folder.root / relative), None if exact is None else exact.photo_sha256)
     foods = []
     for number, line in enumerate(_lines(content)):
@@ -172,7 +180,7 @@ def _food(line: str, names: Mapping[int, str], size_hw: tuple[int, int], exact: 
         raise NotTakenError(f"Its class {number:g} is not in {DATA_NAME}.")
     label = names[int(number)]
     if exact is not None:
-        return PlannedFood(label, require_rle(exact, size_hw))
+        return PlannedFood(label, as_encoded_here(require_rle(exact, size_hw)))
     if len(shares) < 6 or len(shares) % 2:
         raise NotTakenError("It is not an outline of at least three points; a box alone is not enough.")
     height, width = size_hw

@@ -1,7 +1,8 @@
 """YOLO segmentation: `data.yaml`, `images/<split>/`, and `labels/<split>/` with a line for each food: class, outline.
 
 Such a line has neither holes nor parts: holes are filled, parts are joined by a bridge. The exact masks are in
-`masks.jsonl` beside it, a line for each photo, and hold as long as the photo's label file is as it was written.
+`masks.jsonl` beside it, a line for each photo, and hold as long as the photo's label file is as it was written. There
+too is the photo's `group`, the meal.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _masks(photo: ExportPhoto, place: str, content: bytes) -> dict[str, Any]:
         "labels": place,
         "labels_sha256": hashlib.sha256(content).hexdigest(),
         "photo_sha256": photo.final.item.photo.sha256,
+        "group": photo.final.meal,
         "size": list(photo.size_hw),
         "counts": [food.rle["counts"] for food in photo.foods],
     }

@@ -5,30 +5,45 @@ let stroke = null; // places under way
 let corners = []; // of a polygon under way
 let editing = Promise.resolve();
 
-const brushRadius = () => brush / view.state.scale;
+let begun = null; // { photo, food }: a food that corrections under way make
+const MAX_RADIUS = 1000; // in photo pixels, and
+const MAX_PLACES = 5000; // of a stroke: what the server takes
+
+const brushRadius = () => Math.min(brush / view.state.scale, MAX_RADIUS);
 const isHandTool = (name) => ["brush", "eraser", "polygon"].includes(name);
 
-// One correction after the other, each made of what the one before left.
+// One correction after the other, each made of what the one before left, and of the food that was selected when it was
+// made.
 function editMask(edit) {
   const photo = current;
-  editing = editing.then(async () => {
-    const food = activeFood(photo.work) ?? newFood(photo.work);
-    const mask = maskOf(food) ?? null;
-    if (!mask && !["paint", "polygon"].includes(edit.kind)) return;
-    try {
-      const reply = await ask("edit_mask", { photo: photo.id, rle: edit.kind === "polygon" ? null : (mask?.rle ?? null), edit });
-      const edited = { ...food, candidates: [reply.mask], chosen: 0, token: null, edits: (food.edits ?? 0) + 1 };
-      commit(photo.work, withFood(photo.work.present, edited));
-    } catch (error) {
-      complain(error);
-    }
-    if (photo === current) changed();
-  });
+  const selected = activeFood(photo.work);
+  if (!selected && begun?.photo !== photo) begun = { photo, food: newFood(photo.work) };
+  const target = selected ?? begun.food;
+  editing = editing.then(() => correctMask(photo, target, edit));
   return editing;
 }
 
-function finishStroke(places, cut) {
+async function correctMask(photo, target, edit) {
+  const asItIs = () => photo.work.present.foods.find((food) => food.id === target.id);
+  const before = asItIs();
+  if (!before && (target.candidates.length || !["paint", "polygon"].includes(edit.kind))) return;
+  try {
+    const rle = before && edit.kind !== "polygon" ? maskOf(before).rle : null;
+    const { mask } = await ask("edit_mask", { photo: photo.id, rle, edit });
+    const food = asItIs() ?? (before ? null : target); // it may have been named meanwhile, or removed
+    if (!food) return;
+    commit(photo.work, withFood(photo.work.present, { ...food, candidates: [mask], chosen: 0, token: null, edits: (food.edits ?? 0) + 1 }));
+    if (begun?.food === target) begun = null;
+  } catch (error) {
+    complain(error);
+  }
+  changedOn(photo);
+}
+
+function finishStroke(path, cut) {
   stroke = null;
+  let places = path;
+  while (places.length > MAX_PLACES) places = places.filter((_, index) => index % 2 === 0 || index === places.length - 1);
   if (!current || !places.length) return;
   editMask({ kind: tool === "eraser" || cut ? "erase" : "paint", stroke: places, radius: brushRadius() });
 }
@@ -87,7 +102,7 @@ function proposed({ seq, share, masks, error }) {
   const foods = fresh.map((mask) => ({ ...newFood(photo.work), candidates: [mask], segmenter: props.facts.segmenter_id }));
   commit(photo.work, { foods: [...photo.work.present.foods, ...foods], active: foods[0].id });
   status(`${fresh.length} regions to name`);
-  if (photo === current) changed();
+  changedOn(photo);
 }
 
 // Whether two boxes share most of the smaller one: what is already a food is not offered again.

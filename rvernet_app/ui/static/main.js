@@ -65,6 +65,7 @@ const labelField = createLabelField(find("#rv-label"), find("#rv-label-options")
 });
 const portionFields = createPortionFields(find("#rv-portion"), {
   change: (portion) => changeFood({ portion }),
+  refuse: (why) => complain(new Error(why)),
   confirm: () => { overlay.focus({ preventScroll: true }); actions.nextFood(); },
 });
 
@@ -99,6 +100,7 @@ onClick("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
 for (const button of find.all("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 onClick("#rv-leave", leaveProject);
 onClick("#rv-review", startReview);
+onClick("#rv-export", exportProject);
 onClick("#rv-train", () => train("start_training"));
 onClick("#rv-train-stop", () => train("stop_training"));
 onClick("#rv-train-use", () => train("use_checkpoint"));
@@ -110,18 +112,26 @@ find("#rv-review-all").addEventListener("change", () => nextReview(-1));
 for (const button of find.all("[data-report]")) button.addEventListener("click", () => showReport(button.dataset.report));
 find("#rv-comment").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (reviewed) decide("comment", { words: new FormData(event.target).get("words") });
-  event.target.reset();
+  const { target } = event;
+  if (reviewed) decide("comment", { words: new FormData(target).get("words") }).then((taken) => { if (taken) target.reset(); });
 });
 onClick("#rv-add", () => (project ? find("#rv-add-sheet").showModal() : actions.open()));
 find("#rv-new-project").addEventListener("submit", (event) => { event.preventDefault(); createProject(event.target); });
 find("#rv-folder").addEventListener("submit", (event) => { event.preventDefault(); addFolder(new FormData(event.target).get("folder")); });
 find("#rv-unusable").addEventListener("submit", (event) => {
   event.preventDefault();
+  const { target } = event;
   find("#rv-unusable-sheet").close();
-  giveVerdict(event.submitter.value, new FormData(event.target).get("reason"));
+  giveVerdict(event.submitter.value, new FormData(target).get("reason")).then((given) => { if (given) target.reset(); });
 });
-find("#rv-me").addEventListener("change", (event) => { annotator = event.target.value.trim() || null; remember("rvernet-me", annotator ?? ""); chooseProject(); });
+find("#rv-me").disabled = props.facts.signs_in;
+find("#rv-me").addEventListener("change", (event) => {
+  const name = event.target.value.trim() || null;
+  if (project && name !== annotator) leaveProject(); // what is open is the other's
+  annotator = name;
+  remember("rvernet-me", annotator ?? "");
+  chooseProject();
+});
 find(".rv-naming").addEventListener("keydown", (event) => { if (event.key === "Escape") overlay.focus({ preventScroll: true }); });
 find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.target.value }));
 find("#rv-brush").addEventListener("input", (event) => setBrush(Number(event.target.value)));
@@ -174,5 +184,7 @@ panel.drawFacts(props.facts);
 view.resize();
 drawStrip();
 changed();
+showAccount(null);
 if (remembered("rvernet-project")) learnProjects().then(() => openProject(Number(remembered("rvernet-project")))).catch(complain);
+else if (props.facts.signs_in) learnProjects().catch(() => { /* nobody is signed in yet, as the header says */ });
 root.dataset.ready = "true";

@@ -39,6 +39,7 @@ async function openPhoto(source, showIt) {
 
 function show(photo) {
   if (current === photo) return;
+  leaveFields();
   openSeq++;
   current = photo;
   draftBox = crosshair = null;

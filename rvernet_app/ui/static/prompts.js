@@ -17,6 +17,7 @@ function prompt(change, startNew, since, label) {
   drafts.push({ food: change(base), seq: ++promptSeq, since, photo: current, corrected: base.edits ? correction(base, change, label) : null });
   drawScene();
   segment();
+  drawPanel();
 }
 
 // One request at a time. A food that was clicked again meanwhile is asked for once more, with all its points; the
@@ -52,15 +53,34 @@ function correction(base, change, label) {
   return { points: points.map(([x, y]) => [x, y, 1]), box, onto: maskOf(base).rle, cut: !label };
 }
 
-function masked({ food, photo, since, seq }, { candidates, token, timings }) {
+function masked({ food, photo, since, seq, corrected }, { candidates, token, timings }) {
   for (const mask of candidates) evidenceOf.set(mask, { timings });
-  commit(photo.work, withFood(photo.work.present, { ...food, candidates, token, chosen: 0, segmenter: props.facts.segmenter_id }));
-  if (photo !== current) return;
+  const origin = corrected ? food.origin : null; // of the mask; another one has its own
+  commit(photo.work, withFood(photo.work.present, { ...food, origin, candidates, token, chosen: 0, segmenter: props.facts.segmenter_id }));
+  if (photo !== current) return keep(photo);
   drawScene();
   root.dataset.maskMs = String(performance.now() - since);
   root.dataset.maskSeq = String(seq);
   root.dataset.engineMs = String(timings.segment);
-  setTimeout(changed);
+  setTimeout(() => changedOn(photo));
+}
+
+// The food that keys and fields mean: the one being found, else the one selected.
+function meantFood() {
+  const food = pendingFood() ?? (current && activeFood(current.work));
+  return food && { photo: current, id: food.id };
+}
+
+// Changes a food, which by now may be one of another photo than the one that is open, or still be looked for.
+function changeFood(change, meant = meantFood()) {
+  if (!meant) return;
+  const { photo, id } = meant;
+  const draft = drafts.find((each) => each.photo === photo && each.food.id === id);
+  if (draft) draft.food = { ...draft.food, ...change };
+  const { present } = photo.work;
+  const food = present.foods.find((each) => each.id === id);
+  if (food) commit(photo.work, { ...withFood(present, { ...food, ...change }), active: present.active });
+  changedOn(photo);
 }
 
 function pendingFood() {
@@ -77,6 +97,7 @@ function chooseCandidate(index) {
 function selectFood(id) {
   if (!current) return;
   startNext = id === null;
+  begun = null;
   current.work.present = { ...current.work.present, active: id };
   changed();
 }

@@ -15,6 +15,7 @@ let lastAct = performance.now();
 async function learnProjects() {
   const reply = await tell("projects", {});
   annotator = reply.me;
+  showAccount(reply.me);
   portionFields.setUp(reply);
   find("#rv-me").value = reply.me;
   fill(find("#rv-projects"), reply.projects.map(({ id, name, progress }) => make("li", {},
@@ -53,7 +54,7 @@ async function openProject(id) {
     const reply = await tell("open_project", { project: id });
     project = { ...reply, labels: createLabelSet(reply.labels) };
     remember("rvernet-project", String(id));
-    queuePhotos.clear();
+    for (const [item, photo] of queuePhotos) if (!unsaved.has(photo)) queuePhotos.delete(item);
     recent = [];
     filter = { state: null, label: null, by: null };
     root.dataset.mode = "project";
@@ -66,6 +67,7 @@ async function openProject(id) {
     showFilter();
     find("#rv-projects-sheet").close();
     await list(true);
+    await saveStashed();
     if (listed.length) await openItem({ after: -1, order });
     else close();
   } catch (error) {
@@ -103,8 +105,9 @@ async function openItem(query) {
       status(query.step ? "No more photos that way" : "Every photo is labelled");
       return current || !listed.length ? null : await openItem({ item: listed[0].item });
     }
-    const photo = queuePhotos.get(reply.item) ?? (await taken(reply));
+    const photo = cached(reply.item) ?? (await taken(reply));
     if (seq !== openSeq) return;
+    photo.project = project;
     lastAct = performance.now();
     show(photo);
     aheadOf(photo);
@@ -115,16 +118,24 @@ async function openItem(query) {
   }
 }
 
-// A photo of the queue as the server tells it, with the foods saved on it.
+// A photo of the queue that is in memory already, as its annotator has it.
+function cached(item) {
+  const photo = queuePhotos.get(item);
+  return photo?.me === annotator ? photo : null;
+}
+
+// A photo of the queue as the server tells it, with the foods saved on it and what this tab changed before.
 async function taken(reply) {
+  const [of, me] = [project, annotator];
   const image = new Image();
   image.src = served(reply.photo.url);
   await image.decode();
   const work = emptyWork();
   const foods = reply.foods.map((row) => ({ row, food: foodOf(work, row) }));
   work.present = { foods: foods.map(({ food }) => food), active: foods.at(-1)?.food.id ?? null };
-  const photo = { ...reply.photo, image, work, encoded: false, seconds: 0, item: reply.item, position: reply.position, blind: reply.blind, state: reply.state, before: reply.before };
-  photo.stored = new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, content: JSON.stringify(contentOf(photo, food)) }]));
+  const photo = { ...reply.photo, image, work, encoded: false, seconds: 0, project: of, me, sent: null, item: reply.item, position: reply.position, blind: reply.blind, state: reply.state, before: reply.before };
+  photo.stored = new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, content: JSON.stringify(contentOf(food)) }]));
+  unstash(photo);
   queuePhotos.set(photo.item, photo);
   for (const [item, old] of queuePhotos) {
     if (queuePhotos.size <= KEPT_PHOTOS) break;
@@ -133,19 +144,11 @@ async function taken(reply) {
   return photo;
 }
 
-// After a conflict: the photo as the store has it now.
-async function reload(photo) {
-  const fresh = await taken(await tell("open_item", { project: project.id, item: photo.item }));
-  Object.assign(photo, { work: fresh.work, stored: fresh.stored });
-  queuePhotos.set(photo.item, photo);
-  if (photo === current) changed();
-}
-
 // Opens and encodes the photo that comes next, while one works on this one.
 async function aheadOf(photo) {
   try {
     const reply = await tell("open_item", { project: project.id, after: photo.position, order });
-    if (reply.item === null || queuePhotos.has(reply.item) || reply.item === photo.item) return;
+    if (reply.item === null || cached(reply.item) || reply.item === photo.item) return;
     const next = await taken(reply);
     if (photo !== current) return;
     await ask("prepare", { photo: next.id });
@@ -155,62 +158,57 @@ async function aheadOf(photo) {
 
 async function giveVerdict(state, reason = "") {
   const photo = current;
-  if (!photo?.item) return;
-  const unnamed = state === "done" ? photo.work.present.foods.find((food) => !food.label) : null;
-  if (unnamed) {
-    selectFood(unnamed.id);
-    return complain(new Error("This food has no name yet; name it, or remove it."));
-  }
+  if (!photo?.item) return false;
   try {
-    keep(photo);
-    while (syncing) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (unsaved.has(photo)) throw new Error("This photo is not saved yet; it is tried again.");
-    const { progress } = await tell("give_verdict", { project: project.id, item: photo.item, state, reason, seconds: photo.seconds });
+    await reached(photo);
+    const unnamed = state === "done" ? photo.work.present.foods.find((food) => !food.label) : null;
+    if (unnamed) {
+      if (photo === current) selectFood(unnamed.id);
+      throw new Error("This food has no name yet; name it, or remove it.");
+    }
+    const { progress } = await tellOf(photo, "give_verdict", { project: photo.project.id, state, reason, seconds: photo.seconds });
     photo.seconds = 0;
     photo.state = state;
-    showProgress(progress);
     const entry = listed.find(({ item }) => item === photo.item);
     if (entry) Object.assign(entry, { state, foods: photo.work.present.foods.length });
-    await openItem({ after: photo.position, order });
+    if (photo.project === project) showProgress(progress);
+    if (photo === current) await openItem({ after: photo.position, order });
     drawStrip();
+    return true;
   } catch (error) {
     complain(error);
+    return false;
   }
 }
 
-function nameFood(label, suggested = false) {
-  const food = current && activeFood(current.work);
-  if (!food || !project) return;
-  const evidence = evidenceOf.get(maskOf(food));
-  const suggestions = evidence?.suggestions?.map((each) => [each.label, each.probability]) ?? null;
+function nameFood(label, suggested = false, meant = meantFood()) {
+  if (!meant || !project) return;
+  const mask = meant.photo.work.present.foods.filter((food) => food.id === meant.id).map(maskOf)[0];
+  const suggestions = (mask && evidenceOf.get(mask)?.suggestions?.map((each) => [each.label, each.probability])) ?? null;
   recent = [label.id, ...recent.filter((id) => id !== label.id)].slice(0, 6);
-  commit(current.work, withFood(current.work.present, { ...food, label: label.id, suggestions, checkpoint: suggestions && props.facts.checkpoint_id, taken: current.blind || !suggestions ? null : suggested }));
-  changed();
+  changeFood({ label: label.id, suggestions, checkpoint: suggestions && props.facts.checkpoint_id, taken: meant.photo.blind || !suggestions ? null : suggested }, meant);
 }
 
 // A suggestion is a class of the checkpoint; a project may not have it as a label yet.
 async function takeSuggestion(name) {
   const label = project.labels.named(name);
-  if (label) nameFood(label, true);
-  else if (project.new_labels) await createLabel(words(name), true);
+  const food = current && activeFood(current.work);
+  if (!food) return;
+  const meant = { photo: current, id: food.id }; // the suggestions shown are of no other
+  if (label) nameFood(label, true, meant);
+  else if (project.new_labels) await createLabel(words(name), true, meant);
   else complain(new Error(`“${words(name)}” is not in this project's label set.`));
 }
 
-async function createLabel(name, suggested = false) {
+async function createLabel(name, suggested = false, meant = meantFood()) {
+  const of = project;
   try {
-    const { label } = await tell("add_label", { project: project.id, name });
-    project.labels.add(label);
-    nameFood(label, suggested);
+    const { label } = await tell("add_label", { project: of.id, name });
+    of.labels.add(label);
+    if (of === project) nameFood(label, suggested, meant);
   } catch (error) {
     complain(error);
   }
-}
-
-function changeFood(change) {
-  const food = current && activeFood(current.work);
-  if (!food) return;
-  commit(current.work, withFood(current.work.present, { ...food, ...change }));
-  changed();
 }
 
 // The foods of the photo before, as foods of this one: leftovers lie where the meal lay.
@@ -225,7 +223,7 @@ async function copyFoods() {
     const copies = reply.foods.map((row) => ({ ...foodOf(photo.work, row), portion: null, note: "", suggestions: null, taken: null }));
     const foods = [...photo.work.present.foods, ...copies];
     commit(photo.work, { foods, active: copies.at(-1).id });
-    changed();
+    changedOn(photo);
   } catch (error) {
     complain(error);
   }
@@ -258,8 +256,8 @@ async function chooseOrder(name) {
 async function linkBefore(linked) {
   const photo = current;
   try {
-    photo.before = (await tell("link_before", { project: project.id, item: photo.item, linked })).before;
-    saved("saved");
+    photo.before = (await tellOf(photo, "link_before", { project: photo.project.id, linked })).before;
+    if (!unsaved.size) saved("saved");
   } catch (error) {
     complain(error);
   }
@@ -276,12 +274,13 @@ async function list(anew) {
 async function addPhotos(sources) {
   const chosen = [...sources];
   const problems = [];
+  const of = project;
   stopAdding = false;
   for (const [index, { name, message }] of chosen.entries()) {
-    if (stopAdding) break;
+    if (stopAdding || project !== of) break;
     busy(`Adding photo ${index + 1} of ${chosen.length}…`, () => { stopAdding = true; });
     try {
-      const added = await tell(message.folder === undefined ? "add_photo" : "add_from_folder", { project: project.id, ...(await message.of()), folder: message.folder });
+      const added = await tell(message.folder === undefined ? "add_photo" : "add_from_folder", { project: of.id, ...(await message.of()), folder: message.folder });
       if (added.problem) problems.push(`${name}: ${added.problem}`);
       else if (added.was_there) problems.push(`${name}: is in this project already`);
     } catch (error) {
@@ -289,8 +288,13 @@ async function addPhotos(sources) {
     }
   }
   busy(null);
-  await list(true);
-  showProgress((await tell("open_project", { project: project.id })).progress);
+  if (project !== of) return;
+  try {
+    await list(true);
+    showProgress((await tell("open_project", { project: of.id })).progress);
+  } catch (error) {
+    problems.push(error.message);
+  }
   if (problems.length) complain(new Error(`${problems.length} of ${chosen.length} photos were not added. ${problems.slice(0, 3).join(" · ")}`));
   if (!current && listed.length) await openItem({ after: -1, order });
 }

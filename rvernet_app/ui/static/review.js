@@ -42,16 +42,22 @@ async function nextReview(after = reviewed?.position ?? -1) {
   }
 }
 
+// Whether the store took it.
 async function decide(name, message) {
+  const photo = reviewed;
   try {
-    const reply = await tell(name, { item: reviewed.item, ...message });
-    if (reply.conflict) complain(new Error(reply.error));
-    Object.assign(reviewed, reply.conflict ? await tell("open_review", { project: project.id, item: reviewed.item }) : reply);
-    saved("saved");
-    if (["accept", "merge"].includes(name) && picked < reviewed.compared.length - 1) picked += 1;
-    drawReview();
+    const reply = await tell(name, { item: photo.item, ...message });
+    Object.assign(photo, reply.conflict ? await tell("open_review", { project: project.id, item: photo.item }) : reply);
+    if (reply.conflict) complain(new Error("Someone else changed this meanwhile; this is how it is now."));
+    else if (!unsaved.size) saved("saved");
+    if (photo === reviewed) {
+      if (!reply.conflict && ["accept", "merge"].includes(name) && picked < photo.compared.length - 1) picked += 1;
+      drawReview();
+    }
+    return !reply.conflict;
   } catch (error) {
     complain(error);
+    return false;
   }
 }
 

@@ -69,7 +69,7 @@ function drawPanel() {
   const mask = current?.blind ? null : shownMask();
   panel.drawFoods(foods, active, (each) => evidenceOf.get(maskOf(each)), project && ((each) => project.labels.get(each.label)));
   panel.drawCandidates(food);
-  drawNaming(food);
+  drawNaming(pendingFood() ?? food);
   panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {
     pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method,
   });
@@ -99,6 +99,12 @@ function drawNaming(food) {
   find("#rv-blind").hidden = !current?.blind;
 }
 
+// What is typed in a field of a food is the food's once the field is left.
+function leaveFields() {
+  const field = document.activeElement;
+  if (field?.closest?.(".rv-naming")) field.blur();
+}
+
 function drawStrip() {
   if (project) {
     panel.drawQueue(listed, current?.item, (item) => openItem({ item }), () => list(false).catch(complain));
@@ -110,9 +116,18 @@ function drawStrip() {
 
 async function ask(name, message) {
   const reply = await server[name](message).catch(() => null);
-  if (!reply) throw new Error("The server does not answer. Check that it is running, then try again.");
+  if (!reply) throw await unanswered("Check that it is running, then try again.");
   if (reply.error) throw new Error(reply.error);
   return reply;
+}
+
+// Why no answer came. What was asked for may have been done all the same.
+async function unanswered(hint) {
+  const checked = await fetch(served("gradio_api/login_check"), { signal: AbortSignal.timeout(5000) }).catch(() => null);
+  const why = checked?.status === 401
+    ? "You are logged out. Log in in another tab; what is not saved yet is kept on this page and saved then."
+    : `The server does not answer. ${hint}`;
+  return Object.assign(new Error(why), { unanswered: true });
 }
 
 const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;

@@ -1,14 +1,23 @@
 // What is on the page goes to the store: after every change, what differs from what the store has is saved, in order,
 // one request at a time. The page says "saved" only when nothing differs.
 
+const RETRY_MS = 5000;
 const unsaved = new Set(); // photos of a queue with changes the store does not have yet
 let syncing = false;
 let retry = null;
+let complained = null; // what was said last of why something could not be saved
 
 function keep(photo) {
   if (!photo?.item) return;
   unsaved.add(photo);
+  stash(photo);
   if (!syncing) sync();
+}
+
+// A photo was changed, which need not be the one that is open by now.
+function changedOn(photo) {
+  if (photo === current) changed();
+  else keep(photo);
 }
 
 async function sync() {
@@ -18,58 +27,113 @@ async function sync() {
   try {
     while (unsaved.size) {
       const [photo] = unsaved;
+      await keepFoods(photo);
       unsaved.delete(photo);
-      try {
-        await keepFoods(photo);
-      } catch (error) {
-        unsaved.add(photo);
-        throw error;
-      }
+      stash(photo);
     }
+    complained = null;
     saved("saved");
   } catch (error) {
+    const [photo] = unsaved;
+    unsaved.delete(photo);
+    unsaved.add(photo); // behind the others, which may have nothing wrong with them
     saved("not saved");
-    complain(error);
-    retry = setTimeout(sync, 5000);
+    if (complained !== error.message) complain(error);
+    complained = error.message;
+    retry = setTimeout(sync, RETRY_MS);
   } finally {
     syncing = false;
   }
 }
 
 async function keepFoods(photo) {
+  if (photo.sent) await findSent(photo);
   for (let difference = nextDifference(photo); difference; difference = nextDifference(photo)) {
     const { id, food } = difference;
     const known = photo.stored.get(id);
-    const content = food && contentOf(photo, food);
-    const message = { item: photo.item, ...(known && { id: known.id, revision: known.revision }) };
-    const reply = await tell(food ? "save_food" : "delete_food", { ...message, ...content });
-    if (reply.conflict) {
-      const mine = await chooseBetween(food, reply.conflict);
-      photo.stored.set(id, { id: known.id, revision: reply.conflict.revision, content: mine ? null : JSON.stringify(content) });
-      if (!mine) await reload(photo);
-    } else {
-      photo.stored.set(id, { id: reply.id, revision: reply.revision, content: food ? JSON.stringify(content) : "deleted" });
+    const content = food && contentOf(food);
+    const text = food ? JSON.stringify(content) : "deleted";
+    if (!known) {
+      photo.sent = { id, text };
+      stash(photo);
     }
+    const reply = await tellOf(photo, food ? "save_food" : "delete_food", { ...(known && { id: known.id, revision: known.revision }), ...content });
+    photo.sent = null;
+    if (reply.conflict) await settleConflict(photo, id, content, reply.conflict);
+    else photo.stored.set(id, { id: reply.id, revision: reply.revision, content: text });
   }
 }
 
-// A food that the store lacks, has otherwise, or still has though it is gone from the page.
-function nextDifference(photo) {
-  const { foods } = photo.work.present;
-  const changed = foods.find((food) => photo.stored.get(food.id)?.content !== JSON.stringify(contentOf(photo, food)));
-  if (changed) return { id: changed.id, food: changed };
-  const here = new Set(foods.map((food) => food.id));
-  const gone = [...photo.stored].find(([id, { content }]) => content !== "deleted" && !here.has(id));
-  return gone ? { id: gone[0], food: null } : null;
+// Tells the store of a photo, in the name of who opened it.
+async function tellOf(photo, name, message) {
+  try {
+    return await tell(name, { me: photo.me, item: photo.item, ...message });
+  } catch (error) {
+    if (!error.unanswered) photo.sent = null;
+    throw error;
+  }
 }
 
+// A new food was sent and no answer came: the store may have it all the same, and must not get it twice.
+async function findSent(photo) {
+  const { id, text } = photo.sent;
+  const { foods } = await tellOf(photo, "open_item", { project: photo.project.id });
+  const known = new Set([...photo.stored.values()].map((stored) => stored.id));
+  const row = foods.find((each) => !known.has(each.id) && JSON.stringify(contentOf(foodOf(emptyWork(), each))) === text);
+  if (row) photo.stored.set(id, { id: row.id, revision: row.revision, content: text });
+  photo.sent = null;
+}
+
+// What both say alike needs no choice: then it was oneself whose answer was lost.
+async function settleConflict(photo, id, content, theirs) {
+  const known = { id: photo.stored.get(id).id, revision: theirs.revision };
+  if (saysTheSame(content, theirs)) photo.stored.set(id, { ...known, content: content ? JSON.stringify(content) : "deleted" });
+  else if (await chooseBetween(photo, content, theirs)) photo.stored.set(id, { ...known, content: null });
+  else await takeTheirs(photo, id);
+}
+
+function saysTheSame(content, theirs) {
+  if (!content || theirs.status === "deleted") return !content && theirs.status === "deleted";
+  const portion = ["amount", "unit", "method", "low", "high"].every((name) => (content.portion?.[name] ?? null) === theirs[name]);
+  return portion && content.rle.counts === theirs.counts && content.label === theirs.label_id && content.note === theirs.note;
+}
+
+// One food as the store has it now; the others of the photo stay as they are.
+async function takeTheirs(photo, id) {
+  const known = photo.stored.get(id);
+  const { foods } = await tellOf(photo, "open_item", { project: photo.project.id });
+  const row = foods.find((each) => each.id === known.id);
+  const { present } = photo.work;
+  if (row) {
+    const mine = present.foods.find((food) => food.id === id);
+    const food = { ...foodOf(photo.work, row), id, ...(mine && { colour: mine.colour }) };
+    commit(photo.work, { ...withFood(present, food), active: present.active });
+    photo.stored.set(id, { id: row.id, revision: row.revision, content: JSON.stringify(contentOf(food)) });
+  } else {
+    commit(photo.work, withoutFood(present, id));
+    photo.stored.set(id, { ...known, content: "deleted" });
+  }
+  changedOn(photo);
+}
+
+// Everything that the store lacks or has otherwise, or still has though it is gone from the page.
+function differences(photo) {
+  const { foods } = photo.work.present;
+  const changed = foods.filter((food) => photo.stored.get(food.id)?.content !== JSON.stringify(contentOf(food)));
+  const here = new Set(foods.map((food) => food.id));
+  const gone = [...photo.stored].filter(([id, { content }]) => content !== "deleted" && !here.has(id));
+  return [...changed.map((food) => ({ id: food.id, food })), ...gone.map(([id]) => ({ id, food: null }))];
+}
+
+const nextDifference = (photo) => differences(photo)[0] ?? null;
+
 // A food as the store keeps it. What was suggested is kept as it was when the food was named.
-function contentOf(photo, food) {
+function contentOf(food) {
   const mask = maskOf(food);
   return {
     rle: mask.rle,
     label: food.label ?? null,
-    prompts: { points: food.points, box: food.box, edits: food.edits ?? 0, score: mask.score },
+    prompts: { ...food.origin, points: food.points, box: food.box, edits: food.edits ?? 0, score: mask.score },
     segmenter: food.segmenter ?? null,
     checkpoint: food.checkpoint ?? null,
     suggestions: food.suggestions ?? null,
@@ -84,7 +148,7 @@ function foodOf(work, row) {
   const { points = [], box = null, edits = 0, score = null } = row.prompts;
   const mask = { rle: row.rle, polygons: row.polygons, bbox: row.bbox, score };
   return {
-    ...newFood(work), points, box, edits, candidates: [mask],
+    ...newFood(work), origin: row.prompts, points, box, edits, candidates: [mask],
     label: row.label, segmenter: row.segmenter, checkpoint: row.checkpoint, suggestions: row.suggestions, taken: row.taken,
     portion: row.portion, note: row.note,
   };
@@ -98,23 +162,43 @@ function saved(state) {
 // As `ask`, but a conflict is a reply like any other.
 async function tell(name, message) {
   const reply = await server[name]({ me: annotator, ...message }).catch(() => null);
-  if (!reply) throw new Error("The server does not answer. Your work is kept on this page and saved once it does.");
+  if (!reply) throw await unanswered("Your work is kept on this page and saved once it does.");
+  if (reply.login) showAccount(null);
   if (reply.error && !reply.conflict) throw new Error(reply.error);
   return reply;
 }
 
-// Resolves to true where one's own is to be saved over what someone else saved.
-function chooseBetween(food, theirs) {
-  const name = (id) => (id === null || id === undefined ? "no name" : words(project.labels.get(id)?.name ?? "another label"));
-  const state = theirs.status === "deleted" ? "was deleted" : `is now “${name(theirs.label_id)}”${theirs.amount === null ? "" : `, ${theirs.amount} ${theirs.unit}`}`;
+// Once all that was done on a photo has reached the store: masks under way, corrections, and what is not saved yet.
+async function reached(photo) {
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
+  await editing;
+  while (drafts.some((draft) => draft.photo === photo)) await pause();
+  keep(photo);
+  while (syncing) await pause();
+  if (unsaved.has(photo)) throw new Error("This photo is not saved yet; it is tried again.");
+}
+
+// Resolves to true where one's own is to be saved over what someone else saved. Nothing but its buttons closes it for
+// good: either choice takes something off the page.
+function chooseBetween(photo, content, theirs) {
+  const label = (id) => (id === null || id === undefined ? "no name" : words(photo.project.labels.get(id)?.name ?? "another label"));
+  const text = (id, portion) => [`“${label(id)}”`, ...(portion ? [portionText(portion)] : [])].join(", ");
+  const others = [
+    ...(content && content.rle.counts !== theirs.counts ? ["another mask"] : []),
+    ...(content && content.note !== theirs.note ? ["another note"] : []),
+  ].join(" and ");
+  const state = theirs.status === "deleted" ? "was deleted" : `is now ${text(theirs.label_id, theirs.amount === null ? null : theirs)}${others && `, with ${others}`}`;
   find("#rv-conflict-theirs").textContent = `Theirs ${state}.`;
-  find("#rv-conflict-mine").textContent = food ? `Yours is “${name(food.label)}”.` : "You removed it.";
+  find("#rv-conflict-mine").textContent = content ? `Yours is ${text(content.label, content.portion)}.` : "You removed it.";
   const sheet = find("#rv-conflict-sheet");
   sheet.returnValue = "";
   sheet.showModal();
   return new Promise((resolve) => {
-    sheet.addEventListener("close", () => resolve(sheet.returnValue === "mine"), { once: true });
+    const closed = () => {
+      if (!sheet.returnValue) return sheet.showModal();
+      sheet.removeEventListener("close", closed);
+      resolve(sheet.returnValue === "mine");
+    };
+    sheet.addEventListener("close", closed);
   });
 }
-
-window.addEventListener("beforeunload", (event) => { if (unsaved.size || syncing) event.preventDefault(); });

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from rvernet_app.masks import Rle
@@ -47,6 +48,8 @@ def main() -> None:
                 save_for_ever(
                     Path(folder), url or None, int(item), int(annotator), int(label), rle, run.strip()
                 )
+            except Exception:
+                traceback.print_exc()
             finally:
                 os._exit(1)
         os.waitpid(child, 0)

@@ -256,12 +256,25 @@ def test_a_store_with_rows_is_left_as_it_is(store: Store, small: Path) -> None:
 
 
 def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> None:
-    (tmp_path / "data" / "originals" / "ab").mkdir(parents=True)
-    (tmp_path / "data" / "originals" / "ab" / "photo").write_bytes(b"mine")
-    with pytest.raises(StoreError, match="holds photos already"):
+    name = f"originals/ab/{'ab' * 32}"
+    (tmp_path / "data" / name).parent.mkdir(parents=True)
+    (tmp_path / "data" / name).write_bytes(b"mine")
+    with pytest.raises(StoreError, match="holds other photos already"):
         restore(small, tmp_path / "data")
-    assert photo_files(tmp_path / "data") == {"originals/ab/photo": b"mine"}
+    assert photo_files(tmp_path / "data") == {name: b"mine"}
     assert not (tmp_path / "data" / DATABASE_NAME).exists()
+
+
+def test_what_a_restoring_that_was_killed_left_is_no_hindrance(small: Path, tmp_path: Path) -> None:
+    taken, damaged, *_ = sorted(photo_files(small))
+    for name in (taken, damaged, "originals/ab/tmpunfinished"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(small / taken, tmp_path / "data" / taken)
+    for name in (damaged, "originals/ab/tmpunfinished"):
+        (tmp_path / "data" / name).write_bytes(b"unfinished")
+    restore(small, tmp_path / "data")
+    (tmp_path / "data" / "originals" / "ab" / "tmpunfinished").unlink()
+    assert photo_files(tmp_path / "data") == photo_files(small)
 
 
 def test_a_store_that_was_only_opened_is_empty(store: Store, small: Path) -> None:
@@ -323,6 +336,26 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
         StoreError, match=r"has schema next, the backup .*; restore into a database without tables"
     ):
         restore(small, tmp_path / "opened", other)
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
+    small: Path, target: str, new_url: NewUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = tmp_path / "data", new_url(target)
+    with monkeypatch.context() as patch:
+        shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
+        newer = NEXT_MIGRATION.format(newest=read_report(small).schema)
+        newer = newer.replace("def upgrade():", "def upgrade():\n    op.execute('no such statement')")
+        (tmp_path / "migrations" / "versions" / "next.py").write_text(newer)
+        patch.setattr(database, "MIGRATIONS", tmp_path / "migrations")
+        with pytest.raises(StoreError, match="syntax error"):
+            restore(small, folder, url)
+    assert photo_files(folder) == {}
+    restore(small, folder, url)
+    store = Store(folder, url)
+    assert len(content(store)["item"]) == 4
+    store.close()
 
 
 def test_a_report_has_a_file_for_every_table() -> None:

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import create_engine, func, inspect, select, text
 
 from rvernet_app.errors import StoreError
 from rvernet_app.store.changes import now
@@ -158,6 +158,22 @@ def test_what_the_database_refuses_is_the_stores_error_and_leaves_nothing(store:
     with pytest.raises(StoreError, match="Nothing was saved"), store.writing() as session:
         session.add_all([Annotator(name="Ann"), Annotator(name="Ben"), Annotator(name="Ann")])
     assert names(store) == []
+
+
+def test_what_cannot_be_read_is_the_stores_error(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"The store cannot be read: .*nowhere"), store.reading() as session:
+        session.execute(text("SELECT name FROM nowhere"))
+
+
+def test_one_too_many_at_once_is_told_so(store: Store) -> None:
+    store.engine.dispose()
+    store.engine = create_engine(store.engine.url, pool_size=1, max_overflow=0, pool_timeout=0)
+    with store.reading() as session:
+        session.connection()
+        with pytest.raises(StoreError, match="cannot be read: too many people"), store.reading() as other:
+            other.connection()
+        with pytest.raises(StoreError, match="Nothing was saved: too many people"), store.writing() as other:
+            other.add(Annotator(name="Ann"))
 
 
 def test_a_reader_sees_one_state_and_keeps_no_one_from_writing(store: Store) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,24 @@ import pytest
 from PIL import ExifTags, Image
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError, StoreError
+from rvernet_app.photos import LoadedPhoto, read_photo
 from rvernet_app.store.files import THUMBNAIL_SIDE, PhotoFiles
+from tests.conftest import ROOT
 from tests.rvernet_app.store.desk import SIZE_HW, picture
+
+WRITE_MORE_THAN_THERE_IS_ROOM_FOR = """
+import resource
+import signal
+import sys
+from pathlib import Path
+from rvernet_app.store.files import write_whole
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole(Path(sys.argv[1]), bytes(5000))
+except OSError as error:
+    print(error.strerror)
+"""
 
 ROTATED = 6
 """EXIF orientation of a photo that is stored lying on its left side."""
@@ -111,6 +129,49 @@ def test_what_is_no_photo_or_too_large_leaves_nothing(files: PhotoFiles, tmp_pat
             files.add(data)
     with pytest.raises(PhotoTooLargeError):
         files.add(b"\0" * 1_000_001)
+    assert all_files(tmp_path) == set()
+
+
+def test_a_file_that_is_too_large_is_never_read(
+    files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "film.jpg").open("wb") as sparse:
+        sparse.truncate(1_000_001)
+    read = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or b"")
+    with pytest.raises(PhotoTooLargeError, match=r"1\.0 MB, over the limit of 1 MB"):
+        files.add(tmp_path / "film.jpg")
+    assert read == []
+
+
+def test_a_file_that_is_missing_is_no_photo(files: PhotoFiles, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="Cannot read"):
+        files.add(tmp_path / "gone.jpg")
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(
+    files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lunch.jpg"
+    path.write_bytes(snapshot_of_lunch())
+
+    def changing(source: Path, **limits: float) -> LoadedPhoto:
+        photo = read_photo(source, **limits)
+        path.write_bytes(snapshot_of_lunch(orientation=1))
+        return photo
+
+    monkeypatch.setattr("rvernet_app.store.files.read_photo", changing)
+    with pytest.raises(PhotoError, match="changed while it was read"):
+        files.add(path)
+    assert all_files(tmp_path) == {path}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited as on POSIX")
+def test_a_file_that_cannot_be_written_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    """In a process of its own, whose files may have 1000 bytes: as on a full disk."""
+    line = [sys.executable, "-c", WRITE_MORE_THAN_THERE_IS_ROOM_FOR, str(tmp_path / "data" / "photo")]
+    found = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "File too large\n"), found.stderr
     assert all_files(tmp_path) == set()
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 
 import pytest
+from sqlalchemy import event
 
 from rvernet_app.errors import StoreError
 from rvernet_app.store import final
@@ -144,6 +145,56 @@ def test_leftovers_go_with_the_photo_before_the_meal(desk: Desk) -> None:
     assert second.meal == third.meal == "Monday"
     assert first.split == fourth.split
     assert second.split == third.split
+
+
+@pytest.mark.parametrize("at_once", [500, 2, 1])
+def test_what_was_left_of_leftovers_goes_with_the_first_photo(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(final, "AT_ONCE", at_once)
+    for number, before in ((3, 1), (1, 2), (2, 0)):
+        set_item(desk, number, before_id=desk.items[before])
+    for number in range(4):
+        done(desk, item=number)
+    assert {photo.meal for photo in read(desk)} == {desk.item(0).photo.sha256}
+    set_item(desk, 0, meal="Monday")
+    assert {photo.meal for photo in read(desk)} == {"Monday"}
+
+
+def test_leftovers_go_with_their_photo_whatever_meal_they_say_they_are_of(desk: Desk) -> None:
+    set_item(desk, 0, meal="Tuesday", before_id=desk.items[2])
+    set_item(desk, 1, meal="Monday")
+    set_item(desk, 3, meal="Tuesday", before_id=desk.items[1])
+    for number in range(4):
+        done(desk, item=number)
+    of_itself = desk.item(2).photo.sha256
+    assert [photo.meal for photo in read(desk)] == [of_itself, "Monday", of_itself, "Monday"]
+
+
+@pytest.mark.parametrize("at_once", [500, 1])
+def test_photos_that_are_the_leftovers_of_each_other_stay_together(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(final, "AT_ONCE", at_once)
+    for number, before in ((0, 2), (1, 1), (2, 3), (3, 2)):  # one leads to two in a circle, one is its own
+        set_item(desk, number, before_id=desk.items[before], meal=f"meal {number}")
+    for number in range(4):
+        done(desk, item=number)
+    assert [photo.meal for photo in read(desk)] == ["meal 2", "meal 1", "meal 2", "meal 2"]
+
+
+def test_a_long_chain_takes_no_more_questions(desk: Desk) -> None:
+    for number in range(4):
+        done(desk, item=number)
+    asked: list[str] = []
+    event.listen(desk.store.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    read(desk)
+    alone = len(asked)
+    for number in (1, 2, 3):
+        set_item(desk, number, before_id=desk.items[number - 1])
+    asked.clear()
+    read(desk)
+    assert len(asked) == alone
 
 
 def test_a_split_is_drawn_by_the_meals_name_alone() -> None:

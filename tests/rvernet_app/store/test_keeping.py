@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,46 +22,19 @@ from sqlalchemy import select
 from rvernet_app.errors import StoreError
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.backup import MANIFEST, restore
+from rvernet_app.store.changes import now
 from rvernet_app.store.database import DATABASE_NAME, Store
-from rvernet_app.store.keeping import FOLDER, HubCopy, bring_back
-from rvernet_app.store.tables import DONE, Base
-from tests.rvernet_app.store.conftest import NewStore
-from tests.rvernet_app.store.desk import Desk, set_up
+from rvernet_app.store.keeping import FOLDER, HubCopy, bring_back, ending_in_order
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.tables import DONE, Base, Event
+from tests.conftest import ROOT
+from tests.rvernet_app.store.conftest import NewStore, NewUrl
+from tests.rvernet_app.store.desk import Desk, picture, set_up
+from tests.rvernet_app.store.folder_hub import A_DAY, REPOSITORY, FolderHub
 
-REPOSITORY, COMMIT = "ann/meals", "c" * 40
-A_DAY = 24 * 60.0
+COMMIT = "c" * 40
 
 Handler = Callable[[httpx.Request], httpx.Response]
-
-
-class FolderHub(HfApi):
-    """Stands for the Hub: keeps what is uploaded in a folder.
-
-    Attributes:
-        made: repositories asked for.
-        messages: of the commits.
-        broken: whether uploads fail.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(endpoint="https://hub.example", token=False)
-        self.folder = folder
-        self.made: list[tuple[str, dict[str, Any]]] = []
-        self.messages: list[str] = []
-        self.broken = False
-        self.run_as_future(list).result()  # its one thread is there before two could ask for it at once
-
-    def create_repo(self, repo_id: str, **how: Any) -> Any:  # type: ignore[override]
-        self.made.append((repo_id, how))
-        return SimpleNamespace(repo_id=repo_id)
-
-    def upload_folder(self, **what: Any) -> str:  # type: ignore[override]
-        if self.broken:
-            raise ConnectionError("no route to host")
-        assert (what["repo_id"], what["repo_type"]) == (REPOSITORY, "dataset")
-        shutil.copytree(what["folder_path"], self.folder / what["path_in_repo"], dirs_exist_ok=True)
-        self.messages.append(what["commit_message"])
-        return what["commit_message"]
 
 
 @pytest.fixture
@@ -142,6 +118,11 @@ def test_every_change_is_pushed_and_nothing_else(desk: Desk, hub: FolderHub, cop
     for _ in range(2):
         pushed(copy)
     assert hub.messages == [f"Up to change {first}", f"Up to change {desk.count()}"]
+    assert hub.uploads == 1  # no photo is new
+    list(add_photos(desk.store, desk.files, desk.project, [("new.png", picture(9))]))
+    pushed(copy)
+    assert hub.uploads == 2
+    assert photo_files(hub.folder / FOLDER) == photo_files(desk.store.folder)
 
 
 def test_of_an_empty_store_nothing_is_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:
@@ -164,13 +145,48 @@ def test_the_newest_copy_is_the_store(desk: Desk, hub: FolderHub, copies: NewCop
 def test_what_could_not_be_pushed_is_pushed_the_next_time(
     desk: Desk, hub: FolderHub, copies: NewCopy
 ) -> None:
-    hub.broken = True
+    hub.files_left = 0
     copy = copies(desk.store, hub)
     with pytest.raises(ConnectionError):
         pushed(copy)
-    hub.broken = False
+    hub.files_left = None
     pushed(copy)
     assert hub.messages == [f"Up to change {desk.count()}"]
+
+
+@pytest.mark.parametrize("files_left", range(6))
+def test_a_push_that_broke_off_leaves_the_copy_before_it(
+    desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path, files_left: int
+) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    before = content(desk.store)
+    list(add_photos(desk.store, desk.files, desk.project, [(f"{n}.png", picture(n)) for n in (8, 9)]))
+    hub.files_left = files_left
+    with pytest.raises(ConnectionError):
+        pushed(copy)
+    restore(hub.folder / FOLDER, tmp_path / "data")
+    store = Store(tmp_path / "data")
+    assert content(store) == before
+    store.close()
+
+
+def test_a_change_that_was_committed_behind_a_later_one_is_pushed_too(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    """As PostgreSQL does, where each writer draws its id before it commits."""
+    with desk.store.writing() as session:
+        session.add(Event(id=900, at=now(), subject="item", subject_id=1))
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    with desk.store.writing() as session:
+        session.add(Event(id=899, at=now(), subject="item", subject_id=1))
+    pushed(copy)
+    assert len(hub.messages) == 2
+    restore(hub.folder / FOLDER, hub.folder / "data")
+    store = Store(hub.folder / "data")
+    assert content(store) == content(desk.store)
+    store.close()
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -178,7 +194,7 @@ def test_nothing_of_a_push_stays_in_the_data_folder(
     desk: Desk, hub: FolderHub, copies: NewCopy, broken: bool
 ) -> None:
     before = {path.name for path in desk.store.folder.iterdir()}
-    hub.broken = broken
+    hub.files_left = 0 if broken else None
     copy = copies(desk.store, hub)
     if broken:
         with pytest.raises(ConnectionError):
@@ -195,6 +211,65 @@ def test_a_copy_that_is_stopped_pushes_no_more(desk: Desk, hub: FolderHub, copie
     desk.save("too late", item=1)
     assert pushed(copy) is None
     assert len(hub.messages) == 1
+
+
+# At the end of the program
+
+
+def test_what_was_saved_last_is_pushed_when_the_program_ends(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with ending_in_order():
+        copy = copies(desk.store, hub)
+        pushed(copy)
+        desk.save("the last", item=1)
+    assert len(hub.messages) == 2
+    assert signal.getsignal(signal.SIGTERM) is before
+    desk.save("too late", item=1)
+    assert pushed(copy) is None
+
+
+def test_a_hub_that_is_gone_does_not_keep_the_program_from_ending(
+    desk: Desk, hub: FolderHub, copies: NewCopy, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.files_left = 0
+    copies(desk.store, hub)
+    with pytest.raises(SystemExit), ending_in_order():
+        signal.raise_signal(signal.SIGTERM)
+    assert "What was saved last is not in ann/meals" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are told to end as on POSIX")
+def test_a_program_told_to_end_pushes_once_more_and_ends(desk: Desk, hub: FolderHub, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [
+            *(sys.executable, str(Path(__file__).with_name("keeping_process.py"))),
+            *(str(desk.store.folder), str(hub.folder), str(desk.project)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "saved\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "pushing\n"
+        process.send_signal(signal.SIGTERM)  # asked twice
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        printed = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    assert len(printed) == 2
+    assert printed[1] == f"Up to change {desk.count()}"
+    restore(hub.folder / FOLDER, tmp_path / "data")
+    store = Store(tmp_path / "data")
+    assert content(store) == content(desk.store)
+    assert len(photo_files(store.folder)) == 10
+    store.close()
 
 
 # What answers in the Hub's place
@@ -342,6 +417,102 @@ def test_a_hub_that_does_not_answer_is_no_empty_store(
         bring_back(REPOSITORY, tmp_path / "data")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "data").exists()
+
+
+def test_an_older_copy_from_an_earlier_start_does_not_stand_for_the_newest(
+    kept: Path, answer: Answer, tmp_path: Path
+) -> None:
+    answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data") is True
+    answer(unreachable)
+    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+        bring_back(REPOSITORY, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_database_without_rows_is_filled(
+    desk: Desk, kept: Path, answer: Answer, new_store: NewStore
+) -> None:
+    answer(serving(kept))
+    opened = new_store("sqlite")
+    assert bring_back(REPOSITORY, opened.folder) is True
+    assert content(opened) == content(desk.store)
+
+
+@pytest.fixture
+def elsewhere(kind: str, new_url: NewUrl, tmp_path: Path) -> str:
+    """The URL of an empty database outside the data folder."""
+    return new_url(kind) or f"sqlite:///{tmp_path}/elsewhere.sqlite3"
+
+
+def test_a_database_elsewhere_is_filled_once(
+    desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
+) -> None:
+    asked = answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data", elsewhere) is True
+    store = Store(tmp_path / "data", elsewhere)
+    assert content(store) == content(desk.store)
+    asked.clear()
+    assert bring_back(REPOSITORY, tmp_path / "data", elsewhere) is False
+    assert asked == []
+    assert content(store) == content(desk.store)
+    store.close()
+
+
+def test_photo_files_lost_beside_a_database_are_brought_back(
+    desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
+) -> None:
+    (kept / "README.md").write_text("not asked for")
+    asked, folder = answer(serving(kept)), tmp_path / "data"
+    bring_back(REPOSITORY, folder, elsewhere)
+    store = Store(folder, elsewhere)
+    files, rows = photo_files(folder), content(store)
+    first, *_, last = sorted(files)
+    for lost in ([first], [first, last], list(files)):
+        for name in lost:
+            (folder / name).unlink()
+        asked.clear()
+        assert bring_back(REPOSITORY, folder, elsewhere) is True
+        assert photo_files(folder) == files
+        assert not any("tables" in path or path.endswith("README.md") for path in asked if "resolve" in path)
+    shutil.rmtree(folder)
+    assert bring_back(REPOSITORY, folder, elsewhere) is True
+    assert photo_files(folder) == files
+    assert content(store) == rows
+    store.close()
+
+
+def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
+    desk: Desk, kept: Path, answer: Answer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, elsewhere = tmp_path / "data", f"sqlite:///{tmp_path}/elsewhere.sqlite3"
+    answer(serving(kept))
+    bring_back(REPOSITORY, folder, elsewhere)
+    store, files = Store(folder, elsewhere), photo_files(folder)
+    list(add_photos(store, desk.files, desk.project, [("new.png", picture(9))]))  # since the last push
+    damaged = next(name for name in files if name.startswith("photos/"))
+    (kept / FOLDER / damaged).write_bytes(b"damaged")
+    answer(serving(kept))
+    shutil.rmtree(folder)
+    assert bring_back(REPOSITORY, folder, elsewhere) is True
+    assert photo_files(folder) == {name: data for name, data in files.items() if name != damaged}
+    assert "3 photo files are neither here nor in ann/meals" in caplog.text
+    assert bring_back(REPOSITORY, folder, elsewhere) is False
+    store.close()
+
+
+def test_a_hub_that_does_not_answer_brings_no_photo_files(desk: Desk, answer: Answer, tmp_path: Path) -> None:
+    desk.files.original(desk.item().photo.sha256).unlink()
+    answer(unreachable)
+    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+        bring_back(REPOSITORY, desk.store.folder)
+
+
+def test_a_database_that_does_not_answer_is_named(answer: Answer, tmp_path: Path) -> None:
+    asked = answer(unreachable)
+    with pytest.raises(StoreError, match=r"The database cannot be opened: .*refused"):
+        bring_back(REPOSITORY, tmp_path / "data", "postgresql://ann:secret@127.0.0.1:1/foods")
+    assert asked == []
 
 
 def test_a_damaged_copy_fills_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:

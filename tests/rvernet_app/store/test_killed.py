@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice, takewhile
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,18 @@ class Saving:
         self._input.write(f"{run}\n")
         self._input.flush()
         process = int(self._output.readline())
-        printed = [self._output.readline() for _ in range(lines)]
+        printed = list(islice(self._lines(), lines))
+        assert len(printed) == lines, "the process ended by itself"
         for _ in range(turns):
             pass
         os.kill(process, signal.SIGKILL)
-        printed.extend(iter(self._output.readline, "gone\n"))
+        printed.extend(self._lines())
         words = [line.split() for line in printed]
         return [(int(id), int(revision), note) for id, revision, note in words]
+
+    def _lines(self) -> Iterator[str]:
+        """What the process prints until it is gone."""
+        return takewhile(lambda line: line not in ("gone\n", ""), iter(self._output.readline, None))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rvernet_app.store.projects import (
     all_projects,
     annotator_id,
     create_project,
+    known_annotator,
     label,
     labels_of,
     project,
@@ -151,3 +152,12 @@ def test_an_annotator_is_known_by_name(store: Store) -> None:
     assert annotator_id(store, " Ann  Lee ") == ann
     with store.reading() as session:
         assert session.scalars(select(Annotator.name).order_by(Annotator.id)).all() == ["Ann Lee", "Ben"]
+
+
+def test_asking_for_an_annotator_adds_none(store: Store) -> None:
+    ann = annotator_id(store, "Ann Lee")
+    with store.reading() as session:
+        assert known_annotator(session, " Ann  Lee ") == ann
+        assert known_annotator(session, "Ben") is known_annotator(session, "") is None
+    with store.reading() as session:
+        assert session.scalars(select(Annotator.name)).all() == ["Ann Lee"]

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from gradio.routes import App
 
 from rvernet_app.accounts import Accounts
-from rvernet_app.errors import PromptError, StoreError
+from rvernet_app.errors import PromptError
 from rvernet_app.ui import identity
-from rvernet_app.ui.identity import default_name, visitor_name
+from rvernet_app.ui.identity import LoginError, default_name, visitor_name
 from rvernet_app.ui.labeling import answered_to
 
 
@@ -68,7 +68,7 @@ def test_behind_a_log_in_a_visitor_is_their_account_whatever_they_say(cookie: st
     "cookies", [{}, {"access_token_7f": "guessed"}, {"access_token_8e": "secret"}, {"secret": "secret"}]
 )
 def test_behind_a_log_in_nobody_is_let_by_without_one(cookies: dict[str, str]) -> None:
-    with pytest.raises(StoreError, match="Log in first"):
+    with pytest.raises(LoginError, match="Log in first"):
         visitor_name({"me": "ann"}, request(somebody, {"secret": "ann"}, **cookies), None)
 
 
@@ -80,7 +80,7 @@ def test_a_stale_cookie_does_not_hide_the_one_that_counts() -> None:
 def test_on_a_space_a_visitor_is_who_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "ann/foods")
     assert visitor_name({"me": "Ben"}, request(), profile("ann-lee")) == "ann-lee"
-    with pytest.raises(StoreError, match="Sign in"):
+    with pytest.raises(LoginError, match="Sign in"):
         visitor_name({"me": "Ann"}, request(), None)
 
 

@@ -277,6 +277,8 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     assert listed(by="Ben") == [1, 2]
     assert listed(by="Ben", label=desk.labels["soup"], state=DONE) == [1]
     assert listed(by="Ann", state=NEW) == []
+    assert listed(by="Cleo") == []
+    assert page.of_project("open_project")["annotators"] == ["Ann", "Ben"]  # asking for Cleo added none
     assert "A photo is" in page.of_project("list_items", state="lost")["error"]
     one = page.of_project("list_items", after=0)["items"][0]
     thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
@@ -340,6 +342,9 @@ def test_a_verdict_changes_the_visitors_progress(page: Page) -> None:
     said = page.of_project("give_verdict", item=page.desk.items[1], state="unusable", reason="blurred")
     assert said["progress"]["unusable"] == 1
     assert page.of_project("open_item", item=page.desk.items[1])["state"] == "unusable"
+    count = page.desk.count()
+    assert "error" in page.ask("give_verdict", item=page.desk.items[2], state=DONE)
+    assert page.desk.count() == count
 
 
 def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) -> None:

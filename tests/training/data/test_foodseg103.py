@@ -90,6 +90,26 @@ def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103, read):
     assert read().regions[0].share == 256 / (40 * 48)
 
 
+def test_masks_of_sixteen_bits_are_read_with_all_their_bits(made_foodseg103, read):
+    with (made_foodseg103 / "category_id.txt").open("a") as file:
+        file.write("258\tpeas\n65535\tlast\n")
+    index = np.zeros((40, 48), np.uint16)
+    index[2:4, 3:5], index[10:12, 20:30] = 258, 65535  # 2 and 255 in eight bits
+    rewrite(mask_path(made_foodseg103, 0), index)
+    one, other = read().regions[:2]
+    assert (one.label, one.share, other.label, other.share) == ("peas", 4 / 1920, "last", 20 / 1920)
+    np.testing.assert_array_equal(one.masked[0].read(open_photo)[1], index == 258)
+    np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 65535)
+
+
+def test_groups_are_read_where_a_file_says_them(made_foodseg103, read):
+    said = [{"name": "0", "group": "monday"}, {"name": "1", "group": "monday"}]
+    (made_foodseg103 / "groups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    assert [r.group for r in read().regions[:3]] == ["food/monday", "food/monday", "food/2"]
+    found = read(held_out=["monday"]).regions
+    assert [r.name for r in found if r.split == "val"] == ["food/train/0/1", "food/train/1/2"]
+
+
 def test_the_mask_is_reduced_with_its_photo(read):
     region = read().regions[0]
     whole = region.masked[0].read(open_photo)[1]

@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -136,6 +137,29 @@ def test_pairs_of_one_name_are_one_group(tmp_path):
         ("pairs/train/soup/1.jpg", "val"),
         ("pairs/train/soup/2.jpg", "train"),
     ]
+
+
+def test_groups_are_read_where_a_file_says_them(tmp_path):
+    touch(tmp_path, *both("train/soup/1.jpg", "train/bread/2.png", "train/soup/3.jpg"))
+    said = [{"name": "1", "group": "monday"}, {"name": "2", "group": "monday"}, {"name": "9", "group": "x"}]
+    (tmp_path / "groups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    assert [(r.name, r.group) for r in read(tmp_path).regions] == [
+        ("pairs/train/bread/2.png", "pairs/monday"),
+        ("pairs/train/soup/1.jpg", "pairs/monday"),
+        ("pairs/train/soup/3.jpg", "pairs/3"),
+    ]
+    splits = [r.split for r in read(tmp_path, held_out=["monday"]).regions]
+    assert splits == ["val", "val", "train"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]\n", b"7\n", b'{"name": "1"}\n', b"\xff\n", b'{"name": "1", "group": "a"}\n\n{']
+)
+def test_a_damaged_list_of_groups_is_named(tmp_path, content):
+    touch(tmp_path, *both("train/soup/1.jpg"))
+    (tmp_path / "groups.jsonl").write_bytes(content)
+    with pytest.raises(DataError, match=r"groups\.jsonl is damaged, or no list of groups"):
+        read(tmp_path)
 
 
 def test_a_name_to_train_and_to_test_on_is_an_error(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -252,6 +253,28 @@ def test_the_fingerprint_follows_what_is_trained_on(kitchen: Kitchen) -> None:
     kitchen.finished(2)
     one_more = kitchen.fingerprint()
     assert len({marks[0], other_label, other_mask, one_more}) == 4
+
+
+def test_the_fingerprint_is_the_same_wherever_the_folder_lies(kitchen: Kitchen, tmp_path: Path) -> None:
+    for number in range(3):
+        kitchen.finished(number, meal="Monday")
+    moved = tmp_path / "elsewhere" / "under another name"
+    shutil.copytree(kitchen.store.folder, moved)
+    assert ProjectSource("moved", moved).read().fingerprint == kitchen.fingerprint()
+
+
+@pytest.mark.parametrize("meal", [None, "Tuesday"])
+def test_the_fingerprint_tells_meals_and_photos_apart(kitchen: Kitchen, meal: str | None) -> None:
+    kitchen.finished(1, meal="Monday")
+    other = new_kitchen(Store(kitchen.store.folder.with_name("other")))
+    other.finished(1 if meal else 2, meal=meal or "Monday")
+    assert other.fingerprint() != kitchen.fingerprint()
+    other.store.close()
+
+
+def test_a_label_that_is_renamed_is_another_training(kitchen: Kitchen) -> None:
+    kitchen.finished(1, "soup")
+    assert kitchen.source(rename={"soup": "broth"}).read().fingerprint != kitchen.fingerprint()
 
 
 # As the options name it

@@ -75,6 +75,20 @@ def upgrade() -> None:
             sqlite_where=sa.text("taken < wanted"),
             postgresql_where=sa.text("taken < wanted"),
         )
+        batch_op.create_index(
+            "ix_item_unranked",
+            ["project_id", "position"],
+            unique=False,
+            sqlite_where=sa.text("uncertainty IS NULL"),
+            postgresql_where=sa.text("uncertainty IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_item_shared",
+            ["project_id", "position"],
+            unique=False,
+            sqlite_where=sa.text("taken > 1"),
+            postgresql_where=sa.text("taken > 1"),
+        )
         batch_op.create_index(batch_op.f("ix_item_photo_id"), ["photo_id"], unique=False)
 
     op.create_table(
@@ -134,6 +148,9 @@ def upgrade() -> None:
             ["project_id", "label_id", "status", "annotator_id", "suggestion_taken"],
             unique=False,
         )
+        batch_op.create_index(
+            "ix_annotation_with_label", ["project_id", "label_id", "item_id", "status"], unique=False
+        )
 
     op.create_table(
         "event",
@@ -180,6 +197,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_verdict_mine", ["project_id", "annotator_id", "state", "item_id"], unique=False
         )
+        batch_op.create_index("ix_verdict_begun", ["project_id", "annotator_id", "item_id"], unique=False)
 
     op.create_table(
         "comment",
@@ -207,6 +225,7 @@ def downgrade() -> None:
 
     op.drop_table("comment")
     with op.batch_alter_table("verdict", schema=None) as batch_op:
+        batch_op.drop_index("ix_verdict_begun")
         batch_op.drop_index("ix_verdict_mine")
 
     op.drop_table("verdict")
@@ -216,6 +235,7 @@ def downgrade() -> None:
 
     op.drop_table("event")
     with op.batch_alter_table("annotation", schema=None) as batch_op:
+        batch_op.drop_index("ix_annotation_with_label")
         batch_op.drop_index("ix_annotation_of_label")
         batch_op.drop_index("ix_annotation_of_item")
 
@@ -223,6 +243,14 @@ def downgrade() -> None:
     op.drop_table("label")
     with op.batch_alter_table("item", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_item_photo_id"))
+        batch_op.drop_index(
+            "ix_item_shared", sqlite_where=sa.text("taken > 1"), postgresql_where=sa.text("taken > 1")
+        )
+        batch_op.drop_index(
+            "ix_item_unranked",
+            sqlite_where=sa.text("uncertainty IS NULL"),
+            postgresql_where=sa.text("uncertainty IS NULL"),
+        )
         batch_op.drop_index(
             "ix_item_free_uncertain",
             sqlite_where=sa.text("taken < wanted"),

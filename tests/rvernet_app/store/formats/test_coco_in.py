@@ -182,7 +182,7 @@ def rle(counts: Any, size: Any = (48, 64)) -> Callable[[Described], None]:
     return segmentation({"size": list(size), "counts": counts})
 
 
-def category(name: str) -> Callable[[Described], None]:
+def category(name: Any) -> Callable[[Described], None]:
     """Another name for the category of the first annotation alone."""
 
     def edit(content: Described) -> None:
@@ -228,6 +228,10 @@ FOOD, PHOTO = "one.png, annotation 3", "one.png"
         (image(group="\ud800"), PHOTO, "Its name or its note holds characters that cannot be kept."),
         (image(width=65), PHOTO, "The photo has 64 x 48 pixels, and 65 x 48 by the COCO file"),
         (image(width=48, height=64), PHOTO, "The photo has 64 x 48 pixels, and 48 x 64 by the COCO file"),
+        (annotation(image_id=None), "annotation 3", "Its photo None is not in the file."),
+        (annotation(category_id=None), FOOD, "Its category None is not in the file."),
+        (category(None), FOOD, "Its category 6 has no name."),
+        (category(["rice"]), FOOD, "Its category 6 has no name."),
         (image(file_name="two.png"), "two.png", "The file 'two.png' is missing."),
         (image(file_name=None), "image 7", "The file does not name this photo's file."),
         (image(file_name="a\0b"), "a\0b", "'a\\x00b' is no name of a file."),
@@ -254,6 +258,88 @@ def test_what_is_of_no_use_is_named_and_the_rest_taken(
     [final] = kitchen.finals(project)
     assert final.item.name == "other.png"
     np.testing.assert_array_equal(masks_of(final)["rice"], [MASK])
+
+
+def test_ids_that_are_missing_are_never_taken_for_each_other(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    for row, name in (("images", "id"), ("categories", "id"), ("annotations", "image_id")):
+        content[row][0].pop(name)
+    write(source, content)
+    report = kitchen.take("coco", source, kitchen.new_project())
+    assert (report.photos, report.foods) == (1, 0)
+    assert [(one.what, one.why) for one in report.not_taken] == [
+        ("annotation 3", "Its photo None is not in the file.")
+    ]
+
+
+def test_two_photos_of_one_id_are_not_taken(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    content["images"].append({"id": "7", "file_name": "other.png"})
+    (source / "images" / "other.png").write_bytes(encoded(draw(SMALL, 10), "PNG"))
+    write(source, content)
+    rows = kitchen.rows()
+    report = kitchen.take("coco", source)
+    assert [one.what for one in report.not_taken] == ["one.png", "other.png"]
+    assert {one.why for one in report.not_taken} == {
+        "Several photos have the id 7, so nobody can tell whose its foods are."
+    }
+    assert kitchen.rows() == rows
+
+
+def test_categories_of_one_name_are_one_label(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    content["categories"].append({"id": 6, "name": "Rice"})
+    content["annotations"].append({**content["annotations"][0], "id": 4, "category_id": 6})
+    write(source, content)
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    assert (report.foods, report.labels, report.not_taken) == (2, ("rice",), ())
+
+
+@pytest.mark.parametrize("said", [None, 0])
+def test_a_size_that_is_not_said_is_the_photos(kitchen: Kitchen, source: Path, said: int | None) -> None:
+    content = described()
+    content["images"][0].update(width=said, height=said)
+    write(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+def test_a_whole_path_of_another_computer_is_found_by_its_name(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    content["images"][0]["file_name"] = "/home/someone/photos/one.png"
+    write(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_runs_of_no_length_are_not_kept(kitchen: Kitchen, source: Path, compressed: bool) -> None:
+    """As some tools write them; pycocotools merges such masks wrong."""
+    runs = [*RUNS[:3], 0, 0, *RUNS[3:]]
+    rle: Any = {"size": [48, 64], "counts": runs}
+    if compressed:
+        rle["counts"] = coco.frPyObjects(rle, 48, 64)["counts"].decode()
+        assert rle["counts"] != to_rle(MASK)["counts"]
+    content = described()
+    content["annotations"][0]["segmentation"] = rle
+    write(source, content)
+    project = kitchen.new_project()
+    kitchen.take("coco", source, project)
+    [final] = kitchen.finals(project)
+    assert final.foods[0].rle == to_rle(MASK)
+
+
+def test_photos_that_only_a_hash_keeps_together_stay_together(kitchen: Kitchen, tmp_path: Path) -> None:
+    """Leftovers of a photo without a meal: the export calls both by the first one's hash, which a copy has not."""
+    kitchen.change_item(0, meal=None)
+    kitchen.export("coco", tmp_path / "out")
+    served = kitchen.finals()[0].item.photo.sha256
+    [copy] = (tmp_path / "out" / "images").glob(f"*{served[:8]}*")
+    with Image.open(copy) as picture:
+        picture.save(copy, compress_level=1)
+    project = kitchen.new_project()
+    kitchen.take("coco", tmp_path / "out", project)
+    meals = {final.item.name.split("-")[0]: final.meal for final in kitchen.finals(project)[:4]}
+    assert (meals["plate 1"], meals["left"]) == (served, served)
 
 
 @pytest.mark.parametrize("content", [b"no photo", b"", encoded(draw(SMALL, 9), "PNG")[:-40]])

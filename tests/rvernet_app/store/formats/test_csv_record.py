@@ -53,7 +53,7 @@ def test_what_a_spreadsheet_would_run_is_made_text(out: Path) -> None:
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_every_start_of_a_formula_gets_an_apostrophe(kitchen: Kitchen, tmp_path: Path, start: str) -> None:
     kitchen.change_item(0, meal=f"{start}5")
     kitchen.export("csv", tmp_path / "out")

@@ -15,9 +15,11 @@ from rvernet_app.store.formats.registry import EXPORTS
 from rvernet_app.store.projects import labels_of
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
+from rvernet_app.types import Mask
 from tests.rvernet_app.store.formats.kitchen import (
     LABEL_NAMES,
     RING,
+    SHARES,
     SMALL,
     TWO_PARTS,
     Kitchen,
@@ -97,17 +99,47 @@ def test_two_foods_of_a_class_are_one_region(kitchen: Kitchen, out: Path, tmp_pa
     np.testing.assert_array_equal(mask, disc(SMALL, 16, 24, 10) | disc(SMALL, 44, 24, 11))
 
 
+def test_the_groups_are_the_meals(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
+    regions = FoodSeg103Folder("k", out, tmp_path / "cache", val_share=SHARES.val).read().regions
+    for final in kitchen.finals():
+        of_photo = [r for r in regions if final.item.photo.sha256[:8] in r.name]
+        assert {(r.group, r.split) for r in of_photo} <= {(f"k/{final.meal}", final.split)}
+    served, left = kitchen.finals()[0], kitchen.finals()[3]
+    assert served.meal == left.meal  # two photos, one group
+    assert len({r.group for r in regions}) == 4
+
+
+def one_photo(kitchen: Kitchen, classes: int, *foods: tuple[int, Mask]) -> int:
+    """A project of so many classes with one photo, done, and foods of (number of the class from 1, mask)."""
+    project = kitchen.new_project(*(f"food {n}" for n in range(1, classes + 1)))
+    [added] = add_photos(kitchen.store, kitchen.files, project, [("one.png", encoded(draw(SMALL, 9), "PNG"))])
+    with kitchen.store.reading() as session:
+        labels = [label.id for label in labels_of(session, project)]
+    for number, mask in foods:
+        save(kitchen.store, added.item_id or 0, kitchen.ann, Draft(to_rle(mask), labels[number - 1]))
+    give_verdict(kitchen.store, added.item_id or 0, kitchen.ann, DONE)
+    return project
+
+
+def test_the_trainer_reads_three_hundred_categories(kitchen: Kitchen, tmp_path: Path) -> None:
+    masks = {1: disc(SMALL, 10, 10, 6), 255: disc(SMALL, 30, 10, 6), 256: disc(SMALL, 50, 10, 6)}
+    masks |= {257: disc(SMALL, 10, 35, 6), 300: disc(SMALL, 50, 35, 6)}
+    project = one_photo(kitchen, 300, *masks.items())
+    EXPORTS["foodseg103"](kitchen.store, kitchen.files, project, tmp_path / "out", Shares(0, 0))
+    found = FoodSeg103Folder("k", tmp_path / "out", tmp_path / "cache").read()
+    assert len(found.labels) == 300
+    assert [region.label for region in found.regions] == [f"food {number}" for number in masks]
+    for region, mask in zip(found.regions, masks.values(), strict=True):
+        np.testing.assert_array_equal(region.masked[0].read(open_photo)[1], mask)
+        assert region.share == mask.sum() / mask.size
+
+
 @pytest.mark.parametrize(("classes", "mode", "kind"), [(255, "L", np.uint8), (256, "I;16", np.uint16)])
 def test_more_than_255_categories_need_sixteen_bits(
     kitchen: Kitchen, tmp_path: Path, classes: int, mode: str, kind: type
 ) -> None:
-    project = kitchen.new_project(*(f"food {n}" for n in range(classes)))
-    [added] = add_photos(kitchen.store, kitchen.files, project, [("one.png", encoded(draw(SMALL, 9), "PNG"))])
-    with kitchen.store.reading() as session:
-        last = labels_of(session, project)[-1].id
     mask = disc(SMALL, 20, 20, 9)
-    save(kitchen.store, added.item_id or 0, kitchen.ann, Draft(to_rle(mask), last))
-    give_verdict(kitchen.store, added.item_id or 0, kitchen.ann, DONE)
+    project = one_photo(kitchen, classes, (classes, mask))
     EXPORTS["foodseg103"](kitchen.store, kitchen.files, project, tmp_path / "out", Shares(0, 0))
     [file] = (tmp_path / "out" / "Images" / "ann_dir" / "train").iterdir()
     with Image.open(file) as image:

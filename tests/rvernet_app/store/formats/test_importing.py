@@ -15,7 +15,7 @@ from rvernet_app.store.annotations import foods
 from rvernet_app.store.formats import importing
 from rvernet_app.store.formats.importing import NotTaken
 from rvernet_app.store.formats.registry import IMPORTS
-from rvernet_app.store.projects import labels_of
+from rvernet_app.store.projects import all_projects, labels_of
 from rvernet_app.store.queue import next_item
 from rvernet_app.store.tables import Item, Verdict
 from tests.rvernet_app.store.conftest import NewStore
@@ -169,6 +169,42 @@ def test_an_error_on_the_way_leaves_no_row(
     assert kitchen.rows() == rows
 
 
+def test_who_and_where_may_be_new_and_come_with_what_is_imported(kitchen: Kitchen, tmp_path: Path) -> None:
+    source = write_coco(tmp_path / "in", [["rice"]])
+    for _ in range(2):  # made once
+        IMPORTS["coco"](kitchen.store, kitchen.files, "Canteen", "Cleo", source)
+    with kitchen.store.reading() as session:
+        canteen = {row.name: row.id for row in all_projects(session)}["Canteen"]
+    [final] = kitchen.finals(canteen)
+    assert [food.annotator for food in final.foods] == ["Cleo"]
+    assert kitchen.rows()["project"] == 2
+    assert kitchen.rows()["annotator"] == 3
+
+
+def test_an_error_on_the_way_leaves_neither_project_nor_annotator(
+    kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    source = write_coco(tmp_path / "in", [["rice"]])
+    rows = kitchen.rows()
+    monkeypatch.setattr(importing, "give_verdict", failing)
+    with pytest.raises(StoreError, match="disk is full"):
+        IMPORTS["coco"](kitchen.store, kitchen.files, "Canteen", "Cleo", source)
+    assert kitchen.rows() == rows
+
+
+def test_a_source_without_a_photo_of_use_brings_nothing_new(kitchen: Kitchen, tmp_path: Path) -> None:
+    source = write_coco(tmp_path / "in", [["rice"]])
+    (source / "images" / "0.png").unlink()
+    rows = kitchen.rows()
+    report = IMPORTS["coco"](kitchen.store, kitchen.files, "Canteen", "Cleo", source)
+    assert report.not_taken == (NotTaken("0.png", "The file '0.png' is missing."),)
+    assert (report.photos, report.known_photos, report.foods, report.labels) == (0, 0, 0, ())
+    assert kitchen.rows() == rows
+
+
 @pytest.mark.parametrize("name", IMPORTS)
 def test_who_and_where_are_asked_first(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
     nothing = tmp_path / "nothing"
@@ -188,6 +224,20 @@ def test_the_progress_is_told(kitchen: Kitchen, tmp_path: Path) -> None:
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo-seg"])
+def test_meals_come_back(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
+    kitchen.export(name, tmp_path / "out")
+    project = kitchen.new_project()
+    kitchen.take(name, tmp_path / "out", project)
+    expected = {final.item.photo.sha256: (final.meal, final.split) for final in kitchen.finals()}
+    found = {final.item.photo.sha256: (final.meal, final.split) for final in kitchen.finals(project)}
+    assert found == {sha256: expected[sha256] for sha256 in found}
+    assert len(found) == 5  # all but the one without foods, which nobody is done with here
+    with kitchen.store.reading() as session:
+        meals = session.scalars(select(Item.meal).where(Item.project_id == project))
+        assert sum(meal is None for meal in meals) == 1
 
 
 def test_a_copy_that_was_changed_is_another_photo(kitchen: Kitchen, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rvernet_app.errors import StoreError
 from tests.rvernet_app.store.formats.kitchen import SMALL, Kitchen, draw, encoded, masks_of
@@ -85,6 +87,47 @@ def test_a_circle_over_the_edge_is_cut_off(kitchen: Kitchen, source: Path) -> No
     assert mask.sum() == pytest.approx(np.pi * 25, rel=0.04)
 
 
+def picture_of(mask: np.ndarray, mode: str = "L") -> str:
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).convert(mode).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_a_mask_is_a_picture_of_its_box(kitchen: Kitchen, source: Path, white: int) -> None:
+    expected = box(30, 10, 50, 20) & ~box(35, 12, 40, 15)
+    drawn = picture_of(expected[10:20, 30:50] * white)
+    path = write(source, shape("mask", (30, 10), (49, 19), mask=drawn))
+    np.testing.assert_array_equal(taken(kitchen, path)["rice"], [expected])
+
+
+@pytest.mark.parametrize(
+    ("corners", "mask", "why"),
+    [
+        (
+            ((30, 10), (49, 20)),
+            picture_of(np.ones((10, 20))),
+            "The picture of its mask does not fit its box.",
+        ),
+        (((30, 10), (49, 19)), picture_of(np.ones((10, 20)), "RGB"), "The picture of its mask does not fit"),
+        (((45, 10), (64, 19)), picture_of(np.ones((10, 20))), "The box of its mask lies outside the photo."),
+        (((49, 19), (30, 10)), picture_of(np.ones((10, 20))), "The box of its mask lies outside the photo."),
+        (((30, 10), (49, 19)), picture_of(np.ones((10, 20)))[:-40], "The picture of its mask is damaged."),
+        (((30, 10), (49, 19)), "no!", "The picture of its mask is damaged."),
+        (((30, 10), (49, 19)), None, "The picture of its mask is damaged."),
+        (((30, 10), (49, 19)), picture_of(np.zeros((10, 20))), "The mask is empty."),
+    ],
+)
+def test_a_mask_of_no_use_is_named(
+    kitchen: Kitchen, source: Path, corners: Any, mask: str | None, why: str
+) -> None:
+    report = kitchen.take("labelme", write(source, shape("mask", *corners, mask=mask), RECTANGLE))
+    [left] = report.not_taken
+    assert left.what == "one.png, shape 1"
+    assert left.why.startswith(why)
+    assert report.foods == 1
+
+
 def test_shapes_of_one_label_and_group_are_one_food(kitchen: Kitchen, source: Path) -> None:
     one, other = (
         shape("rectangle", (0, 0), (5, 5), group_id=1),
@@ -127,14 +170,25 @@ def test_nothing_outside_the_folder_is_read(kitchen: Kitchen, source: Path, name
     assert kitchen.rows() == rows
 
 
+def test_a_file_that_is_a_link_to_the_outside_is_not_read(kitchen: Kitchen, source: Path) -> None:
+    (source.parent / "elsewhere").mkdir()
+    (source / "linked.json").symlink_to(write(source.parent / "elsewhere", RECTANGLE))
+    [left] = kitchen.take("labelme", source).not_taken
+    assert left.what == "linked.json"
+    assert "lies outside the folder that is imported" in left.why
+
+
 @pytest.mark.parametrize(
     ("drawn", "why"),
     [
         (
             shape("line", (1, 1), (9, 9)),
-            "A line has no area; only polygons, rectangles and circles are taken.",
+            "A line has no area; only polygons, rectangles, circles and masks are taken.",
         ),
-        (shape("point", (1, 1)), "A point has no area; only polygons, rectangles and circles are taken."),
+        (
+            shape("point", (1, 1)),
+            "A point has no area; only polygons, rectangles, circles and masks are taken.",
+        ),
         (shape("rectangle", (1, 1)), "A rectangle has two points, this one 1."),
         (shape("circle", (1, 1), (2, 2), (3, 3)), "A circle has two points, this one 3."),
         (shape("polygon", (1, 1), (9, 9)), "It is an outline of fewer than three points."),
@@ -142,6 +196,10 @@ def test_nothing_outside_the_folder_is_read(kitchen: Kitchen, source: Path, name
         (shape("rectangle", (5, 5), (5, 9)), "The mask is empty."),
         (shape("circle", (5, 5), (5, 5)), "The mask is empty."),
         ({"shape_type": "polygon", "points": []}, "It has no label."),
+        (
+            shape("rectangle", (1, 1), (5, 5), label="half \ud800"),
+            "Its name or its note holds characters that cannot be kept.",
+        ),
         ({"label": "rice", "shape_type": "polygon", "points": None}, "Its points are not pairs of numbers."),
         ({"label": "rice", "points": [[1, 2, 3]]}, "Its points are not pairs of numbers."),
         ("rice", "It has no label."),

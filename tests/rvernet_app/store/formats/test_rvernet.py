@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rvernet_app.store.final import Shares
+from rvernet_app.store.formats.registry import EXPORTS
 from tests.rvernet_app.store.formats.kitchen import (
     CREME,
     FORMULA,
     LABEL_NAMES,
     RING,
+    SHARES,
     Kitchen,
     draw,
     masks_of,
@@ -46,7 +49,7 @@ def test_names_that_no_folder_can_have_are_changed_and_said(out: Path, tmp_path:
     kinds = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_dir()}
     assert {"test/roi/a_b", "test/roi/__", "test/roi/_CON", "test/extra-roi/_CON"} <= kinds
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
-    assert sorted(path.name for path in out.iterdir()) == ["classes.json", "test", "train"]
+    assert sorted(path.name for path in out.iterdir()) == ["classes.json", "groups.jsonl", "test", "train"]
 
 
 def test_the_trainer_reads_it(kitchen: Kitchen, out: Path) -> None:
@@ -66,11 +69,28 @@ def test_the_trainer_reads_it(kitchen: Kitchen, out: Path) -> None:
                 np.testing.assert_array_equal(region.masked[0].read(open_photo)[1], mask)
 
 
-def test_foods_of_one_photo_are_of_one_group_but_the_second_of_a_class(kitchen: Kitchen, out: Path) -> None:
-    groups = {r.group for r in PairedFolders("k", out).read().regions}
-    marks = [final.item.photo.sha256[:8] for final in kitchen.finals()]
-    first, apple, _, left, many, last = marks
-    assert groups == {
-        *(f"k/plate 1-{first}", f"k/=plate-{apple}", f"k/left-{left}", f"k/many_-{many}"),
-        *(f"k/plate 1-{last}", f"k/plate 1-{last}-2"),
-    }
+def test_the_groups_are_the_meals(kitchen: Kitchen, out: Path) -> None:
+    regions = PairedFolders("k", out).read().regions
+    for final in kitchen.finals():
+        of_photo = [r for r in regions if final.item.photo.sha256[:8] in r.name]
+        assert len(of_photo) == len(final.foods)
+        assert {r.group for r in of_photo} <= {f"k/{final.meal}"}
+    served, left = kitchen.finals()[0], kitchen.finals()[3]
+    assert served.meal == left.meal  # two photos, one group
+    assert len({r.group for r in regions}) == 4
+
+
+def test_foods_of_one_meal_never_stand_on_both_sides(kitchen: Kitchen, tmp_path: Path) -> None:
+    for number, share in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
+        out = tmp_path / str(number)
+        EXPORTS["rvernet"](kitchen.store, kitchen.files, kitchen.project, out, Shares(share, 0.99 - share))
+        for val_share in (share, 0.25, 0.5, 0.75):
+            regions = PairedFolders("k", out, val_share=val_share).read().regions
+            sides = {(r.group, r.split) for r in regions}
+            assert len(sides) == len({group for group, _ in sides}) == 4
+
+
+def test_what_was_for_validation_is_so_again_with_the_same_share(kitchen: Kitchen, out: Path) -> None:
+    splits = {r.group: r.split for r in PairedFolders("k", out, val_share=SHARES.val).read().regions}
+    assert splits == {f"k/{final.meal}": final.split for final in kitchen.finals() if final.foods}
+    assert set(splits.values()) == {"train", "val", "test"}

@@ -157,6 +157,10 @@ def test_a_folder_that_is_missing_is_named(kitchen: Kitchen, tmp_path: Path) -> 
         b"names: {a: rice}\n",
         b"names: []\n",
         b"names: [[rice]]\n",
+        b"names: {.inf: rice}\n",
+        b"names: !!bool maybe\n",
+        b"names: !!int ''\n",
+        b"names: !!timestamp lunch\n",
     ],
 )
 def test_a_damaged_data_file_changes_nothing(kitchen: Kitchen, tmp_path: Path, content: bytes) -> None:
@@ -176,9 +180,14 @@ def test_a_damaged_data_file_changes_nothing(kitchen: Kitchen, tmp_path: Path, c
         b"7",
         json.dumps({"labels": "labels/train/one.txt"}).encode(),
         json.dumps(
-            {"labels": [], "labels_sha256": "", "photo_sha256": "", "size": [], "counts": []}
+            {"labels": [], "labels_sha256": "", "photo_sha256": "", "group": "", "size": [], "counts": []}
         ).encode(),
-        json.dumps({"labels": "a", "labels_sha256": "", "photo_sha256": "", "size": 1, "counts": 1}).encode(),
+        json.dumps(
+            {"labels": "a", "labels_sha256": "", "photo_sha256": "", "group": "", "size": 1, "counts": 1}
+        ).encode(),
+        json.dumps(
+            {"labels": "a", "labels_sha256": "", "photo_sha256": "", "group": 1, "size": [], "counts": []}
+        ).encode(),
     ],
 )
 def test_a_damaged_line_of_exact_masks_is_named_and_the_outlines_taken(

@@ -1,0 +1,49 @@
+"""Signing in on a Space, from the page's header and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rvernet_app.pipeline import Pipeline
+from tests.rvernet_app.ui.signing_in import ANN, be_a_space
+
+if TYPE_CHECKING:
+    from conftest import Server, Workbench
+
+pytestmark = pytest.mark.browser
+
+
+def test_who_signs_in_is_named_in_the_header_and_may_save(
+    pipeline: Pipeline,
+    serve: Callable[[Pipeline], Server],
+    new_visitor: Callable[..., Workbench],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    be_a_space(monkeypatch)
+    visitor = new_visitor(at=serve(pipeline))
+    page = visitor.page
+    assert page.inner_text("#rv-sign") == "Sign in with Hugging Face"
+
+    page.click("#rv-sign")
+
+    page.wait_for_function(
+        "name => document.querySelector('#rv-account-name')?.textContent === name", arg=ANN["name"]
+    )
+    page.click("[data-action=projects]")
+    page.fill("#rv-new-project [name=name]", "On a Space")
+    page.click("#rv-new-project button")
+    page.wait_for_selector("#rv-project-name:text('On a Space')")
+
+    page.click("#rv-sign")
+
+    page.wait_for_function("document.querySelector('#rv-sign')?.textContent.startsWith('Sign in')")
+    page.wait_for_selector("#rv-toast:not([hidden])")
+    assert "Sign in with Hugging Face first" in page.inner_text("#rv-toast")
+    visitor.complaints.clear()  # Gradio's own, of the streams that leaving the page cut
+
+
+def test_elsewhere_there_is_nothing_to_sign_in_to(workbench: Workbench) -> None:
+    assert workbench.page.is_hidden("#rv-account")

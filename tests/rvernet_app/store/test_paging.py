@@ -1,0 +1,322 @@
+"""Queues as large as one likes: pages are what a walk through all photos gives, and are found without one."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.store.annotations import foods, history
+from rvernet_app.store.changes import now
+from rvernet_app.store.database import Store
+from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.queue import (
+    NEW,
+    count_unranked,
+    list_items,
+    neighbour,
+    next_item,
+    next_unranked,
+    progress,
+    state_of,
+)
+from rvernet_app.store.review import review_queue
+from rvernet_app.store.tables import (
+    DELETED,
+    DONE,
+    OPEN,
+    REJECTED,
+    SAVED,
+    SKIPPED,
+    STATES,
+    UNUSABLE,
+    Annotation,
+    Item,
+    Photo,
+    Verdict,
+)
+from tests.rvernet_app.store.conftest import NewStore
+from tests.rvernet_app.store.desk import square
+
+PHOTOS = 120
+"""In two projects, which take them in turns."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A project that three annotators have begun, beside another one.
+
+    Attributes:
+        labels: ids.
+        annotators: ids; the last one has begun nothing.
+        rows: position, name, wanted, taken and uncertainty of each photo, in the queue's order.
+        states: (annotator, position) -> the annotator's state.
+        labelled: position -> label and whether it is deleted, of each food.
+    """
+
+    store: Store
+    project: int
+    labels: list[int]
+    annotators: list[int]
+    items: list[Item]
+    states: dict[tuple[int, int], str]
+    labelled: dict[int, list[tuple[int, str]]]
+
+
+def gather(store: Store) -> Crowd:
+    """The same crowd every time, in an empty store."""
+    draw = random.Random(7)
+    project, other = (create_project(store, name) for name in ("Trays", "Other"))
+    annotators = [annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
+    states: dict[tuple[int, int], str] = {}
+    labelled: dict[int, list[tuple[int, str]]] = {}
+    with store.writing() as session:
+        labels = [label.id for label in labels_of(session, project)][:3]
+        for n in range(PHOTOS):
+            session.execute(
+                insert(Photo),
+                {"sha256": f"{n:064}", "format": "PNG", "width": 8, "height": 6, "added_at": now()},
+            )
+        photos = list(session.scalars(select(Photo.id).order_by(Photo.id)))
+        for n, photo in enumerate(photos):
+            mine, position = (project, other)[n % 2], n // 2
+            begun = draw.sample(annotators[:3], draw.choice([0, 0, 1, 2]))
+            item = Item(
+                project_id=mine,
+                photo_id=photo,
+                position=position,
+                name=f"{n}.png",
+                wanted=max(1, len(begun)) + draw.choice([0, 1]),
+                taken=len(begun),
+                blind=False,
+                uncertainty=draw.choice([None, 0.25, 0.5, draw.random()]),
+            )
+            session.add(item)
+            session.flush()
+            for annotator in begun:
+                state = draw.choice([OPEN, DONE, DONE, DONE, SKIPPED, UNUSABLE])
+                rest = {"seconds": 1.0, "revision": 1, "begun_at": now(), "changed_at": now()}
+                session.add(
+                    Verdict(project_id=mine, item_id=item.id, annotator_id=annotator, state=state, **rest)
+                )
+                if mine == project:
+                    states[annotator, position] = state
+                for label in draw.choices(labels, k=draw.choice([0, 1, 3])):
+                    status = draw.choice([SAVED, SAVED, REJECTED, DELETED])
+                    session.add(food(mine, item.id, annotator, label, status))
+                    if mine == project:
+                        labelled.setdefault(position, []).append((label, status))
+        items = list(session.scalars(select(Item).where(Item.project_id == project).order_by(Item.position)))
+    return Crowd(store, project, labels, annotators, items, states, labelled)
+
+
+def food(project: int, item: int, annotator: int, label: int, status: str) -> Annotation:
+    box = dict.fromkeys(("box_x", "box_y", "box_w", "box_h", "area"), 1)
+    rest = {"revision": 1, "created_at": now(), "changed_at": now(), "counts": square()["counts"], **box}
+    ids = {"project_id": project, "item_id": item, "annotator_id": annotator, "label_id": label}
+    return Annotation(**ids, **rest, status=status, prompts={}, sources=[], note="")
+
+
+@pytest.fixture
+def crowd(store: Store) -> Crowd:
+    return gather(store)
+
+
+def test_ids_go_up_with_the_positions_of_each_project(crowd: Crowd) -> None:
+    ids = [item.id for item in crowd.items]
+    assert ids == sorted(ids)
+    assert ids[-1] - ids[0] == 2 * (len(ids) - 1)  # the other project's stand between them
+
+
+def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
+    viewers = (crowd.annotators[0], crowd.annotators[3])
+    choices = itertools.product(
+        viewers, (None, NEW, *STATES), (None, *crowd.labels[:2]), (None, *crowd.annotators[:2])
+    )
+    found: set[int] = set()
+    with crowd.store.reading() as session:
+        for viewer, state, label, by in choices:
+            expected = []
+            for position in range(len(crowd.items)):
+                labels = [
+                    label_id for label_id, status in crowd.labelled.get(position, []) if status != DELETED
+                ]
+                own = crowd.states.get((viewer, position), NEW)
+                if (
+                    state in (None, own)
+                    and (label is None or label in labels)
+                    and (by is None or (by, position) in crowd.states)
+                ):
+                    expected.append((position, own, len(labels)))
+            for after, limit in ((-1, 200), (-1, 3), (17, 5), (58, 60), (500, 5)):
+                page = list_items(
+                    session,
+                    crowd.project,
+                    viewer,
+                    state=state,
+                    label_id=label,
+                    by=by,
+                    after=after,
+                    limit=limit,
+                )
+                listed = [(one.item.position, one.state, one.foods) for one in page]
+                assert listed == [row for row in expected if row[0] > after][:limit]
+                found.add(len(listed))
+    assert {0, 1, 2, 3, 5, 60} <= found
+
+
+def test_a_label_or_an_annotator_of_another_project_lists_nothing(crowd: Crowd) -> None:
+    with crowd.store.reading() as session:
+        other = labels_of(session, crowd.project + 1)[0].id
+        assert list_items(session, crowd.project, crowd.annotators[0], label_id=other) == []
+        assert list_items(session, crowd.project, crowd.annotators[0], by=crowd.annotators[3]) == []
+
+
+def test_the_next_photo_is_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
+    with crowd.store.reading() as session:
+        for viewer in crowd.annotators:
+            offered = [
+                item.position
+                for item in crowd.items
+                if crowd.states.get((viewer, item.position)) == OPEN
+                or (item.taken < item.wanted and (viewer, item.position) not in crowd.states)
+            ]
+            for after in (-1, 0, 10, 30, 58, 59, 500):
+                found = next_item(session, crowd.project, viewer, after)
+                behind = [position for position in offered if position > after]
+                assert found is not None
+                assert found.position == (behind or offered)[0]
+
+
+def test_uncertain_photos_come_as_a_walk_through_all_photos_gives_them(crowd: Crowd) -> None:
+    with crowd.store.reading() as session:
+        for viewer in crowd.annotators:
+            own = {p: state for (annotator, p), state in crowd.states.items() if annotator == viewer}
+            begun = [p for p, state in sorted(own.items()) if state == OPEN]
+            free = [i for i in crowd.items if i.taken < i.wanted and i.position not in own]
+            free.sort(key=lambda i: (-1.0 if i.uncertainty is None else -i.uncertainty, i.position))
+            free.sort(key=lambda i: i.uncertainty is None)
+            found = next_item(session, crowd.project, viewer, order="uncertain first")
+            assert found is not None
+            assert found.position == [*begun, *(i.position for i in free)][0]
+
+
+def test_counts_are_those_of_a_walk_through_all_photos(crowd: Crowd) -> None:
+    with crowd.store.reading() as session:
+        for viewer in crowd.annotators:
+            own = [state for (annotator, _), state in crowd.states.items() if annotator == viewer]
+            expected = {state: own.count(state) for state in STATES}
+            assert progress(session, crowd.project, viewer) == {
+                NEW: len(crowd.items) - len(own),
+                **expected,
+            }
+        unranked = [item for item in crowd.items if item.uncertainty is None]
+        assert count_unranked(session, crowd.project) == (len(unranked), len(crowd.items))
+        first = next_unranked(session, crowd.project)
+        assert first is not None
+        assert first.position == unranked[0].position
+
+
+WALK = re.compile(r"SCAN (item|photo|verdict|annotation|event)\b|sqlite_autoindex_item_2 \(project_id=\?\)")
+"""In a plan of SQLite's: all rows of a table, or all photos of a project, are gone through."""
+
+OPEN_ONES = "ix_verdict_mine (project_id=? AND annotator_id=? AND state=?"
+QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...]]] = {
+    "next": (
+        lambda s, c, me: next_item(s, c.project, me, 3),
+        (f"{OPEN_ONES} AND item_id>?)", "ix_item_free (project_id=? AND position>?)"),
+    ),
+    "next, from the end": (
+        lambda s, c, me: next_item(s, c.project, me, 500),
+        (f"{OPEN_ONES} AND item_id<?)", "ix_item_free (project_id=? AND position<?)"),
+    ),
+    "next, uncertain first": (
+        lambda s, c, me: next_item(s, c.project, c.annotators[3], order="uncertain first"),
+        (f"{OPEN_ONES})", "ix_item_free_uncertain (project_id=? AND uncertainty>?)"),
+    ),
+    "neighbour": (
+        lambda s, c, me: neighbour(s, c.project, 3, -1),
+        ("sqlite_autoindex_item_2 (project_id=? AND position<?)",),
+    ),
+    "state": (
+        lambda s, c, me: state_of(s, c.items[3].id, me),
+        ("sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",),
+    ),
+    "foods": (
+        lambda s, c, me: foods(s, c.items[3].id, me),
+        ("ix_annotation_of_item (item_id=? AND annotator_id=?)",),
+    ),
+    "history": (
+        lambda s, c, me: history(s, c.items[3].id, me),
+        ("ix_event_of_item (item_id=? AND annotator_id=?)",),
+    ),
+    "list": (
+        lambda s, c, me: list_items(s, c.project, me, after=3),
+        ("sqlite_autoindex_item_2 (project_id=? AND position>?)",),
+    ),
+    "list of new": (
+        lambda s, c, me: list_items(s, c.project, me, state=NEW, after=3),
+        (
+            "sqlite_autoindex_item_2 (project_id=? AND position>?)",
+            "INDEX sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
+        ),
+    ),
+    "list of done": (
+        lambda s, c, me: list_items(s, c.project, me, state=DONE, after=3),
+        (f"{OPEN_ONES} AND item_id>?)",),
+    ),
+    "list of a label": (
+        lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], after=3),
+        ("ix_annotation_with_label (project_id=? AND label_id=? AND item_id>?)",),
+    ),
+    "list of another's": (
+        lambda s, c, me: list_items(s, c.project, me, by=c.annotators[1], after=3),
+        ("ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",),
+    ),
+    "list of another's with a label": (
+        lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], by=c.annotators[1]),
+        (
+            "ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",
+            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
+        ),
+    ),
+    "next unranked": (
+        lambda s, c, me: next_unranked(s, c.project),
+        ("ix_item_unranked (project_id=?)",),
+    ),
+    "review": (
+        lambda s, c, me: review_queue(s, c.project, after=3, limit=1),
+        ("ix_item_shared (project_id=? AND position>?)",),
+    ),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_question_of_the_page_goes_through_a_whole_project(question: str, new_store: NewStore) -> None:
+    crowd = gather(new_store("sqlite"))
+    ask, expected = QUESTIONS[question]
+    put: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        put.append((statement, parameters))
+
+    event.listen(crowd.store.engine, "before_cursor_execute", note)
+    with crowd.store.reading() as session:
+        ask(session, crowd, crowd.annotators[0])
+        event.remove(crowd.store.engine, "before_cursor_execute", note)
+        explain = session.connection().exec_driver_sql
+        plan = [
+            row.detail
+            for statement, filled in put
+            for row in explain(f"EXPLAIN QUERY PLAN {statement}", filled)
+        ]
+    assert [step for step in plan if WALK.search(step)] == []
+    for index in expected:
+        assert any(index in step for step in plan), (index, plan)

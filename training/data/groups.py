@@ -1,0 +1,27 @@
+"""Groups that an export of the app says, where the layout of its folders has no place for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rvernet_app.store.formats.groups import GROUPS_NAME
+from training.data.regions import DataError
+
+
+def read_groups(folder: Path) -> dict[str, str]:
+    """Name of files, without the ending -> their group; nothing where the folder has no `groups.jsonl`.
+
+    Raises:
+        DataError: it cannot be read, or is damaged.
+    """
+    path = folder / GROUPS_NAME
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {str(row["name"]): str(row["group"]) for row in rows}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged, or no list of groups.") from error
