@@ -14,7 +14,7 @@ from rvernet_app.hub import open_checkpoint
 from training.configuration import options_from
 from training.data.masks import MASKS
 from training.data.regions import SPLITS, DataError, Region, assemble
-from training.data.sources import open_source, source_names, with_masks
+from training.data.sources import open_source, read_whole, source_names, with_masks
 from training.measure import Scores, score
 from training.options import FORMATS, DataOptions, Source
 
@@ -99,15 +99,11 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
         cache=arguments.cache,
         broken="skip" if arguments.skip_broken else "stop",
     )
-    found = assemble(
-        [open_source(source, name, options, unsplit="val") for name, source in sources.items()],
-        min_share=min_share,
-        min_per_class=0,
-    )
+    opened = [open_source(source, name, options, unsplit="val") for name, source in sources.items()]
     if arguments.split == "all":
-        everything = tuple(r for split in SPLITS for r in getattr(found, split))
-        found = found.with_split("train", ()).with_split("test", ()).with_split("val", everything)
-    split = "val" if arguments.split == "all" else arguments.split
+        split, found = "val", read_whole(opened, min_share)
+    else:
+        split, found = arguments.split, assemble(opened, min_share=min_share, min_per_class=0)
     regions: Sequence[Region] = getattr(found, split)
     unknown = sorted({r.label for r in regions} - set(checkpoint.classes))
     if unknown and not arguments.known_only:
