@@ -106,7 +106,8 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
         split, found = arguments.split, assemble(opened, min_share=min_share, min_per_class=0)
     regions: Sequence[Region] = getattr(found, split)
     unknown = sorted({r.label for r in regions} - set(checkpoint.classes))
-    if unknown and not arguments.known_only:
+    # a training leaves classes out that it has too few regions of
+    if unknown and not (arguments.known_only or arguments.data is None):
         raise DataError(
             f"{checkpoint.name} does not know the classes {', '.join(unknown)} of {name}; --rename maps "
             "names, --known_only leaves these out."
