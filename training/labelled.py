@@ -125,19 +125,19 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
 def _sources(arguments: argparse.Namespace, checkpoint: Checkpoint) -> tuple[dict[str, Source], float]:
     """What is to be read, by name, and the smallest share of a photo that a region may have."""
     trained = _trained_with(checkpoint)
-    read_then = {}
+    if arguments.data is None and trained is None:
+        raise ConfigError(
+            f"{checkpoint.name} does not say what it was trained on; name a folder with --data."
+        )
+    if arguments.data is None and arguments.rename is not None:
+        raise ConfigError("--rename is for the names in one folder; name it with --data.")
+    folder: Path = (arguments.data or Path()).resolve()
     if trained is not None:
-        read_then = dict(zip(source_names(trained.sources), trained.sources, strict=True))
-    if arguments.data is None:
-        if trained is None:
-            raise ConfigError(
-                f"{checkpoint.name} does not say what it was trained on; name a folder with --data."
-            )
-        return read_then, trained.min_share
-    folder = arguments.data.resolve()
-    same = {name: source for name, source in read_then.items() if source.path.resolve() == folder}
-    if trained is not None and same:
-        return same, trained.min_share
+        named = zip(source_names(trained.sources), trained.sources, strict=True)
+        if read_then := {
+            name: s for name, s in named if arguments.data is None or s.path.resolve() == folder
+        }:
+            return read_then, trained.min_share
     return {folder.name: Source(arguments.data, arguments.format)}, 0.0
 
 

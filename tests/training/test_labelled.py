@@ -115,6 +115,12 @@ def test_without_a_folder_all_that_was_trained_on_is_measured(opened, made_data,
     assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
 
 
+def test_names_are_not_changed_in_many_folders_at_once(opened, made_data, checkpoint, model):
+    trained_on(checkpoint, model, sources=(Source(made_data),))
+    with pytest.raises(ConfigError, match="--rename is for the names in one folder"):
+        opened("--rename", '{"pesto": "ketchup"}', data=None)
+
+
 def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(opened):
     with pytest.raises(ConfigError, match="tiny does not say what it was trained on"):
         opened(data=None)

@@ -56,6 +56,9 @@ def read_data(options: DataOptions) -> Regions:
 def read_whole(sources: Sequence[RegionSource], min_share: float = 0.0) -> Regions:
     """All regions of sources that nothing is trained on, whatever split they say, as validation regions.
 
+    Args:
+        min_share: smallest region kept, as a share of the photo's area.
+
     Raises:
         DataError: as `assemble` does.
     """
