@@ -1,4 +1,4 @@
-"""Make a checkpoint's probabilities mean what they say: `python -m training.calibrate CHECKPOINT --data DIR`.
+"""Make a checkpoint's probabilities mean what they say: `python -m training.calibrate CHECKPOINT [--data DIR]`.
 
 Temperature scaling (Guo et al. 2017, arXiv 1706.04599), and a threshold on the likeliest class' probability below which
 the app says "not sure". Both are written into the checkpoint; its weights stay as they are. The figures printed are of

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from training.command import command
 from training.configuration import options_from, read_yaml
 from training.data.regions import DataError
+from training.data.sources import source_names
 from training.files import write_whole
 from training.grid import Grid, run_grid
 from training.measure import counts, statistics
@@ -113,9 +114,8 @@ def as_markdown(grid: Grid, records: Sequence[Mapping[str, Any]]) -> str:
             key = f"{main_one}_less_reference"
             cells.append(_with_interval(record, key) if key in record else "")
         lines.append(f"| {' | '.join(cells)} |")
-    seeds = (
-        f"Mean of {len(grid.seeds)} seeds on the {grid.split} split; in brackets 95 % intervals over groups."
-    )
+    where = ", ".join(source_names(grid.measured_on)) if grid.measured_on else f"the {grid.split} split"
+    seeds = f"Mean of {len(grid.seeds)} seeds on {where}; in brackets 95 % intervals over groups."
     return "\n".join([*lines, "", seeds, ""])
 
 

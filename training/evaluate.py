@@ -1,4 +1,4 @@
-"""Measure a checkpoint: `python -m training.evaluate CHECKPOINT --data DIR [--out DIR] [--json]`.
+"""Measure a checkpoint: `python -m training.evaluate CHECKPOINT [--data DIR] [--out DIR] [--json]`.
 
 Intervals are 95 %, from a bootstrap over groups (objects, trays, meals, photos). With --out, report.json, report.md and
 pictures are written there.
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str]) -> None:
     report = {
         "checkpoint": checkpoint.name,
         "fingerprint": checkpoint.fingerprint,
-        "data": chosen.data.resolve().name,
+        "data": labelled.name,
         "split": chosen.split,
         "masks": chosen.masks,
         "figures": evaluate(scores, checkpoint, chosen.ambiguous),

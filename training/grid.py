@@ -18,11 +18,11 @@ from rvernet_app.device import torch_device
 from rvernet_app.errors import RvernetError
 from training.conditions import CLEAN, Condition
 from training.configuration import options_from, put, read_yaml, require
-from training.data.regions import SPLITS, DataError, Regions
-from training.data.sources import read_data, with_masks
+from training.data.regions import SPLITS, DataError, Region, Regions
+from training.data.sources import open_source, read_data, read_whole, source_names, with_masks
 from training.files import write_whole
 from training.measure import Scores, score
-from training.options import TrainOptions
+from training.options import DataOptions, Source, TrainOptions
 
 OPTIONS_NAME = "options.yaml"
 RESULT_NAME = "result.json"
@@ -44,6 +44,8 @@ class Grid:
         changes: options that differ from the config in all runs.
         seeds: each combination is trained once with every seed.
         split: the regions measured on; "test" if nothing was chosen by them.
+        measured_on: other folders of labelled photos, all of whose regions are measured on instead, but for those of
+            classes that nothing was trained on.
         conditions: under which is measured, see `training.conditions`.
         reference: a value of each axis; the other rows are compared with this one. Empty compares with none.
 
@@ -58,6 +60,7 @@ class Grid:
     changes: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2)
     split: str = "val"
+    measured_on: tuple[Source, ...] = ()
     conditions: tuple[str, ...] = (CLEAN,)
     reference: dict[str, str] = field(default_factory=dict)
 
@@ -119,8 +122,8 @@ class Run:
         own = {"seed": self.seed, "run_folder": str(self.folder), "export": str(self.folder / "checkpoint")}
         return {**values, **own}
 
-    def scores_path(self, condition: str) -> Path:
-        return self.folder / f"{self.grid.split} {condition}.npz"
+    def scores_path(self, where: str, condition: str) -> Path:
+        return self.folder / f"{where} {condition}.npz"
 
     def train(self) -> None:
         """Train it to its end in a process of its own, unless that is done; an interrupted run goes on.
@@ -150,12 +153,16 @@ class Run:
                 f"The data have changed since {self.folder} was trained; remove the folder to train it anew."
             )
 
-    def measure(self, data: Regions, options: TrainOptions) -> dict[str, Scores]:
-        """Its scores under every condition; those already measured are read."""
-        checkpoint, regions = None, getattr(data, self.grid.split)
+    def measure(self, where: str, regions: Sequence[Region], options: TrainOptions) -> dict[str, Scores]:
+        """Its scores under every condition; those already measured are read.
+
+        Args:
+            where: names the regions, in the names of files.
+        """
+        checkpoint = None
         found: dict[str, Scores] = {}
         for text in self.grid.conditions:
-            path = self.scores_path(text)
+            path = self.scores_path(where, text)
             if not path.is_file():
                 checkpoint = checkpoint or load_checkpoint(self.folder / "checkpoint")
                 checkpoint.model.to(torch_device(options.device))
@@ -184,13 +191,35 @@ def run_grid(grid: Grid) -> Iterator[tuple[Run, Sequence[str], TrainOptions, Map
     """
     # those of all runs before the first is trained, as a mistake in the last is better told now than in some hours
     options_of_runs = [options_from(run.options(), TrainOptions) for run in grid.runs]
-    read: dict[str, Regions] = {}
+    read: dict[str, tuple[Regions, str, Sequence[Region]]] = {}
     for run, options in zip(grid.runs, options_of_runs, strict=True):
         if (key := repr(options.data)) not in read:
-            read[key] = with_masks(read_data(options.data), options.data, (grid.split,))
-        data = read[key]
-        if not getattr(data, grid.split):
-            raise DataError(f"The data have no {grid.split} region to measure on.")
+            data = read_data(options.data)
+            read[key] = data, *_measured_on(grid, data, options.data)
+        data, where, regions = read[key]
         run.train()
         run.require_trained_on(data)
-        yield run, data.classes, options, run.measure(data, options)
+        yield run, data.classes, options, run.measure(where, regions, options)
+
+
+def _measured_on(grid: Grid, data: Regions, options: DataOptions) -> tuple[str, Sequence[Region]]:
+    """What to call the regions that runs on these data are measured on, and the regions."""
+    if not grid.measured_on:
+        found = with_masks(data, options, (grid.split,))
+        regions: Sequence[Region] = getattr(found, grid.split)
+        if not regions:
+            raise DataError(f"The data have no {grid.split} region to measure on.")
+        return grid.split, regions
+    trained_on = {source.path.resolve() for source in options.sources}
+    if seen := [source.path for source in grid.measured_on if source.path.resolve() in trained_on]:
+        raise DataError(f"{seen[0]} is trained on and cannot be measured on as a whole.")
+    names = source_names(grid.measured_on)
+    opened = [
+        open_source(source, name, options, unsplit="val")
+        for source, name in zip(grid.measured_on, names, strict=True)
+    ]
+    whole = read_whole(opened, options.min_share)
+    known = whole.with_split("val", [region for region in whole.val if region.label in data.classes])
+    if not known.val:
+        raise DataError(f"{', '.join(names)} has no region of a class that is trained on.")
+    return f"{' '.join(names)} {whole.fingerprint}", with_masks(known, options, ("val",)).val

@@ -14,7 +14,7 @@ from rvernet_app.hub import open_checkpoint
 from training.configuration import options_from
 from training.data.masks import MASKS
 from training.data.regions import SPLITS, DataError, Region, assemble
-from training.data.sources import open_source, source_names, with_masks
+from training.data.sources import open_source, read_whole, source_names, with_masks
 from training.measure import Scores, score
 from training.options import FORMATS, DataOptions, Source
 
@@ -25,6 +25,7 @@ class Labelled:
 
     Attributes:
         checkpoint: the model and all it needs.
+        name: of the data.
         regions: those to measure on.
         around: all regions on the photos, also those of classes that the checkpoint does not know.
         left_out: lines that say what is not among them.
@@ -32,6 +33,7 @@ class Labelled:
     """
 
     checkpoint: Checkpoint
+    name: str
     regions: tuple[Region, ...]
     around: tuple[Region, ...]
     left_out: tuple[str, ...]
@@ -51,7 +53,9 @@ class Labelled:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that `open_labelled` reads."""
     parser.add_argument("checkpoint", help="checkpoint folder, or a Hugging Face Hub id")
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled photos")
+    parser.add_argument(
+        "--data", type=Path, help="folder of labelled photos (default all that the checkpoint was trained on)"
+    )
     parser.add_argument(
         "--format", choices=FORMATS, default="coco", help="layout of the folder (default coco)"
     )
@@ -78,18 +82,14 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     """What the arguments name. A folder that the checkpoint was trained on is read as it was read then.
 
     Raises:
-        ConfigError: an argument cannot be what it is.
+        ConfigError: an argument cannot be what it is, or no data is named and the checkpoint does not tell its own.
         DataError: the data cannot be read, has no such regions, or has a class that the checkpoint does not know.
         RvernetError: the checkpoint or the segmenter cannot be opened.
     """
     rename = _names(arguments.rename)
     checkpoint = open_checkpoint(arguments.checkpoint)
-    folder, min_share = arguments.data.resolve(), 0.0
-    sources = {folder.name: Source(arguments.data, arguments.format)}
-    if (trained := _trained_with(checkpoint)) is not None:
-        named = zip(source_names(trained.sources), trained.sources, strict=True)
-        if read_then := {name: source for name, source in named if source.path.resolve() == folder}:
-            sources, min_share = read_then, trained.min_share
+    sources, min_share = _sources(arguments, checkpoint)
+    name = ", ".join(sources)
     if rename is not None:
         sources = {name: replace(source, rename=rename) for name, source in sources.items()}
     options = DataOptions(
@@ -99,32 +99,46 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
         cache=arguments.cache,
         broken="skip" if arguments.skip_broken else "stop",
     )
-    found = assemble(
-        [open_source(source, name, options, unsplit="val") for name, source in sources.items()],
-        min_share=min_share,
-        min_per_class=0,
-    )
+    opened = [open_source(source, name, options, unsplit="val") for name, source in sources.items()]
     if arguments.split == "all":
-        everything = tuple(r for split in SPLITS for r in getattr(found, split))
-        found = found.with_split("train", ()).with_split("test", ()).with_split("val", everything)
-    split = "val" if arguments.split == "all" else arguments.split
+        split, found = "val", read_whole(opened, min_share)
+    else:
+        split, found = arguments.split, assemble(opened, min_share=min_share, min_per_class=0)
     regions: Sequence[Region] = getattr(found, split)
     unknown = sorted({r.label for r in regions} - set(checkpoint.classes))
-    if unknown and not arguments.known_only:
+    # a training leaves classes out that it has too few regions of
+    if unknown and not (arguments.known_only or arguments.data is None):
         raise DataError(
-            f"{checkpoint.name} does not know the classes {', '.join(unknown)} of {arguments.data}; --rename maps "
+            f"{checkpoint.name} does not know the classes {', '.join(unknown)} of {name}; --rename maps "
             "names, --known_only leaves these out."
         )
     if len(unknown) == len({r.label for r in regions}):
-        raise DataError(
-            f"{arguments.data} has no {arguments.split} region of a class that {checkpoint.name} knows."
-        )
+        raise DataError(f"{name} has no {arguments.split} region of a class that {checkpoint.name} knows.")
     around: tuple[Region, ...] = getattr(with_masks(found, options, (split,)), split)
     known = tuple(r for r in around if r.label in checkpoint.classes)
     left_out = [line for line in found.summary() if line.startswith("left out")]
     if unknown:
         left_out.append(f"left out, of classes not known: {len(regions) - len(known)} ({', '.join(unknown)})")
-    return Labelled(checkpoint, known, around, tuple(left_out), arguments.skip_broken)
+    return Labelled(checkpoint, name, known, around, tuple(left_out), arguments.skip_broken)
+
+
+def _sources(arguments: argparse.Namespace, checkpoint: Checkpoint) -> tuple[dict[str, Source], float]:
+    """What is to be read, by name, and the smallest share of a photo that a region may have."""
+    trained = _trained_with(checkpoint)
+    if arguments.data is None and trained is None:
+        raise ConfigError(
+            f"{checkpoint.name} does not say what it was trained on; name a folder with --data."
+        )
+    if arguments.data is None and arguments.rename is not None:
+        raise ConfigError("--rename is for the names in one folder; name it with --data.")
+    folder: Path = (arguments.data or Path()).resolve()
+    if trained is not None:
+        named = zip(source_names(trained.sources), trained.sources, strict=True)
+        if read_then := {
+            name: s for name, s in named if arguments.data is None or s.path.resolve() == folder
+        }:
+            return read_then, trained.min_share
+    return {folder.name: Source(arguments.data, arguments.format)}, 0.0
 
 
 def _names(text: str | None) -> dict[str, str] | None:

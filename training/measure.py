@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,25 @@ class Scores:
             broken=tuple(sentence for part in parts for sentence in part.broken),
         )
 
+    def of_source(self, source: str) -> Scores:
+        """Those of the regions of one source."""
+        keep = [i for i, name in enumerate(self.names) if _source(name) == source]
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in keep),
+            groups=tuple(self.groups[i] for i in keep),
+            true=self.true[keep],
+            logits=self.logits[keep],
+            without_context=None if self.without_context is None else self.without_context[keep],
+        )
+
     def __len__(self) -> int:
         return len(self.true)
+
+
+def _source(name: str) -> str:
+    """The source that a region of this name is from."""
+    return name.partition("/")[0]
 
 
 class View:
@@ -277,7 +294,7 @@ def figures(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = (
 
 
 def describe(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = ()) -> dict[str, Any]:
-    """Figures as they are stored in a checkpoint's config.json: overall and by class.
+    """Figures as a checkpoint stores them in config.json: overall, by class, and by source where there are several.
 
     Raises:
         DataError: there are no scores.
@@ -288,10 +305,9 @@ def describe(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = 
     if scores.without_context is not None:
         blanked = f1_by_class(counts(scores, without_context=True).sum(axis=0))
     groups = np.array(scores.groups)
+    sources = {source: scores.of_source(source) for source in dict.fromkeys(map(_source, scores.names))}
     return {
-        "regions": len(scores),
-        "groups": len(set(scores.groups)),
-        **figures(scores, classes, ambiguous),
+        **_overall(scores, classes, ambiguous),
         "ambiguous": list(ambiguous),
         "classes_without_regions": [name for name, n in zip(classes, samples, strict=True) if n == 0],
         "by_class": {
@@ -304,4 +320,17 @@ def describe(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = 
             for i, name in enumerate(classes)
             if samples[i]
         },
+        **(
+            {"by_source": {source: _overall(of, classes, ambiguous) for source, of in sources.items()}}
+            if len(sources) > 1
+            else {}
+        ),
+    }
+
+
+def _overall(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str]) -> dict[str, Any]:
+    return {
+        "regions": len(scores),
+        "groups": len(set(scores.groups)),
+        **figures(scores, classes, ambiguous),
     }

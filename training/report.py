@@ -184,8 +184,9 @@ def figures_table(metrics: Mapping[str, Any], masks: str = "annotated") -> list[
     ]
     names = [name for name in TITLES if name in metrics]
     titles = {**TITLES, "ambiguous_f1": f"F1 of {', '.join(metrics['ambiguous'])}"}
+    heads = " | ".join(titles[name] for name in names)
     lines = [
-        f"| | {' | '.join(titles[name] for name in names)} |",
+        f"| | {heads} |",
         f"|---|{'---|' * len(names)}",
         *(
             f"| {what} | {' | '.join(_cell(found.get(name + suffix)) for name in names)} |"
@@ -193,6 +194,17 @@ def figures_table(metrics: Mapping[str, Any], masks: str = "annotated") -> list[
         ),
         "",
     ]
+    if by_source := metrics.get("by_source"):
+        lines += [
+            f"| source | regions | groups | {heads} |",
+            f"|---|---|---|{'---|' * len(names)}",
+            *(
+                f"| {source} | {found['regions']} | {found['groups']} | "
+                f"{' | '.join(_cell(found.get(name)) for name in names)} |"
+                for source, found in by_source.items()
+            ),
+            "",
+        ]
     blanked = f"macro_f1{WITHOUT}" in metrics
     lines += [
         "| class | regions | groups | F1 |" + (" F1, blanked |" if blanked else ""),

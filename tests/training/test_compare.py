@@ -148,6 +148,43 @@ def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tm
         assert ("top1_less_reference" in record) == (record["row"] == {"model": "RveRNet"})
 
 
+def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, tmp_path, capsys):
+    other = tmp_path / "elsewhere"
+    shutil.copytree(data, other)
+    described = json.loads((other / "annotations.json").read_text())
+    pesto = next(c for c in described["categories"] if c["name"] == "pesto")
+    pesto["name"] = "mustard"
+    (other / "annotations.json").write_text(json.dumps(described))
+    file = written(measured_on=[{"path": str(other)}], reference={})
+    assert main(["--grid", str(file)]) == 0
+    assert "Mean of 2 seeds on elsewhere;" in capsys.readouterr().out
+    (scores,) = (tmp_path / "grid" / RUNS[0]).glob("*.npz")
+    assert scores.name.startswith("elsewhere ")
+    found = Scores.load(scores)
+    ketchup = next(c["id"] for c in described["categories"] if c["name"] == "ketchup")
+    wanted = {str(a["id"]) for a in described["annotations"] if a["category_id"] == ketchup}
+    assert {name.removeprefix("elsewhere/") for name in found.names} == wanted  # of every split
+    assert {CLASSES[i] for i in found.true} == {"ketchup"}
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_photos_to_measure_on_are_others_and_of_known_classes(
+    written, trainings, data, tmp_path, same, capsys
+):
+    other = data
+    if not same:
+        other = tmp_path / "elsewhere"
+        shutil.copytree(data, other)
+        described = json.loads((other / "annotations.json").read_text())
+        for category in described["categories"]:
+            category["name"] += " pie"
+        (other / "annotations.json").write_text(json.dumps(described))
+    assert main(["--grid", str(written(measured_on=[{"path": str(other)}]))]) == 2
+    expected = "is trained on" if same else "no region of a class that is trained on"
+    assert expected in capsys.readouterr().err
+    assert trainings.done == []
+
+
 def test_what_is_done_is_not_done_again(written, trainings, measured, tmp_path, capsys):
     file, folder = written(), tmp_path / "grid"
     assert main(["--grid", str(file)]) == 0

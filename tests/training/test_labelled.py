@@ -1,6 +1,7 @@
 import argparse
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ def opened(made_data, checkpoint, tmp_path):
         parser = argparse.ArgumentParser()
         add_arguments(parser)
         cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
-        return open_labelled(parser.parse_args([str(checkpoint), "--data", str(data), *cache, *more]))
+        folder = () if data is None else ("--data", str(data))
+        return open_labelled(parser.parse_args([str(checkpoint), *folder, *cache, *more]))
 
     return open_with
 
@@ -95,6 +97,33 @@ def test_a_folder_without_splits_is_measured_as_a_whole(opened, made_data):
     everything = [str(i) for i in range(100, 116)]
     assert names(opened("--split", "all").regions) == everything
     assert names(opened().regions) == everything
+
+
+def test_without_a_folder_all_that_was_trained_on_is_measured(opened, made_data, checkpoint, model, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(made_data, other)
+    edit(other, call_category("pesto", "green"))
+    sources = (Source(made_data), Source(other, rename={"green": "pesto"}))
+    trained_on(checkpoint, model, sources=sources)
+    labelled = opened(data=None)
+    assert labelled.name == "data, other"
+    assert [region.name for region in labelled.regions] == [
+        f"{source}/{i}" for source in ("data", "other") for i in range(112, 116)
+    ]
+    assert opened().name == "data"
+    edit(other, call_category("ketchup", "rabbit"))  # of which there was too little to train on
+    assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
+
+
+def test_names_are_not_changed_in_many_folders_at_once(opened, made_data, checkpoint, model):
+    trained_on(checkpoint, model, sources=(Source(made_data),))
+    with pytest.raises(ConfigError, match="--rename is for the names in one folder"):
+        opened("--rename", '{"pesto": "ketchup"}', data=None)
+
+
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(opened):
+    with pytest.raises(ConfigError, match="tiny does not say what it was trained on"):
+        opened(data=None)
 
 
 def test_an_empty_split_is_an_error(opened):

@@ -21,7 +21,7 @@ SPEC = ModuleSpec("mobilenetv2_035", {}, (0.5, 0.4, 0.6), (0.5, 0.3, 0.4))
 TRUE = np.array([0, 0, 0, 1, 1])
 LOGITS = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2]]
 BLANKED = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 0]]
-NAMES, GROUPS = ("a", "b", "c", "d", "e"), ("g", "g", "h", "h", "i")
+NAMES, GROUPS = ("s/a", "s/b", "s/c", "s/d", "s/e"), ("g", "g", "h", "h", "i")
 
 
 def scores_of(true=TRUE, logits=LOGITS, without_context=BLANKED, broken=()):
@@ -296,3 +296,20 @@ def test_the_description_tells_each_class_and_what_was_not_measured():
     }
     single = describe(scores_of(without_context=None), CLASSES)
     assert single["by_class"]["pesto"] == {"regions": 2, "groups": 2, "f1": 0.5}
+
+
+def test_each_of_several_sources_has_its_own_figures():
+    names = ("meals/1", "meals/2", "trays/1", "trays/2", "trays/3")
+    scores = replace(scores_of(), names=names)
+    of_meals = Scores(names[:2], GROUPS[:2], TRUE[:2], LOGITS[:2], BLANKED[:2])
+    of_trays = Scores(names[2:], GROUPS[2:], TRUE[2:], LOGITS[2:], BLANKED[2:])
+    found = describe(scores, CLASSES, ("pesto",))
+    assert list(found["by_source"]) == ["meals", "trays"]
+    for source, part in (("meals", of_meals), ("trays", of_trays)):
+        described = describe(part, CLASSES, ("pesto",))
+        assert "by_source" not in described
+        expected = {name: value for name, value in described.items() if name in found["by_source"][source]}
+        assert found["by_source"][source] == expected
+        assert expected["regions"] == len(part)
+    without = replace(scores, without_context=None)
+    assert "top1_without_context" not in describe(without, CLASSES)["by_source"]["meals"]

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from training.report import (
 CLASSES = ("ketchup", "pesto", "grape")
 TRUE = np.array([0, 0, 0, 1, 1])
 LOGITS = np.array([[3, 0, 0], [2, 0, 0], [0, 1, 0], [0, 4, 0], [0, 0, 5]], np.float32)
-NAMES, GROUPS = tuple("abcde"), ("g", "g", "h", "h", "i")
+NAMES, GROUPS = tuple(f"s/{x}" for x in "abcde"), ("g", "g", "h", "h", "i")
 SCORES = Scores(NAMES, GROUPS, TRUE, LOGITS, LOGITS[:, ::-1].copy())
 ONE_PICTURE = Scores(NAMES, GROUPS, TRUE, LOGITS, None)
 
@@ -171,6 +171,20 @@ def test_the_table_tells_figures_with_and_without_context_and_by_class():
         "| pesto | 2 | 2 | 0.500 | 0.500 |",
         "",
         "No region, so not measured and not counted: grape.",
+    ]
+
+
+def test_several_sources_have_a_line_each():
+    scores = replace(SCORES, names=("meals/1", "meals/2", "meals/3", "trays/1", "trays/2"))
+    metrics = describe(scores, CLASSES, ("pesto",))
+    lines = figures_table(metrics)
+    start = lines.index("| source | regions | groups | macro F1 | top-1 | F1 of pesto |")
+    meals, trays = metrics["by_source"].values()
+    assert lines[start + 2 : start + 5] == [
+        f"| meals | 3 | {meals['groups']} | {meals['macro_f1']:.4f} | {meals['top1']:.4f} |  |",
+        f"| trays | 2 | {trays['groups']} | {trays['macro_f1']:.4f} | {trays['top1']:.4f} "
+        f"| {trays['ambiguous_f1']:.4f} |",
+        "",
     ]
 
 

@@ -11,7 +11,7 @@ from training.data.foodseg103 import FoodSeg103Folder
 from training.data.masks import MaskMaker
 from training.data.paired_folders import PairedFolders
 from training.data.projects import ProjectSource
-from training.data.regions import Regions, RegionSource, assemble
+from training.data.regions import SPLITS, Regions, RegionSource, assemble
 from training.options import DataOptions, Source
 
 
@@ -62,6 +62,20 @@ def read_data(options: DataOptions) -> Regions:
         min_per_class=options.min_per_class,
         classes=options.classes,
     )
+
+
+def read_whole(sources: Sequence[RegionSource], min_share: float = 0.0) -> Regions:
+    """All regions of sources that nothing is trained on, whatever split they say, as validation regions.
+
+    Args:
+        min_share: smallest region kept, as a share of the photo's area.
+
+    Raises:
+        DataError: as `assemble` does.
+    """
+    found = assemble(sources, min_share=min_share, min_per_class=0)
+    everything = [region for split in SPLITS for region in getattr(found, split)]
+    return found.with_split("train", ()).with_split("test", ()).with_split("val", everything)
 
 
 def with_masks(data: Regions, options: DataOptions, splits: Sequence[str] = ("train", "val")) -> Regions:
