@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import RvernetError, StoreError
@@ -28,6 +29,9 @@ from rvernet_app.store.tables import (
 
 NEW = "new"
 """The state, to one annotator, of a photo they have not begun."""
+
+HOLD = timedelta(minutes=30)
+"""How long nobody else is led to a photo that someone was led to and has not begun."""
 
 ORDERS = ("queue", "uncertain first")
 PAGE = 60
@@ -179,10 +183,32 @@ def link_before(store: Store, item_id: int, before_id: int | None, by: int | Non
         amend(session, row, {"before_id": before_id}, by)
 
 
+def lead(
+    store: Store, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
+) -> int | None:
+    """The id of `next_item`, held for the annotator, so that two who ask at once are led to two photos."""
+    while True:
+        with store.writing() as session:
+            found = next_item(session, project_id, annotator_id, after, order)
+            if found is None:
+                return None
+            if state_of(session, found.id, annotator_id) != NEW:
+                return found.id
+            hold = update(Item).where(Item.id == found.id, _not_held(annotator_id))
+            hold = hold.values(held_by=annotator_id, held_until=now() + HOLD)
+            if session.execute(hold.returning(Item.id)).scalar() is not None:
+                return found.id
+
+
+def _not_held(annotator_id: int) -> ColumnElement[bool]:
+    """Whether an annotator can be led to a photo, as far as others who were go."""
+    return or_(Item.held_by.is_(None), Item.held_by == annotator_id, Item.held_until < now())
+
+
 def next_item(
     session: Session, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
 ) -> Item | None:
-    """The next photo for an annotator: one they have begun, or one that still wants an annotator.
+    """The next photo for an annotator: one they have begun, or one that still wants an annotator and is not held.
 
     Args:
         after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
@@ -196,6 +222,7 @@ def next_item(
     begun = begun.order_by(Verdict.item_id)
     mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     free = select(Item.id).where(Item.project_id == project_id, Item.taken < Item.wanted, ~mine)
+    free = free.where(_not_held(annotator_id))
     in_order = free.order_by(Item.position)
     if order == "uncertain first":
         known = free.where(Item.uncertainty.is_not(None))

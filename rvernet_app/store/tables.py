@@ -156,6 +156,7 @@ class Item(Base):
         uncertainty: of the classifier over the photo's foods, 0 to 1; None while unknown.
         wanted: how many annotators label it, independently of each other.
         taken: how many have begun.
+        held_by, held_until: who was led to it last, and until when nobody else is; has no history.
         blind: whether suggestions are hidden on it.
     """
 
@@ -203,6 +204,8 @@ class Item(Base):
     uncertainty: Mapped[float | None]
     wanted: Mapped[int] = mapped_column(default=1)
     taken: Mapped[int] = mapped_column(default=0)
+    held_by: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
+    held_until: Mapped[datetime | None]
     blind: Mapped[bool] = mapped_column(default=False)
 
     photo: Mapped[Photo] = relationship(lazy="joined")

@@ -147,8 +147,10 @@ class Labeling:
         """
         mine = projects.annotator_id(self._store, me)
         project_id = int(number(message, "project"))
+        named = message.get("item") is not None or message.get("step") is not None
+        led_to = None if named else self._lead(message, project_id, mine)
         with self._store.reading() as session:
-            item = _asked_item(session, message, project_id, mine)
+            item = _asked_item(session, message, project_id) if named else session.get(Item, led_to or 0)
             if item is None:
                 return {"item": None, "progress": queue.progress(session, project_id, mine)}
             photo = self._shelf.add(self._files.original(item.photo.sha256))
@@ -298,6 +300,10 @@ class Labeling:
             raise StoreError(f"There is no folder {text(message, 'folder')!r} in {root}.")
         return folder
 
+    def _lead(self, message: Mapping[str, Any], project_id: int, mine: int) -> int | None:
+        after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
+        return queue.lead(self._store, project_id, mine, after, order)
+
     def _listed_json(self, listed: queue.Listed) -> Reply:
         item = listed.item
         return {
@@ -314,14 +320,11 @@ class Labeling:
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
 
 
-def _asked_item(session: Session, message: Mapping[str, Any], project_id: int, mine: int) -> Item | None:
+def _asked_item(session: Session, message: Mapping[str, Any], project_id: int) -> Item | None:
     if message.get("item") is not None:
         return queue.item(session, project_id, int(number(message, "item")))
-    if message.get("step") is not None:
-        step, position = int(number(message, "step")), int(number(message, "position"))
-        return queue.neighbour(session, project_id, position, step)
-    after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
-    return queue.next_item(session, project_id, mine, after, order)
+    step, position = int(number(message, "step")), int(number(message, "position"))
+    return queue.neighbour(session, project_id, position, step)
 
 
 def _label_json(label: Label) -> Reply:

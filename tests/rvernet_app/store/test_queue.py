@@ -16,7 +16,7 @@ from rvernet_app.store.annotations import delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.projects import annotator_id, create_project
-from rvernet_app.store.queue import Added, add_photos, list_items, neighbour, next_item, progress
+from rvernet_app.store.queue import Added, add_photos, lead, list_items, neighbour, next_item, progress
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.store.conftest import NewStore
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, set_up
@@ -308,3 +308,31 @@ def test_progress_counts_every_photo_once(desk: Desk) -> None:
             **{"new": 2, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
         }
         assert set(progress(session, other, desk.ann).values()) == {0}
+
+
+def test_two_who_ask_at_once_are_led_to_two_photos(tray: Desk) -> None:
+    led = [lead(tray.store, tray.project, by) for by in (tray.ann, tray.ben, tray.ann)]
+    assert led == [tray.items[0], tray.items[1], tray.items[0]]
+
+
+def test_a_photo_nobody_began_is_free_again_after_a_while(
+    tray: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead(tray.store, tray.project, tray.ann)
+    assert coming(tray, by=tray.ben) == 1
+    later = queue.now() + queue.HOLD
+    monkeypatch.setattr(queue, "now", lambda: later)
+    assert coming(tray, by=tray.ben) == 0
+
+
+def test_who_began_a_photo_is_led_back_to_it_whoever_else_is_there(store: Store) -> None:
+    desk = set_up(store, photos=1, double_share=1.0)
+    give(desk, OPEN, 0)
+    assert lead(store, desk.project, desk.ben) == desk.items[0]
+    assert lead(store, desk.project, desk.ann) == desk.items[0]
+
+
+def test_where_others_hold_all_that_is_left_nobody_else_is_led_there(store: Store) -> None:
+    desk = set_up(store, photos=1, double_share=0.0)
+    lead(store, desk.project, desk.ann)
+    assert lead(store, desk.project, desk.ben) is None
