@@ -140,4 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RvernetError, OSError) as error:
         print(f"rvernet_app: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("rvernet_app: stopped", file=sys.stderr)
+        return 130
     return 0

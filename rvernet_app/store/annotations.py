@@ -218,6 +218,8 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
             changed_at=now(),
         )
         item.taken += 1
+        if item.held_by == annotator_id:
+            item.held_by = item.held_until = None
         add(session, row, annotator_id)
     return row
 

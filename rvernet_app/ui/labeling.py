@@ -350,6 +350,8 @@ def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
         "polygons": polygons(from_rle(rle, size_hw)),
         "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
         "prompts": row.prompts,
+        "segmenter": row.segmenter,
+        "checkpoint": row.checkpoint,
         "suggestions": row.suggestions,
         "taken": row.suggestion_taken,
         "portion": None if row.amount is None else portion,

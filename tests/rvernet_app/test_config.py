@@ -26,6 +26,10 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_EMBEDDING_CACHE_MB": "64",
         "RVERNET_HOST": "0.0.0.0",
         "RVERNET_PORT": "8080",
+        "RVERNET_DATA_DIR": "/data",
+        "RVERNET_DATABASE_URL": "postgresql://db/meals",
+        "RVERNET_IMPORT_DIR": "/photos/new",
+        "RVERNET_HUB_DATASET": "ann/meals",
     }
     assert set(environ) == {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
 
@@ -41,6 +45,10 @@ def test_every_field_is_read_from_the_environment() -> None:
         embedding_cache_mb=64.0,
         host="0.0.0.0",
         port=8080,
+        data_dir=Path("/data"),
+        database_url="postgresql://db/meals",
+        import_dir="/photos/new",
+        hub_dataset="ann/meals",
     )
 
 

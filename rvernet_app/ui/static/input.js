@@ -159,7 +159,7 @@ function listenToKeys(root, canvas, actions, inProject) {
 
   const onKey = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", onKey);
-    if (event.defaultPrevented || event.altKey) return;
+    if (event.defaultPrevented || event.altKey || document.querySelector("dialog:modal")) return;
     if (event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, select, dialog[open], [contenteditable]")) return;
     const name = pressed(event);
     const free = event.target === canvas || event.target === document.body;

@@ -134,7 +134,7 @@ async function taken(reply) {
   const foods = reply.foods.map((row) => ({ row, food: foodOf(work, row) }));
   work.present = { foods: foods.map(({ food }) => food), active: foods.at(-1)?.food.id ?? null };
   const photo = { ...reply.photo, image, work, encoded: false, seconds: 0, project: of, me, sent: null, item: reply.item, position: reply.position, blind: reply.blind, state: reply.state, before: reply.before };
-  photo.stored = new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, content: JSON.stringify(contentOf(food)) }]));
+  photo.stored = new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, content: textOf(contentOf(food)) }]));
   unstash(photo);
   queuePhotos.set(photo.item, photo);
   for (const [item, old] of queuePhotos) {

@@ -52,7 +52,7 @@ async function keepFoods(photo) {
     const { id, food } = difference;
     const known = photo.stored.get(id);
     const content = food && contentOf(food);
-    const text = food ? JSON.stringify(content) : "deleted";
+    const text = food ? textOf(content) : "deleted";
     if (!known) {
       photo.sent = { id, text };
       stash(photo);
@@ -79,7 +79,7 @@ async function findSent(photo) {
   const { id, text } = photo.sent;
   const { foods } = await tellOf(photo, "open_item", { project: photo.project.id });
   const known = new Set([...photo.stored.values()].map((stored) => stored.id));
-  const row = foods.find((each) => !known.has(each.id) && JSON.stringify(contentOf(foodOf(emptyWork(), each))) === text);
+  const row = foods.find((each) => !known.has(each.id) && textOf(contentOf(foodOf(emptyWork(), each))) === text);
   if (row) photo.stored.set(id, { id: row.id, revision: row.revision, content: text });
   photo.sent = null;
 }
@@ -87,7 +87,7 @@ async function findSent(photo) {
 // What both say alike needs no choice: then it was oneself whose answer was lost.
 async function settleConflict(photo, id, content, theirs) {
   const known = { id: photo.stored.get(id).id, revision: theirs.revision };
-  if (saysTheSame(content, theirs)) photo.stored.set(id, { ...known, content: content ? JSON.stringify(content) : "deleted" });
+  if (saysTheSame(content, theirs)) photo.stored.set(id, { ...known, content: content ? textOf(content) : "deleted" });
   else if (await chooseBetween(photo, content, theirs)) photo.stored.set(id, { ...known, content: null });
   else await takeTheirs(photo, id);
 }
@@ -108,7 +108,7 @@ async function takeTheirs(photo, id) {
     const mine = present.foods.find((food) => food.id === id);
     const food = { ...foodOf(photo.work, row), id, ...(mine && { colour: mine.colour }) };
     commit(photo.work, { ...withFood(present, food), active: present.active });
-    photo.stored.set(id, { id: row.id, revision: row.revision, content: JSON.stringify(contentOf(food)) });
+    photo.stored.set(id, { id: row.id, revision: row.revision, content: textOf(contentOf(food)) });
   } else {
     commit(photo.work, withoutFood(present, id));
     photo.stored.set(id, { ...known, content: "deleted" });
@@ -119,7 +119,7 @@ async function takeTheirs(photo, id) {
 // Everything that the store lacks or has otherwise, or still has though it is gone from the page.
 function differences(photo) {
   const { foods } = photo.work.present;
-  const changed = foods.filter((food) => photo.stored.get(food.id)?.content !== JSON.stringify(contentOf(food)));
+  const changed = foods.filter((food) => photo.stored.get(food.id)?.content !== textOf(contentOf(food)));
   const here = new Set(foods.map((food) => food.id));
   const gone = [...photo.stored].filter(([id, { content }]) => content !== "deleted" && !here.has(id));
   return [...changed.map((food) => ({ id: food.id, food })), ...gone.map(([id]) => ({ id, food: null }))];
@@ -141,6 +141,12 @@ function contentOf(food) {
     portion: food.portion ?? null,
     note: food.note ?? "",
   };
+}
+
+// What a food's content is compared by: a database may give names in another order than it got them.
+function textOf(content) {
+  const inOrder = (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value);
+  return JSON.stringify(content, inOrder);
 }
 
 // A food of the store as one on the page.

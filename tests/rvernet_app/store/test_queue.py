@@ -332,6 +332,13 @@ def test_who_began_a_photo_is_led_back_to_it_whoever_else_is_there(store: Store)
     assert lead(store, desk.project, desk.ann) == desk.items[0]
 
 
+def test_who_begins_a_photo_holds_it_no_longer(store: Store) -> None:
+    desk = set_up(store, photos=1, double_share=1.0)
+    lead(store, desk.project, desk.ann)
+    give(desk, OPEN, 0)
+    assert lead(store, desk.project, desk.ben) == desk.items[0]
+
+
 def test_where_others_hold_all_that_is_left_nobody_else_is_led_there(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=0.0)
     lead(store, desk.project, desk.ann)
