@@ -100,7 +100,7 @@ def test_the_page_is_as_sure_as_the_checkpoint(threshold, sure, pipeline, serve,
         assert food.startswith(top)
     else:
         note = visitor.page.locator("#rv-unsure")
-        assert note.inner_text() == "Not sure. The best guesses among 19 known foods:"
+        assert note.inner_text() == "Not sure. The best guesses among 61 known foods:"
         assert note.bounding_box()["y"] < visitor.page.locator("#rv-suggestions").bounding_box()["y"]
         assert food.split("\n") == ["Food 1", f"not sure: {top}?"]
 

@@ -46,7 +46,8 @@ def test_a_program_segments_and_classifies(client, plate, pipeline) -> None:
 
     assert answer["checkpoint"] == pipeline.classifier.name
     assert answer["classes"] == list(pipeline.classifier.labels)
-    assert answer["sure"] is (answer["suggestions"][0]["probability"] >= 0.5)
+    threshold = pipeline.classifier.calibration.threshold
+    assert answer["sure"] is (answer["suggestions"][0]["probability"] >= threshold)
     for name in ("suggestions", "without_context"):
         probabilities = [each["probability"] for each in answer[name]]
         assert len(probabilities) == 5

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from PIL import Image
 
 from rvernet_app.cli import main
+from rvernet_app.config import AppConfig
 from rvernet_app.cutouts import cut_out
 from rvernet_app.masks import from_rle
 
@@ -44,7 +45,8 @@ def test_predict_writes_what_the_contract_names(
     assert set(result["mask"]) == {"bbox", "area", "score", "rle"}
     assert {"encode", "segment", "classify", "explain"} <= set(result["timings_ms"])
     assert len(result["suggestions"]) == len(result["without_context"]) == 5
-    assert result["sure"] is (result["suggestions"][0]["probability"] >= 0.5)
+    threshold = json.loads((AppConfig.checkpoint / "config.json").read_text())["calibration"]["threshold"]
+    assert result["sure"] is (result["suggestions"][0]["probability"] >= threshold)
     assert {s["label"] for s in result["suggestions"]} <= set(result["classes"])
 
     mask = from_rle(result["mask"]["rle"], (160, 240))

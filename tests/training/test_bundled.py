@@ -23,16 +23,27 @@ def classifier():
 
 def test_it_is_small_and_says_how_good_it_is(classifier):
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 20e6
-    assert len(classifier.labels) == 19
-    assert {"kiwi", "fried dough twist"} <= set(classifier.labels)
-    assert classifier.metrics["macro_f1"] > 0.93
-    assert classifier.metrics["regions"] > 400
-    assert classifier.metrics["classes_without_regions"] == ["grape"]
+    assert len(classifier.labels) == 61
+    assert {"kiwi", "fried dough twist", "ketchup", "chili paste"} <= set(classifier.labels)
+    assert classifier.metrics["by_source"]["ecustfd"]["macro_f1"] >= 0.96
+    assert classifier.metrics["by_source"]["ecustfd"]["regions"] > 400
+
+
+def test_only_with_context_does_it_tell_the_red_sauces(classifier):
+    metrics = classifier.metrics
+    assert metrics["ambiguous"] == ["ketchup", "chili paste"]
+    assert metrics["by_source"]["sauces"]["ambiguous_f1"] >= 0.8286
+    assert metrics["by_source"]["sauces"]["ambiguous_f1_without_context"] < 0.5
+
+
+def test_it_is_calibrated(classifier):
+    assert classifier.calibration.temperature != 1.0
+    assert 0 < classifier.calibration.threshold < 1
 
 
 def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_made_on(classifier):
     card, config = (FOLDER / "README.md").read_text(), (FOLDER / "config.json").read_text()
-    assert f"| ROI and extra-ROI picture | {classifier.metrics['macro_f1']:.4f} |" in card
+    assert f"| annotated masks | {classifier.metrics['macro_f1']:.4f} |" in card
     assert "## Limits" in card
     assert not re.search(r"[\s\"'(]/\w", card + config)
 

@@ -7,15 +7,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from rvernet_app.checkpoint import load_checkpoint
 from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.cutouts import cut_out
 from rvernet_app.masks import from_rle
-from rvernet_app.preprocessing import normalise
+from rvernet_app.segment.registry import open_segmenter
 from rvernet_app.types import Photo
 
 MEALS = ASSETS_DIR / "meals"
@@ -84,12 +82,10 @@ def test_there_are_as_good_as_equally_many_of_both(sauces) -> None:
 
 
 def test_the_sauce_alone_does_not_tell(sauces) -> None:
-    checkpoint = load_checkpoint(AppConfig.checkpoint)
-    letterbox, module = checkpoint.preprocessing.letterbox, checkpoint.preprocessing.modules["roi"]
+    segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # was told masks, never names
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
-    squares = np.stack([letterbox.apply(picture) for picture in pictures])
-    with torch.inference_mode():
-        features = checkpoint.model.encode_roi(normalise(squares, module)).numpy()  # (N, C)
+    encoded = [segmenter.encode(picture).features[0] for picture in pictures]  # each (C, h, w)
+    features = np.stack([one.mean(axis=(1, 2)) for one in encoded])  # (N, C)
     colours = np.stack([picture[picture.any(axis=2)].mean(axis=0) for picture in pictures])  # (N, 3)
     for seen in (features, colours):
         assert abs(leave_pair_out(standardised(seen), len(sauces[LABELS[0]])) - 0.5) < 0.15

@@ -35,6 +35,10 @@ def open_photo(path: Path) -> OpenPhoto:
     return OpenPhoto(pixels, pixels.shape[:2])
 
 
+def _nbytes(photo: OpenPhoto) -> int:
+    return photo.pixels.nbytes
+
+
 class PhotoCache:
     """Decoded photos, reduced to what training needs of them, the least recently used given up first.
 
@@ -46,7 +50,7 @@ class PhotoCache:
     def __init__(self, max_mb: float, max_side: int) -> None:
         self._max_side = max_side
         self._kept: cachetools.LRUCache[Path, OpenPhoto] = cachetools.LRUCache(
-            max_mb * 1e6, getsizeof=lambda photo: photo.pixels.nbytes
+            max_mb * 1e6, getsizeof=_nbytes
         )
 
     def open(self, path: Path) -> OpenPhoto:

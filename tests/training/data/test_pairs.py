@@ -1,3 +1,4 @@
+import pickle
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -433,3 +434,10 @@ def test_the_other_classes_of_a_photo_are_those_of_its_other_regions():
 def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it():
     with pytest.raises(ConfigError, match="needs whole photos with their regions; a/None/soup has none"):
         other_classes([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])
+
+
+def test_what_prepares_batches_can_be_sent_to_a_process_that_did_not_fork():
+    made = PairedRegions([region("food", FOOD)], BOTH, PLAIN, Letterbox(16), max_cache_mb=1)
+    sent = pickle.loads(pickle.dumps(made))
+    (roi, _), index, broken = sent[0, 0, 0]
+    assert (roi.shape, index, broken) == ((16, 16, 3), 0, [])
