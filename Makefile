@@ -22,7 +22,7 @@ run: $(VENV)/.installed
 	$(PY) app.py
 
 test: check chromium
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(PY) -m ruff check .

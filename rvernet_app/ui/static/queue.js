@@ -255,12 +255,15 @@ async function chooseOrder(name) {
 
 async function linkBefore(linked) {
   const photo = current;
+  const box = find("#rv-before");
+  box.dataset.asked = ""; // its answer is on the way
   try {
     photo.before = (await tellOf(photo, "link_before", { project: photo.project.id, linked })).before;
     if (!unsaved.size) saved("saved");
   } catch (error) {
     complain(error);
   }
+  delete box.dataset.asked;
   drawPanel();
 }
 

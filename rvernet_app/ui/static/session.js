@@ -94,7 +94,7 @@ function drawNaming(food) {
   fill(find("#rv-recent"), recent.slice(0, 4).map((id, index) => make("button", {
     type: "button", class: "rv-tag", disabled: !food, title: `Name it so (${index + 6})`, onclick: () => nameFood(project.labels.get(id)),
   }, make("kbd", {}, String(index + 6)), words(project.labels.get(id)?.name ?? ""))));
-  find("#rv-before").checked = Boolean(current?.before);
+  if (!("asked" in find("#rv-before").dataset)) find("#rv-before").checked = Boolean(current?.before);
   find("#rv-before").disabled = !current?.position;
   find("#rv-blind").hidden = !current?.blind;
 }
