@@ -278,6 +278,7 @@ def list_items(
     state: str | None = None,
     label_id: int | None = None,
     by: int | None = None,
+    uncertain: float | None = None,
     after: int = -1,
     limit: int = PAGE,
 ) -> list[Listed]:
@@ -288,6 +289,7 @@ def list_items(
         state: NEW or one of STATES; None lists all.
         label_id: only photos with a food of this label.
         by: only photos this annotator has begun.
+        uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
         after: position the page starts behind.
 
     Raises:
@@ -295,7 +297,7 @@ def list_items(
     """
     if state not in (None, NEW, *STATES):
         raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    ids = _listed_ids(session, project_id, annotator_id, state, label_id, by, after, limit)
+    ids = _listed_ids(session, project_id, annotator_id, state, label_id, by, uncertain, after, limit)
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
     counted = (
@@ -315,6 +317,7 @@ def _listed_ids(
     state: str | None,
     label_id: int | None,
     by: int | None,
+    uncertain: float | None,
     after: int,
     limit: int,
 ) -> list[int]:
@@ -339,6 +342,9 @@ def _listed_ids(
         asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
     if state == NEW:
         asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
+    if uncertain is not None:
+        ranked = aliased(Item)
+        asked = asked.where(exists().where(ranked.id == id, ranked.uncertainty >= uncertain))
     return list(session.scalars(asked.limit(limit)))
 
 

@@ -167,7 +167,7 @@ class Labeling:
             }
 
     def list_items(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "after", "state", "label", "by"} -> a page of the queue, with thumbnails."""
+        """{"project", "after", "state", "label", "by", "uncertain"} -> a page of the queue, with thumbnails."""
         mine = projects.annotator_id(self._store, me)
         with self._store.reading() as session:
             by = None
@@ -182,6 +182,7 @@ class Labeling:
                 state=None if message.get("state") is None else text(message, "state"),
                 label_id=None if message.get("label") is None else int(number(message, "label")),
                 by=by,
+                uncertain=None if message.get("uncertain") is None else number(message, "uncertain"),
                 after=int(number(message, "after", -1)),
             )
             return {"items": [self._listed_json(one) for one in listed]}

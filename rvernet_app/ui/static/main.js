@@ -139,7 +139,7 @@ find("#rv-filter-order").addEventListener("change", (event) => chooseOrder(event
 onClick("#rv-filter", () => find("#rv-filter-sheet").showModal());
 find("#rv-filters").addEventListener("submit", (event) => {
   const values = new FormData(event.target);
-  filter = { state: values.get("state") || null, label: Number(values.get("label")) || null, by: values.get("by") || null };
+  filter = { state: values.get("state") || null, label: Number(values.get("label")) || null, by: values.get("by") || null, uncertain: Number(values.get("uncertain")) || null };
   showFilter();
   list(true).catch(complain);
 });

@@ -6,7 +6,7 @@ const IDLE_MS = 30_000; // a longer pause is not counted as work
 let project = null; // { id, name, labels, new_labels, progress }
 let annotator = null; // the name one goes by; the server's own where one logs in
 let listed = []; // the photos on the strip
-let filter = { state: null, label: null, by: null };
+let filter = { state: null, label: null, by: null, uncertain: null };
 let order = "queue";
 let recent = []; // ids of the labels last given
 const queuePhotos = new Map(); // item -> photo
@@ -56,7 +56,7 @@ async function openProject(id) {
     remember("rvernet-project", String(id));
     for (const [item, photo] of queuePhotos) if (!unsaved.has(photo)) queuePhotos.delete(item);
     recent = [];
-    filter = { state: null, label: null, by: null };
+    filter = { state: null, label: null, by: null, uncertain: null };
     root.dataset.mode = "project";
     delete root.dataset.review;
     reviewed = null;
@@ -230,7 +230,7 @@ async function copyFoods() {
 }
 
 function showFilter() {
-  const parts = [filter.state === "open" ? "begun" : filter.state, filter.label && words(project.labels.get(filter.label).name), filter.by && `by ${filter.by}`].filter(Boolean);
+  const parts = [filter.state === "open" ? "begun" : filter.state, filter.label && words(project.labels.get(filter.label).name), filter.by && `by ${filter.by}`, filter.uncertain && `${percent(filter.uncertain)} uncertain`].filter(Boolean);
   find("#rv-filter").textContent = parts.length ? parts.join(", ") : "All photos";
 }
 

@@ -343,3 +343,13 @@ def test_where_others_hold_all_that_is_left_nobody_else_is_led_there(store: Stor
     desk = set_up(store, photos=1, double_share=0.0)
     lead(store, desk.project, desk.ann)
     assert lead(store, desk.project, desk.ben) is None
+
+
+def test_photos_are_listed_by_how_unsure_the_classifier_is(tray: Desk) -> None:
+    for number, uncertainty in ((1, 0.5), (2, 0.49), (4, 0.9)):
+        queue.set_uncertainty(tray.store, tray.items[number], uncertainty)
+    give(tray, DONE, 4)
+    assert [position for position, _, _ in listed(tray, uncertain=0.5)] == [1, 4]
+    assert [position for position, _, _ in listed(tray, uncertain=0.5, state=DONE)] == [4]
+    assert [position for position, _, _ in listed(tray, uncertain=0.5, state="new")] == [1]
+    assert listed(tray, uncertain=0.95) == []

@@ -99,7 +99,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "open_project": ("project",),
     "add_label": ("project", "name"),
     "open_item": ("project", "item"),
-    "list_items": ("project", "after", "state", "label", "by"),
+    "list_items": ("project", "after", "state", "label", "by", "uncertain"),
     "save_food": ("item", "id", "revision", "rle", "label", "note"),
     "delete_food": ("item", "id", "revision"),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
