@@ -137,10 +137,11 @@ find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.
 find("#rv-brush").addEventListener("input", (event) => setBrush(Number(event.target.value)));
 find("#rv-filter-order").addEventListener("change", (event) => chooseOrder(event.target.value));
 onClick("#rv-filter", () => find("#rv-filter-sheet").showModal());
-find("#rv-filters").addEventListener("submit", (event) => {
+find("#rv-filters").addEventListener("submit", async (event) => {
   const values = new FormData(event.target);
   filter = { state: values.get("state") || null, label: Number(values.get("label")) || null, by: values.get("by") || null, uncertain: Number(values.get("uncertain")) || null };
   showFilter();
+  if (filter.uncertain) await lookOver();
   list(true).catch(complain);
 });
 find("#rv-not-kept").hidden = props.facts.kept;

@@ -234,10 +234,15 @@ function showFilter() {
   find("#rv-filter").textContent = parts.length ? parts.join(", ") : "All photos";
 }
 
-// "Uncertain first" wants every photo looked over once; that can be stopped, and goes on when it is chosen again.
 async function chooseOrder(name) {
   order = name;
   if (order !== "uncertain first") return;
+  await lookOver();
+  if (project && current?.state === "new") openItem({ after: -1, order });
+}
+
+// What asks how uncertain photos are wants each looked over once; that can be stopped, and goes on when it is asked again.
+async function lookOver() {
   let stopped = false;
   try {
     for (let left = 1; left && !stopped && project;) {
@@ -250,7 +255,6 @@ async function chooseOrder(name) {
   } finally {
     busy(null);
   }
-  if (project && current?.state === "new") openItem({ after: -1, order });
 }
 
 async function linkBefore(linked) {
