@@ -186,7 +186,13 @@ def link_before(store: Store, item_id: int, before_id: int | None, by: int | Non
 def lead(
     store: Store, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
 ) -> int | None:
-    """The id of `next_item`, held for the annotator, so that two who ask at once are led to two photos."""
+    """The id of `next_item`, held for the annotator, so that two who ask at once are led to two photos.
+
+    One they have begun is theirs already and is not held. None where nothing is left, or others hold what is.
+
+    Raises:
+        StoreError: there is no such order.
+    """
     while True:
         with store.writing() as session:
             found = next_item(session, project_id, annotator_id, after, order)
