@@ -12,11 +12,10 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +207,10 @@ def checkpoint_in_use(folder: Path) -> Path | None:
 
 
 def _new_folder(parent: Path) -> Path:
-    """A folder named by the time; two in one second are told apart."""
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+    """A folder named by the time, to the microsecond and in UTC, so that names sort as trainings were begun."""
+    folder = parent / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _tail(log: Path) -> str:

@@ -33,6 +33,7 @@ from rvernet_app.ui.training_runs import (
     ROOT,
     TAIL_BYTES,
     TrainingRuns,
+    _new_folder,
     checkpoint_in_use,
 )
 
@@ -357,6 +358,11 @@ def test_a_training_that_is_done_is_found_at_the_next_start(page: Page) -> None:
     assert later.ask("use_checkpoint") == {"facts": {"classes": ["rice", "beans"]}}
     assert later.ask("training")["in_use"] is True
     assert later.start()["state"] == "running"
+
+
+def test_folders_of_trainings_sort_as_they_were_begun(tmp_path: Path) -> None:
+    made = [_new_folder(tmp_path / "training") for _ in range(20)]
+    assert made == sorted(made)
 
 
 def test_the_last_training_is_found_also_where_its_log_is_gone_or_its_notes_are_damaged(page: Page) -> None:
