@@ -22,6 +22,7 @@ from rvernet_app.store.annotations import Draft, Portion
 from rvernet_app.store.changes import now, snapshot
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,
@@ -93,7 +94,7 @@ def fill(store: Store, photos: int, foods: int, team: int) -> BigStore:
     names = [*(f"annotator {n}" for n in range(1, team + 1)), "late"]
     ids = [projects.annotator_id(store, name) for name in names]
     with store.reading() as session:
-        labels = tuple(label.id for label in projects.labels_of(session, project))
+        labels = tuple(label.id for label in labels_of(session, project))
         before = session.scalar(select(func.max(Event.id))) or 0
     made = _Block(project, ids[:-1], labels, double, foods / (blocks * BLOCK), before)
     with store.writing() as session:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import colorsys
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
+from rvernet_app.spreadsheet import as_typed, neutral
 
 MAX_NAME = 200
+MAX_CODE = 100
+COLUMNS = ("name", "synonyms", "parent", "colour", "food_code")
+"""Of a label set as CSV; only the name is needed."""
 GOLDEN_ANGLE = 0.381966
 """Of the colour wheel, as a share of it: neighbours in a list get hues far apart."""
 
@@ -28,7 +34,7 @@ class LabelName:
         food_code: of a food composition database, such as FoodData Central's FDC id.
 
     Raises:
-        LabelError: the name is empty or too long, or the colour is none.
+        LabelError: a name is empty or too long, the food code is too long, or the colour is none.
     """
 
     name: str
@@ -39,29 +45,88 @@ class LabelName:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", " ".join(self.name.split()))
-        if not 0 < len(self.name) <= MAX_NAME:
-            raise LabelError(f"A label has 1 to {MAX_NAME} characters, got {len(self.name)}.")
+        object.__setattr__(self, "synonyms", tuple(" ".join(name.split()) for name in self.synonyms))
+        for name in (self.name, *self.synonyms):
+            if not 0 < len(name) <= MAX_NAME:
+                raise LabelError(f"A label has 1 to {MAX_NAME} characters, got {len(name)}.")
+        if len(self.food_code or "") > MAX_CODE:
+            raise LabelError(f"A food code has at most {MAX_CODE} characters, that of {self.name!r} more.")
         if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
             raise LabelError(f"A colour is #rrggbb, got {self.colour!r}.")
 
 
 def read_label_set(path: Path) -> list[LabelName]:
-    """A text file with one label a line: name, then synonyms, separated by semicolons.
+    """A label set in a file, as `parse_label_set` takes it.
 
     Raises:
         LabelError: it cannot be read, or a name is in it twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LabelError(f"The label set {path} cannot be read: {error}.") from error
-    labels = []
+    return parse_label_set(text)
+
+
+def parse_label_set(text: str) -> list[LabelName]:
+    """A label set as text with one label a line: name, then synonyms, separated by semicolons; or as CSV.
+
+    CSV begins with a line of COLUMNS in any order, separated by commas, semicolons or tabs, as spreadsheets do; several
+    synonyms stand in their cell with semicolons between them.
+
+    Raises:
+        LabelError: a label is none, a name is in it twice, or a column has another name.
+    """
+    lines = text.removeprefix("\ufeff").splitlines()
+    separator = _separator(lines[0]) if lines else None
+    labels = list(_plain_labels(lines) if separator is None else _csv_labels(lines, separator))
+    require_unique(labels)
+    return labels
+
+
+def label_set_csv(labels: Sequence[LabelName]) -> str:
+    """A label set as CSV, which `parse_label_set` reads back; nothing in it is a formula to a spreadsheet."""
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for label in labels:
+        cells = label.name, "; ".join(label.synonyms), label.parent, label.colour, label.food_code
+        rows.writerow([neutral(cell) for cell in cells])
+    return file.getvalue()
+
+
+def _separator(head: str) -> str | None:
+    """What separates the cells of a CSV file by its first line; None where that is no head."""
+    for separator in (",", ";", "\t"):
+        cells = [cell.strip().casefold() for cell in next(csv.reader([head], delimiter=separator), [])]
+        if "name" in cells and (len(cells) == 1 or not set(COLUMNS[1:]).isdisjoint(cells)):
+            return separator
+    return None
+
+
+def _plain_labels(lines: Sequence[str]) -> Iterator[LabelName]:
     for line in lines:
         name, *synonyms = (part.strip() for part in line.split(";"))
         if name:
-            labels.append(LabelName(name, tuple(filter(None, synonyms))))
-    require_unique(labels)
-    return labels
+            yield LabelName(name, tuple(filter(None, synonyms)))
+
+
+def _csv_labels(lines: Sequence[str], separator: str) -> Iterator[LabelName]:
+    head, *rows = csv.reader(lines, delimiter=separator)
+    columns = [cell.strip().casefold() for cell in head]
+    if unknown := [column for column in columns if column not in COLUMNS]:
+        raise LabelError(f"The label set has a column {unknown[0]!r}; it may have {', '.join(COLUMNS)}.")
+    for row in rows:
+        cells = dict.fromkeys(COLUMNS, "")
+        cells |= {column: as_typed(cell.strip()) for column, cell in zip(columns, row, strict=False)}
+        if any(cells.values()):
+            yield LabelName(
+                cells["name"],
+                tuple(filter(None, (name.strip() for name in cells["synonyms"].split(";")))),
+                cells["parent"] or None,
+                cells["colour"] or None,
+                cells["food_code"] or None,
+            )
 
 
 def default_label_set() -> list[LabelName]:

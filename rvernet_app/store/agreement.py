@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import (
     MINIMUM_IOU,
     Measured,
@@ -26,7 +27,6 @@ from rvernet_app.store.measures import (
 )
 from rvernet_app.store.opinions import Opinion, Pair, SharedPhoto, by_annotator, shared_photos
 from rvernet_app.store.panels import entitle, four_panels, name_rows
-from rvernet_app.store.projects import labels_of
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
 SHOWN_CLASSES = 20

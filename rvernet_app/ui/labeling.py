@@ -16,7 +16,7 @@ import gradio as gr
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import ConflictError, RvernetError, StoreError
-from rvernet_app.labels import LabelName
+from rvernet_app.labels import parse_label_set
 from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
@@ -24,9 +24,11 @@ from rvernet_app.store import annotations as saved_foods
 from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.tables import METHODS, UNITS, Annotation, Item, Label
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.tables import METHODS, UNITS, Annotation, Item
 from rvernet_app.ui.handlers import UNEXPECTED, Reply, uploaded_file
 from rvernet_app.ui.identity import LoginError, visitor_name
+from rvernet_app.ui.label_sets import label_json
 from rvernet_app.ui.messages import as_mapping, number, read_draft, text
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,7 @@ class Labeling:
     def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [
-            *(self.projects, self.create_project, self.open_project, self.add_label),
+            *(self.projects, self.create_project, self.open_project),
             *(self.open_item, self.list_items, self.save_food, self.delete_food, self.give_verdict),
             *(self.link_before, self.history, self.add_photo, self.list_folder, self.add_from_folder),
         ]
@@ -106,10 +108,15 @@ class Labeling:
         return {"me": me, "projects": found, "units": list(UNITS), "methods": list(METHODS)}
 
     def create_project(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"name", "new_labels", "double_share", "blind_share"} -> its id."""
+        """{"name", "label_set", "new_labels", "double_share", "blind_share"} -> its id.
+
+        The label set is the text of a file; without one it is the default.
+        """
+        chosen = text(message, "label_set", "")
         created = projects.create_project(
             self._store,
             text(message, "name"),
+            parse_label_set(chosen) if chosen.strip() else None,
             new_labels=bool(message.get("new_labels", True)),
             double_share=number(message, "double_share", 0.0),
             blind_share=number(message, "blind_share", 0.0),
@@ -126,18 +133,10 @@ class Labeling:
                 "id": project.id,
                 "name": project.name,
                 "new_labels": project.new_labels,
-                "labels": [_label_json(label) for label in projects.labels_of(session, project.id)],
+                "labels": [label_json(label) for label in labels_of(session, project.id)],
                 "progress": queue.progress(session, project.id, mine),
                 "annotators": sorted(projects.annotator_names(session).values()),
             }
-
-    def add_label(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "name"} -> the label."""
-        mine = projects.annotator_id(self._store, me)
-        name = LabelName(text(message, "name"))
-        label = projects.add_label(self._store, int(number(message, "project")), name, mine)
-        with self._store.reading() as session:
-            return {"label": _label_json(projects.label(session, label))}
 
     def open_item(self, message: Mapping[str, Any], me: str) -> Reply:
         """A photo of a queue with what the visitor saved on it; {"item": null} where there is none.
@@ -326,17 +325,6 @@ def _asked_item(session: Session, message: Mapping[str, Any], project_id: int) -
         return queue.item(session, project_id, int(number(message, "item")))
     step, position = int(number(message, "step")), int(number(message, "position"))
     return queue.neighbour(session, project_id, position, step)
-
-
-def _label_json(label: Label) -> Reply:
-    return {
-        "id": label.id,
-        "name": label.name,
-        "synonyms": label.synonyms,
-        "parent": label.parent_id,
-        "colour": label.colour,
-        "code": label.food_code,
-    }
 
 
 def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:

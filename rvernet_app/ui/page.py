@@ -17,6 +17,7 @@ from rvernet_app.ui.api import Api
 from rvernet_app.ui.exporting import Exporting
 from rvernet_app.ui.handlers import Handlers, Newest
 from rvernet_app.ui.identity import signs_in
+from rvernet_app.ui.label_sets import LabelSets
 from rvernet_app.ui.labeling import Labeling
 from rvernet_app.ui.ranking import Ranking
 from rvernet_app.ui.reviewing import Reviewing
@@ -55,7 +56,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        parts = (labeling, reviewing, ranking, training, exporting)
+        parts = (labeling, LabelSets(store), reviewing, ranking, training, exporting)
         of_store = [handler for part in parts for handler in part.handlers]
         if signs_in():
             # Gradio signs visitors in only where it finds this button; the one to be seen is in the page's header.

@@ -14,6 +14,8 @@ from rvernet_app.labels import (
     LabelName,
     colour_of,
     default_label_set,
+    label_set_csv,
+    parse_label_set,
     read_label_set,
     require_unique,
 )
@@ -55,6 +57,56 @@ def test_a_file_has_a_label_a_line_with_its_synonyms(tmp_path: Path) -> None:
         LabelName("crème brûlée", ("burnt cream", "crema catalana")),
         LabelName("soup"),
     ]
+
+
+KNOWN = [
+    LabelName("rice", ("white rice", "boiled rice"), food_code="168878"),
+    LabelName("brown rice", parent="rice", colour="#8a5a2b"),
+    LabelName("=SUM(A1)", ("-1",), food_code="@x"),
+    LabelName('soup, "clear"'),
+]
+
+
+def test_a_label_set_as_csv_comes_back_as_it_was() -> None:
+    text = label_set_csv(KNOWN)
+    assert text.splitlines()[:4] == [
+        "name,synonyms,parent,colour,food_code",
+        "rice,white rice; boiled rice,,,168878",
+        "brown rice,,rice,#8a5a2b,",
+        "'=SUM(A1),'-1,,,'@x",
+    ]
+    assert parse_label_set(text) == KNOWN
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_columns_stand_in_any_order_between_what_a_spreadsheet_puts_there(separator: str) -> None:
+    rows = [
+        ["Food_Code", "NAME", "synonyms"],
+        ["168878", "rice", '"white; boiled"'],
+        ["", "", ""],
+        ["", "soup"],
+    ]
+    text = "\ufeff" + "\r\n".join(separator.join(row) for row in rows)
+    assert parse_label_set(text) == [
+        LabelName("rice", ("white", "boiled"), food_code="168878"),
+        LabelName("soup"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,code,parent\nrice,1,\n", "a column 'code'"),
+        ("name,colour\nrice,red\n", "#rrggbb"),
+        ("name,parent\n,rice\n", "1 to 200 characters"),
+        ("name\nrice\nRice\n", "twice"),
+        (f"name,food_code\nrice,{'1' * 101}\n", "at most 100 characters"),
+        (f"name,synonyms\nrice,{'a' * 201}\n", "1 to 200 characters"),
+    ],
+)
+def test_csv_that_is_no_label_set_is_refused(text: str, says: str) -> None:
+    with pytest.raises(LabelError, match=says):
+        parse_label_set(text)
 
 
 def test_an_empty_file_has_no_labels(tmp_path: Path) -> None:

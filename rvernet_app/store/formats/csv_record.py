@@ -14,6 +14,7 @@ from datetime import timezone
 from pathlib import Path
 from typing import IO
 
+from rvernet_app.spreadsheet import Cell, neutral
 from rvernet_app.store.final import FinalFood
 from rvernet_app.store.formats.exporting import WITHOUT_FOODS, ExportPhoto
 from rvernet_app.store.tables import Item, Label
@@ -25,9 +26,6 @@ FOOD_COLUMNS = (
     *("note", "annotator", "time", "mask_area_px"),
 )
 MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-Cell = str | int | float | None
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
@@ -58,13 +56,7 @@ class _Rows:
         self._writer.writerow(head)
 
     def append(self, cells: Iterable[Cell]) -> None:
-        self._writer.writerow([_neutral(cell) for cell in cells])
-
-
-def _neutral(cell: Cell) -> Cell:
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+        self._writer.writerow([neutral(cell) for cell in cells])
 
 
 def _food_row(food: FinalFood, item: Item) -> tuple[Cell, ...]:

@@ -20,7 +20,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.final import FinalFood, FinalPhoto, Shares, final_photos
 from rvernet_app.store.formats.names import safe_name
-from rvernet_app.store.projects import labels_of, project
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import project
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,

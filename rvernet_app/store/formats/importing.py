@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle
-from rvernet_app.store import projects, queue
+from rvernet_app.store import label_sets, projects, queue
 from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -275,7 +275,7 @@ class _Writing:
 
     def write(self, plan: Plan) -> ImportReport:
         """All of it."""
-        known_labels = {label.id for label in projects.labels_of(self._session, self._project_id)}
+        known_labels = {label.id for label in label_sets.labels_of(self._session, self._project_id)}
         labels = self._labels(plan)
         new_photos = saved = 0
         for planned in plan.photos:
@@ -285,7 +285,7 @@ class _Writing:
             if drafts:
                 self._save(item, drafts)
             saved += len(drafts)
-        all_labels = projects.labels_of(self._session, self._project_id)
+        all_labels = label_sets.labels_of(self._session, self._project_id)
         return ImportReport(
             photos=new_photos,
             known_photos=len(plan.photos) - new_photos,
@@ -299,7 +299,7 @@ class _Writing:
         found: dict[str, int | str] = {}
         for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
             try:
-                found[name] = projects.add_label(
+                found[name] = label_sets.add_label(
                     self._store, self._project_id, LabelName(name), self._annotator_id
                 )
             except (LabelError, StoreError) as error:

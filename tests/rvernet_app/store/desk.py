@@ -21,7 +21,8 @@ from rvernet_app.store.annotations import Draft, Saved, save
 from rvernet_app.store.changes import snapshot
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import Annotation, Base, Event, Item, Verdict
 

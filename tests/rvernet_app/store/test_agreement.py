@@ -18,8 +18,9 @@ from rvernet_app.store.agreement import AgreementReport, agreement, draw_agreeme
 from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, save
 from rvernet_app.store.changes import now
 from rvernet_app.store.database import Store
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import fleiss_kappa, icc
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.review import accept, merge
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo
 

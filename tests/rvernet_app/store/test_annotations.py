@@ -21,7 +21,8 @@ from rvernet_app.store.annotations import (
     history,
     save,
 )
-from rvernet_app.store.projects import create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import DONE, METHODS, OPEN, SKIPPED, UNITS, UNUSABLE, Annotation, Verdict
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, require_complete_events, square
 

@@ -19,7 +19,8 @@ from rvernet_app.store.annotations import Portion, delete, give_verdict, undo
 from rvernet_app.store.backup import MANIFEST, BackupReport, backup, read_report, restore
 from rvernet_app.store.changes import add, now
 from rvernet_app.store.database import DATABASE_NAME, Store
-from rvernet_app.store.projects import add_label, annotator_id, create_project
+from rvernet_app.store.label_sets import add_label
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo
 from tests.rvernet_app.store.conftest import KINDS, NewStore, NewUrl

@@ -16,7 +16,8 @@ from rvernet_app.store.annotations import Draft, delete, give_verdict, save
 from rvernet_app.store.changes import now
 from rvernet_app.store.dashboard import UNNAMED, DashboardReport, Spread, Tally, dashboard, draw_dashboard
 from rvernet_app.store.database import Store
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.review import accept
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Item, Photo
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from rvernet_app.store.annotations import foods, history
 from rvernet_app.store.changes import now
 from rvernet_app.store.database import Store
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import (
     NEW,
     count_unranked,

@@ -26,7 +26,8 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import NEW
 from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Item
 from rvernet_app.ui.handlers import UNEXPECTED
-from rvernet_app.ui.labeling import Labeling, answered_to
+from rvernet_app.ui.label_sets import LabelSets
+from rvernet_app.ui.labeling import Labeling, StoreHandler, answered_to
 from tests.rvernet_app.store.desk import Desk, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -46,10 +47,15 @@ class Page:
     labeling: Labeling
     shelf: PhotoShelf
 
+    @property
+    def handlers(self) -> dict[str, StoreHandler]:
+        handlers = (*self.labeling.handlers, *LabelSets(self.desk.store).handlers)
+        return {handler.__name__: handler for handler in handlers}
+
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        return json.loads(json.dumps(answered_to(getattr(self.labeling, name))(sent, REQUEST, None)))
+        return json.loads(json.dumps(answered_to(self.handlers[name])(sent, REQUEST, None)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         return self.ask(name, me, project=self.desk.project, **message)
@@ -95,9 +101,8 @@ def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCa
 JUNK: tuple[Any, ...] = (True, [], -1, 99, 2.5, 10**400, float("nan"), "\0", "\ud800", "..", "x" * 5000)
 FIELDS: dict[str, tuple[str, ...]] = {
     "projects": (),
-    "create_project": ("name", "double_share", "blind_share"),
+    "create_project": ("name", "label_set", "double_share", "blind_share"),
     "open_project": ("project",),
-    "add_label": ("project", "name"),
     "open_item": ("project", "item"),
     "list_items": ("project", "after", "state", "label", "by", "uncertain"),
     "save_food": ("item", "id", "revision", "rle", "label", "note"),
@@ -108,17 +113,21 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "add_photo": ("project", "path", "name", "meal"),
     "list_folder": ("folder",),
     "add_from_folder": ("project", "folder", "name", "meal"),
+    "add_label": ("project", "name"),
+    "put_label": ("project", "id", "name", "synonyms", "parent", "colour", "code"),
+    "take_label_set": ("project", "text"),
+    "label_set": ("project",),
 }
 """What each handler reads of a message, beside who asks."""
 
 
 def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
-    assert [answered_to(handler).__name__ for handler in page.labeling.handlers] == list(FIELDS)
+    assert [answered_to(handler).__name__ for handler in page.handlers.values()] == list(FIELDS)
 
 
 @pytest.mark.parametrize("handler", FIELDS)
 def test_no_message_is_unexpected(page: Page, handler: str) -> None:
-    answer = answered_to(getattr(page.labeling, handler))
+    answer = answered_to(page.handlers[handler])
     for message in (None, 5, "x", [1]):
         assert set(answer(message, REQUEST, None)) == {"error"}
     sound = {
@@ -167,6 +176,51 @@ def test_a_label_that_is_added_is_one_of_the_project_and_is_added_once(page: Pag
     assert [(one["name"], one["synonyms"], one["code"]) for one in labels[:3]] == [
         *(("rice", [], None), ("soup", ["broth"], None), ("beans", [], "175199")),
     ]
+
+
+def test_a_project_is_made_with_a_label_set_of_its_own(page: Page) -> None:
+    made = page.ask(
+        "create_project", name="Lunches", label_set="name,parent,food_code\nrice,,1\nbrown rice,rice,2\n"
+    )
+    labels = page.ask("open_project", project=made["id"])["labels"]
+    assert [(one["name"], one["code"]) for one in labels] == [("rice", "1"), ("brown rice", "2")]
+    assert labels[1]["parent"] == labels[0]["id"]
+    assert (
+        "a column 'code'" in page.ask("create_project", name="Other", label_set="name,code,parent\n")["error"]
+    )
+    assert [project["name"] for project in page.ask("projects")["projects"]] == ["Trays", "Lunches"]
+
+
+def test_what_is_known_of_a_label_is_changed_and_a_new_one_put_into_the_set(page: Page) -> None:
+    rice = page.desk.labels["rice"]
+    known = {
+        "name": "boiled rice",
+        "synonyms": " white rice; ; steamed rice",
+        "parent": "soup",
+        "code": " 168878 ",
+    }
+    reply = page.of_project("put_label", id=rice, colour="#ffeedd", **known)
+    (after,) = [one for one in reply["labels"] if one["id"] == reply["id"] == rice]
+    assert after == {
+        **{"id": rice, "name": "boiled rice", "synonyms": ["white rice", "steamed rice"]},
+        **{"parent": page.desk.labels["soup"], "colour": "#ffeedd", "code": "168878"},
+    }
+    new = page.of_project("put_label", name="quinoa")
+    assert new["labels"][-1]["id"] == new["id"]
+    assert "already" in page.of_project("put_label", name="Quinoa")["error"]
+    assert "at most" in page.of_project("put_label", name="oats", synonyms="a;" * 51)["error"]
+
+
+def test_a_label_set_goes_out_and_comes_in_as_csv(page: Page) -> None:
+    told = page.of_project("label_set")
+    assert told["name"] == "Trays labels.csv"
+    assert page.of_project("take_label_set", text=told["csv"])["changed"] == 0
+    reply = page.of_project(
+        "take_label_set", text=told["csv"].replace("175199", "999") + "quinoa,,,,168917\n"
+    )
+    assert (reply["new"], reply["changed"]) == (1, 1)
+    assert [one["code"] for one in reply["labels"][-2:]] == ["999", "168917"]
+    assert "no label" in page.of_project("take_label_set", text=" \n")["error"]
 
 
 # Photos

@@ -18,7 +18,8 @@ from rvernet_app.masks import to_rle
 from rvernet_app.store.annotations import Draft, Saved, delete, give_verdict, save
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import add_photos, link_before
 from rvernet_app.store.tables import DONE, Item
 from rvernet_app.types import Mask, Photo

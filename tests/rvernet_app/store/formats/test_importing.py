@@ -15,7 +15,8 @@ from rvernet_app.store.annotations import foods
 from rvernet_app.store.formats import importing
 from rvernet_app.store.formats.importing import NotTaken
 from rvernet_app.store.formats.registry import IMPORTS
-from rvernet_app.store.projects import all_projects, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import all_projects
 from rvernet_app.store.queue import next_item
 from rvernet_app.store.tables import Item, Verdict
 from tests.rvernet_app.store.conftest import NewStore

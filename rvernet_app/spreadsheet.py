@@ -1,0 +1,19 @@
+"""Cells of CSV files that people open in a spreadsheet."""
+
+from __future__ import annotations
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Cell = str | int | float | None
+
+
+def neutral(cell: Cell) -> Cell:
+    """A cell that no spreadsheet runs as a formula: a text that would be one gets an apostrophe before it."""
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
+def as_typed(cell: str) -> str:
+    """What `neutral` made the cell of."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
