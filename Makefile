@@ -22,7 +22,7 @@ run: $(VENV)/.installed
 	$(PY) app.py
 
 test: check chromium
-	$(PY) -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(PY) -m ruff check .

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Response, Route
 
 from rvernet_app.masks import from_rle, to_rle
-from rvernet_app.store import annotations, projects
+from rvernet_app.store import annotations, label_sets, projects
 from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Annotation, Item
@@ -337,7 +337,7 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     (row,) = standing(store, project.item)
     other = projects.annotator_id(store, "Someone else")
     with store.reading() as session:
-        labels = {label.name: label.id for label in projects.labels_of(session, row.project_id)}
+        labels = {label.name: label.id for label in label_sets.labels_of(session, row.project_id)}
     rle = to_rle(mask_of(row, plates[0]))
     annotations.save(store, row.item_id, other, Draft(rle, labels["tofu"]), id=row.id, revision=row.revision)
     project.name_by_typing("bread")
@@ -363,7 +363,7 @@ def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_
     first, _ = standing(store, project.item)
     other = projects.annotator_id(store, "Someone else")
     with store.reading() as session:
-        labels = {label.name: label.id for label in projects.labels_of(session, first.project_id)}
+        labels = {label.name: label.id for label in label_sets.labels_of(session, first.project_id)}
     theirs = Draft(to_rle(mask_of(first, plates[0])), labels["tofu"])
     annotations.save(store, first.item_id, other, theirs, id=first.id, revision=first.revision)
     project.keys("[")

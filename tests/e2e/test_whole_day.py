@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from pycocotools.coco import COCO
 
 from rvernet_app.cli import main
-from rvernet_app.store import annotations, projects, queue
+from rvernet_app.store import annotations, label_sets, projects, queue
 from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store
 
@@ -119,7 +119,7 @@ def second_opinion(data: Path, item: int) -> None:
         project = projects.all_projects(session)[0].id
         (first,) = annotations.foods(session, item)
         photo = queue.item(session, project, item).photo
-        tofu = next(label.id for label in projects.labels_of(session, project) if label.name == "tofu")
+        tofu = next(label.id for label in label_sets.labels_of(session, project) if label.name == "tofu")
     rle = {"size": [photo.height, photo.width], "counts": first.counts}
     annotations.save(store, item, other, Draft(rle, tofu))  # type: ignore[arg-type]
     annotations.give_verdict(store, item, other, "done")

@@ -8,7 +8,8 @@ from rvernet_app.errors import ConflictError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.store.annotations import Saved, delete, foods, give_verdict, redo, undo
 from rvernet_app.store.database import Store
-from rvernet_app.store.projects import add_label, annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import add_label, labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import Added, add_photos
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo, Verdict
 from tests.rvernet_app.store.desk import Desk, at_once, picture, require_complete_events, set_up

@@ -17,7 +17,8 @@ from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_ve
 from rvernet_app.store.changes import now, snapshot
 from rvernet_app.store.database import Store
 from rvernet_app.store.final import final_photos
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.review import (
     MAX_COMMENT,
     Comparison,

@@ -21,7 +21,8 @@ from rvernet_app.store.final import FinalPhoto, Shares, final_photos
 from rvernet_app.store.formats.exporting import ExportReport
 from rvernet_app.store.formats.importing import ImportReport
 from rvernet_app.store.formats.registry import EXPORTS, IMPORTS
-from rvernet_app.store.projects import annotator_id, create_project, labels_of
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, UNUSABLE, Base, Item
 from rvernet_app.types import Mask, Photo

@@ -12,7 +12,7 @@ from rvernet_app.masks import to_rle
 from rvernet_app.store.annotations import Draft, give_verdict, save
 from rvernet_app.store.final import Shares
 from rvernet_app.store.formats.registry import EXPORTS
-from rvernet_app.store.projects import labels_of
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
 from rvernet_app.types import Mask
