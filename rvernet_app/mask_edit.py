@@ -64,6 +64,51 @@ def from_polygon(size_hw: tuple[int, int], corners_xy: Points) -> Mask:
     return filled
 
 
+def move_outline(mask: Mask, outline_xy: Points, moved_xy: Points) -> Mask:
+    """Change a mask where one of its outlines is moved, and nowhere else.
+
+    Args:
+        mask: bool (H, W).
+        outline_xy: one outline as `masks.polygons` gives it, on pixel corners; that of a hole runs the other way round.
+        moved_xy: the same with corners moved, added or left out, at least three.
+
+    Returns:
+        A new mask; it gains and loses the pixels whose middles come to lie on the other side of the outline.
+    """
+    before, after = (np.asarray(ring, np.float64).reshape(-1, 2) for ring in (outline_xy, moved_xy))
+    left, top, right, bottom = _reach(np.concatenate((before, after)), 0, mask.shape)
+    edited = mask.copy()
+    if left >= right or top >= bottom:
+        return edited
+    size_hw = bottom - top, right - left
+    was, will_be = (_enclosed(ring - (left, top), size_hw) for ring in (before, after))
+    gained, lost = will_be & ~was, was & ~will_be
+    if cv2.contourArea(before.astype(np.float32), oriented=True) > 0:  # a hole's
+        gained, lost = lost, gained
+    part = edited[top:bottom, left:right]
+    part |= gained
+    part &= ~lost
+    return edited
+
+
+def _enclosed(corners: Places, size_hw: tuple[int, int]) -> Mask:
+    """Pixels whose middles an outline on pixel corners encloses (even-odd), bool (H, W).
+
+    OpenCV would add those that the outline touches.
+    """
+    height, width = size_hw
+    turns = np.zeros(
+        (height, width + 1), np.bool_
+    )  # whether crossing into a pixel from the left changes sides
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        first, last = (int(np.clip(np.ceil(y - 0.5), 0, height)) for y in sorted((y0, y1)))
+        rows = np.arange(first, last)
+        if len(rows):
+            crossed = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+            turns[rows, np.clip(np.ceil(crossed - 0.5), 0, width).astype(np.int64)] ^= True
+    return np.logical_xor.accumulate(turns, axis=1)[:, :width]
+
+
 def fill_holes(mask: Mask) -> Mask:
     """With everything its outlines enclose; a new mask, bool (H, W)."""
 

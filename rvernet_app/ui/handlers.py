@@ -172,7 +172,8 @@ class Handlers:
         photo = self.shelf.get(request.photo)
         mask = from_rle(request.rle, photo.size_hw)
         timings: dict[str, float] = {}
-        reply: Reply = {"seq": request.seq, "timings": timings}
+        made_by = f"{classifier.name}@{classifier.fingerprint}"
+        reply: Reply = {"seq": request.seq, "checkpoint": made_by, "timings": timings}
         cutouts = cut_out(photo.pixels, mask)
         label = request.label
         if request.stage == "all":

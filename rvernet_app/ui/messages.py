@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rvernet_app.config import CAM_METHODS
 from rvernet_app.errors import PromptError
-from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, paint, smooth
+from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.store.annotations import Draft, Portion
 from rvernet_app.types import Mask, Prompt
 
@@ -50,8 +50,9 @@ def read_prompt(message: Mapping[str, Any]) -> Prompt:
 def read_edit(message: Mapping[str, Any]) -> Callable[[Mask], Mask]:
     """{"edit": {"kind", …}} -> the correction of a mask that it means.
 
-    Kinds: "paint" and "erase" with "stroke" and "radius", "polygon" with "stroke" as its corners, "fill_holes",
-    "keep_largest", and "smooth" with "radius".
+    Kinds: "paint" and "erase" with "stroke" and "radius", "polygon" with "stroke" as its corners, "outline" with one
+    outline of the mask and in "stroke" where its corners are moved to, "fill_holes", "keep_largest", and "smooth" with
+    "radius".
 
     Raises:
         PromptError: malformed, or more than MAX_STROKE places.
@@ -65,11 +66,14 @@ def read_edit(message: Mapping[str, Any]) -> Callable[[Mask], Mask]:
     if kind == "smooth":
         radius = _radius(edit)
         return lambda mask: smooth(mask, radius)
-    stroke = _stroke(edit)
+    stroke = _stroke(edit, "stroke")
+    if kind in ("polygon", "outline") and len(stroke) < 3:
+        raise PromptError("A polygon needs three corners.")
     if kind == "polygon":
-        if len(stroke) < 3:
-            raise PromptError("A polygon needs three corners.")
         return lambda mask: from_polygon((mask.shape[0], mask.shape[1]), stroke)
+    if kind == "outline":
+        outline = _stroke(edit, "outline")
+        return lambda mask: move_outline(mask, outline, stroke)
     if kind not in ("paint", "erase"):
         raise PromptError(f"This server knows no correction {kind!r}; reload the page.")
     radius = _radius(edit)
@@ -83,8 +87,8 @@ def _radius(edit: Mapping[str, Any]) -> float:
     return radius
 
 
-def _stroke(edit: Mapping[str, Any]) -> list[tuple[float, float]]:
-    stroke = edit.get("stroke")
+def _stroke(edit: Mapping[str, Any], name: str) -> list[tuple[float, float]]:
+    stroke = edit.get(name)
     if not isinstance(stroke, list) or not 0 < len(stroke) <= MAX_STROKE:
         raise PromptError(f"A stroke has 1 to {MAX_STROKE} places.")
     try:

@@ -109,7 +109,7 @@ class TrainingRuns:
     @property
     def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
         """All that the page may ask."""
-        return [self.start_training, self.training, self.stop_training, self.use_checkpoint]
+        return [self.start_training, self.training, self.stop_training, self.use_checkpoint, self.engine]
 
     def start_training(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "epochs"} -> as `training`, once the process has started."""
@@ -194,6 +194,10 @@ class TrainingRuns:
         self._pipeline.use(made)
         in_folder = made.relative_to(self._folder.parent)  # the data folder may be moved
         (self._store.folder / IN_USE_NAME).write_text(str(in_folder), encoding="utf-8")
+        return {"facts": self._facts()}
+
+    def engine(self, message: Mapping[str, Any], me: str) -> Reply:
+        """What is at work now: someone else may have taken another checkpoint into use."""
         return {"facts": self._facts()}
 
 

@@ -121,7 +121,7 @@ def standing(store: Store, item: int) -> list[Annotation]:
 def label_of(store: Store, row: Annotation) -> str:
     with store.reading() as session:
         assert row.label_id is not None
-        return projects.label(session, row.label_id).name
+        return label_sets.label(session, row.label_id).name
 
 
 def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
@@ -411,7 +411,7 @@ def test_what_could_not_be_saved_outlives_a_reload(
     page.wait_for_selector(f'.rv[data-item="{item}"][data-saved="saved"]')
     (row,) = standing(store, item)
     assert (label_of(store, row), row.note) == ("rice", "with butter")
-    assert page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('rvernet'))") == []
+    assert page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('rvernet-unsaved'))") == []
     project.workbench.complaints.clear()  # Chromium logs the lost requests by itself
 
 

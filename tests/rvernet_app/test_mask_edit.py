@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, paint, smooth
+from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
+from rvernet_app.masks import polygons
 from rvernet_app.types import Mask
 
 
@@ -142,6 +143,65 @@ def test_a_polygon_is_cut_at_the_photos_edge() -> None:
     left = [(-50.0, -50.0), (2.0, -50.0), (2.0, 50.0), (-50.0, 50.0)]
     assert rows_of(from_polygon((2, 6), left)) == ("###...",) * 2
     assert not from_polygon((4, 6), [(10, 10), (20, 10), (20, 20)]).any()
+
+
+RING = drawn("........", ".#####..", ".#...#..", ".#...#..", ".#####..", "........")
+OUTER, HOLE = [(1, 1), (1, 5), (6, 5), (6, 1)], [(2, 2), (5, 2), (5, 4), (2, 4)]
+
+
+def moved(
+    ring: list[tuple[int, int]], places: dict[tuple[int, int], tuple[int, int]]
+) -> list[tuple[int, int]]:
+    return [places.get(place, place) for place in ring]
+
+
+def test_an_outline_that_stays_changes_nothing() -> None:
+    for ring in (OUTER, HOLE):
+        assert np.array_equal(move_outline(RING, ring, ring), RING)
+
+
+def test_a_corner_that_is_moved_takes_the_mask_along() -> None:
+    wider = moved(OUTER, {(6, 1): (8, 1), (6, 5): (8, 5)})
+    assert np.array_equal(
+        move_outline(RING, OUTER, wider),
+        drawn("........", ".#######", ".#...###", ".#...###", ".#######", "........"),
+    )
+    narrower = moved(OUTER, {(1, 1): (1, 2), (6, 1): (6, 2)})
+    assert np.array_equal(
+        move_outline(RING, OUTER, narrower),
+        drawn("........", "........", ".#...#..", ".#...#..", ".#####..", "........"),
+    )
+
+
+def test_a_hole_that_grows_takes_from_the_mask() -> None:
+    wider = moved(HOLE, {(5, 2): (6, 2), (5, 4): (6, 4)})
+    expected = drawn("........", ".#####..", ".#......", ".#......", ".#####..", "........")
+    assert np.array_equal(move_outline(RING, HOLE, wider), expected)
+
+
+def test_polygons_tell_the_outlines_of_holes_from_others() -> None:
+    outer, hole = (np.float32(ring).reshape(-1, 2) for ring in polygons(RING))
+    for ring, ours in ((outer, OUTER), (hole, HOLE)):
+        assert (cv2.contourArea(ring, True) > 0) == (cv2.contourArea(np.float32(ours), True) > 0)
+
+
+def test_a_corner_that_is_cut_away_takes_its_pixels_along() -> None:
+    square = drawn("####", "####", "####", "####")
+    corners = [(0, 0), (0, 4), (4, 4), (4, 0)]
+    without = move_outline(square, corners, corners[:3])
+    assert np.array_equal(without, drawn("....", "#...", "##..", "###."))
+
+
+def test_what_else_the_mask_holds_stays_where_an_outline_is_moved() -> None:
+    speckled = RING | drawn("#.......", "........", "........", "...#....", "........", ".......#")
+    lower = moved(OUTER, {(1, 5): (1, 6), (6, 5): (6, 6)})
+    expected = speckled | drawn("........", "........", "........", "........", "........", ".#####..")
+    assert np.array_equal(move_outline(speckled, OUTER, lower), expected)
+
+
+def test_an_outline_far_outside_the_photo_changes_nothing() -> None:
+    far = [(50, 50), (60, 50), (60, 60)]
+    assert np.array_equal(move_outline(RING, far, [(x + 5, y) for x, y in far]), RING)
 
 
 def test_holes_are_filled_and_bays_are_not() -> None:
@@ -292,6 +352,7 @@ def test_a_mask_is_corrected_the_same_wherever_it_lies(radius: float) -> None:
 EDITS: dict[str, Callable[[Mask], Mask]] = {
     "paint": lambda mask: paint(mask, [(1, 1), (3, 2)], 1),
     "erase": lambda mask: paint(mask, [(1, 1), (3, 2)], 1, erase=True),
+    "outline": lambda mask: move_outline(mask, [(0, 0), (0, 3), (4, 3)], [(0, 0), (0, 4), (5, 4)]),
     "fill_holes": fill_holes,
     "keep_largest": keep_largest,
     "smooth": lambda mask: smooth(mask, 1),

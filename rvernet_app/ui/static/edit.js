@@ -16,6 +16,7 @@ const isHandTool = (name) => ["brush", "eraser", "polygon"].includes(name);
 // made.
 function editMask(edit) {
   const photo = current;
+  if (!photo || refuses(photo)) return editing;
   const selected = activeFood(photo.work);
   if (!selected && begun?.photo !== photo) begun = { photo, food: newFood(photo.work) };
   const target = selected ?? begun.food;
@@ -78,7 +79,7 @@ let proposalSeq = 0;
 
 // The whole photo is looked over; what is found comes as foods to be named, all in one step to undo.
 function proposeAll() {
-  if (!current || proposing) return;
+  if (!current || proposing || refuses(current)) return;
   proposing = { seq: ++proposalSeq, photo: current };
   trigger("propose", { seq: proposing.seq, photo: current.id });
   busy("Looking the photo over…", stopProposing);

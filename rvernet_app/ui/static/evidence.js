@@ -30,6 +30,7 @@ function arrived() {
     complain(new Error(reply.error));
     return drawPanel();
   }
+  if (reply.checkpoint !== props.facts.checkpoint_id) learnEngine(reply.checkpoint);
   const known = evidenceOf.get(awaited.mask) ?? {};
   evidenceOf.set(awaited.mask, { ...known, ...reply, timings: { ...known.timings, ...reply.timings } });
   if (!reply.maps) {
@@ -43,6 +44,19 @@ function arrived() {
   status("");
   nameTheRest();
   drawPanel();
+}
+
+// Another classifier is at work than the one that said what is known of the masks so far.
+function forgetEvidence(facts) {
+  evidenceOf = new WeakMap();
+  props.facts = facts;
+  panel.drawFacts(facts);
+}
+
+// Someone else took another checkpoint into use.
+function learnEngine(checkpoint) {
+  forgetEvidence({ ...props.facts, checkpoint_id: checkpoint });
+  tell("engine", {}).then(({ facts }) => { forgetEvidence(facts); changed(); }).catch(complain);
 }
 
 // Whether the maps at hand are those of the method and scale now chosen.

@@ -24,6 +24,8 @@ function listenToCanvas(canvas, view, tools, on) {
       gesture = { kind: "pan", from: [event.clientX, event.clientY], moved: false, event };
     } else {
       gesture = { kind: "press", from: [event.clientX, event.clientY], event, cut: isCut(event) };
+      const grip = tools.draws() && tools.grip(view.toPlace(event.clientX, event.clientY));
+      if (grip) Object.assign(gesture, { kind: "corner", grip, moved: false });
       if (tools.brushes()) {
         Object.assign(gesture, { kind: "stroke", places: [view.toPhoto(event.clientX, event.clientY, true)] });
         on.draftStroke(gesture.places, gesture.cut);
@@ -51,6 +53,11 @@ function listenToCanvas(canvas, view, tools, on) {
       if (place[0] !== x || place[1] !== y) gesture.places.push(place);
       return on.draftStroke(gesture.places, gesture.cut);
     }
+    if (gesture.kind === "corner") {
+      gesture.moved ||= strayed;
+      if (gesture.moved) on.dragCorner(gesture.grip, view.toPlace(event.clientX, event.clientY));
+      return;
+    }
     if (gesture.kind === "press" && strayed && !tools.draws()) {
       const pans = event.pointerType === "touch" && tools.name() === "point";
       gesture.kind = pans ? "pan" : "box";
@@ -70,6 +77,9 @@ function listenToCanvas(canvas, view, tools, on) {
     if (!done) return;
     gesture = done.kind === "pinch" && pointers.size ? { ...done, kind: "spent" } : null;
     if (done.kind === "stroke") on.stroke(done.places, done.cut);
+    else if (done.kind === "corner") {
+      if (done.moved || done.cut) on.dropCorner(done.grip, view.toPlace(event.clientX, event.clientY), done.cut && !done.moved);
+    }
     else if (done.kind === "press" && tools.draws()) {
       const corner = view.toPhoto(event.clientX, event.clientY, true);
       on.corner(corner);
@@ -160,6 +170,7 @@ function listenToKeys(root, canvas, actions, inProject) {
   const onKey = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", onKey);
     if (event.defaultPrevented || event.altKey || document.querySelector("dialog:modal")) return;
+    if (event.key === "Enter" && event.target.matches?.("button:focus-visible")) return; // it presses the button
     if (event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, select, dialog[open], [contenteditable]")) return;
     const name = pressed(event);
     const free = event.target === canvas || event.target === document.body;

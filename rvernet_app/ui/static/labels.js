@@ -8,13 +8,14 @@ function createLabelSet(labels) {
   };
   labels.toReversed().forEach(learn);
 
-  // The best matches first: a name that begins so, a word that does, a synonym, anything that holds it.
+  // The best matches first: a name that begins so, a word that does, a synonym, anything that holds it, a food code.
   function search(typed, limit = 8) {
     const wanted = plain(typed);
     if (!wanted) return [];
     const found = [];
     for (const label of byId.values()) {
-      const rank = Math.min(rankOf(plain(label.name), wanted), ...label.synonyms.map((name) => rankOf(plain(name), wanted) + 0.5));
+      const coded = label.code?.startsWith(typed.trim()) ? 3.5 : Infinity;
+      const rank = Math.min(rankOf(plain(label.name), wanted), coded, ...label.synonyms.map((name) => rankOf(plain(name), wanted) + 0.5));
       if (rank < Infinity) found.push({ label, rank, through: label.synonyms.find((name) => rankOf(plain(name), wanted) + 0.5 === rank) });
     }
     return found.sort((a, b) => a.rank - b.rank || a.label.name.length - b.label.name.length || a.label.name.localeCompare(b.label.name)).slice(0, limit);

@@ -11,8 +11,7 @@ const actions = {
   goOn: () => { if (corners.length) closePolygon(); else if (crosshair && !activeFood(current.work)) actions.crosshairPoint(1); else actions.nextFood(); },
   done: () => giveVerdict("done"),
   nextUnlabelled: () => { if (current?.item) openItem({ after: current.position, order }); },
-  followingPhoto: () => { if (current?.item) openItem({ position: current.position, step: 1 }); },
-  previousPhoto: () => { if (current?.item) openItem({ position: current.position, step: -1 }); },
+  followingPhoto: () => stepTo(1), previousPhoto: () => stepTo(-1),
   typeLabel: () => find("#rv-label").focus(), typeAmount: () => portionFields.focus(), typeNote: () => find("#rv-note").focus(),
   copyFoods,
   takeNumber: (digit) => {
@@ -24,8 +23,8 @@ const actions = {
   nextFood: () => { selectFood(null); status("Click the next food"); },
   nextCandidate: () => { const food = current && activeFood(current.work); if (food?.candidates.length) chooseCandidate((food.chosen + 1) % food.candidates.length); },
   previousFood: () => step(-1), followingFood: () => step(1),
-  undo: () => { if (current && !pendingFood() && undo(current.work)) changed(); },
-  redo: () => { if (current && !pendingFood() && redo(current.work)) changed(); },
+  undo: () => { if (!current || pendingFood()) return; if (undo(current.work)) changed(); else undoStored("undo_food"); },
+  redo: () => { if (!current || pendingFood()) return; if (redo(current.work)) changed(); else undoStored("redo_food"); },
   removeFood: () => { const food = current && activeFood(current.work); if (food) removeFood(food.id); },
   clear: removeAll,
   toggleMasks: () => { masksHidden = !masksHidden; drawScene(); },
@@ -100,6 +99,13 @@ onClick("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
 for (const button of find.all("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 onClick("#rv-leave", leaveProject);
 onClick("#rv-review", startReview);
+onClick("#rv-labels", openLabelSet);
+onClick("#rv-label-new", () => editLabel(null));
+onClick("#rv-labelset-take", () => find("#rv-labelset-file").click());
+onClick("#rv-labelset-keep", downloadLabelSet);
+find("#rv-labelset-search").addEventListener("input", drawLabelSet);
+find("#rv-labelset-file").addEventListener("change", (event) => { takeLabelSet(event.target.files[0]); event.target.value = ""; });
+find("#rv-label-form").addEventListener("submit", (event) => { event.preventDefault(); saveLabel(event.target); });
 onClick("#rv-export", exportProject);
 onClick("#rv-train", () => train("start_training"));
 onClick("#rv-train-stop", () => train("stop_training"));
@@ -107,6 +113,13 @@ onClick("#rv-train-use", () => train("use_checkpoint"));
 onClick("#rv-review-stop", stopReview);
 onClick("#rv-review-next", () => nextReview());
 find("#rv-before").addEventListener("change", (event) => linkBefore(event.target.checked));
+onClick("#rv-show-meal", () => {
+  if (!current?.item) return;
+  find("#rv-meals").replaceChildren(...[...new Set(listed.map(({ meal }) => meal).filter(Boolean))].map((meal) => make("option", { value: meal })));
+  find("#rv-meal-form [name=meal]").value = current.meal ?? "";
+  find("#rv-meal-sheet").showModal();
+});
+find("#rv-meal-form").addEventListener("submit", (event) => setMeal(new FormData(event.target).get("meal")));
 onClick("#rv-show-history", () => { if (current?.item) showHistory(); });
 find("#rv-review-all").addEventListener("change", () => nextReview(-1));
 for (const button of find.all("[data-report]")) button.addEventListener("click", () => showReport(button.dataset.report));
@@ -149,12 +162,12 @@ find("#rv-opacity").addEventListener("input", drawScene);
 find("#rv-file").addEventListener("change", (event) => { find("#rv-add-sheet").close(); openFiles(event.target.files); event.target.value = ""; });
 for (const sheet of find.all("dialog")) sheet.addEventListener("click", (event) => { if (event.target === sheet) sheet.close(); });
 
-const canvasTools = { name: () => tool, cut: () => cut, brushes: () => ["brush", "eraser"].includes(tool), draws: () => tool === "polygon" };
+const canvasTools = { name: () => tool, cut: () => cut, brushes: () => ["brush", "eraser"].includes(tool), draws: () => tool === "polygon", grip: gripAt };
 listenToCanvas(overlay, view, canvasTools, {
   point: addPoint, box: setBox, viewMoved: drawScene,
   hover: (place) => { hovered = place; if (isHandTool(tool)) drawScene(); },
   draftStroke: (places, cutting) => { stroke = places && { places, erase: cutting || tool === "eraser" }; drawScene(); },
-  stroke: finishStroke, corner: addCorner,
+  stroke: finishStroke, corner: addCorner, dragCorner, dropCorner,
   draftBox: (box) => { draftBox = box; drawScene(); },
   select: ([x, y]) => {
     const hit = current.work.present.foods.findLast((food) => maskOf(food) && view.holds(maskOf(food), x, y));
@@ -180,7 +193,7 @@ annotator = remembered("rvernet-me");
 
 new ResizeObserver(() => { view.resize(); drawScene(); }).observe(find(".rv-stage"));
 watch("value", arrived);
-panel.setUp({ methods: props.methods, classes: props.facts.classes });
+panel.setUp({ methods: props.methods });
 panel.drawFacts(props.facts);
 view.resize();
 drawStrip();

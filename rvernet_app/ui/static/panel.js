@@ -37,7 +37,7 @@ function keepInView(list, item) {
 }
 
 const percent = (share) => (share >= 0.995 ? "100 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`);
-const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→" };
+const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→", full: "●" };
 const portionText = (portion) => (portion ? `${portion.amount} ${portion.unit}` : "");
 const words = (label) => label.replaceAll("_", " ");
 
@@ -46,16 +46,15 @@ function createPanel(find, on) {
   const classSelect = find("#rv-class");
   const methodSelect = find("#rv-method");
 
-  function setUp({ methods, classes }) {
+  function setUp({ methods }) {
     methodSelect.replaceChildren(...methods.map(({ value, title }) => make("option", { value }, title)));
-    classSelect.replaceChildren(...classes.map((label) => make("option", { value: label }, words(label))));
     classSelect.addEventListener("change", () => on.explain(classSelect.value));
     methodSelect.addEventListener("change", () => on.method(methodSelect.value));
     for (const button of find.all("[data-scale]")) button.addEventListener("click", () => on.scale(button.dataset.scale));
     for (const button of find.all("[data-picture]")) button.addEventListener("click", () => on.enlarge(button));
   }
 
-  function drawFoods(foods, active, evidenceFor, labelOf) {
+  function drawFoods(foods, active, evidenceFor, labelOf, statusOf) {
     fill(lists.foods, foods.map((food) => {
       const evidence = evidenceFor(food);
       const top = evidence?.suggestions?.[0];
@@ -67,7 +66,7 @@ function createPanel(find, on) {
         make("button", { type: "button", class: "rv-food", onclick: () => on.selectFood(food.id) },
           make("span", { class: "rv-swatch", style: `background:${food.colour}` }),
           make("span", { class: "rv-food-name" }, name),
-          make("span", { class: "rv-muted" }, guess)),
+          make("span", { class: "rv-muted rv-reviewed", "data-status": statusOf(food) ?? null }, guess)),
         make("button", { type: "button", class: "rv-icon rv-remove", "aria-label": `Remove food ${food.id}`, title: "Remove (Delete)", onclick: () => on.removeFood(food.id) }, icon("M6 6l12 12M18 6 6 18")));
     }));
     keepInView(lists.foods, lists.foods.querySelector("[aria-current]"));
@@ -136,6 +135,7 @@ function createPanel(find, on) {
     find("#rv-unsure").textContent = `Not sure. The best guesses among ${facts.classes.length} known foods:`;
     find("#rv-classes-title").textContent = `The ${facts.classes.length} foods it knows`;
     find("#rv-classes").replaceChildren(...facts.classes.map((label) => make("span", {}, words(label))));
+    classSelect.replaceChildren(...facts.classes.map((label) => make("option", { value: label }, words(label))));
   }
 
   function drawStrip(photos, current, { open, samples }) {
@@ -150,12 +150,14 @@ function createPanel(find, on) {
   }
 
   // The photos of a queue, each with how far one is with it; more are asked for at the end.
-  function drawQueue(items, current, open, more) {
+  function drawQueue(items, current, open, more, earlier) {
     const strip = find("#rv-strip");
-    fill(strip, items.map(({ item, name, position, state, foods, thumb }) => make("li", {},
-      make("button", { type: "button", class: "rv-thumb", "data-item": item, "data-state": state, title: `${position + 1}. ${name}: ${state}`, "aria-label": `${position + 1}, ${name}, ${state}, ${foods} foods`, "aria-current": item === current ? "true" : null, onclick: () => open(item) },
-        make("img", { src: thumb, alt: "" }), foods ? make("span", { class: "rv-count" }, String(foods)) : null,
-        make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[state]), make("span", { class: "rv-thumb-name" }, name)))));
+    const before = earlier && items[0]?.position > 0 ? [make("li", {}, make("button", { type: "button", class: "rv-thumb rv-earlier", onclick: earlier }, "Earlier photos"))] : [];
+    const told = ({ state, full }) => (full ? "others have it" : state);
+    fill(strip, [...before, ...items.map(({ item, name, position, state, full, foods, thumb }) => make("li", {},
+      make("button", { type: "button", class: "rv-thumb", "data-item": item, "data-state": full ? "full" : state, title: `${position + 1}. ${name}: ${told({ state, full })}`, "aria-label": `${position + 1}, ${name}, ${told({ state, full })}, ${foods} foods`, "aria-current": item === current ? "true" : null, onclick: () => open(item) },
+        thumb ? make("img", { src: thumb, alt: "" }) : make("span", { class: "rv-no-thumb" }, "cannot be opened"), foods ? make("span", { class: "rv-count" }, String(foods)) : null,
+        make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[full ? "full" : state]), make("span", { class: "rv-thumb-name" }, name))))]);
     strip.onscroll = () => { if (strip.scrollLeft + strip.clientWidth > strip.scrollWidth - 200) { strip.onscroll = null; more(); } };
   }
 

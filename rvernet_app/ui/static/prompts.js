@@ -8,8 +8,14 @@ function setBox(box, startNew, since) {
   prompt((food) => ({ ...food, box }), startNew, since, 1);
 }
 
+// Nobody can add to a photo that has all its annotators; it is there to look at.
+function refuses(photo) {
+  if (photo?.full) complain(new Error(FULL));
+  return Boolean(photo?.full);
+}
+
 function prompt(change, startNew, since, label) {
-  if (!current) return;
+  if (!current || refuses(current)) return;
   const base = startNew || startNext ? newFood(current.work) : (pendingFood() ?? activeFood(current.work) ?? newFood(current.work));
   if (!label && !base.box && !base.points.some((point) => point[2])) return complain(new Error("Click the food first, then cut away what is too much."));
   startNext = false;

@@ -39,7 +39,7 @@ async function createProject(form) {
   const values = new FormData(form);
   try {
     const { id } = await tell("create_project", {
-      name: values.get("name"), new_labels: values.has("new_labels"),
+      name: values.get("name"), label_set: await values.get("label_set").text(), new_labels: values.has("new_labels"),
       double_share: Number(values.get("double_share")) / 100, blind_share: Number(values.get("blind_share")) / 100,
     });
     form.reset();
@@ -61,8 +61,8 @@ async function openProject(id) {
     delete root.dataset.review;
     reviewed = null;
     find("#rv-project-name").textContent = project.name;
-    const options = (values) => values.map(([value, text]) => make("option", { value }, text));
-    find("#rv-filters [name=label]").replaceChildren(...options([["", "any"], ...project.labels.all().map(({ id, name }) => [id, words(name)])]));
+    find("#rv-filters").reset();
+    find("#rv-filters [name=label]").replaceChildren(...labelOptions());
     find("#rv-filters [name=by]").replaceChildren(...options([["", "anyone"], ...project.annotators.map((name) => [name, name])]));
     showFilter();
     find("#rv-projects-sheet").close();
@@ -74,6 +74,9 @@ async function openProject(id) {
     complain(error);
   }
 }
+
+const options = (values) => values.map(([value, text]) => make("option", { value }, text));
+const labelOptions = () => options([["", "any"], ...project.labels.all().map(({ id, name }) => [id, words(name)])]);
 
 function leaveProject() {
   project = null;
@@ -102,21 +105,47 @@ async function openItem(query) {
     const reply = await tell("open_item", { project: project.id, ...query });
     showProgress(reply.progress);
     if (reply.item === null) {
-      status(query.step ? "No more photos that way" : "Every photo is labelled");
+      status(query.step ? "No more photos that way" : ended(reply.progress));
       return current || !listed.length ? null : await openItem({ item: listed[0].item });
     }
-    const photo = cached(reply.item) ?? (await taken(reply));
+    const photo = upToDate(reply) ?? (await taken(reply));
     if (seq !== openSeq) return;
     photo.project = project;
     lastAct = performance.now();
     show(photo);
+    if (!listed.some(({ item }) => item === photo.item)) await listAround(photo.position);
     aheadOf(photo);
   } catch (error) {
     complain(error);
+    if (seq === openSeq && error.item && !query.item) await stepPast(error, query);
   } finally {
     busy(null);
   }
 }
+
+// A photo whose file is missing or damaged holds nobody up.
+const stepPast = ({ position }, { step = 1 }) => openItem({ position, step });
+
+// Why nothing is left to be led to.
+function ended(progress) {
+  const left = progress.new + progress.open + progress.skipped;
+  if (left) return `${left} photos are left, skipped or held by others`;
+  return progress.full ? `All is done; others have ${progress.full} photos` : "Every photo is labelled";
+}
+
+// One in memory already, unless the store has other foods by now, as another tab or device leaves them.
+function upToDate(reply) {
+  const photo = cached(reply.item);
+  if (!photo) return null;
+  const pending = unsaved.has(photo) || refused.has(photo) || drafts.some((draft) => draft.photo === photo);
+  const stored = [...photo.stored.values()].filter(({ content }) => content !== "deleted");
+  const same = stored.length === reply.foods.length && reply.foods.every((row) => stored.some(({ id, revision }) => id === row.id && revision === row.revision));
+  if (!pending && !same) return null;
+  return Object.assign(photo, ofQueue(reply));
+}
+
+// What the queue, and not a food, says of a photo.
+const ofQueue = ({ item, position, blind, state, before, full, meal, comments }) => ({ item, position, blind, state, before, full, meal, comments });
 
 // A photo of the queue that is in memory already, as its annotator has it.
 function cached(item) {
@@ -131,17 +160,51 @@ async function taken(reply) {
   image.src = served(reply.photo.url);
   await image.decode();
   const work = emptyWork();
-  const foods = reply.foods.map((row) => ({ row, food: foodOf(work, row) }));
-  work.present = { foods: foods.map(({ food }) => food), active: foods.at(-1)?.food.id ?? null };
-  const photo = { ...reply.photo, image, work, encoded: false, seconds: 0, project: of, me, sent: null, item: reply.item, position: reply.position, blind: reply.blind, state: reply.state, before: reply.before };
-  photo.stored = new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, content: textOf(contentOf(food)) }]));
+  const stored = takeFoods(work, reply.foods);
+  const photo = { ...reply.photo, image, work, encoded: false, seconds: keptSeconds(reply.item), project: of, me, sent: null, stored, ...ofQueue(reply) };
   unstash(photo);
   queuePhotos.set(photo.item, photo);
   for (const [item, old] of queuePhotos) {
     if (queuePhotos.size <= KEPT_PHOTOS) break;
-    if (old !== current && old !== photo && !unsaved.has(old)) queuePhotos.delete(item);
+    if (old === current || old === photo || unsaved.has(old) || refused.has(old)) continue;
+    keepSeconds(old);
+    queuePhotos.delete(item);
   }
   return photo;
+}
+
+// The foods of a photo as the store tells them; what it has of each, by the page's own numbers.
+function takeFoods(work, rows) {
+  const foods = rows.map((row) => ({ row, food: foodOf(work, row) }));
+  work.present = { foods: foods.map(({ food }) => food), active: foods.at(-1)?.food.id ?? null };
+  return new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, status: row.status, content: textOf(contentOf(food)) }]));
+}
+
+// What this page does not remember doing, as before a reload, the store takes back from its events.
+async function undoStored(name) {
+  const photo = current;
+  if (!photo?.item) return;
+  try {
+    await reached(photo);
+    const { undone, foods } = await tellOf(photo, name, { project: photo.project.id });
+    if (undone) photo.stored = takeFoods(photo.work, foods);
+    status(undone ? "Taken back" : "There is nothing more to take back");
+    changedOn(photo);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function setMeal(meal) {
+  const photo = current;
+  try {
+    photo.meal = (await tellOf(photo, "set_meal", { project: photo.project.id, meal })).meal;
+    const entry = listed.find(({ item }) => item === photo.item);
+    if (entry) entry.meal = photo.meal;
+    drawPanel();
+  } catch (error) {
+    complain(error);
+  }
 }
 
 // Opens and encodes the photo that comes next, while one works on this one.
@@ -168,6 +231,7 @@ async function giveVerdict(state, reason = "") {
     }
     const { progress } = await tellOf(photo, "give_verdict", { project: photo.project.id, state, reason, seconds: photo.seconds });
     photo.seconds = 0;
+    keepSeconds(photo);
     photo.state = state;
     const entry = listed.find(({ item }) => item === photo.item);
     if (entry) Object.assign(entry, { state, foods: photo.work.present.foods.length });
@@ -184,9 +248,10 @@ async function giveVerdict(state, reason = "") {
 function nameFood(label, suggested = false, meant = meantFood()) {
   if (!meant || !project) return;
   const mask = meant.photo.work.present.foods.filter((food) => food.id === meant.id).map(maskOf)[0];
-  const suggestions = (mask && evidenceOf.get(mask)?.suggestions?.map((each) => [each.label, each.probability])) ?? null;
+  const evidence = mask && evidenceOf.get(mask);
+  const suggestions = evidence?.suggestions?.map((each) => [each.label, each.probability]) ?? null;
   recent = [label.id, ...recent.filter((id) => id !== label.id)].slice(0, 6);
-  changeFood({ label: label.id, suggestions, checkpoint: suggestions && props.facts.checkpoint_id, taken: meant.photo.blind || !suggestions ? null : suggested }, meant);
+  changeFood({ label: label.id, suggestions, checkpoint: suggestions && evidence.checkpoint, taken: meant.photo.blind || !suggestions ? null : suggested }, meant);
 }
 
 // A suggestion is a class of the checkpoint; a project may not have it as a label yet.
@@ -214,7 +279,7 @@ async function createLabel(name, suggested = false, meant = meantFood()) {
 // The foods of the photo before, as foods of this one: leftovers lie where the meal lay.
 async function copyFoods() {
   const photo = current;
-  if (!photo?.item) return;
+  if (!photo?.item || refuses(photo)) return;
   try {
     const query = photo.before ? { item: photo.before } : { position: photo.position, step: -1 };
     const reply = await tell("open_item", { project: project.id, ...query });
@@ -271,6 +336,10 @@ async function linkBefore(linked) {
   drawPanel();
 }
 
+const LISTED = 60; // photos of a page of the list
+const BEFORE = 10; // photos in front of the open one that are listed with it
+const filters = () => Object.values(filter).some((value) => value !== null);
+
 async function list(anew) {
   const after = anew ? -1 : (listed.at(-1)?.position ?? -1);
   const { items } = await tell("list_items", { project: project.id, after, ...filter });
@@ -278,8 +347,37 @@ async function list(anew) {
   drawStrip();
 }
 
+// The strip goes where one works; a filter says by itself what it shows.
+async function listAround(position) {
+  if (filters()) return;
+  const { items } = await tell("list_items", { project: project.id, after: position - BEFORE - 1 });
+  listed = items;
+  drawStrip();
+}
+
+async function listEarlier() {
+  const first = listed[0].position;
+  const { items } = await tell("list_items", { project: project.id, after: first - LISTED - 1 });
+  listed = [...items.filter((each) => each.position < first), ...listed];
+  drawStrip();
+}
+
+// To the photo before or behind; of those listed, where a filter says which.
+async function stepTo(by) {
+  if (!current?.item) return;
+  if (!filters()) return openItem({ position: current.position, step: by });
+  const before = listed.filter(({ position }) => position < current.position).at(-1);
+  const behind = () => listed.find(({ position }) => position > current.position);
+  if (by > 0 && !behind()) await list(false).catch(complain);
+  const next = by < 0 ? before : behind();
+  if (next) await openItem({ item: next.item });
+  else status("No more photos that way");
+}
+
 async function addPhotos(sources) {
   const chosen = [...sources];
+  const meal = find("#rv-add-meal").value.trim();
+  find("#rv-add-meal").value = "";
   const problems = [];
   const of = project;
   stopAdding = false;
@@ -287,7 +385,7 @@ async function addPhotos(sources) {
     if (stopAdding || project !== of) break;
     busy(`Adding photo ${index + 1} of ${chosen.length}…`, () => { stopAdding = true; });
     try {
-      const added = await tell(message.folder === undefined ? "add_photo" : "add_from_folder", { project: of.id, ...(await message.of()), folder: message.folder });
+      const added = await tell(message.folder === undefined ? "add_photo" : "add_from_folder", { project: of.id, meal, ...(await message.of()), folder: message.folder });
       if (added.problem) problems.push(`${name}: ${added.problem}`);
       else if (added.was_there) problems.push(`${name}: is in this project already`);
     } catch (error) {
@@ -314,7 +412,8 @@ async function addFolder(folder) {
     const { names } = await tell("list_folder", { folder });
     if (!names.length) throw new Error("There are no photos in this folder.");
     find("#rv-add-sheet").close();
-    await addPhotos(names.map((name) => ({ name, message: { folder, of: async () => ({ name }) } })));
+    const mealOf = (name) => (find("#rv-meal-folders").checked && name.includes("/") ? { meal: name.slice(0, name.lastIndexOf("/")) } : {});
+    await addPhotos(names.map((name) => ({ name, message: { folder, of: async () => ({ name, ...mealOf(name) }) } })));
   } catch (error) {
     complain(error);
   }
@@ -333,6 +432,19 @@ function showProgress(progress) {
 function remember(name, value) {
   try { value ? localStorage.setItem(name, value) : localStorage.removeItem(name); } catch { /* no storage: it is chosen anew */ }
 }
+
+// Seconds spent on a photo outlive a reload, until a verdict takes them.
+const SECONDS = "rvernet-seconds-";
+const keptSeconds = (item) => { try { return Number(sessionStorage.getItem(`${SECONDS}${annotator} ${item}`)) || 0; } catch { return 0; } };
+
+function keepSeconds({ me, item, seconds }) {
+  try {
+    if (seconds) sessionStorage.setItem(`${SECONDS}${me} ${item}`, String(seconds));
+    else sessionStorage.removeItem(`${SECONDS}${me} ${item}`);
+  } catch { /* no storage: they are counted anew */ }
+}
+
+window.addEventListener("pagehide", () => { for (const photo of queuePhotos.values()) keepSeconds(photo); });
 
 // Time in which something was done counts as work on the open photo.
 for (const kind of ["pointerdown", "pointermove", "keydown", "wheel"]) {

@@ -15,13 +15,16 @@ function stopReview() {
   delete root.dataset.review;
   reviewed = null;
   current = null;
+  drawStrip();
   openItem({ after: -1, order });
 }
 
-async function nextReview(after = reviewed?.position ?? -1) {
+const nextReview = (after = reviewed?.position ?? -1) => openReview({ after, least: find("#rv-review-all").checked ? 1 : 2 });
+
+async function openReview(query) {
   busy("Opening the photo…");
   try {
-    const reply = await tell("open_review", { project: project.id, after, least: find("#rv-review-all").checked ? 1 : 2 });
+    const reply = await tell("open_review", { project: project.id, ...query });
     current = null;
     picked = 0;
     reviewed = reply.item === null ? null : reply;
@@ -35,6 +38,7 @@ async function nextReview(after = reviewed?.position ?? -1) {
     find("#rv-photo-size").textContent = reviewed ? `photo ${reply.position + 1}` : "";
     view.show(reviewed ? reply.photo : { width: 1, height: 1 }, reviewed ? image : null);
     drawReview();
+    drawStrip();
   } catch (error) {
     complain(error);
   } finally {
@@ -61,10 +65,16 @@ async function decide(name, message) {
   }
 }
 
+// The masks become one. Where names differ there is one to accept; of amounts that differ one is chosen.
 function merge(how) {
   const foods = reviewed.compared[picked].foods.filter(Boolean);
   if (new Set(foods.map((food) => food.label)).size > 1) return complain(new Error("They are named differently; accept the one that is named right."));
-  decide("merge", { foods: foods.map(({ id, revision }) => ({ id, revision })), how, label: foods[0].label });
+  const asked = { foods: foods.map(({ id, revision }) => ({ id, revision })), how, label: foods[0].label };
+  const portions = [...new Map(foods.filter(({ portion }) => portion).map(({ portion }) => [JSON.stringify(portion), portion])).values()];
+  if (portions.length < 2) return decide("merge", { ...asked, portion: portions[0] ?? null });
+  const choose = (portion) => { find("#rv-amounts-sheet").close(); decide("merge", { ...asked, portion }); };
+  find("#rv-amounts").replaceChildren(...[...portions, null].map((portion) => make("button", { type: "button", class: "rv-button", onclick: () => choose(portion) }, portion ? `${portionText(portion)}, ${portion.method}` : "No amount")));
+  find("#rv-amounts-sheet").showModal();
 }
 
 function pick(index) {
@@ -96,6 +106,7 @@ function drawDecisions(foods, names) {
   fill(find("#rv-decide"), [
     ...foods.flatMap((food, who) => (food ? [button(`Accept ${names[who]}’s`, food.status === "accepted", () => decide("accept", { id: food.id, revision: food.revision }))] : [])),
     ...(there.length > 1 ? [button("Merge", false, () => merge("union")), button("What all have", false, () => merge("intersection"))] : []),
+    ...(there.length > 2 ? [button("What most have", false, () => merge("majority"))] : []),
     ...(there.length === 1 ? [button("Reject it", there[0].status === "rejected", () => decide("reject", { id: there[0].id, revision: there[0].revision }))] : []),
   ]);
 }
@@ -130,9 +141,11 @@ async function showReport(of) {
 
 async function showHistory() {
   try {
-    const { events } = await tell("history", { item: current.item });
+    const all = current.state === "done"; // before that, what others did would steer
+    const { events } = await tell("history", { item: current.item, all });
+    find("#rv-history-title").textContent = all ? "What was done on this photo" : "What you did on this photo";
     find("#rv-history").replaceChildren(...events.map((event) => make("li", {},
-      make("span", { class: "rv-muted" }, new Date(event.at).toLocaleString()), make("span", {}, eventText(event)))));
+      make("span", { class: "rv-muted" }, new Date(event.at).toLocaleString()), ...(all ? [make("strong", {}, event.who ?? "")] : []), make("span", {}, eventText(event)))));
     find("#rv-history-sheet").showModal();
   } catch (error) {
     complain(error);

@@ -6,7 +6,7 @@ const root = find(".rv");
 const overlay = find(".rv-overlay");
 const view = createView(find(".rv-stage"), find(".rv-photo"), overlay);
 const photos = new Map(); // id -> { id, name, sample, width, height, image, thumb, work }
-const evidenceOf = new WeakMap(); // mask -> { suggestions, sure, cutouts, maps, timings, label }
+let evidenceOf = new WeakMap(); // mask -> { suggestions, sure, cutouts, maps, timings, label }
 
 let current = null;
 let tool = "point";
@@ -58,6 +58,8 @@ function drawScene() {
     crosshair,
     stroke: stroke && { ...stroke, radius: brushRadius(), colour: food?.colour ?? COLOURS[0] },
     corners,
+    handles: gripped ? [gripped.place] : handleRings().flatMap(({ points, at }) => at.map((index) => points[index])),
+    outline: gripped && ringWith(gripped, gripped.place),
     brush: hovered && ["brush", "eraser"].includes(tool) ? { at: hovered, radius: brushRadius() } : null,
   });
   find("#rv-zoom-level").textContent = `${Math.round(view.state.scale * 100)} %`;
@@ -67,21 +69,24 @@ function drawPanel() {
   const { foods, active } = current?.work.present ?? { foods: [], active: null };
   const food = current && activeFood(current.work);
   const mask = current?.blind ? null : shownMask();
-  panel.drawFoods(foods, active, (each) => evidenceOf.get(maskOf(each)), project && ((each) => project.labels.get(each.label)));
+  panel.drawFoods(foods, active, (each) => evidenceOf.get(maskOf(each)), project && ((each) => project.labels.get(each.label)), (each) => current?.stored?.get(each.id)?.status);
   panel.drawCandidates(food);
+  find("#rv-show-meal").textContent = current?.meal ? `Meal: ${current.meal}` : "Meal";
+  fill(find("#rv-said"), (current?.comments ?? []).map(({ who, words: said }) => make("li", {}, make("strong", {}, who), ` ${said}`)));
   drawNaming(pendingFood() ?? food);
   panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {
     pending: awaited?.mask === mask && mask ? (awaited.stage === "maps" ? "maps" : "suggestions") : null, scale, method,
   });
   for (const button of find.all("[data-tool]")) button.setAttribute("aria-checked", String(button.dataset.tool === tool));
   find("#rv-polarity").setAttribute("aria-pressed", String(cut));
-  find("#rv-undo").disabled = !current?.work.past.length;
-  find("#rv-redo").disabled = !current?.work.future.length;
+  find("#rv-undo").disabled = !current?.item && !current?.work.past.length;
+  find("#rv-redo").disabled = !current?.item && !current?.work.future.length;
   find("#rv-clear").disabled = !foods.length;
   find("#rv-next-food").disabled = active === null;
   const count = current && find(`[data-photo="${current.id}"]`);
   if (count && (count.querySelector(".rv-count")?.textContent ?? "0") !== String(foods.length)) drawStrip();
   overlay.dataset.tool = tool;
+  root.toggleAttribute("data-full", Boolean(current?.full));
 }
 
 // What a food of a project is called, how much it is, and a note.
@@ -107,7 +112,9 @@ function leaveFields() {
 
 function drawStrip() {
   if (project) {
-    panel.drawQueue(listed, current?.item, (item) => openItem({ item }), () => list(false).catch(complain));
+    const inReview = "review" in root.dataset;
+    const shown = inReview ? reviewed?.item : current?.item;
+    panel.drawQueue(listed, shown, (item) => (inReview ? openReview({ item }) : openItem({ item })), () => list(false).catch(complain), !filters() && listEarlier);
     return keepInView(find("#rv-strip"), find("#rv-strip [aria-current]"));
   }
   panel.drawStrip([...photos.values()], current?.id, { open: openSample, samples: props.samples });

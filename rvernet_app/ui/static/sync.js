@@ -3,12 +3,13 @@
 
 const RETRY_MS = 5000;
 const unsaved = new Set(); // photos of a queue with changes the store does not have yet
+const refused = new Set(); // those the store will not take: others have all the places on the photo
 let syncing = false;
 let retry = null;
 let complained = null; // what was said last of why something could not be saved
 
 function keep(photo) {
-  if (!photo?.item) return;
+  if (!photo?.item || refused.has(photo)) return;
   unsaved.add(photo);
   stash(photo);
   if (!syncing) sync();
@@ -32,11 +33,12 @@ async function sync() {
       stash(photo);
     }
     complained = null;
-    saved("saved");
+    saved(refused.size ? "not taken" : "saved");
   } catch (error) {
     const [photo] = unsaved;
     unsaved.delete(photo);
-    unsaved.add(photo); // behind the others, which may have nothing wrong with them
+    if (error.full) refuse(photo);
+    else unsaved.add(photo); // behind the others, which may have nothing wrong with them
     saved("not saved");
     if (complained !== error.message) complain(error);
     complained = error.message;
@@ -44,6 +46,15 @@ async function sync() {
   } finally {
     syncing = false;
   }
+}
+
+const FULL = "This photo has all the annotators it wants; go on to the next.";
+
+// Others were quicker: the photo is there to look at, and what was done on it stays in this tab's stash.
+function refuse(photo) {
+  photo.full = true;
+  refused.add(photo);
+  if (photo === current) drawPanel();
 }
 
 async function keepFoods(photo) {
@@ -162,7 +173,7 @@ function foodOf(work, row) {
 
 function saved(state) {
   root.dataset.saved = state;
-  find("#rv-saved").textContent = { saving: "saving…", saved: "saved", "not saved": "not saved, trying again" }[state];
+  find("#rv-saved").textContent = { saving: "saving…", saved: "saved", "not saved": "not saved, trying again", "not taken": "not taken: others have this photo" }[state];
 }
 
 // As `ask`, but a conflict is a reply like any other.
@@ -170,7 +181,7 @@ async function tell(name, message) {
   const reply = await server[name]({ me: annotator, ...message }).catch(() => null);
   if (!reply) throw await unanswered("Your work is kept on this page and saved once it does.");
   if (reply.login) showAccount(null);
-  if (reply.error && !reply.conflict) throw new Error(reply.error);
+  if (reply.error && !reply.conflict) throw Object.assign(new Error(reply.error), reply);
   return reply;
 }
 
@@ -182,6 +193,7 @@ async function reached(photo) {
   keep(photo);
   while (syncing) await pause();
   if (unsaved.has(photo)) throw new Error("This photo is not saved yet; it is tried again.");
+  if (photo.full) throw new Error(FULL);
 }
 
 // Resolves to true where one's own is to be saved over what someone else saved. Nothing but its buttons closes it for

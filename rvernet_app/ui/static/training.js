@@ -14,8 +14,7 @@ async function train(name) {
 
 function showTraining({ state, project: trained, share, said, comparison, facts, in_use: inUse }) {
   if (facts) {
-    props.facts = facts;
-    panel.drawFacts(facts);
+    forgetEvidence(facts);
     find("#rv-training").textContent = "The new classifier is in use.";
     find("#rv-train-use").hidden = true;
     return changed();
@@ -23,6 +22,8 @@ function showTraining({ state, project: trained, share, said, comparison, facts,
   find("#rv-train").hidden = state === "running";
   find("#rv-train-stop").hidden = state !== "running";
   find("#rv-train-use").hidden = state !== "done" || inUse;
+  find("#rv-train-use").classList.toggle("rv-primary", Boolean(comparison?.better));
+  find("#rv-train-use").textContent = comparison?.better ? "Use the new classifier" : "Use it all the same";
   find("#rv-training").dataset.state = state;
   if (state === "running") {
     const doing = share === 1 ? "measuring what it learned…" : share ? percent(share) : "reading the photos…";

@@ -64,6 +64,7 @@ function createView(stage, photoCanvas, overlayCanvas) {
     for (const [x, y, label] of scene.points) drawPoint(x + 0.5, y + 0.5, label, scene.colour);
     if (scene.stroke) drawStroke(scene.stroke);
     if (scene.corners?.length) drawCorners(scene.corners, scene.colour);
+    if (scene.handles?.length) drawHandles(scene.handles, scene.outline, scene.colour);
     if (scene.brush) drawRing(...scene.brush.at, scene.brush.radius);
     if (scene.crosshair) drawCrosshair(scene.crosshair[0] + 0.5, scene.crosshair[1] + 0.5);
   }
@@ -122,6 +123,28 @@ function createView(stage, photoCanvas, overlayCanvas) {
     for (const [x, y] of corners) drawPoint(x + 0.5, y + 0.5, 1, colour);
   }
 
+  // The corners of an outline that can be dragged, and the outline as it would be.
+  function drawHandles(handles, outline, colour) {
+    if (outline) {
+      for (const [style, width] of [["#fff", 4], [colour, 2]]) {
+        overlayPen.strokeStyle = style;
+        overlayPen.lineWidth = width / view.scale;
+        overlayPen.beginPath();
+        outline.forEach(([x, y], index) => overlayPen[index ? "lineTo" : "moveTo"](x, y));
+        overlayPen.closePath();
+        overlayPen.stroke();
+      }
+    }
+    const side = 7 / view.scale;
+    overlayPen.lineWidth = 1.5 / view.scale;
+    for (const [x, y] of handles) {
+      overlayPen.fillStyle = "#fff";
+      overlayPen.strokeStyle = "#1c1f1d";
+      overlayPen.fillRect(x - side / 2, y - side / 2, side, side);
+      overlayPen.strokeRect(x - side / 2, y - side / 2, side, side);
+    }
+  }
+
   function drawRing(x, y, radius) {
     for (const [style, width] of [["#000", 2.5], ["#fff", 1.2]]) {
       overlayPen.strokeStyle = style;
@@ -176,6 +199,14 @@ function createView(stage, photoCanvas, overlayCanvas) {
     return x >= 0 && y >= 0 && x < width && y < height ? [x, y] : null;
   }
 
+  // Place under a pointer, between pixels and kept within the photo.
+  function toPlace(clientX, clientY) {
+    const rect = overlayCanvas.getBoundingClientRect();
+    const { width, height } = view.photo;
+    const [x, y] = [(clientX - rect.left - view.x) / view.scale, (clientY - rect.top - view.y) / view.scale];
+    return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+  }
+
   function show(photo, image) {
     view.photo = photo;
     view.image = image;
@@ -187,5 +218,5 @@ function createView(stage, photoCanvas, overlayCanvas) {
     return overlayPen.isPointInPath(maskPath(mask), x + 0.5, y + 0.5, "evenodd");
   }
 
-  return { state: view, show, fit, resize, drawOverlay, zoomAt, pan, toPhoto, holds };
+  return { state: view, show, fit, resize, drawOverlay, zoomAt, pan, toPhoto, toPlace, holds };
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rvernet_app.errors import PromptError, StoreError
-from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, paint, smooth
+from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.store.annotations import Draft, Portion
 from rvernet_app.ui.messages import (
     MAX_NUMBER,
@@ -174,6 +174,10 @@ MASK[10, 15] = True
             {"kind": "polygon", "stroke": [[1, 1], [9, 1], [9, 9]]},
             from_polygon((12, 16), [(1, 1), (9, 1), (9, 9)]),
         ),
+        (
+            {"kind": "outline", "outline": [[1, 1], [1, 9], [9, 9]], "stroke": [[1, 1], [2, 11.5], [9, 9]]},
+            move_outline(MASK, [(1, 1), (1, 9), (9, 9)], [(1, 1), (2, 11.5), (9, 9)]),
+        ),
     ],
 )
 def test_an_edit_is_what_it_says(edit: dict, meant: np.ndarray) -> None:
@@ -211,6 +215,8 @@ def test_a_stroke_may_be_long_and_leave_the_photo(kind: str) -> None:
         {"kind": "paint", "stroke": [[1, 1], [1, 1, 1]], "radius": 1},
         {"kind": "paint", "stroke": [[1, 1]], "radius": -1},
         {"kind": "polygon", "stroke": [[1, 1], [5, 5]]},
+        {"kind": "outline", "outline": [[1, 1], [1, 9], [9, 9]], "stroke": [[1, 1], [5, 5]]},
+        {"kind": "outline", "stroke": [[1, 1], [1, 9], [9, 9]]},
     ],
 )
 def test_a_bad_edit_is_refused(edit: object) -> None:
