@@ -16,13 +16,14 @@ from tqdm import tqdm
 from rvernet_app.accounts import Accounts
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, StoreError
-from rvernet_app.labels import MAX_NAME
+from rvernet_app.labels import MAX_NAME, label_set_csv, read_label_set
 from rvernet_app.store.backup import backup, restore
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.final import Shares
 from rvernet_app.store.formats.importing import ImportReport
 from rvernet_app.store.formats.registry import EXPORTS, IMPORTS
+from rvernet_app.store.label_sets import label_names, take_label_set
 from rvernet_app.store.projects import all_projects
 from rvernet_app.store.queue import count_items
 
@@ -34,6 +35,11 @@ def add_commands(commands: Any) -> None:
     """Add the commands to those of `python -m rvernet_app`."""
     projects = commands.add_parser("projects", help="every project and how many photos it has")
     projects.set_defaults(run=_projects)
+
+    labels = commands.add_parser("labels", help="a project's label set as CSV, or what a file says into it")
+    labels.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
+    labels.add_argument("--take", type=Path, metavar="FILE", help="CSV or text whose labels go into the set")
+    labels.set_defaults(run=_labels)
 
     out = commands.add_parser("export", help="a project's finished photos in a format for others")
     out.add_argument(
@@ -102,6 +108,17 @@ def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
             print(_line(f"{project.name}: {count_items(session, project.id)} photos"))
+
+
+def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        if arguments.take is not None:
+            new, changed = take_label_set(store, project_id, read_label_set(arguments.take))
+            print(f"{new} labels are new, {changed} changed")
+            return
+        with store.reading() as session:
+            print(label_set_csv(label_names(session, project_id)), end="")
 
 
 def _export(arguments: argparse.Namespace, config: AppConfig) -> None:

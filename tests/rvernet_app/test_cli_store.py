@@ -16,6 +16,7 @@ from rvernet_app.cli import main
 from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.final import FinalPhoto, Shares, final_photos
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects, create_project
 from rvernet_app.store.tables import DONE, Annotator, Project
 from tests.rvernet_app.store.desk import Desk, picture, set_up
@@ -87,6 +88,36 @@ def test_of_a_new_data_folder_there_is_nothing_to_list(
     assert run("projects") == 0
     assert capsys.readouterr().out == ""
     assert (data / DATABASE_NAME).is_file()
+
+
+# Label sets
+
+
+def test_a_label_set_goes_out_as_csv_and_what_is_said_of_it_comes_in(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("labels") == 0
+    told = capsys.readouterr().out
+    assert [line.partition(",")[0] for line in told.splitlines()] == ["name", "rice", "soup", "beans"]
+    (tmp_path / "set.csv").write_text("name,parent,food_code\nbrown rice,rice,168874\nrice,,168878\n")
+    assert run("labels", "--project", "Trays", "--take", tmp_path / "set.csv") == 0
+    assert capsys.readouterr().out == "1 labels are new, 1 changed\n"
+    assert run("labels") == 0
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert (rows["brown rice"]["parent"], rows["rice"]["food_code"]) == ("rice", "168878")
+
+
+def test_a_label_set_that_cannot_be_taken_changes_nothing(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set.csv").write_text("name,parent\nbrown rice,grain\n")
+    for path, says in ((tmp_path / "set.csv", "no label"), (tmp_path / "none.csv", "cannot be read")):
+        assert run("labels", "--take", path) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    with desk.store.reading() as session:
+        assert [label.name for label in labels_of(session, desk.project)] == ["rice", "soup", "beans"]
 
 
 # Export
