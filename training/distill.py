@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -16,8 +17,8 @@ class Outputs(NamedTuple):
     """What a model says in training, all logits (B, K).
 
     Attributes:
-        logits: what it gives in use.
-        of_tokens: those of its distillation tokens, None unless asked for.
+        logits: for the labels: what it gives in use, or where tokens are asked for, what its class tokens give.
+        of_tokens: those of its distillation tokens, for the teacher; None unless asked for.
         of_modules: those of each module by itself, none unless asked for.
         of_others: for each class, whether the extra-ROI picture shows it; None unless asked for.
     """
@@ -33,7 +34,7 @@ class Student(nn.Module):
 
     Args:
         model: the model trained; its backbones are not wrapped or copied.
-        tokens: read the distillation tokens (DeiT, arXiv 2012.12877) as well.
+        tokens: tell what class and distillation tokens give apart (DeiT, arXiv 2012.12877).
         modules: let every module name the class by itself too, through a linear head that is not part of the model.
         others: let the extra-ROI module name the foods it sees, likewise.
 
@@ -64,22 +65,22 @@ class Student(nn.Module):
     def forward(self, *pictures: Tensor) -> Outputs:
         """What the model says of pictures, each (B, 3, S, S).
 
-        Where tokens are read, its logits are as in use, where timm takes the mean of what class and distillation token
-        say; those of the tokens go through the same integration module.
+        Where tokens are told apart, each kind goes through the same integration module by itself, and what the modules
+        say by themselves is of their class tokens. In use timm takes the mean of what both tokens of a backbone give.
         """
         given = [
             b(x) for b, x in zip(self.model.backbones.values(), pictures, strict=True)
         ]  # (B, D) or a pair of it
-        used = [(one + other) / 2 for one, other in given] if self.tokens else given
-        seen = dict(zip(self.model.backbones, used, strict=True))
+        for_labels, for_teacher = zip(*given, strict=True) if self.tokens else (given, None)
+        seen = dict(zip(self.model.backbones, for_labels, strict=True))
         return Outputs(
-            logits=self._integrate(used),
-            of_tokens=self._integrate([other for _, other in given]) if self.tokens else None,
+            logits=self._integrate(for_labels),
+            of_tokens=self._integrate(for_teacher) if for_teacher else None,
             of_modules=tuple(self.heads[picture](x) for picture, x in seen.items() if picture in self.heads),
             of_others=self.heads["others"](seen["extra_roi"]) if "others" in self.heads else None,
         )
 
-    def _integrate(self, outputs: list[Tensor]) -> Tensor:
+    def _integrate(self, outputs: Sequence[Tensor]) -> Tensor:
         if isinstance(self.model, RveRNet):
             return self.model.integrate(*outputs)
         return self.model.integration_module(*outputs)

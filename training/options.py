@@ -249,9 +249,13 @@ class DistillationOptions:
     Attributes:
         teacher: checkpoint folder, of the same classes.
         target: "soft" (the teacher's probabilities) or "hard" (its decision).
-        on: "logits", or "token": the backbones' distillation tokens, as in DeiT.
+        on: "logits", or "token": as in DeiT, the teacher's loss is on what the backbones' distillation tokens give and
+            the labels' on what their class tokens give; the model in use takes the mean of both.
         strength: weight of the teacher in the loss, 0 to 1; the labels have the rest.
         temperature: of both probabilities for a soft target.
+
+    Raises:
+        ConfigError: a value is out of range, or one kind of token would learn nothing.
     """
 
     teacher: Path
@@ -264,6 +268,11 @@ class DistillationOptions:
         require_one_of(self, "target", ("soft", "hard"))
         require_one_of(self, "on", ("logits", "token"))
         require_within(self, "strength", 0, 1)
+        require(
+            self.on == "logits" or 0 < self.strength < 1,
+            f"with strength {self.strength:g} on token the {'class' if self.strength else 'distillation'} tokens "
+            "would learn nothing",
+        )
         require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
 
 

@@ -69,18 +69,33 @@ def test_without_tokens_a_student_says_what_the_model_says() -> None:
 
 
 @pytest.mark.parametrize("make", [pair, single])
-def test_with_tokens_it_says_what_the_model_in_use_says_and_what_its_distillation_tokens_say(make) -> None:
+def test_with_tokens_it_says_what_its_class_tokens_and_its_distillation_tokens_say(make) -> None:
     model = make()
     pictures = torch.randn(len(model.pictures), 2, 3, 32, 32)
     logits, of_tokens, _, _ = Student(model, tokens=True).train()(*pictures)
-    outputs = []
-    for backbone, picture in zip(model.backbones.values(), pictures, strict=True):
-        token = backbone.forward_features(picture)[:, 1]
-        outputs.append(backbone.head_dist(token))
+    tokens = [
+        backbone.forward_features(picture)[:, :2]
+        for backbone, picture in zip(model.backbones.values(), pictures, strict=True)
+    ]
+    one = [backbone.head(of[:, 0]) for backbone, of in zip(model.backbones.values(), tokens, strict=True)]
+    other = [
+        backbone.head_dist(of[:, 1]) for backbone, of in zip(model.backbones.values(), tokens, strict=True)
+    ]
+    torch.testing.assert_close(logits, model.integration_module(torch.cat(one, dim=1)))
+    torch.testing.assert_close(of_tokens, model.integration_module(torch.cat(other, dim=1)))
     model.eval()
-    torch.testing.assert_close(logits, model(*pictures))
-    torch.testing.assert_close(of_tokens, model.integration_module(torch.cat(outputs, dim=1)))
-    assert not torch.allclose(logits, of_tokens)
+    mean = [(a + b) / 2 for a, b in zip(one, other, strict=True)]
+    torch.testing.assert_close(model(*pictures), model.integration_module(torch.cat(mean, dim=1)))
+
+
+@pytest.mark.parametrize(("of", "learned"), [("logits", "head"), ("of_tokens", "head_dist")])
+def test_labels_teach_the_class_token_and_the_teacher_the_distillation_token(of: str, learned: str) -> None:
+    model = single()
+    said = Student(model, tokens=True).train()(torch.randn(2, 3, 32, 32))
+    getattr(said, of).sum().backward()
+    backbone = model.backbones["roi"]
+    taught = {name for name in ("head", "head_dist") if getattr(backbone, name).weight.grad is not None}
+    assert taught == {learned}
 
 
 @pytest.mark.parametrize("make", [pair, single])
@@ -90,13 +105,13 @@ def test_each_module_may_name_the_class_by_itself(make, tokens: bool) -> None:
     pictures = torch.randn(len(model.pictures), 2, 3, 32, 32)
     student = Student(model, tokens=tokens, modules=True).train()
     said = student(*pictures)
-    model.eval()
     assert len(said.of_modules) == len(model.pictures)
     for of_module, head, backbone, picture in zip(
         said.of_modules, student.heads.values(), model.backbones.values(), pictures, strict=True
     ):
-        torch.testing.assert_close(of_module, head(backbone(picture)))
-    torch.testing.assert_close(said.logits, model(*pictures))
+        of_class_token = backbone.head(backbone.forward_features(picture)[:, 0])
+        backbone.eval()
+        torch.testing.assert_close(of_module, head(of_class_token if tokens else backbone(picture)))
     assert not any(name.startswith("heads") for name in model.state_dict())
 
 

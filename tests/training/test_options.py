@@ -127,6 +127,14 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
         ({"distillation": {"teacher": "t", "on": "class"}}, "distillation: on is one of logits, token"),
         ({"distillation": {"teacher": "t", "strength": 2}}, "distillation: strength must be in 0..1"),
         ({"distillation": {"teacher": "t", "temperature": 0}}, "distillation: temperature must be above 0"),
+        (
+            {"distillation": {"teacher": "t", "on": "token", "strength": 1}},
+            "distillation: with strength 1 on token the class tokens would learn nothing",
+        ),
+        (
+            {"distillation": {"teacher": "t", "on": "token", "strength": 0}},
+            "distillation: with strength 0 on token the distillation tokens would learn nothing",
+        ),
         ({"seed": -1}, "seed must not be below 0"),
         ({"save_every": 0}, "save_every must be at least 1"),
         ({"device": "tpu"}, "device is one of auto, cpu"),
