@@ -20,6 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from bench.browser import open_chromium, serving
 from rvernet_app.config import AppConfig
 from rvernet_app.pipeline import Pipeline, build_pipeline
+from rvernet_app.store.database import Store
+from tests.e2e.project import Project, new_name
 
 TIMEOUT_MS = 30_000
 DESKTOP = {"width": 1440, "height": 900}
@@ -186,6 +188,27 @@ def draw(tmp_path: Path) -> Callable[..., DrawnPhoto]:
 def plate(draw: Callable[..., DrawnPhoto]) -> DrawnPhoto:
     """640 x 480 with three foods, far from each other."""
     return draw((640, 480), [(140, 130), (480, 150), (310, 360)])
+
+
+@pytest.fixture
+def store(server: Server) -> Store:
+    config = server.pipeline.config
+    return Store(config.data_dir)
+
+
+@pytest.fixture
+def plates(draw: Callable[..., DrawnPhoto]) -> list[DrawnPhoto]:
+    """Three photos of two foods each, no two alike."""
+    return [draw((640, 480), [(140 + n, 130), (480, 300 + n)]) for n in range(0, 60, 20)]
+
+
+@pytest.fixture
+def project(workbench: Workbench, plates: list[DrawnPhoto]) -> Project:
+    """A new project with the three photos, opened on the page."""
+    opened = Project(workbench, new_name())
+    opened.create()
+    opened.add([plate.path for plate in plates])
+    return opened
 
 
 class Workbench:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,112 +14,15 @@ from rvernet_app.store import annotations, label_sets, projects
 from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Annotation, Item
+from tests.e2e.project import Project, label_of, new_name, standing
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Server, Workbench
+    from conftest import DrawnPhoto, Workbench
 
 pytestmark = pytest.mark.browser
 
-NUMBERS = itertools.count(1)
 SLOW_MS = 120_000
 """For what looks a whole photo over."""
-
-
-@pytest.fixture
-def store(server: Server) -> Store:
-    config = server.pipeline.config
-    return Store(config.data_dir)
-
-
-@pytest.fixture
-def plates(draw: Callable[..., DrawnPhoto]) -> list[DrawnPhoto]:
-    """Three photos of two foods each, no two alike."""
-    return [draw((640, 480), [(140 + n, 130), (480, 300 + n)]) for n in range(0, 60, 20)]
-
-
-@pytest.fixture
-def project(workbench: Workbench, plates: list[DrawnPhoto]) -> Project:
-    """A new project with the three photos, opened on the page."""
-    opened = Project(workbench, f"Study {next(NUMBERS)}")
-    opened.create()
-    opened.add([plate.path for plate in plates])
-    return opened
-
-
-class Project:
-    """Drives a project on the page."""
-
-    def __init__(self, workbench: Workbench, name: str) -> None:
-        self.workbench = workbench
-        self.page = workbench.page
-        self.name = name
-
-    def create(self, **shares: int) -> None:
-        self.page.click("[data-action=projects]")
-        self.page.fill("#rv-new-project [name=name]", self.name)
-        for share, percent in shares.items():
-            self.page.fill(f"#rv-new-project [name={share}]", str(percent))
-        self.page.click("#rv-new-project button")
-        self.page.wait_for_function(
-            "name => document.querySelector('#rv-project-name').textContent === name", arg=self.name
-        )
-
-    def open(self) -> None:
-        """Open the project, which exists, as another visitor does."""
-        self.page.click("[data-action=projects]")
-        self.page.click(f"[data-project]:has-text('{self.name}')")
-        self.page.wait_for_selector('.rv[data-mode="project"][data-item]:not([data-item=""])')
-
-    def add(self, files: list[Path]) -> None:
-        self.page.set_input_files("#rv-file", files)
-        self.page.wait_for_function(
-            "count => document.querySelectorAll('#rv-strip [data-item]').length === count", arg=len(files)
-        )
-        self.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
-
-    def id(self, store: Store) -> int:
-        with store.reading() as session:
-            return next(p.id for p in projects.all_projects(session) if p.name == self.name)
-
-    @property
-    def item(self) -> int:
-        return int(self.workbench.state("item") or 0)
-
-    def saved(self) -> None:
-        """Wait until the page says that all is saved."""
-        self.page.wait_for_selector('.rv[data-saved="saved"]')
-
-    def keys(self, *names: str) -> None:
-        for name in names:
-            self.page.keyboard.press(name)
-
-    def name_by_typing(self, text: str) -> None:
-        self.keys("t")
-        self.page.keyboard.type(text)
-        self.page.wait_for_selector("#rv-label-options li")
-        self.keys("Enter")
-        self.page.wait_for_function("document.querySelector('#rv-label-options').hidden")
-
-    def next_photo(self, key: str = "d") -> None:
-        before = self.workbench.state("item")
-        self.keys(key)
-        self.page.wait_for_function(
-            "before => document.querySelector('.rv').dataset.item !== before", arg=before
-        )
-
-    def listed(self) -> list[str]:
-        return self.page.locator("#rv-foods .rv-food-name").all_text_contents()
-
-
-def standing(store: Store, item: int) -> list[Annotation]:
-    with store.reading() as session:
-        return annotations.foods(session, item)
-
-
-def label_of(store: Store, row: Annotation) -> str:
-    with store.reading() as session:
-        assert row.label_id is not None
-        return label_sets.label(session, row.label_id).name
 
 
 def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
@@ -467,7 +368,7 @@ def test_a_mask_that_comes_after_one_went_on_is_saved(
 def test_suggestions_are_hidden_on_blind_photos(
     workbench: Workbench, plates: list[DrawnPhoto], store: Store
 ) -> None:
-    project = Project(workbench, f"Study {next(NUMBERS)}")
+    project = Project(workbench, new_name())
     project.create(blind_share=100)
     project.add([plates[0].path])
     project.workbench.click(*plates[0].centres[0])
@@ -484,7 +385,7 @@ def test_a_reviewer_accepts_one_of_two(
     plates: list[DrawnPhoto],
     store: Store,
 ) -> None:
-    first = Project(workbench, f"Study {next(NUMBERS)}")
+    first = Project(workbench, new_name())
     first.create(double_share=100)
     first.add([plates[0].path])
     first.workbench.click(*plates[0].centres[0])

@@ -1,0 +1,98 @@
+"""Drives a project on the page, and looks into the store behind it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rvernet_app.store import annotations, label_sets, projects
+from rvernet_app.store.database import Store
+from rvernet_app.store.tables import Annotation
+
+if TYPE_CHECKING:
+    from conftest import Workbench
+
+
+NUMBERS = itertools.count(1)
+
+
+def new_name() -> str:
+    """A name no project has yet."""
+    return f"Study {next(NUMBERS)}"
+
+
+class Project:
+    """Drives a project on the page."""
+
+    def __init__(self, workbench: Workbench, name: str) -> None:
+        self.workbench = workbench
+        self.page = workbench.page
+        self.name = name
+
+    def create(self, **shares: int) -> None:
+        self.page.click("[data-action=projects]")
+        self.page.fill("#rv-new-project [name=name]", self.name)
+        for share, percent in shares.items():
+            self.page.fill(f"#rv-new-project [name={share}]", str(percent))
+        self.page.click("#rv-new-project button")
+        self.page.wait_for_function(
+            "name => document.querySelector('#rv-project-name').textContent === name", arg=self.name
+        )
+
+    def open(self) -> None:
+        """Open the project, which exists, as another visitor does."""
+        self.page.click("[data-action=projects]")
+        self.page.click(f"[data-project]:has-text('{self.name}')")
+        self.page.wait_for_selector('.rv[data-mode="project"][data-item]:not([data-item=""])')
+
+    def add(self, files: list[Path]) -> None:
+        self.page.set_input_files("#rv-file", files)
+        self.page.wait_for_function(
+            "count => document.querySelectorAll('#rv-strip [data-item]').length === count", arg=len(files)
+        )
+        self.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+
+    def id(self, store: Store) -> int:
+        with store.reading() as session:
+            return next(p.id for p in projects.all_projects(session) if p.name == self.name)
+
+    @property
+    def item(self) -> int:
+        return int(self.workbench.state("item") or 0)
+
+    def saved(self) -> None:
+        """Wait until the page says that all is saved."""
+        self.page.wait_for_selector('.rv[data-saved="saved"]')
+
+    def keys(self, *names: str) -> None:
+        for name in names:
+            self.page.keyboard.press(name)
+
+    def name_by_typing(self, text: str) -> None:
+        self.keys("t")
+        self.page.keyboard.type(text)
+        self.page.wait_for_selector("#rv-label-options li")
+        self.keys("Enter")
+        self.page.wait_for_function("document.querySelector('#rv-label-options').hidden")
+
+    def next_photo(self, key: str = "d") -> None:
+        before = self.workbench.state("item")
+        self.keys(key)
+        self.page.wait_for_function(
+            "before => document.querySelector('.rv').dataset.item !== before", arg=before
+        )
+
+    def listed(self) -> list[str]:
+        return self.page.locator("#rv-foods .rv-food-name").all_text_contents()
+
+
+def standing(store: Store, item: int) -> list[Annotation]:
+    with store.reading() as session:
+        return annotations.foods(session, item)
+
+
+def label_of(store: Store, row: Annotation) -> str:
+    with store.reading() as session:
+        assert row.label_id is not None
+        return label_sets.label(session, row.label_id).name
