@@ -348,7 +348,7 @@ def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
             if value is not None:
                 axes.axhline(value, color="grey", linestyle=style)
     if 0 < len(couples) <= SHOWN_COUPLES:
-        axes.legend(fontsize=8, loc="upper left", frameon=False)
+        axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
     entitle(axes, "portions", "both")
     axes.set(xlabel="mean of the two, g", ylabel="first less second, g")
 

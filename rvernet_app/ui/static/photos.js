@@ -49,7 +49,7 @@ function show(photo) {
   root.dataset.item = photo.item ?? "";
   corners = [];
   find("#rv-photo-name").textContent = photo.name;
-  find("#rv-photo-size").textContent = photo.item ? `photo ${photo.position + 1} of ${total(project.progress)}` : `${photo.width} × ${photo.height}`;
+  find("#rv-photo-size").textContent = photo.item ? `photo ${photo.position + 1} of ${total(project.progress) + project.progress.full}` : `${photo.width} × ${photo.height}`;
   view.show(photo, photo.image);
   drawStrip();
   changed();

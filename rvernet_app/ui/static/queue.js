@@ -419,7 +419,8 @@ async function addFolder(folder) {
   }
 }
 
-const total = (progress) => Object.values(progress).reduce((sum, count) => sum + count, 0);
+// Of the photos that are one's own to label; others have the rest.
+const total = ({ full, ...mine }) => Object.values(mine).reduce((sum, count) => sum + count, 0);
 const finished = ({ done, unusable, skipped }) => done + unusable + skipped;
 const progressText = (progress) => `${finished(progress)} of ${total(progress)} photos`;
 
