@@ -61,7 +61,7 @@ class Page:
             return {"name": name}
 
         shelf = OneShelf()
-        self._labeling = Labeling(big.store, big.files, shelf, present, None)
+        self._labeling = Labeling(big.store, big.files, shelf, present)
         self._reviewing = Reviewing(big.store, big.files, shelf, present)
         self._big = big
         self._places = np.random.default_rng(3).integers(0, big.photos, times).tolist()

@@ -28,7 +28,9 @@ def to_rle(mask: Mask) -> Rle:
 
 
 def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
-    """A COCO compressed RLE from an untrusted source, once it is known to be one.
+    """A COCO compressed RLE from an untrusted source, once it is known to be one, as this program encodes the mask.
+
+    Others write runs of no length, with which pycocotools counts wrong.
 
     Raises:
         PromptError: not an RLE, damaged, of another size than the photo, or empty.
@@ -39,9 +41,13 @@ def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
         raise PromptError(
             f"The mask is for a photo of size {rle.get('size')}, this photo is {list(size_hw)}."
         )
-    if _pixels_in(rle["counts"]) != size_hw[0] * size_hw[1]:
+    runs = _runs(rle["counts"])
+    if runs is None or sum(runs) != size_hw[0] * size_hw[1]:
         raise PromptError("The mask's run lengths do not add up to its size.")
-    if not coco.area(_encoded(found := Rle(size=list(size_hw), counts=rle["counts"]))):
+    found = Rle(size=list(size_hw), counts=rle["counts"])
+    if 0 in runs[1:]:
+        found = to_rle(coco.decode(_encoded(found)).view(np.bool_))
+    if not coco.area(_encoded(found)):
         raise PromptError("The mask is empty.")
     return found
 
@@ -67,8 +73,8 @@ def _encoded(rle: Rle) -> dict[str, object]:
     return {"size": rle["size"], "counts": rle["counts"].encode("ascii")}
 
 
-def _pixels_in(counts: str) -> int:
-    """Sum of the run lengths in a compressed counts string, -1 where it is damaged.
+def _runs(counts: str) -> list[int] | None:
+    """The run lengths in a compressed counts string, None where it is damaged.
 
     pycocotools writes past its buffer on runs longer than the size, so they are added up first. The
     code is COCO's LEB128 variant: five bits a character from '0', bit 0x20 says more follow, and from
@@ -79,7 +85,7 @@ def _pixels_in(counts: str) -> int:
     for character in counts:
         chunk = ord(character) - 48
         if not 0 <= chunk < 64 or shift > 30:
-            return -1
+            return None
         value |= (chunk & 0x1F) << shift
         shift += 5
         if chunk & 0x20:
@@ -89,10 +95,10 @@ def _pixels_in(counts: str) -> int:
         if len(runs) > 2:
             value += runs[-2]
         if value < 0:
-            return -1
+            return None
         runs.append(value)
         value = shift = 0
-    return sum(runs) if shift == 0 else -1
+    return runs if shift == 0 else None
 
 
 def bbox_xywh(mask: Mask) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -15,10 +15,13 @@ from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.changes import add, change, changed_meanwhile, now, snapshot
 from rvernet_app.store.database import Store
+from rvernet_app.store.families import reopen
 from rvernet_app.store.tables import (
+    ACCEPTED,
     DELETED,
     METHODS,
     OPEN,
+    REJECTED,
     SAVED,
     STATES,
     UNITS,
@@ -31,6 +34,8 @@ from rvernet_app.store.tables import (
 )
 
 MAX_NOTE = 10_000
+JUDGED = ("counts", "label_id", "amount", "unit", "method", "low", "high")
+"""The columns that a reviewer's decision is about."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,8 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
-    One that was deleted is there again.
+    One that was deleted is there again. Where a reviewer decided on it and its mask, label or portion changes, the
+    decision is withdrawn, see `families.reopen`.
 
     Raises:
         ConflictError: it was changed by someone else since that revision.
@@ -129,15 +135,19 @@ def save(
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
     with store.writing() as session:
         item = _item(session, item_id)
-        require_rle(draft.rle, (item.photo.height, item.photo.width))
+        draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
         if draft.label_id is not None:
             label = session.get(Label, draft.label_id)
             if label is None or label.project_id != item.project_id:
                 raise StoreError("This label is not in the project's label set.")
         if id is not None:
             row = _annotation(session, id, item_id)
+            columns = draft.columns()
             status = SAVED if row.status == DELETED else row.status
-            change(session, row, {**draft.columns(), "status": status}, annotator_id, revision)
+            if _is_decided(row) and any(getattr(row, name) != columns[name] for name in JUDGED):
+                reopen(session, item, row)
+                status = SAVED
+            change(session, row, {**columns, "status": status}, annotator_id, revision)
             return Saved(row.id, row.revision)
         begin(session, item, annotator_id)
         row = Annotation(
@@ -156,16 +166,23 @@ def save(
 
 
 def delete(store: Store, item_id: int, annotator_id: int, *, id: int, revision: int) -> Saved:
-    """Take a food away; history keeps it.
+    """Take a food away; history keeps it, and a reviewer's decision on it is withdrawn as by `save`.
 
     Raises:
         ConflictError, StoreError: as `save`.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         row = _annotation(session, id, item_id)
+        if _is_decided(row):
+            reopen(session, item, row)
         change(session, row, {"status": DELETED}, annotator_id, revision)
         return Saved(row.id, row.revision)
+
+
+def _is_decided(row: Annotation) -> bool:
+    """Whether a reviewer chose between this and what others have of the food."""
+    return row.status in (ACCEPTED, REJECTED) and not row.sources
 
 
 def give_verdict(
@@ -243,8 +260,8 @@ def history(session: Session, item_id: int, annotator_id: int | None = None) -> 
 def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
     """Take back the annotator's last change of a food on a photo that still stands; None where there is none.
 
-    A food that was new becomes deleted, any other gets back what it was. This is a change of its own, which `redo`
-    takes back.
+    A food that was new becomes deleted, any other gets back what it was, but for a reviewer's decision that the change
+    withdrew. This is a change of its own, which `redo` takes back.
 
     Raises:
         ConflictError: someone else changed the food since.
@@ -292,6 +309,8 @@ def _take_back(session: Session, event: Event, annotator_id: int) -> Event:
     if _content(snapshot(row)) != _content(event.after):
         raise changed_meanwhile(row)
     values = _content(event.before) if event.before else {"status": DELETED}
+    if row.annotator_id == annotator_id and not row.sources and values["status"] in (ACCEPTED, REJECTED):
+        values["status"] = SAVED
     change(session, row, values, annotator_id, row.revision, undoes=event.id)
     return session.scalars(select(Event).where(Event.undoes_id == event.id)).one()
 

@@ -49,7 +49,12 @@ def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Share
 
 
 def change(
-    session: Session, row: Row, values: Mapping[str, Any], by: int, revision: int, undoes: int | None = None
+    session: Session,
+    row: Row,
+    values: Mapping[str, Any],
+    by: int | None,
+    revision: int,
+    undoes: int | None = None,
 ) -> None:
     """Give columns of a row other values; nothing happens where they have them already.
 

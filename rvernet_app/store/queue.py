@@ -34,6 +34,7 @@ HOLD = timedelta(minutes=30)
 """How long nobody else is led to a photo that someone was led to and has not begun."""
 
 ORDERS = ("queue", "uncertain first")
+MAX_MEAL = 200
 PAGE = 60
 
 
@@ -181,6 +182,24 @@ def link_before(store: Store, item_id: int, before_id: int | None, by: int | Non
         if before is not None and (before.id == row.id or before.project_id != row.project_id):
             raise StoreError("A photo of leftovers belongs to another photo of the same project.")
         amend(session, row, {"before_id": before_id}, by)
+
+
+def set_meal(store: Store, item_id: int, meal: str, by: int | None = None) -> str | None:
+    """Say which meal, tray or day a photo is of, or with nothing but white space that it is of none; returns it.
+
+    Raises:
+        StoreError: there is no such photo, or the meal's name is too long.
+    """
+    known = " ".join(meal.split()) or None
+    if known is not None and len(known) > MAX_MEAL:
+        raise StoreError(f"The name of a meal has at most {MAX_MEAL} characters, this one {len(known)}.")
+    with store.writing() as session:
+        row = session.get(Item, item_id, with_for_update={"of": Item})
+        if row is None:
+            raise StoreError("This photo is not in the project.")
+        if row.meal != known:
+            amend(session, row, {"meal": known}, by)
+        return known
 
 
 def lead(

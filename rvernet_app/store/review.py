@@ -15,15 +15,15 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.store.annotations import Draft, Portion, Saved
+from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved
 from rvernet_app.store.changes import add, change, now
 from rvernet_app.store.database import Store
-from rvernet_app.store.measures import mask_ious, same_foods
+from rvernet_app.store.families import done_with, family, foods_of, rle_of, rows_of
+from rvernet_app.store.measures import mask_ious
 from rvernet_app.store.opinions import by_annotator
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,
-    DELETED,
     DONE,
     REJECTED,
     SAVED,
@@ -97,9 +97,9 @@ def side_by_side(session: Session, item_id: int) -> Comparison:
         StoreError: there is no such photo.
     """
     item = _item(session, item_id)
-    rows = _rows(session, item)
-    foods = _foods(item, rows)
-    owners = _done(session, item) | {row.annotator_id for food in foods for row in food}
+    rows = rows_of(session, item)
+    foods = foods_of(item, rows)
+    owners = done_with(session, item) | {row.annotator_id for food in foods for row in food}
     annotators = tuple(
         session.scalars(select(Annotator).where(Annotator.id.in_(owners)).order_by(Annotator.id))
     )
@@ -125,9 +125,9 @@ def accept(store: Store, item_id: int, reviewer_id: int, annotation_id: int, rev
     """
     with store.writing() as session:
         item = _item(session, item_id, lock=True)
-        rows = _rows(session, item)
+        rows = rows_of(session, item)
         chosen = _row(rows, annotation_id)
-        others = [row for row in _family(item, rows, [chosen]) if row is not chosen]
+        others = [row for row in family(item, rows, [chosen]) if row is not chosen]
         for row in others:
             change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
         # Last, so that the reviewer's first undo takes it back.
@@ -143,7 +143,7 @@ def reject(store: Store, item_id: int, reviewer_id: int, annotation_id: int, rev
     """
     with store.writing() as session:
         item = _item(session, item_id, lock=True)
-        row = _row(_rows(session, item), annotation_id)
+        row = _row(rows_of(session, item), annotation_id)
         change(session, row, {"status": REJECTED}, reviewer_id, revision)
         return Saved(row.id, row.revision)
 
@@ -159,9 +159,12 @@ def merge(
 ) -> list[Saved]:
     """Make one accepted food of several annotations; they, and what others made of it, become rejected.
 
+    Its note is what their notes say.
+
     Args:
         revisions: ids of the annotations, each with its revision as the reviewer saw it.
         how: one of HOWS.
+        portion: the one that is right.
 
     Returns:
         The new one, then the others, whose revisions may have changed too.
@@ -180,10 +183,11 @@ def merge(
         label = None if label_id is None else session.get(Label, label_id)
         if label_id is not None and (label is None or label.project_id != item.project_id):
             raise StoreError("This label is not in the project's label set.")
-        rows = _rows(session, item)
+        rows = rows_of(session, item)
         chosen = [_row(rows, id) for id in sorted(revisions)]
-        rle = merged_mask([_rle(item, row) for row in chosen], how)
-        others = _family(item, rows, chosen)
+        rle = merged_mask([rle_of(item, row) for row in chosen], how)
+        note = "; ".join(dict.fromkeys(row.note for row in chosen if row.note))[:MAX_NOTE]
+        others = family(item, rows, chosen)
         for row in others:
             change(session, row, {"status": REJECTED}, reviewer_id, revisions.get(row.id, row.revision))
         new = Annotation(
@@ -195,7 +199,7 @@ def merge(
             created_at=now(),
             changed_at=now(),
             sources=sorted(revisions),
-            **Draft(rle, label_id, prompts={"merge": how}, portion=portion).columns(),
+            **Draft(rle, label_id, prompts={"merge": how}, portion=portion, note=note).columns(),
         )
         add(session, new, reviewer_id)
         return [Saved(row.id, row.revision) for row in (new, *others)]
@@ -260,20 +264,6 @@ def _item(session: Session, item_id: int, *, lock: bool = False) -> Item:
     return item
 
 
-def _done(session: Session, item: Item) -> set[int]:
-    """Ids of the annotators who are done with a photo."""
-    asked = select(Verdict.annotator_id).where(Verdict.item_id == item.id, Verdict.state == DONE)
-    return set(session.scalars(asked))
-
-
-def _rows(session: Session, item: Item) -> list[Annotation]:
-    """What a reviewer decides on: foods of those who are done, what was decided on before, and merged ones."""
-    asked = select(Annotation).where(Annotation.item_id == item.id, Annotation.status != DELETED)
-    done = _done(session, item)
-    rows = session.scalars(asked.order_by(Annotation.id))
-    return [row for row in rows if row.sources or row.annotator_id in done or row.status != SAVED]
-
-
 def _row(rows: Sequence[Annotation], id: int) -> Annotation:
     row = next((row for row in rows if row.id == id), None)
     if row is None:
@@ -281,34 +271,12 @@ def _row(rows: Sequence[Annotation], id: int) -> Annotation:
     return row
 
 
-def _foods(item: Item, rows: Sequence[Annotation]) -> list[list[Annotation]]:
-    """The annotators' own among the rows, put together by the food they are of."""
-    own = [row for row in rows if not row.sources]
-    rles = [_rle(item, row) for row in own]
-    foods = same_foods(mask_ious(rles, rles), [row.annotator_id for row in own])
-    return [[own[place] for place in food] for food in foods]
-
-
-def _family(item: Item, rows: Sequence[Annotation], chosen: Sequence[Annotation]) -> list[Annotation]:
-    """The chosen, what they were merged of, what is matched to any of these, and what was merged of any."""
-    ids = {row.id for row in chosen} | {id for row in chosen for id in row.sources}
-    for food in _foods(item, rows):
-        of_food = {row.id for row in food}
-        if ids & of_food:
-            ids |= of_food
-    return [row for row in rows if row.id in ids or ids.intersection(row.sources)]
-
-
 def _compared(item: Item, food: Sequence[Annotation], annotators: Sequence[Annotator]) -> ComparedFood:
     of_annotator = {row.annotator_id: row for row in food}
-    rles = [_rle(item, row) for row in food]
+    rles = [rle_of(item, row) for row in food]
     labels = [row.label_id for row in food if row.label_id is not None]
     return ComparedFood(
         annotations=tuple(of_annotator.get(annotator.id) for annotator in annotators),
         iou=float(mask_ious(rles, rles).min()) if len(food) > 1 else None,
         same_label=len(set(labels)) == 1 if len(labels) > 1 else None,
     )
-
-
-def _rle(item: Item, row: Annotation) -> Rle:
-    return Rle(size=[item.photo.height, item.photo.width], counts=row.counts)

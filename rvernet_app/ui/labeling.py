@@ -9,7 +9,6 @@ import base64
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -21,19 +20,17 @@ from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
 from rvernet_app.store import annotations as saved_foods
-from rvernet_app.store import projects, queue
+from rvernet_app.store import projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.tables import METHODS, UNITS, Annotation, Item
-from rvernet_app.ui.handlers import UNEXPECTED, Reply, uploaded_file
+from rvernet_app.store.tables import DONE, METHODS, UNITS, Annotation, Event, Item
+from rvernet_app.ui.handlers import UNEXPECTED, Reply
 from rvernet_app.ui.identity import LoginError, visitor_name
 from rvernet_app.ui.label_sets import label_json
 from rvernet_app.ui.messages import as_mapping, number, read_draft, text
 
 log = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff", ".gif")
 
 Answer = Callable[..., Reply]
 StoreHandler = Callable[[Mapping[str, Any], str], Reply]
@@ -71,7 +68,6 @@ class Labeling:
     Args:
         shelf: where the engine looks for the photos it is asked about.
         present: makes of a photo and its name what the page shows of it.
-        import_dir: folder whose photos may be taken into a queue; None allows none.
     """
 
     def __init__(
@@ -80,21 +76,26 @@ class Labeling:
         files: PhotoFiles,
         shelf: PhotoShelf,
         present: Callable[[LoadedPhoto, str], Reply],
-        import_dir: Path | None,
     ) -> None:
         self._store = store
         self._files = files
         self._shelf = shelf
         self._present = present
-        self._import_dir = import_dir
 
     @property
     def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [
             *(self.projects, self.create_project, self.open_project),
-            *(self.open_item, self.list_items, self.save_food, self.delete_food, self.give_verdict),
-            *(self.link_before, self.history, self.add_photo, self.list_folder, self.add_from_folder),
+            *(
+                self.open_item,
+                self.list_items,
+                self.save_food,
+                self.delete_food,
+                self.undo_food,
+                self.redo_food,
+            ),
+            *(self.give_verdict, self.link_before, self.set_meal, self.history),
         ]
 
     def projects(self, message: Mapping[str, Any], me: str) -> Reply:
@@ -141,6 +142,9 @@ class Labeling:
     def open_item(self, message: Mapping[str, Any], me: str) -> Reply:
         """A photo of a queue with what the visitor saved on it; {"item": null} where there is none.
 
+        Of one whose file is missing or damaged {"error", "item", "position"}. What others say of it comes with the
+        visitor's being done with it.
+
         {"project", "item"} asks for one by its id, {"project", "after", "order"} for the next to label,
         {"project", "position", "step"} for the one before (-1) or behind (1).
         """
@@ -152,16 +156,21 @@ class Labeling:
             item = _asked_item(session, message, project_id) if named else session.get(Item, led_to or 0)
             if item is None:
                 return {"item": None, "progress": queue.progress(session, project_id, mine)}
-            photo = self._shelf.add(self._files.original(item.photo.sha256))
-            foods = saved_foods.foods(session, item.id, mine)
+            place = {"item": item.id, "position": item.position}
+            try:
+                photo = self._shelf.add(self._files.original(item.photo.sha256))
+            except RvernetError as error:
+                return {"error": str(error), **place}
+            state = queue.state_of(session, item.id, mine)
             return {
-                "item": item.id,
-                "position": item.position,
+                **place,
                 "blind": item.blind,
-                "state": queue.state_of(session, item.id, mine),
+                "state": state,
                 "before": item.before_id,
+                "meal": item.meal,
                 "photo": self._present(photo, item.name),
-                "foods": [_food_json(row, photo.size_hw) for row in foods],
+                "foods": self._foods(session, item, mine),
+                "comments": comments_json(session, item.id) if state == DONE else [],
                 "progress": queue.progress(session, project_id, mine),
             }
 
@@ -188,7 +197,7 @@ class Labeling:
 
     def save_food(self, message: Mapping[str, Any], me: str) -> Reply:
         """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed."""
-        mine = projects.annotator_id(self._store, me)
+        mine = self._own(message, me)
         draft = read_draft(message)
         known = message.get("id")
         saved = saved_foods.save(
@@ -203,13 +212,30 @@ class Labeling:
 
     def delete_food(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> its new revision, once committed."""
-        mine = projects.annotator_id(self._store, me)
+        mine = self._own(message, me)
         item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
         return asdict(saved_foods.delete(self._store, item, mine, id=id, revision=revision))
 
+    def undo_food(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item"} -> whether a change of the visitor's was taken back, and the foods as they are then."""
+        return self._taken_back(saved_foods.undo, message, me)
+
+    def redo_food(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item"} -> whether an undoing of the visitor's was taken back, and the foods as they are then."""
+        return self._taken_back(saved_foods.redo, message, me)
+
+    def _taken_back(
+        self, take_back: Callable[[Store, int, int], Event | None], message: Mapping[str, Any], me: str
+    ) -> Reply:
+        mine, item_id = self._own(message, me), int(number(message, "item"))
+        event = take_back(self._store, item_id, mine)
+        with self._store.reading() as session:
+            foods = self._foods(session, session.get_one(Item, item_id), mine)
+        return {"undone": event is not None, "foods": foods}
+
     def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
-        mine = projects.annotator_id(self._store, me)
+        mine = self._own(message, me)
         project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
         saved_foods.give_verdict(
             self._store,
@@ -235,15 +261,28 @@ class Labeling:
         queue.link_before(self._store, item_id, before_id, mine)
         return {"before": before_id}
 
-    def history(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item"} -> every change of the visitor's on it, newest first."""
+    def set_meal(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "meal"} -> the meal it is of now, null for none."""
         mine = projects.annotator_id(self._store, me)
+        return {
+            "meal": queue.set_meal(self._store, int(number(message, "item")), text(message, "meal", ""), mine)
+        }
+
+    def history(self, message: Mapping[str, Any], me: str) -> Reply:
+        """{"item", "all"} -> every change of the visitor's on it, newest first.
+
+        All is everyone's, once the visitor is done with it.
+        """
+        mine, item_id = projects.annotator_id(self._store, me), int(number(message, "item"))
         with self._store.reading() as session:
-            events = saved_foods.history(session, int(number(message, "item")), mine)
+            of_all = bool(message.get("all")) and queue.state_of(session, item_id, mine) == DONE
+            names = projects.annotator_names(session)
+            events = saved_foods.history(session, item_id, None if of_all else mine)
             return {
                 "events": [
                     {
                         "at": event.at.isoformat(),
+                        "who": names.get(event.annotator_id or 0),
                         "subject": event.subject,
                         "id": event.subject_id,
                         "before": _without_mask(event.before),
@@ -253,52 +292,22 @@ class Labeling:
                 ]
             }
 
-    def add_photo(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "path", "name", "meal"} of an upload -> what became of it."""
-        return self._add(message, me, uploaded_file(message.get("path")), text(message, "name"))
+    def _own(self, message: Mapping[str, Any], me: str) -> int:
+        """The id of who asks to save something.
 
-    def list_folder(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"folder"} -> names of the picture files in it, for `add_from_folder`."""
-        folder = self._folder(message)
-        try:
-            names = sorted(
-                str(path.relative_to(folder))
-                for path in folder.rglob("*")
-                if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+        Raises:
+            LoginError: the page was opened by someone else, who was logged in then.
+        """
+        said = text(message, "me", "")
+        if said and said != me:
+            raise LoginError(
+                f"You are logged in as {me} by now, and this page holds work of {said}; log in as {said}."
             )
-        except OSError as error:
-            raise StoreError(f"The folder {folder} cannot be read: {error.strerror or error}.") from error
-        return {"names": names}
+        return projects.annotator_id(self._store, me)
 
-    def add_from_folder(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "folder", "name", "meal"} -> what became of that file."""
-        folder, name = self._folder(message), text(message, "name")
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise StoreError(f"{name!r} is not in the folder.")
-        return self._add(message, me, path, path.name)
-
-    def _add(self, message: Mapping[str, Any], me: str, path: Path, name: str) -> Reply:
-        mine = projects.annotator_id(self._store, me)
-        meal = text(message, "meal", "").strip() or None
-        project_id = int(number(message, "project"))
-        (added,) = queue.add_photos(self._store, self._files, project_id, [(name, path)], meal=meal, by=mine)
-        return asdict(added)
-
-    def _folder(self, message: Mapping[str, Any]) -> Path:
-        if self._import_dir is None:
-            raise StoreError(
-                "This server takes uploads only; set RVERNET_IMPORT_DIR to open a folder of its own."
-            )
-        root = self._import_dir.resolve()
-        folder = (root / text(message, "folder")).resolve()
-        try:
-            found = folder.is_relative_to(root) and folder.is_dir()
-        except OSError:  # a name no disk could have
-            found = False
-        if not found:
-            raise StoreError(f"There is no folder {text(message, 'folder')!r} in {root}.")
-        return folder
+    def _foods(self, session: Session, item: Item, mine: int) -> list[Reply]:
+        size_hw = item.photo.height, item.photo.width
+        return [_food_json(row, size_hw) for row in saved_foods.foods(session, item.id, mine)]
 
     def _lead(self, message: Mapping[str, Any], project_id: int, mine: int) -> int | None:
         after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
@@ -311,12 +320,17 @@ class Labeling:
             "position": item.position,
             "name": item.name,
             "state": listed.state,
+            "meal": item.meal,
             "foods": listed.foods,
             "thumb": self._thumbnail(item),
         }
 
-    def _thumbnail(self, item: Item) -> str:
-        copy = self._files.thumbnail(item.photo.sha256, item.photo.format)
+    def _thumbnail(self, item: Item) -> str | None:
+        """As a data URL; None where the photo's file is missing or damaged."""
+        try:
+            copy = self._files.thumbnail(item.photo.sha256, item.photo.format)
+        except RvernetError:
+            return None
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
 
 
@@ -327,9 +341,23 @@ def _asked_item(session: Session, message: Mapping[str, Any], project_id: int) -
     return queue.neighbour(session, project_id, position, step)
 
 
+def portion_json(row: Annotation) -> Reply | None:
+    """How much of a food there is as the page has it; None where nobody said."""
+    names = ("amount", "unit", "method", "low", "high")
+    return None if row.amount is None else {name: getattr(row, name) for name in names}
+
+
+def comments_json(session: Session, item_id: int) -> list[Reply]:
+    """What was remarked on a photo, oldest first, as the page has it."""
+    names = projects.annotator_names(session)
+    return [
+        {"who": names[each.annotator_id], "words": each.words, "at": each.at.isoformat()}
+        for each in review.comments(session, item_id)
+    ]
+
+
 def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
     rle = Rle(size=list(size_hw), counts=row.counts)
-    portion = {name: getattr(row, name) for name in ("amount", "unit", "method", "low", "high")}
     return {
         "id": row.id,
         "revision": row.revision,
@@ -343,7 +371,7 @@ def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
         "checkpoint": row.checkpoint,
         "suggestions": row.suggestions,
         "taken": row.suggestion_taken,
-        "portion": None if row.amount is None else portion,
+        "portion": portion_json(row),
         "note": row.note,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,9 @@ MAX_SUGGESTIONS = 20
 MAX_STROKE = 5000
 MAX_RADIUS = 1000
 MAX_COORDINATE = 100_000
+MAX_PROMPTS = 64 * 1024
+"""Characters of JSON."""
+MAX_NAME = 200
 MAX_NUMBER = 2**53
 """Above it the browser cannot count, and soon no database either."""
 
@@ -144,16 +148,34 @@ def read_draft(message: Mapping[str, Any]) -> Draft:
     return Draft(
         rle=rle,  # type: ignore[arg-type]
         label_id=None if label is None else int(number(message, "label")),
-        prompts=dict(prompts or {}),
-        segmenter=text(message, "segmenter", "") or None,
-        checkpoint=text(message, "checkpoint", "") or None,
+        prompts=_prompts(prompts or {}),
+        segmenter=_name(message, "segmenter"),
+        checkpoint=_name(message, "checkpoint"),
         suggestions=None
         if suggestions is None
         else [_suggestion(each) for each in suggestions[:MAX_SUGGESTIONS]],
         suggestion_taken=taken,
-        portion=None if portion is None else _portion(portion),
+        portion=None if portion is None else read_portion(portion),
         note=text(message, "note", ""),
     )
+
+
+def _prompts(prompts: Mapping[str, Any]) -> dict[str, Any]:
+    """What made a mask, once it is known that any database keeps it."""
+    try:
+        written = json.dumps(prompts, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise PromptError("The prompts of this food cannot be kept; click it anew.") from error
+    if len(written) > MAX_PROMPTS or "\\u0000" in written or "\\ud" in written.lower():
+        raise PromptError("The prompts of this food cannot be kept; click it anew.")
+    return dict(prompts)
+
+
+def _name(message: Mapping[str, Any], field: str) -> str | None:
+    name = text(message, field, "") or None
+    if len(name or "") > MAX_NAME:
+        raise PromptError(f"The page sent a {field} of more than {MAX_NAME} characters; reload it.")
+    return name
 
 
 def _suggestion(pair: object) -> tuple[str, float]:
@@ -163,7 +185,8 @@ def _suggestion(pair: object) -> tuple[str, float]:
     return text(named, "label"), number(named, "probability")
 
 
-def _portion(portion: Mapping[str, Any]) -> Portion:
+def read_portion(portion: Mapping[str, Any]) -> Portion:
+    """{"amount", "unit", "method", "low", "high"} -> Portion. Raises as `read_draft`."""
     ends = {name: None if portion.get(name) is None else number(portion, name) for name in ("low", "high")}
     return Portion(number(portion, "amount"), text(portion, "unit"), text(portion, "method"), **ends)
 

@@ -13,6 +13,7 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.keeping import HubCopy, bring_back
+from rvernet_app.ui.adding import Adding
 from rvernet_app.ui.api import Api
 from rvernet_app.ui.exporting import Exporting
 from rvernet_app.ui.handlers import Handlers, Newest
@@ -46,7 +47,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
-    labeling = Labeling(store, files, handlers.shelf, handlers.present, config.import_root)
+    labeling = Labeling(store, files, handlers.shelf, handlers.present)
+    adding = Adding(store, files, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
@@ -56,7 +58,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
         newest = gr.State(Newest())
-        parts = (labeling, LabelSets(store), reviewing, ranking, training, exporting)
+        parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
         of_store = [handler for part in parts for handler in part.handlers]
         if signs_in():
             # Gradio signs visitors in only where it finds this button; the one to be seen is in the page's header.

@@ -22,7 +22,8 @@ from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.measures import Table
 from rvernet_app.store.tables import Annotation, Item
 from rvernet_app.ui.handlers import Reply
-from rvernet_app.ui.messages import as_mapping, number, text
+from rvernet_app.ui.labeling import comments_json, portion_json
+from rvernet_app.ui.messages import as_mapping, number, read_portion, text
 
 FIGURE_DPI = 110
 
@@ -78,9 +79,9 @@ class Reviewing:
         return self._now(item)
 
     def merge(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "foods": [{"id", "revision"}, …], "how", "label"} -> the foods side by side, once committed."""
+        """{"item", "foods": [{"id", "revision"}, …], "how", "label", "portion"} -> the foods, once committed."""
         item = int(number(message, "item"))
-        foods = message.get("foods")
+        foods, portion = message.get("foods"), message.get("portion")
         if not isinstance(foods, list):
             raise PromptError("Choose two or more foods to merge.")
         revisions = {
@@ -93,6 +94,7 @@ class Reviewing:
             revisions,
             text(message, "how"),
             None if message.get("label") is None else int(number(message, "label")),
+            None if portion is None else read_portion(as_mapping(portion)),
         )
         return self._now(item)
 
@@ -131,7 +133,6 @@ class Reviewing:
     def _comparison(self, session: Session, item: Item) -> Reply:
         compared = review.side_by_side(session, item.id)
         size_hw = item.photo.height, item.photo.width
-        names = projects.annotator_names(session)
         return {
             "annotators": [annotator.name for annotator in compared.annotators],
             "compared": [
@@ -143,10 +144,7 @@ class Reviewing:
                 for food in compared.foods
             ],
             "merged": [_food_json(row, size_hw) for row in compared.merged],
-            "comments": [
-                {"who": names[each.annotator_id], "words": each.words, "at": each.at.isoformat()}
-                for each in review.comments(session, item.id)
-            ],
+            "comments": comments_json(session, item.id),
         }
 
 
@@ -157,7 +155,7 @@ def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
         "status": row.status,
         "label": row.label_id,
         "polygons": polygons(from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw)),
-        "portion": None if row.amount is None else {"amount": row.amount, "unit": row.unit},
+        "portion": portion_json(row),
         "note": row.note,
     }
 

@@ -6,7 +6,7 @@ import pytest
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
-from rvernet_app.masks import bbox_xywh, from_rle, polygons, to_rle
+from rvernet_app.masks import bbox_xywh, from_rle, polygons, require_rle, to_rle
 
 
 def ring() -> np.ndarray:
@@ -32,6 +32,17 @@ def test_rle_round_trip_is_exact(seed: int) -> None:
 def test_full_mask_round_trip() -> None:
     mask = np.ones((5, 7), bool)
     assert np.array_equal(from_rle(to_rle(mask), (5, 7)), mask)
+
+
+def test_runs_of_no_length_are_encoded_as_they_are_here() -> None:
+    mask = np.zeros((4, 3), bool)
+    mask[1:4, 0] = mask[0, 1] = True
+    others = coco.frPyObjects({"size": [4, 3], "counts": [1, 2, 0, 2, 7]}, 4, 3)
+    rle = {"size": [4, 3], "counts": others["counts"].decode()}
+    assert rle != to_rle(mask)
+    assert require_rle(rle, (4, 3)) == to_rle(mask)
+    assert require_rle(to_rle(mask), (4, 3)) == to_rle(mask)
+    assert require_rle(to_rle(~mask), (4, 3)) == to_rle(~mask)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from rvernet_app.store.formats.coco import ANNOTATIONS_NAME
 from rvernet_app.store.formats.importing import KeptPhoto, NotTakenError, Plan, PlannedFood, PlannedPhoto
 from rvernet_app.store.formats.reading import (
     Folder,
-    as_encoded_here,
     meal_of,
     points,
     read_json,
@@ -157,7 +156,7 @@ def _rle(segmentation: object, size_hw: tuple[int, int]) -> Rle:
     if isinstance(segmentation, dict):
         if isinstance(segmentation.get("counts"), list):
             segmentation = _packed(segmentation, size_hw)
-        return as_encoded_here(require_rle(segmentation, size_hw))
+        return require_rle(segmentation, size_hw)
     if not isinstance(segmentation, list) or not segmentation:
         raise NotTakenError("It has no mask; a box alone is not enough.")
     polygons = []

@@ -130,18 +130,6 @@ def points(numbers: object, size_hw: tuple[int, int]) -> list[Point]:
     return found
 
 
-def as_encoded_here(rle: Rle) -> Rle:
-    """The same mask in the one way this program encodes it.
-
-    Others write runs of no length, with which pycocotools counts wrong when it merges masks.
-
-    Args:
-        rle: checked by `require_rle`.
-    """
-    packed = coco.encode(coco.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}))
-    return Rle(size=rle["size"], counts=packed["counts"].decode("ascii"))
-
-
 def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int]) -> Rle:
     """What polygons enclose together.
 

@@ -16,7 +16,7 @@ from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, require_rle, to_rle
 from rvernet_app.store.formats.importing import NotTakenError, Plan, PlannedFood, PlannedPhoto
 from rvernet_app.store.formats.outlines import filled
-from rvernet_app.store.formats.reading import ENDINGS, Folder, as_encoded_here, meal_of, points
+from rvernet_app.store.formats.reading import ENDINGS, Folder, meal_of, points
 from rvernet_app.store.formats.yolo_seg import DATA_NAME, MASKS_NAME
 
 SPLIT_KEYS = ("train", "val", "test")
@@ -180,7 +180,7 @@ def _food(line: str, names: Mapping[int, str], size_hw: tuple[int, int], exact: 
         raise NotTakenError(f"Its class {number:g} is not in {DATA_NAME}.")
     label = names[int(number)]
     if exact is not None:
-        return PlannedFood(label, as_encoded_here(require_rle(exact, size_hw)))
+        return PlannedFood(label, require_rle(exact, size_hw))
     if len(shares) < 6 or len(shares) % 2:
         raise NotTakenError("It is not an outline of at least three points; a box alone is not enough.")
     height, width = size_hw

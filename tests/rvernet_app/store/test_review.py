@@ -346,6 +346,96 @@ def test_a_merged_food_is_the_reviewers_and_counts(two: tuple[Desk, int, int, in
     assert desk.final() == [(24, desk.soup)]
 
 
+def test_a_merged_food_has_the_notes_of_all(desk: Desk) -> None:
+    drafts = [
+        Draft(columns(0, 4), desk.rice, note=note) for note in ("no oil", "", "half of it is left", "no oil")
+    ]
+    ids = [save(desk.store, desk.photos[0], desk.people[ANN + n % 3], d).id for n, d in enumerate(drafts)]
+    desk.done(ANN, BEN, CLEO)
+    new = desk.merge(*ids)[0].id
+    assert desk.food(new).note == "no oil; half of it is left"
+
+
+# Changes after a decision
+
+
+def edit(desk: Desk, who: int, id: int, draft: Draft) -> Saved:
+    revision = desk.food(id).revision
+    return save(desk.store, desk.photos[0], desk.people[who], draft, id=id, revision=revision)
+
+
+def test_a_decision_is_withdrawn_when_what_was_accepted_changes(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two
+    desk.accept(same)
+    assert desk.final() == [(18, desk.rice)]
+    edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
+    assert desk.statuses(rice, same, soup) == [SAVED, SAVED, SAVED]
+    assert desk.waiting() == [0]
+    assert desk.final() == [(24, desk.rice)]  # of the one who began first, and once
+    withdrawn = [
+        e for e in desk.events() if (e.annotator_id, e.subject, e.subject_id) == (None, "annotation", rice)
+    ]
+    assert [(e.before["status"], e.after["status"]) for e in withdrawn] == [(REJECTED, SAVED)]
+
+
+def test_a_decision_is_withdrawn_when_what_was_rejected_changes(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(same)
+    edit(desk, ANN, rice, Draft(columns(0, 4), desk.soup))
+    assert desk.statuses(rice, same) == [SAVED, SAVED]
+    assert desk.final() == [(24, desk.soup)]
+
+
+def test_what_was_merged_is_rejected_when_what_it_was_merged_of_changes(
+    two: tuple[Desk, int, int, int],
+) -> None:
+    desk, rice, same, _ = two
+    new = desk.merge(rice, same)[0].id
+    edit(desk, ANN, rice, Draft(columns(0, 3), desk.rice))
+    assert desk.statuses(rice, same, new) == [SAVED, SAVED, REJECTED]
+    assert desk.final() == [(18, desk.rice)]
+
+
+def test_a_note_leaves_a_decision_as_it_is(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(same)
+    edit(desk, BEN, same, Draft(columns(1, 4), desk.rice, note="from the buffet"))
+    assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
+
+
+def test_a_decision_is_withdrawn_when_what_was_accepted_is_taken_away(
+    two: tuple[Desk, int, int, int],
+) -> None:
+    desk, rice, same, _ = two
+    desk.accept(same)
+    delete(desk.store, desk.photos[0], desk.people[BEN], id=same, revision=2)
+    assert desk.statuses(rice, same) == [SAVED, DELETED]
+    assert desk.final() == [(24, desk.rice)]
+
+
+def test_undoing_a_change_does_not_bring_a_withdrawn_decision_back(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(same)
+    edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
+    assert undo(desk.store, desk.photos[0], desk.people[BEN]) is not None
+    assert desk.statuses(rice, same) == [SAVED, SAVED]
+    assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [1, 2, 3]
+    assert redo(desk.store, desk.photos[0], desk.people[BEN]) is not None
+    assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [2, 3]
+
+
+def test_a_change_from_an_old_revision_withdraws_nothing(two: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two
+    desk.accept(same)
+    with pytest.raises(ConflictError):
+        save(
+            *(desk.store, desk.photos[0], desk.people[BEN], Draft(columns(2, 4), desk.rice)),
+            id=same,
+            revision=1,
+        )
+    assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
+
+
 def test_a_reviewer_takes_no_annotators_place(two: tuple[Desk, int, int, int]) -> None:
     desk, rice, same, _ = two
     desk.merge(rice, same)

@@ -24,7 +24,9 @@ from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import NEW
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Item
+from rvernet_app.store.review import comment
+from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Item
+from rvernet_app.ui.adding import Adding
 from rvernet_app.ui.handlers import UNEXPECTED
 from rvernet_app.ui.label_sets import LabelSets
 from rvernet_app.ui.labeling import Labeling, StoreHandler, answered_to
@@ -45,12 +47,13 @@ class Page:
 
     desk: Desk
     labeling: Labeling
+    adding: Adding
     shelf: PhotoShelf
 
     @property
     def handlers(self) -> dict[str, StoreHandler]:
-        handlers = (*self.labeling.handlers, *LabelSets(self.desk.store).handlers)
-        return {handler.__name__: handler for handler in handlers}
+        parts = (self.labeling, self.adding, LabelSets(self.desk.store))
+        return {handler.__name__: handler for part in parts for handler in part.handlers}
 
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
@@ -64,7 +67,8 @@ class Page:
 def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     shelf = PhotoShelf(AppConfig(photos_dir=folder / "shelf"))
     desk = set_up(store)
-    return Page(desk, Labeling(store, desk.files, shelf, present, import_dir), shelf)
+    labeling, adding = Labeling(store, desk.files, shelf, present), Adding(store, desk.files, import_dir)
+    return Page(desk, labeling, adding, shelf)
 
 
 @pytest.fixture
@@ -107,9 +111,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "list_items": ("project", "after", "state", "label", "by", "uncertain"),
     "save_food": ("item", "id", "revision", "rle", "label", "note"),
     "delete_food": ("item", "id", "revision"),
+    "undo_food": ("item",),
+    "redo_food": ("item",),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
     "link_before": ("project", "item", "linked"),
-    "history": ("item",),
+    "set_meal": ("item", "meal"),
+    "history": ("item", "all"),
     "add_photo": ("project", "path", "name", "meal"),
     "list_folder": ("folder",),
     "add_from_folder": ("project", "folder", "name", "meal"),
@@ -312,8 +319,69 @@ def test_a_photo_is_opened_from_its_own_project_only(page: Page) -> None:
 def test_a_photo_whose_file_is_gone_is_a_sentence(page: Page) -> None:
     page.desk.files.original(page.desk.item().photo.sha256).unlink()
     reply = page.of_project("open_item", item=page.desk.items[0])
-    assert set(reply) == {"error"}
     assert reply["error"] != UNEXPECTED
+    assert (reply["item"], reply["position"]) == (page.desk.items[0], 0)
+    assert set(reply) == {"error", "item", "position"}
+
+
+def test_a_photo_whose_file_is_gone_is_listed_without_a_picture(page: Page) -> None:
+    for file in page.desk.store.folder.rglob(f"*{page.desk.item().photo.sha256}*"):
+        file.unlink()
+    thumbs = [one["thumb"] is None for one in page.of_project("list_items")["items"]]
+    assert thumbs == [True, False, False, False]
+
+
+def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -> None:
+    desk, item = page.desk, page.desk.items[0]
+    desk.save()
+    desk.save(by=desk.ben, left=4)
+    comment(desk.store, item, desk.ben, "Is this rice?")
+    assert page.of_project("open_item", item=item)["comments"] == []
+    whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
+    assert whose == {"Ann"}
+    give_verdict(desk.store, item, desk.ann, DONE)
+    (said,) = page.of_project("open_item", item=item)["comments"]
+    assert (said["who"], said["words"]) == ("Ben", "Is this rice?")
+    whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
+    assert {"Ann", "Ben"} <= whose
+    assert {event["who"] for event in page.ask("history", item=item)["events"]} == {"Ann"}
+
+
+def test_a_photo_is_said_to_be_of_a_meal(page: Page) -> None:
+    item = page.desk.items[1]
+    assert page.ask("set_meal", item=item, meal="  Monday \t lunch ") == {"meal": "Monday lunch"}
+    assert page.of_project("open_item", item=item)["meal"] == "Monday lunch"
+    assert [one["meal"] for one in page.of_project("list_items")["items"]][:2] == [None, "Monday lunch"]
+    assert "at most 200" in page.ask("set_meal", item=item, meal="x" * 201)["error"]
+    assert page.ask("set_meal", item=item, meal=" ") == {"meal": None}
+    assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
+
+
+def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Page) -> None:
+    item = page.desk.items[0]
+    saved = page.ask("save_food", item=item, rle=square(), label=page.desk.labels["rice"])
+    page.ask("save_food", item=item, **saved, rle=square(2), label=page.desk.labels["soup"])
+    undone = page.ask("undo_food", item=item)
+    assert undone["undone"] is True
+    assert [(food["label"], food["rle"]) for food in undone["foods"]] == [
+        (page.desk.labels["rice"], square())
+    ]
+    assert page.ask("undo_food", item=item)["foods"] == []
+    assert page.ask("undo_food", item=item) == {"undone": False, "foods": []}
+    page.ask("redo_food", item=item)
+    again = page.ask("redo_food", item=item)
+    assert [food["label"] for food in again["foods"]] == [page.desk.labels["soup"]]
+    assert page.ask("redo_food", item=item)["undone"] is False
+
+
+def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rvernet_app.ui.labeling.visitor_name", lambda *_: "Ben")
+    item = page.desk.items[0]
+    for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
+        message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
+        reply = page.of_project(name, me="Ann", **message)
+        assert (reply["login"], "log in as Ann" in reply["error"]) == (True, True)
+    assert page.desk.count(Annotation) == 0
 
 
 def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
@@ -341,7 +409,8 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     one = page.of_project("list_items", after=0)["items"][0]
     thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
     assert Image.open(io.BytesIO(thumb)).size == (8, 6)
-    assert one == {"item": items[1], "position": 1, "name": "1.png", "state": DONE, "foods": 2}
+    known = {"item": items[1], "position": 1, "name": "1.png", "meal": None, "state": DONE, "foods": 2}
+    assert one == known
 
 
 # Foods
@@ -525,4 +594,4 @@ def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
     with pytest.raises(StoreError):
-        page.labeling.list_folder({"folder": str(folder.parent)}, "Ann")
+        page.adding.list_folder({"folder": str(folder.parent)}, "Ann")

@@ -126,10 +126,10 @@ def test_a_photo_that_waits_is_opened_with_its_foods_side_by_side(page: Page) ->
         "revision": 1,
         "status": "saved",
         "label": page.desk.labels["rice"],
-        "portion": {"amount": 100.0, "unit": "g"},
+        "portion": {"amount": 100.0, "unit": "g", "method": "weighed", "low": None, "high": None},
         "note": "dry",
     }
-    assert (bens["id"], bens["portion"]) == (page.bens, {"amount": 80.0, "unit": "g"})
+    assert (bens["id"], bens["portion"]["amount"]) == (page.bens, 80.0)
     assert opened["merged"] == opened["comments"] == []
 
 
@@ -177,6 +177,16 @@ def test_merged_foods_become_one(page: Page, how: str, corners: set[tuple[int, i
     assert corners <= {tuple(outline[i : i + 2]) for i in range(0, len(outline), 2)}
     assert (merged["status"], merged["label"]) == ("accepted", page.desk.labels["rice"])
     assert statuses(reply) == [["rejected", "rejected"], ["saved", None]]
+
+
+def test_a_merged_food_has_the_amount_that_was_chosen(page: Page) -> None:
+    chosen = page.open()["compared"][0]["foods"][1]["portion"]
+    (merged,) = page.merge((page.anns, 1), (page.bens, 1), portion=chosen)["merged"]
+    assert (merged["portion"], chosen["amount"]) == (chosen, 80.0)
+    assert (
+        "A portion is"
+        in page.merge((page.anns, 2), (page.bens, 2), portion={**chosen, "method": "felt"})["error"]
+    )
 
 
 def test_a_merged_food_may_have_no_name_yet(page: Page) -> None:
@@ -289,7 +299,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "open_review": ("project", "item", "after", "least"),
     "accept": ("item", "id", "revision"),
     "reject": ("item", "id", "revision"),
-    "merge": ("item", "foods", "how", "label"),
+    "merge": ("item", "foods", "how", "label", "portion"),
     "comment": ("item", "words"),
     "report": ("project", "of"),
 }
