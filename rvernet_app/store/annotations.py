@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import FullError, StoreError
 from rvernet_app.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.changes import add, change, changed_meanwhile, now, snapshot
 from rvernet_app.store.database import Store
@@ -122,6 +122,7 @@ def save(
 
     Raises:
         ConflictError: it was changed by someone else since that revision.
+        FullError: the photo has all the annotators it wants, and this one is none of them.
         StoreError: there is no such photo, label or annotation, or the note is too long; nothing was saved.
         PromptError: the mask is damaged, empty, or of another photo's size.
     """
@@ -178,6 +179,7 @@ def give_verdict(
         seconds: spent on it since the last call.
 
     Raises:
+        FullError: as `save`.
         StoreError: there is no such photo or state, or no reason.
     """
     if state not in STATES:
@@ -199,13 +201,13 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
         item: locked against others, as `_item` gives it.
 
     Raises:
-        StoreError: all its places are taken.
+        FullError: all its places are taken.
     """
     asked = select(Verdict).where(Verdict.item_id == item.id, Verdict.annotator_id == annotator_id)
     row = session.scalars(asked).one_or_none()
     if row is None:
         if item.taken >= item.wanted:
-            raise StoreError("This photo has all the annotators it wants; go on to the next.")
+            raise FullError("This photo has all the annotators it wants; go on to the next.")
         row = Verdict(
             project_id=item.project_id,
             item_id=item.id,

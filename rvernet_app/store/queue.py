@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import RvernetError, StoreError
@@ -29,6 +29,9 @@ from rvernet_app.store.tables import (
 
 NEW = "new"
 """The state, to one annotator, of a photo they have not begun."""
+
+FULL = "full"
+"""In `progress`: photos that they have not begun and that want nobody more."""
 
 HOLD = timedelta(minutes=30)
 """How long nobody else is led to a photo that someone was led to and has not begun."""
@@ -60,11 +63,13 @@ class Listed:
 
     Attributes:
         state: of the annotator's who looks at it: NEW or one of STATES.
+        full: whether it has all the annotators it wants, and the one who looks at it is none of them.
         foods: how many are saved on it, by all annotators.
     """
 
     item: Item
     state: str
+    full: bool
     foods: int
 
 
@@ -266,6 +271,11 @@ def state_of(session: Session, item_id: int, annotator_id: int) -> str:
     return session.scalar(asked) or NEW
 
 
+def is_full(session: Session, item: Item, annotator_id: int) -> bool:
+    """Whether a photo has all the annotators it wants, and this one is none of them."""
+    return item.taken >= item.wanted and state_of(session, item.id, annotator_id) == NEW
+
+
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
     """The photo before (step -1) or after (step 1) a place in the queue, whatever its state."""
     asked = select(Item).where(Item.project_id == project_id)
@@ -292,7 +302,7 @@ def list_items(
 
     Args:
         annotator_id: who looks; states are theirs.
-        state: NEW or one of STATES; None lists all.
+        state: NEW, without those that are full, or one of STATES; None lists all.
         label_id: only photos with a food of this label.
         by: only photos this annotator has begun.
         uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
@@ -313,7 +323,10 @@ def list_items(
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
     rows = session.execute(asked.order_by(Item.position))
-    return [Listed(item, mine or NEW, foods.get(item.id, 0)) for item, mine in rows]
+    return [
+        Listed(item, mine or NEW, mine is None and item.taken >= item.wanted, foods.get(item.id, 0))
+        for item, mine in rows
+    ]
 
 
 def _listed_ids(
@@ -346,20 +359,35 @@ def _listed_ids(
         asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
     for table, condition in others:
         asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
+    photo = aliased(Item) if sources else Item
     if state == NEW:
         asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
+        asked = _where_photo(asked, photo, id, photo.taken < photo.wanted)
     if uncertain is not None:
-        ranked = aliased(Item)
-        asked = asked.where(exists().where(ranked.id == id, ranked.uncertainty >= uncertain))
+        asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
     return list(session.scalars(asked.limit(limit)))
 
 
+def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
+    """Ask for photos of some kind, where the ids come from the photos themselves or from other rows."""
+    return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))
+
+
 def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:
-    """How many photos there are in each state to an annotator, by NEW and STATES."""
-    asked = (
-        select(Verdict.state, func.count())
-        .where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
-        .group_by(Verdict.state)
-    )
-    counts = dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in session.execute(asked)}
-    return {NEW: count_items(session, project_id) - sum(counts.values()), **counts}
+    """How many photos there are in each state to an annotator, by NEW, FULL and STATES; together they are all.
+
+    NEW are those that the annotator can still begin.
+    """
+    of_project, own = Item.project_id == project_id, Verdict.annotator_id == annotator_id
+    states = [
+        select(func.count()).where(Verdict.project_id == project_id, own, Verdict.state == state)
+        for state in STATES
+    ]
+    free = select(func.count()).where(of_project, Item.taken < Item.wanted)
+    half = free.where(Item.taken > literal_column("0"))  # as the index of such photos says it
+    mine = half.where(exists().where(Verdict.item_id == Item.id, own))
+    asked = select(*(each.scalar_subquery() for each in (free, mine, *states)))
+    all_free, begun, *counts = session.execute(asked).one()
+    new = all_free - begun
+    full = count_items(session, project_id) - new - sum(counts)
+    return {NEW: new, FULL: full, **dict(zip(STATES, counts, strict=True))}

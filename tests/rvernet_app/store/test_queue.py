@@ -266,7 +266,7 @@ def test_a_list_is_of_one_state(tray: Desk) -> None:
     give(tray, DONE, 5, by=tray.ben)
     assert listed(tray, state=DONE) == [(1, "done", 0), (4, "done", 0)]
     assert listed(tray, state=OPEN) == [(2, "open", 0)]
-    assert [position for position, *_ in listed(tray, state="new")] == [0, 3, 5]
+    assert [position for position, *_ in listed(tray, state="new")] == [0, 3]  # Ben took the last one
     with pytest.raises(StoreError, match="got 'finished'"):
         listed(tray, state="finished")
 
@@ -294,18 +294,31 @@ def test_a_list_comes_page_by_page(tray: Desk) -> None:
     assert pages == [[0, 1], [3, 4], [5]]
 
 
+def test_a_photo_is_full_to_those_who_are_none_of_its_annotators(desk: Desk) -> None:
+    cleo = annotator_id(desk.store, "Cleo")
+    give(desk, OPEN, 1, 2)
+    give(desk, DONE, 2, by=desk.ben)
+    with desk.store.reading() as session:
+        for who, expected in ((desk.ann, [False] * 4), (cleo, [False, False, True, False])):
+            found = list_items(session, desk.project, who)
+            assert [one.full for one in found] == expected
+            assert [queue.is_full(session, one.item, who) for one in found] == expected
+    assert [position for position, *_ in listed(desk, cleo, state="new")] == [0, 1, 3]
+
+
 def test_progress_counts_every_photo_once(desk: Desk) -> None:
     give(desk, DONE, 0, 1)
     give(desk, UNUSABLE, 2)
     give(desk, SKIPPED, 0, by=desk.ben)
     desk.save(item=3, by=desk.ben)
+    give(desk, OPEN, 1, by=annotator_id(desk.store, "Cleo"))
     other = create_project(desk.store, "Other trays", [])
     with desk.store.reading() as session:
         assert progress(session, desk.project, desk.ann) == {
-            **{"new": 1, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
+            **{"new": 1, "full": 0, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
         }
         assert progress(session, desk.project, desk.ben) == {
-            **{"new": 2, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
+            **{"new": 1, "full": 1, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
         }
         assert set(progress(session, other, desk.ann).values()) == {0}
 
