@@ -20,6 +20,7 @@ from rvernet_app.store.tables import (
     METHODS,
     OPEN,
     SAVED,
+    SKIPPED,
     STATES,
     UNITS,
     UNUSABLE,
@@ -118,7 +119,7 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
-    One that was deleted is there again.
+    One that was deleted is there again. A photo that was skipped is open again.
 
     Raises:
         ConflictError: it was changed by someone else since that revision.
@@ -137,10 +138,10 @@ def save(
                 raise StoreError("This label is not in the project's label set.")
         if id is not None:
             row = _annotation(session, id, item_id)
+            _go_on(session, item, row, annotator_id)
             status = SAVED if row.status == DELETED else row.status
             change(session, row, {**draft.columns(), "status": status}, annotator_id, revision)
             return Saved(row.id, row.revision)
-        begin(session, item, annotator_id)
         row = Annotation(
             project_id=item.project_id,
             item_id=item_id,
@@ -152,6 +153,7 @@ def save(
             sources=[],
             **draft.columns(),
         )
+        _go_on(session, item, row, annotator_id)
         add(session, row, annotator_id)
         return Saved(row.id, row.revision)
 
@@ -163,8 +165,9 @@ def delete(store: Store, item_id: int, annotator_id: int, *, id: int, revision: 
         ConflictError, StoreError: as `save`.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         row = _annotation(session, id, item_id)
+        _go_on(session, item, row, annotator_id)
         change(session, row, {"status": DELETED}, annotator_id, revision)
         return Saved(row.id, row.revision)
 
@@ -173,6 +176,8 @@ def give_verdict(
     store: Store, item_id: int, annotator_id: int, state: str, reason: str | None = None, seconds: float = 0.0
 ) -> Saved:
     """Say how far one is with a photo: one of STATES.
+
+    Who skips a photo on which they have no food gives their place on it back.
 
     Args:
         reason: needed for an unusable photo.
@@ -188,14 +193,17 @@ def give_verdict(
     if state == UNUSABLE and reason is None:
         raise StoreError("Say why this photo is unusable.")
     with store.writing() as session:
-        row = begin(session, _item(session, item_id), annotator_id)
+        item = _item(session, item_id)
+        row = begin(session, item, annotator_id)
         values = {"state": state, "reason": reason, "seconds": row.seconds + max(0.0, seconds)}
         change(session, row, values, annotator_id, row.revision)
+        if not has_place(session, row):
+            item.taken -= 1
         return Saved(row.id, row.revision)
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
-    """The annotator's verdict on a photo; the first call takes one of the photo's places.
+    """The annotator's verdict on a photo, on which they have a place from now on.
 
     Args:
         item: locked against others, as `_item` gives it.
@@ -203,11 +211,15 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
     Raises:
         FullError: all its places are taken.
     """
-    asked = select(Verdict).where(Verdict.item_id == item.id, Verdict.annotator_id == annotator_id)
-    row = session.scalars(asked).one_or_none()
+    row = verdict(session, item.id, annotator_id)
+    if row is not None and has_place(session, row):
+        return row
+    if item.taken >= item.wanted:
+        raise FullError("This photo has all the annotators it wants; go on to the next.")
+    item.taken += 1
+    if item.held_by == annotator_id:
+        item.held_by = item.held_until = None
     if row is None:
-        if item.taken >= item.wanted:
-            raise FullError("This photo has all the annotators it wants; go on to the next.")
         row = Verdict(
             project_id=item.project_id,
             item_id=item.id,
@@ -219,11 +231,29 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
             begun_at=now(),
             changed_at=now(),
         )
-        item.taken += 1
-        if item.held_by == annotator_id:
-            item.held_by = item.held_until = None
         add(session, row, annotator_id)
     return row
+
+
+def verdict(session: Session, item_id: int, annotator_id: int) -> Verdict | None:
+    """The annotator's verdict on a photo; None where they have not begun it."""
+    asked = select(Verdict).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
+    return session.scalars(asked).one_or_none()
+
+
+def has_place(session: Session, row: Verdict) -> bool:
+    """Whether the annotator of a verdict has a place on its photo: not on one they skipped without a food."""
+    own = foods(session, row.item_id, row.annotator_id) if row.state == SKIPPED else ()
+    return row.state != SKIPPED or not all(food.sources for food in own)
+
+
+def _go_on(session: Session, item: Item, row: Annotation, annotator_id: int) -> None:
+    """Have the annotator at work on the photo of a food of theirs; where they skipped it, it is open again."""
+    if row.sources or row.annotator_id != annotator_id:
+        return
+    mine = begin(session, item, annotator_id)
+    if mine.state == SKIPPED:
+        change(session, mine, {"state": OPEN, "reason": None}, annotator_id, mine.revision)
 
 
 def foods(session: Session, item_id: int, annotator_id: int | None = None) -> list[Annotation]:
@@ -253,9 +283,9 @@ def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
         StoreError: there is no such photo.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         done, _ = _stacks(session, item_id, annotator_id)
-        return _take_back(session, done[-1], annotator_id) if done else None
+        return _take_back(session, item, done[-1], annotator_id) if done else None
 
 
 def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
@@ -265,9 +295,9 @@ def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
         ConflictError, StoreError: as `undo`.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         _, undone = _stacks(session, item_id, annotator_id)
-        return _take_back(session, undone[-1], annotator_id) if undone else None
+        return _take_back(session, item, undone[-1], annotator_id) if undone else None
 
 
 def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Event], list[Event]]:
@@ -289,10 +319,11 @@ def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Eve
     return done, undone
 
 
-def _take_back(session: Session, event: Event, annotator_id: int) -> Event:
-    row = _annotation(session, event.subject_id, event.item_id)
+def _take_back(session: Session, item: Item, event: Event, annotator_id: int) -> Event:
+    row = _annotation(session, event.subject_id, item.id)
     if _content(snapshot(row)) != _content(event.after):
         raise changed_meanwhile(row)
+    _go_on(session, item, row, annotator_id)
     values = _content(event.before) if event.before else {"status": DELETED}
     change(session, row, values, annotator_id, row.revision, undoes=event.id)
     return session.scalars(select(Event).where(Event.undoes_id == event.id)).one()

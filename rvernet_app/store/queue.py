@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
+from rvernet_app.store.annotations import has_place, verdict
 from rvernet_app.store.changes import add, amend, find_or_add, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
     OPEN,
+    SKIPPED,
     STATES,
     Annotation,
     Item,
@@ -221,16 +223,19 @@ def next_item(
 ) -> Item | None:
     """The next photo for an annotator: one they have begun, or one that still wants an annotator and is not held.
 
+    Once there is neither, one they skipped, if they still have a place on it or it has one for them.
+
     Args:
         after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
         order: one of ORDERS; by uncertainty, `after` is of no account.
     """
     if order not in ORDERS:
         raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
-    begun = select(Verdict.item_id).where(
-        Verdict.project_id == project_id, Verdict.annotator_id == annotator_id, Verdict.state == OPEN
+    own = select(Verdict.item_id).where(
+        Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
     )
-    begun = begun.order_by(Verdict.item_id)
+    begun = own.where(Verdict.state == OPEN).order_by(Verdict.item_id)
+    skipped = own.where(Verdict.state == SKIPPED, _has_room(annotator_id)).order_by(Verdict.item_id)
     mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     free = select(Item.id).where(Item.project_id == project_id, Item.taken < Item.wanted, ~mine)
     free = free.where(_not_held(annotator_id))
@@ -238,17 +243,30 @@ def next_item(
     if order == "uncertain first":
         known = free.where(Item.uncertainty.is_not(None))
         ranked = known.order_by(Item.uncertainty.desc(), Item.position)
-        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order))
+        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order, skipped))
         return session.get(Item, next(filter(None, ids), 0))
     here = _id_at(session, project_id, after)
-    for begun_there, free_there in (
+    turns = (
         (Verdict.item_id > here, Item.position > after),
         (Verdict.item_id <= here, Item.position <= after),
-    ):
+    )
+    for begun_there, free_there in turns:
         asked = begun.where(begun_there), in_order.where(free_there)
         if found := [id for one in asked for id in session.scalars(one.limit(1))]:
             return session.get(Item, min(found))
-    return None
+    ids = (session.scalar(skipped.where(there).limit(1)) for there, _ in turns)
+    return session.get(Item, next(filter(None, ids), 0))
+
+
+def _has_room(annotator_id: int) -> ColumnElement[bool]:
+    """Whether an annotator still has a place on a photo they skipped, as `has_place` says, or can have one again."""
+    food = exists().where(
+        Annotation.item_id == Verdict.item_id,
+        Annotation.annotator_id == annotator_id,
+        Annotation.status != DELETED,
+    )
+    free = exists().where(Item.id == Verdict.item_id, Item.taken < Item.wanted, _not_held(annotator_id))
+    return or_(food, free)
 
 
 def _id_at(session: Session, project_id: int, position: int) -> int:
@@ -273,7 +291,8 @@ def state_of(session: Session, item_id: int, annotator_id: int) -> str:
 
 def is_full(session: Session, item: Item, annotator_id: int) -> bool:
     """Whether a photo has all the annotators it wants, and this one is none of them."""
-    return item.taken >= item.wanted and state_of(session, item.id, annotator_id) == NEW
+    own = verdict(session, item.id, annotator_id)
+    return item.taken >= item.wanted and (own is None or not has_place(session, own))
 
 
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
@@ -378,16 +397,14 @@ def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, 
 
     NEW are those that the annotator can still begin.
     """
-    of_project, own = Item.project_id == project_id, Verdict.annotator_id == annotator_id
-    states = [
-        select(func.count()).where(Verdict.project_id == project_id, own, Verdict.state == state)
-        for state in STATES
-    ]
-    free = select(func.count()).where(of_project, Item.taken < Item.wanted)
+    own = Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
+    of_state = {state: select(func.count()).where(*own, Verdict.state == state) for state in STATES}
+    free = select(func.count()).where(Item.project_id == project_id, Item.taken < Item.wanted)
     half = free.where(Item.taken > literal_column("0"))  # as the index of such photos says it
-    mine = half.where(exists().where(Verdict.item_id == Item.id, own))
-    asked = select(*(each.scalar_subquery() for each in (free, mine, *states)))
-    all_free, begun, *counts = session.execute(asked).one()
-    new = all_free - begun
-    full = count_items(session, project_id) - new - sum(counts)
-    return {NEW: new, FULL: full, **dict(zip(STATES, counts, strict=True))}
+    free_and_mine = half.where(exists().where(Verdict.item_id == Item.id, *own))
+    given_back = of_state[SKIPPED].where(exists().where(Item.id == Verdict.item_id, Item.taken == 0))
+    asked = (free, free_and_mine, given_back, *of_state.values())
+    counts = list(session.execute(select(*(each.scalar_subquery() for each in asked))).one())
+    new, mine = counts[0] - counts[1] - counts[2], dict(zip(STATES, counts[3:], strict=True))
+    full = count_items(session, project_id) - new - sum(mine.values())
+    return {NEW: new, FULL: full, **mine}
