@@ -43,6 +43,10 @@ class StoreError(RvernetError):
     """The store cannot be opened, or cannot keep what it was given."""
 
 
+class FullError(StoreError):
+    """A photo has all the annotators it wants."""
+
+
 class ConflictError(StoreError):
     """Someone else changed what is being saved.
 

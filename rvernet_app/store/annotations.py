@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import FullError, StoreError
 from rvernet_app.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.changes import add, change, changed_meanwhile, now, snapshot
 from rvernet_app.store.database import Store
@@ -23,6 +23,7 @@ from rvernet_app.store.tables import (
     OPEN,
     REJECTED,
     SAVED,
+    SKIPPED,
     STATES,
     UNITS,
     UNUSABLE,
@@ -123,11 +124,12 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
-    One that was deleted is there again. Where a reviewer decided on it and its mask, label or portion changes, the
-    decision is withdrawn, see `families.reopen`.
+    One that was deleted is there again, and a photo that was skipped is open again. Where a reviewer decided on it and
+    its mask, label or portion changes, the decision is withdrawn, see `families.reopen`.
 
     Raises:
         ConflictError: it was changed by someone else since that revision.
+        FullError: the photo has all the annotators it wants, and this one is none of them.
         StoreError: there is no such photo, label or annotation, or the note is too long; nothing was saved.
         PromptError: the mask is damaged, empty, or of another photo's size.
     """
@@ -142,6 +144,7 @@ def save(
                 raise StoreError("This label is not in the project's label set.")
         if id is not None:
             row = _annotation(session, id, item_id)
+            _go_on(session, item, row, annotator_id)
             columns = draft.columns()
             status = SAVED if row.status == DELETED else row.status
             if _is_decided(row) and any(getattr(row, name) != columns[name] for name in JUDGED):
@@ -149,7 +152,6 @@ def save(
                 status = SAVED
             change(session, row, {**columns, "status": status}, annotator_id, revision)
             return Saved(row.id, row.revision)
-        begin(session, item, annotator_id)
         row = Annotation(
             project_id=item.project_id,
             item_id=item_id,
@@ -161,6 +163,7 @@ def save(
             sources=[],
             **draft.columns(),
         )
+        _go_on(session, item, row, annotator_id)
         add(session, row, annotator_id)
         return Saved(row.id, row.revision)
 
@@ -174,6 +177,7 @@ def delete(store: Store, item_id: int, annotator_id: int, *, id: int, revision: 
     with store.writing() as session:
         item = _item(session, item_id)
         row = _annotation(session, id, item_id)
+        _go_on(session, item, row, annotator_id)
         if _is_decided(row):
             reopen(session, item, row)
         change(session, row, {"status": DELETED}, annotator_id, revision)
@@ -190,11 +194,14 @@ def give_verdict(
 ) -> Saved:
     """Say how far one is with a photo: one of STATES.
 
+    Who skips a photo on which they have no food gives their place on it back.
+
     Args:
         reason: needed for an unusable photo.
         seconds: spent on it since the last call.
 
     Raises:
+        FullError: as `save`.
         StoreError: there is no such photo or state, or no reason.
     """
     if state not in STATES:
@@ -203,26 +210,33 @@ def give_verdict(
     if state == UNUSABLE and reason is None:
         raise StoreError("Say why this photo is unusable.")
     with store.writing() as session:
-        row = begin(session, _item(session, item_id), annotator_id)
+        item = _item(session, item_id)
+        row = begin(session, item, annotator_id)
         values = {"state": state, "reason": reason, "seconds": row.seconds + max(0.0, seconds)}
         change(session, row, values, annotator_id, row.revision)
+        if not has_place(session, row):
+            item.taken -= 1
         return Saved(row.id, row.revision)
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
-    """The annotator's verdict on a photo; the first call takes one of the photo's places.
+    """The annotator's verdict on a photo, on which they have a place from now on.
 
     Args:
         item: locked against others, as `_item` gives it.
 
     Raises:
-        StoreError: all its places are taken.
+        FullError: all its places are taken.
     """
-    asked = select(Verdict).where(Verdict.item_id == item.id, Verdict.annotator_id == annotator_id)
-    row = session.scalars(asked).one_or_none()
+    row = verdict(session, item.id, annotator_id)
+    if row is not None and has_place(session, row):
+        return row
+    if item.taken >= item.wanted:
+        raise FullError("This photo has all the annotators it wants; go on to the next.")
+    item.taken += 1
+    if item.held_by == annotator_id:
+        item.held_by = item.held_until = None
     if row is None:
-        if item.taken >= item.wanted:
-            raise StoreError("This photo has all the annotators it wants; go on to the next.")
         row = Verdict(
             project_id=item.project_id,
             item_id=item.id,
@@ -234,11 +248,29 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
             begun_at=now(),
             changed_at=now(),
         )
-        item.taken += 1
-        if item.held_by == annotator_id:
-            item.held_by = item.held_until = None
         add(session, row, annotator_id)
     return row
+
+
+def verdict(session: Session, item_id: int, annotator_id: int) -> Verdict | None:
+    """The annotator's verdict on a photo; None where they have not begun it."""
+    asked = select(Verdict).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
+    return session.scalars(asked).one_or_none()
+
+
+def has_place(session: Session, row: Verdict) -> bool:
+    """Whether the annotator of a verdict has a place on its photo: not on one they skipped without a food."""
+    own = foods(session, row.item_id, row.annotator_id) if row.state == SKIPPED else ()
+    return row.state != SKIPPED or not all(food.sources for food in own)
+
+
+def _go_on(session: Session, item: Item, row: Annotation, annotator_id: int) -> None:
+    """Have the annotator at work on the photo of a food of theirs; where they skipped it, it is open again."""
+    if row.sources or row.annotator_id != annotator_id:
+        return
+    mine = begin(session, item, annotator_id)
+    if mine.state == SKIPPED:
+        change(session, mine, {"state": OPEN, "reason": None}, annotator_id, mine.revision)
 
 
 def foods(session: Session, item_id: int, annotator_id: int | None = None) -> list[Annotation]:
@@ -268,9 +300,9 @@ def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
         StoreError: there is no such photo.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         done, _ = _stacks(session, item_id, annotator_id)
-        return _take_back(session, done[-1], annotator_id) if done else None
+        return _take_back(session, item, done[-1], annotator_id) if done else None
 
 
 def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
@@ -280,9 +312,9 @@ def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
         ConflictError, StoreError: as `undo`.
     """
     with store.writing() as session:
-        _item(session, item_id)
+        item = _item(session, item_id)
         _, undone = _stacks(session, item_id, annotator_id)
-        return _take_back(session, undone[-1], annotator_id) if undone else None
+        return _take_back(session, item, undone[-1], annotator_id) if undone else None
 
 
 def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Event], list[Event]]:
@@ -304,10 +336,11 @@ def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Eve
     return done, undone
 
 
-def _take_back(session: Session, event: Event, annotator_id: int) -> Event:
-    row = _annotation(session, event.subject_id, event.item_id)
+def _take_back(session: Session, item: Item, event: Event, annotator_id: int) -> Event:
+    row = _annotation(session, event.subject_id, item.id)
     if _content(snapshot(row)) != _content(event.after):
         raise changed_meanwhile(row)
+    _go_on(session, item, row, annotator_id)
     values = _content(event.before) if event.before else {"status": DELETED}
     if row.annotator_id == annotator_id and not row.sources and values["status"] in (ACCEPTED, REJECTED):
         values["status"] = SAVED

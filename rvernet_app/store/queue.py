@@ -8,17 +8,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
+from rvernet_app.store.annotations import has_place, verdict
 from rvernet_app.store.changes import add, amend, find_or_add, now
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
     OPEN,
+    SKIPPED,
     STATES,
     Annotation,
     Item,
@@ -29,6 +31,9 @@ from rvernet_app.store.tables import (
 
 NEW = "new"
 """The state, to one annotator, of a photo they have not begun."""
+
+FULL = "full"
+"""In `progress`: photos that they have not begun and that want nobody more."""
 
 HOLD = timedelta(minutes=30)
 """How long nobody else is led to a photo that someone was led to and has not begun."""
@@ -61,11 +66,13 @@ class Listed:
 
     Attributes:
         state: of the annotator's who looks at it: NEW or one of STATES.
+        full: whether it has all the annotators it wants, and the one who looks at it is none of them.
         foods: how many are saved on it, by all annotators.
     """
 
     item: Item
     state: str
+    full: bool
     foods: int
 
 
@@ -235,16 +242,19 @@ def next_item(
 ) -> Item | None:
     """The next photo for an annotator: one they have begun, or one that still wants an annotator and is not held.
 
+    Once there is neither, one they skipped, if they still have a place on it or it has one for them.
+
     Args:
         after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
         order: one of ORDERS; by uncertainty, `after` is of no account.
     """
     if order not in ORDERS:
         raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
-    begun = select(Verdict.item_id).where(
-        Verdict.project_id == project_id, Verdict.annotator_id == annotator_id, Verdict.state == OPEN
+    own = select(Verdict.item_id).where(
+        Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
     )
-    begun = begun.order_by(Verdict.item_id)
+    begun = own.where(Verdict.state == OPEN).order_by(Verdict.item_id)
+    skipped = own.where(Verdict.state == SKIPPED, _has_room(annotator_id)).order_by(Verdict.item_id)
     mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     free = select(Item.id).where(Item.project_id == project_id, Item.taken < Item.wanted, ~mine)
     free = free.where(_not_held(annotator_id))
@@ -252,17 +262,30 @@ def next_item(
     if order == "uncertain first":
         known = free.where(Item.uncertainty.is_not(None))
         ranked = known.order_by(Item.uncertainty.desc(), Item.position)
-        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order))
+        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order, skipped))
         return session.get(Item, next(filter(None, ids), 0))
     here = _id_at(session, project_id, after)
-    for begun_there, free_there in (
+    turns = (
         (Verdict.item_id > here, Item.position > after),
         (Verdict.item_id <= here, Item.position <= after),
-    ):
+    )
+    for begun_there, free_there in turns:
         asked = begun.where(begun_there), in_order.where(free_there)
         if found := [id for one in asked for id in session.scalars(one.limit(1))]:
             return session.get(Item, min(found))
-    return None
+    ids = (session.scalar(skipped.where(there).limit(1)) for there, _ in turns)
+    return session.get(Item, next(filter(None, ids), 0))
+
+
+def _has_room(annotator_id: int) -> ColumnElement[bool]:
+    """Whether an annotator still has a place on a photo they skipped, as `has_place` says, or can have one again."""
+    food = exists().where(
+        Annotation.item_id == Verdict.item_id,
+        Annotation.annotator_id == annotator_id,
+        Annotation.status != DELETED,
+    )
+    free = exists().where(Item.id == Verdict.item_id, Item.taken < Item.wanted, _not_held(annotator_id))
+    return or_(food, free)
 
 
 def _id_at(session: Session, project_id: int, position: int) -> int:
@@ -283,6 +306,12 @@ def state_of(session: Session, item_id: int, annotator_id: int) -> str:
     """How far an annotator is with a photo: NEW or one of STATES."""
     asked = select(Verdict.state).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
     return session.scalar(asked) or NEW
+
+
+def is_full(session: Session, item: Item, annotator_id: int) -> bool:
+    """Whether a photo has all the annotators it wants, and this one is none of them."""
+    own = verdict(session, item.id, annotator_id)
+    return item.taken >= item.wanted and (own is None or not has_place(session, own))
 
 
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
@@ -311,7 +340,7 @@ def list_items(
 
     Args:
         annotator_id: who looks; states are theirs.
-        state: NEW or one of STATES; None lists all.
+        state: NEW, without those that are full, or one of STATES; None lists all.
         label_id: only photos with a food of this label.
         by: only photos this annotator has begun.
         uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
@@ -332,7 +361,10 @@ def list_items(
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
     rows = session.execute(asked.order_by(Item.position))
-    return [Listed(item, mine or NEW, foods.get(item.id, 0)) for item, mine in rows]
+    return [
+        Listed(item, mine or NEW, mine is None and item.taken >= item.wanted, foods.get(item.id, 0))
+        for item, mine in rows
+    ]
 
 
 def _listed_ids(
@@ -365,20 +397,33 @@ def _listed_ids(
         asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
     for table, condition in others:
         asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
+    photo = aliased(Item) if sources else Item
     if state == NEW:
         asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
+        asked = _where_photo(asked, photo, id, photo.taken < photo.wanted)
     if uncertain is not None:
-        ranked = aliased(Item)
-        asked = asked.where(exists().where(ranked.id == id, ranked.uncertainty >= uncertain))
+        asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
     return list(session.scalars(asked.limit(limit)))
 
 
+def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
+    """Ask for photos of some kind, where the ids come from the photos themselves or from other rows."""
+    return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))
+
+
 def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:
-    """How many photos there are in each state to an annotator, by NEW and STATES."""
-    asked = (
-        select(Verdict.state, func.count())
-        .where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
-        .group_by(Verdict.state)
-    )
-    counts = dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in session.execute(asked)}
-    return {NEW: count_items(session, project_id) - sum(counts.values()), **counts}
+    """How many photos there are in each state to an annotator, by NEW, FULL and STATES; together they are all.
+
+    NEW are those that the annotator can still begin.
+    """
+    own = Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
+    of_state = {state: select(func.count()).where(*own, Verdict.state == state) for state in STATES}
+    free = select(func.count()).where(Item.project_id == project_id, Item.taken < Item.wanted)
+    half = free.where(Item.taken > literal_column("0"))  # as the index of such photos says it
+    free_and_mine = half.where(exists().where(Verdict.item_id == Item.id, *own))
+    given_back = of_state[SKIPPED].where(exists().where(Item.id == Verdict.item_id, Item.taken == 0))
+    asked = (free, free_and_mine, given_back, *of_state.values())
+    counts = list(session.execute(select(*(each.scalar_subquery() for each in asked))).one())
+    new, mine = counts[0] - counts[1] - counts[2], dict(zip(STATES, counts[3:], strict=True))
+    full = count_items(session, project_id) - new - sum(mine.values())
+    return {NEW: new, FULL: full, **mine}

@@ -172,6 +172,13 @@ class Item(Base):
             postgresql_where=text("taken < wanted"),
         ),
         Index(
+            "ix_item_half",
+            "project_id",
+            "id",
+            sqlite_where=text("taken > 0 AND taken < wanted"),
+            postgresql_where=text("taken > 0 AND taken < wanted"),
+        ),
+        Index(
             "ix_item_free_uncertain",
             "project_id",
             "uncertainty",

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import ConflictError, RvernetError, StoreError
+from rvernet_app.errors import ConflictError, FullError, RvernetError, StoreError
 from rvernet_app.labels import parse_label_set
 from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
@@ -40,8 +40,8 @@ StoreHandler = Callable[[Mapping[str, Any], str], Reply]
 def answered_to(handler: StoreHandler) -> Answer:
     """A handler as a function for the browser, told who asks; what it raises is returned as {"error": sentence}.
 
-    A conflict is returned as {"conflict": how it is now, "error": sentence}, and to someone who is not logged in
-    {"login": true, "error": sentence}.
+    A conflict is returned as {"conflict": how it is now, "error": sentence}, a photo that wants nobody more as
+    {"full": true, "error": sentence}, and to someone who is not logged in {"login": true, "error": sentence}.
     """
 
     def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Reply:
@@ -50,6 +50,8 @@ def answered_to(handler: StoreHandler) -> Answer:
             return handler(asked, visitor_name(asked, request, profile))
         except ConflictError as error:
             return {"error": str(error), "conflict": error.theirs}
+        except FullError as error:
+            return {"error": str(error), "full": True}
         except LoginError as error:
             return {"error": str(error), "login": True}
         except RvernetError as error:
@@ -166,6 +168,7 @@ class Labeling:
                 **place,
                 "blind": item.blind,
                 "state": state,
+                "full": queue.is_full(session, item, mine),
                 "before": item.before_id,
                 "meal": item.meal,
                 "photo": self._present(photo, item.name),
@@ -321,6 +324,7 @@ class Labeling:
             "name": item.name,
             "state": listed.state,
             "meal": item.meal,
+            "full": listed.full,
             "foods": listed.foods,
             "thumb": self._thumbnail(item),
         }

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle
 from rvernet_app.store import label_sets, projects, queue
-from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, save
+from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, has_place, save, verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.formats.exporting import Progress
-from rvernet_app.store.tables import DONE, Annotator, Item, Verdict
+from rvernet_app.store.tables import DONE, Annotator, Item
 
 T = TypeVar("T")
 
@@ -338,8 +337,8 @@ class _Writing:
 
     def _save(self, item: Item, drafts: Sequence[Draft]) -> None:
         """Save foods, and be done with their photo, which may want an annotator more for it."""
-        own = (Verdict.item_id == item.id, Verdict.annotator_id == self._annotator_id)
-        if self._session.scalar(select(Verdict.id).where(*own)) is None:
+        own = verdict(self._session, item.id, self._annotator_id)
+        if own is None or not has_place(self._session, own):
             item.wanted = max(item.wanted, item.taken + 1)
         for draft in drafts:
             save(self._store, item.id, self._annotator_id, draft)

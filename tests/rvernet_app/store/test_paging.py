@@ -19,6 +19,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import (
+    FULL,
     NEW,
     count_unranked,
     list_items,
@@ -125,6 +126,10 @@ def food(project: int, item: int, annotator: int, label: int, status: str) -> An
     return Annotation(**ids, **rest, status=status, prompts={}, sources=[], note="")
 
 
+def is_full(item: Item) -> bool:
+    return item.taken >= item.wanted
+
+
 @pytest.fixture
 def crowd(store: Store) -> Crowd:
     return gather(store)
@@ -150,12 +155,14 @@ def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
                     label_id for label_id, status in crowd.labelled.get(position, []) if status != DELETED
                 ]
                 own = crowd.states.get((viewer, position), NEW)
+                full = own == NEW and is_full(crowd.items[position])
                 if (
                     state in (None, own)
+                    and not (state == NEW and full)
                     and (label is None or label in labels)
                     and (by is None or (by, position) in crowd.states)
                 ):
-                    expected.append((position, own, len(labels)))
+                    expected.append((position, own, full, len(labels)))
             for after, limit in ((-1, 200), (-1, 3), (17, 5), (58, 60), (500, 5)):
                 page = list_items(
                     session,
@@ -167,7 +174,7 @@ def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
                     after=after,
                     limit=limit,
                 )
-                listed = [(one.item.position, one.state, one.foods) for one in page]
+                listed = [(one.item.position, one.state, one.full, one.foods) for one in page]
                 assert listed == [row for row in expected if row[0] > after][:limit]
                 found.add(len(listed))
     assert {0, 1, 2, 3, 5, 60} <= found
@@ -214,8 +221,10 @@ def test_counts_are_those_of_a_walk_through_all_photos(crowd: Crowd) -> None:
         for viewer in crowd.annotators:
             own = [state for (annotator, _), state in crowd.states.items() if annotator == viewer]
             expected = {state: own.count(state) for state in STATES}
+            full = sum((viewer, item.position) not in crowd.states and is_full(item) for item in crowd.items)
             assert progress(session, crowd.project, viewer) == {
-                NEW: len(crowd.items) - len(own),
+                NEW: len(crowd.items) - len(own) - full,
+                FULL: full,
                 **expected,
             }
         unranked = [item for item in crowd.items if item.uncertainty is None]
@@ -265,7 +274,7 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
     "list of new": (
         lambda s, c, me: list_items(s, c.project, me, state=NEW, after=3),
         (
-            "sqlite_autoindex_item_2 (project_id=? AND position>?)",
+            "ix_item_free (project_id=? AND position>?)",
             "INDEX sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
         ),
     ),

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import FullError, StoreError
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.store import queue
-from rvernet_app.store.annotations import delete, give_verdict
+from rvernet_app.store.annotations import delete, give_verdict, undo
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import Added, add_photos, lead, list_items, neighbour, next_item, progress
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.store.conftest import NewStore
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, set_up
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, require_complete_events, set_up
 
 
 @pytest.fixture
@@ -184,6 +184,63 @@ def test_a_photo_begun_comes_again_until_it_has_a_verdict(tray: Desk) -> None:
     assert [coming(tray, after=after) for after in (-1, 2, 5)] == [2, 4, 2]
 
 
+def test_a_photo_skipped_without_a_food_is_free_for_others_and_comes_again_last(tray: Desk) -> None:
+    give(tray, SKIPPED, 0, 1)
+    assert [tray.item(number).taken for number in (0, 1)] == [0, 0]
+    with tray.store.reading() as session:
+        mine, bens = (progress(session, tray.project, by) for by in (tray.ann, tray.ben))
+    assert (mine["new"], mine["full"], mine["skipped"], bens["new"]) == (4, 0, 2, 6)
+    assert coming(tray, tray.ben) == 0
+    assert coming(tray) == 2
+    give(tray, DONE, *range(2, 6))
+    assert [coming(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 0, 0]
+    assert coming(tray, order="uncertain first") == 0
+    give(tray, DONE, 0, by=tray.ben)
+    assert [coming(tray, after=after) for after in (-1, 1)] == [1, 1]
+    with pytest.raises(FullError):
+        tray.save()
+    with tray.store.reading() as session:
+        assert queue.is_full(session, tray.item(), tray.ann)
+        counted = progress(session, tray.project, tray.ben)
+    assert (counted["new"], counted["full"], counted["done"]) == (1, 4, 1)
+
+
+def test_a_photo_skipped_with_a_food_stays_its_annotators(tray: Desk) -> None:
+    tray.save(item=0)
+    give(tray, SKIPPED, 0)
+    assert (tray.item().taken, coming(tray, tray.ben)) == (1, 1)
+    give(tray, DONE, *range(1, 6))
+    assert coming(tray) == 0
+
+
+def test_who_goes_on_with_a_photo_they_skipped_has_one_place_on_it(tray: Desk) -> None:
+    give(tray, SKIPPED, 0)
+    saved = tray.save()
+    with tray.store.reading() as session:
+        assert queue.state_of(session, tray.items[0], tray.ann) == OPEN
+    assert tray.item().taken == 1
+    give(tray, SKIPPED, 0)
+    delete(tray.store, tray.items[0], tray.ann, id=saved.id, revision=saved.revision)
+    assert tray.item().taken == 1
+    give(tray, SKIPPED, 0)
+    assert tray.item().taken == 0
+    undo(tray.store, tray.items[0], tray.ann)
+    assert (tray.item().taken, coming(tray)) == (1, 0)
+    with tray.store.reading() as session:
+        require_complete_events(session)
+
+
+def test_a_photo_wanted_twice_gets_its_second_annotator_though_one_skips_it(desk: Desk) -> None:
+    cleo = annotator_id(desk.store, "Cleo")
+    give(desk, DONE, 0)
+    give(desk, SKIPPED, 0, by=desk.ben)
+    assert (coming(desk, cleo), desk.item().taken) == (0, 1)
+    give(desk, DONE, 1, 2, 3, by=desk.ben)
+    assert coming(desk, desk.ben) == 0
+    give(desk, DONE, 0, by=desk.ben)
+    assert desk.item().taken == 2
+
+
 def test_a_photo_wanted_twice_comes_to_two(desk: Desk) -> None:
     cleo = annotator_id(desk.store, "Cleo")
     give(desk, DONE, 0)
@@ -266,7 +323,7 @@ def test_a_list_is_of_one_state(tray: Desk) -> None:
     give(tray, DONE, 5, by=tray.ben)
     assert listed(tray, state=DONE) == [(1, "done", 0), (4, "done", 0)]
     assert listed(tray, state=OPEN) == [(2, "open", 0)]
-    assert [position for position, *_ in listed(tray, state="new")] == [0, 3, 5]
+    assert [position for position, *_ in listed(tray, state="new")] == [0, 3]  # Ben took the last one
     with pytest.raises(StoreError, match="got 'finished'"):
         listed(tray, state="finished")
 
@@ -294,18 +351,31 @@ def test_a_list_comes_page_by_page(tray: Desk) -> None:
     assert pages == [[0, 1], [3, 4], [5]]
 
 
+def test_a_photo_is_full_to_those_who_are_none_of_its_annotators(desk: Desk) -> None:
+    cleo = annotator_id(desk.store, "Cleo")
+    give(desk, OPEN, 1, 2)
+    give(desk, DONE, 2, by=desk.ben)
+    with desk.store.reading() as session:
+        for who, expected in ((desk.ann, [False] * 4), (cleo, [False, False, True, False])):
+            found = list_items(session, desk.project, who)
+            assert [one.full for one in found] == expected
+            assert [queue.is_full(session, one.item, who) for one in found] == expected
+    assert [position for position, *_ in listed(desk, cleo, state="new")] == [0, 1, 3]
+
+
 def test_progress_counts_every_photo_once(desk: Desk) -> None:
     give(desk, DONE, 0, 1)
     give(desk, UNUSABLE, 2)
     give(desk, SKIPPED, 0, by=desk.ben)
     desk.save(item=3, by=desk.ben)
+    give(desk, OPEN, 1, by=annotator_id(desk.store, "Cleo"))
     other = create_project(desk.store, "Other trays", [])
     with desk.store.reading() as session:
         assert progress(session, desk.project, desk.ann) == {
-            **{"new": 1, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
+            **{"new": 1, "full": 0, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
         }
         assert progress(session, desk.project, desk.ben) == {
-            **{"new": 2, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
+            **{"new": 1, "full": 1, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
         }
         assert set(progress(session, other, desk.ann).values()) == {0}
 

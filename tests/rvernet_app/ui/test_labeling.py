@@ -23,7 +23,7 @@ from rvernet_app.shelf import PhotoShelf
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
-from rvernet_app.store.queue import NEW
+from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
 from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Item
 from rvernet_app.ui.adding import Adding
@@ -34,6 +34,9 @@ from tests.rvernet_app.store.desk import Desk, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """Of a server where nobody logs in."""
+
+NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
+"""Progress, beside what is new."""
 
 
 def present(photo: LoadedPhoto, name: str) -> dict[str, Any]:
@@ -158,8 +161,8 @@ def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
     assert (mine["me"], mine["units"], mine["methods"]) == ("Ann", list(UNITS), list(METHODS))
     (project,) = mine["projects"]
     assert (project["id"], project["name"]) == (page.desk.project, "Trays")
-    assert project["progress"] == {NEW: 2, **dict.fromkeys(STATES, 0), OPEN: 1, DONE: 1}
-    assert of_others["projects"][0]["progress"] == {NEW: 4, **dict.fromkeys(STATES, 0)}
+    assert project["progress"] == {NEW: 2, **NONE, OPEN: 1, DONE: 1}
+    assert of_others["projects"][0]["progress"] == {NEW: 4, **NONE}
 
 
 def test_a_project_is_made_and_opened(page: Page) -> None:
@@ -252,7 +255,7 @@ def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> Non
     assert opened["item"] == desk.items[0]
     assert (opened["position"], opened["state"], opened["blind"], opened["before"]) == (0, OPEN, False, None)
     assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", "height": 6, "width": 8}
-    assert opened["progress"] == {NEW: 3, **dict.fromkeys(STATES, 0), OPEN: 1}
+    assert opened["progress"] == {NEW: 3, **NONE, OPEN: 1}
     first, second = opened["foods"]
     (outline,) = first.pop("polygons")
     assert {tuple(outline[i : i + 2]) for i in range(0, 8, 2)} == {(3, 1), (5, 1), (5, 3), (3, 3)}
@@ -286,7 +289,7 @@ def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
     for at_an_end in ({"position": 3, "step": 1}, {"position": 0, "step": -1}):
         assert page.of_project("open_item", **at_an_end) == {
             "item": None,
-            "progress": {NEW: 4, **dict.fromkeys(STATES, 0)},
+            "progress": {NEW: 4, **NONE},
         }
 
 
@@ -409,7 +412,15 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     one = page.of_project("list_items", after=0)["items"][0]
     thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
     assert Image.open(io.BytesIO(thumb)).size == (8, 6)
-    known = {"item": items[1], "position": 1, "name": "1.png", "meal": None, "state": DONE, "foods": 2}
+    known = {
+        "item": items[1],
+        "position": 1,
+        "name": "1.png",
+        "meal": None,
+        "state": DONE,
+        "full": False,
+        "foods": 2,
+    }
     assert one == known
 
 
@@ -458,13 +469,24 @@ def test_a_third_annotator_is_sent_on(page: Page) -> None:
     for name in ("Ann", "Ben"):
         page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
     reply = page.ask("save_food", me="Cleo", item=page.desk.items[0], rle=square())
+    assert reply == {"error": reply["error"], "full": True}
     assert "go on to the next" in reply["error"]
     assert page.of_project("open_item", me="Cleo")["item"] == page.desk.items[1]
 
 
+def test_a_photo_that_is_full_is_shown_so_to_those_who_are_not_its_annotators(page: Page) -> None:
+    for name in ("Ann", "Ben"):
+        page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
+    for me, full in (("Ann", [False, False]), ("Cleo", [True, False])):
+        opened = [page.of_project("open_item", me=me, item=item) for item in page.desk.items[:2]]
+        assert [one["full"] for one in opened] == full
+        assert [one["full"] for one in page.of_project("list_items", me=me)["items"][:2]] == full
+    assert opened[0]["progress"] == {**NONE, NEW: 3, FULL: 1}
+
+
 def test_a_verdict_changes_the_visitors_progress(page: Page) -> None:
     done = page.of_project("give_verdict", item=page.desk.items[0], state=DONE, seconds=4.5)
-    assert done["progress"] == {NEW: 3, **dict.fromkeys(STATES, 0), DONE: 1}
+    assert done["progress"] == {NEW: 3, **NONE, DONE: 1}
     assert "Say why" in page.of_project("give_verdict", item=page.desk.items[1], state="unusable")["error"]
     said = page.of_project("give_verdict", item=page.desk.items[1], state="unusable", reason="blurred")
     assert said["progress"]["unusable"] == 1
