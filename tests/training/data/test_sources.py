@@ -305,7 +305,7 @@ def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(made_dat
     data = with_masks(read_data(skip), skip)
     assert [len(r.masked) for r in data.train] == [len(masks)] * 12
     made = PairedRegions(data.train, ("roi",), Augmentation(), Letterbox(8), skip_broken=True)
-    squares, _, (sentence,) = made[0, 0, 0]
+    squares, _, (sentence,), *_ = made[0, 0, 0]
     assert squares[0].shape == (8, 8, 3)
     assert sentence.startswith("data/100: ")
     assert "0.png" in sentence
