@@ -228,7 +228,7 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
     write: Write, made_data: Path, tmp_path: Path, capsys
 ) -> None:
     for number in (3, 13):  # one to train on, one to validate on
-        (made_data / "images" / f"{number}.png").write_bytes(b"no photo")
+        (made_data / "images" / f"{number}.png").write_bytes(f"no photo {number}".encode())
     assert main(write()) == 2
     assert "3.png" in capsys.readouterr().err.splitlines()[-1]
     assert main(write("skips", data__broken="skip")) == 0

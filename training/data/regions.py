@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Protocol
@@ -114,7 +116,8 @@ class Regions:
 
     Attributes:
         classes: names of those with a training region, in the order of the sources.
-        train, val, test: the regions of each split, in the order of the sources. No group is in two.
+        train, val, test: the regions of each split, in the order of the sources. No group is in two, nor is a photo or
+            a copy of it.
         fingerprints: of each source, by its name.
         left_out: reason -> names of the regions left out for it.
     """
@@ -170,7 +173,7 @@ def assemble(
 
     Raises:
         DataError: a source cannot be read, nothing is left to train on, a class asked for has no training region,
-            a group is in two splits, or two regions or sources have one name.
+            a group, a photo or a copy of it is in two splits, or two regions or sources have one name.
     """
     read = {source.name: source.read() for source in sources}
     if len(read) < len(sources):
@@ -212,6 +215,7 @@ def assemble(
     split = {name: tuple(r for r in regions if r.split == name) for name in SPLITS}
     for one, other in combinations(SPLITS, 2):
         _require_no_leak(one, split[one], other, split[other])
+    _require_no_shared_photo(split)
     known = {r.label for r in regions}
     offered = classes or [label for found in read.values() for label in found.labels]
     return Regions(
@@ -255,3 +259,41 @@ def _require_no_leak(name: str, regions: Sequence[Region], other: str, others: S
             f"{len(leaked)} groups are in both {name} and {other}, so {other} would measure memory: "
             f"{', '.join(leaked[:5])}{' …' if len(leaked) > 5 else ''}."
         )
+
+
+def _require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
+    """Raise DataError where two splits have a photo with the same bytes.
+
+    Every photo is looked up once for its size; only those of a size that another split has too are read.
+    """
+    by_size = {name: _by_size(regions) for name, regions in split.items()}
+    content = cache(_content)
+    for (one, photos), (other, others) in combinations(by_size.items(), 2):
+        shared: list[tuple[Path, Path]] = []
+        for size in photos.keys() & others.keys():
+            known = {content(photo): photo for photo in photos[size]}
+            shared += [(known[content(photo)], photo) for photo in others[size] if content(photo) in known]
+        if shared:
+            photo, same = min(shared)
+            raise DataError(
+                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: first {photo} "
+                f"and {same} are the same."
+            )
+
+
+def _by_size(regions: Sequence[Region]) -> Mapping[int, Sequence[Path]]:
+    """The photos of regions by their size in bytes, but for those that are missing or empty."""
+    found: dict[int, list[Path]] = defaultdict(list)
+    for photo in dict.fromkeys(region.photo for region in regions if region.photo is not None):
+        with suppress(OSError):
+            if size := photo.stat().st_size:
+                found[size].append(photo)
+    return found
+
+
+def _content(path: Path) -> str:
+    """What tells a file's bytes from others; of one that cannot be read, its path."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return str(path)
