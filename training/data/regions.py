@@ -215,7 +215,7 @@ def assemble(
     split = {name: tuple(r for r in regions if r.split == name) for name in SPLITS}
     for one, other in combinations(SPLITS, 2):
         _require_no_leak(one, split[one], other, split[other])
-    _require_no_shared_photo(split)
+    require_no_shared_photo(split)
     known = {r.label for r in regions}
     offered = classes or [label for found in read.values() for label in found.labels]
     return Regions(
@@ -261,7 +261,7 @@ def _require_no_leak(name: str, regions: Sequence[Region], other: str, others: S
         )
 
 
-def _require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
+def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
     """Raise DataError where two splits have a photo with the same bytes.
 
     Every photo is looked up once for its size; only those of a size that another split has too are read.
