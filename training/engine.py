@@ -35,7 +35,7 @@ from training.models import measure_batch_norm
 from training.optimization import (
     freeze,
     learning_rate_share,
-    load_state,
+    load_state_together,
     parameter_groups,
     save_state,
     set_learning_rate,
@@ -185,7 +185,7 @@ class Trainer:
         Raises:
             CheckpointError: the state is damaged, or of a run with other options or on other data.
         """
-        state = load_state(self._options.run_folder, self._options)
+        state = load_state_together(self._options.run_folder, self._options, self._accelerator)
         if state is None:
             return False
         if state["data"] != self._data:

@@ -388,6 +388,18 @@ def test_a_killed_run_goes_on_to_the_same_end(
 # Several processes
 
 
+def launched(
+    module: str, arguments: list[str], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A module as two processes have run it, to a good end."""
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
+    launcher += ["--dynamo_backend", "no", "-m", module, *arguments]
+    done = subprocess.run(launcher, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
     """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher starts two."""
     torch.manual_seed(4)
@@ -402,13 +414,7 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
         "trackers": [],
     }
     assert main(write("one", **changes)) == 0
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
-    launcher += ["--dynamo_backend", "no", "-m", "training.train"]
-    done = subprocess.run(
-        [*launcher, *write("two", **changes)], cwd=ROOT, env=one_thread, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    done = launched("training.train", write("two", **changes), one_thread)
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [record["epoch"] for record in told] == [1, 2]  # by one of the two only
 
@@ -421,3 +427,25 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
     for one, two in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert {k: v for k, v in two.items() if k != "loss"} == {k: v for k, v in one.items() if k != "loss"}
+
+
+def test_two_processes_resume_a_state_that_one_of_them_has(
+    write: Write, tmp_path: Path, one_thread: dict[str, str]
+) -> None:
+    changes = {
+        "model__roi_module": MOBILENET,
+        "model__weights": "scratch",
+        "model__batch_norm": "measured",
+        "optimization__batch_size": 4,
+        "optimization__ema": 0.5,
+        "trackers": [],
+    }
+    launched("tests.training.resumed_by_two", write("run", **changes), one_thread)
+    whole, rest = (torch.load(tmp_path / run / "state.pt", weights_only=True) for run in ("whole", "stopped"))
+    assert whole["step"] == rest["step"] == 6
+    assert any("running_var" in name for name in whole["model"])
+    for part in ("model", "ema"):
+        for name, tensor in whole[part].items():
+            assert torch.equal(rest[part][name], tensor), name
+    assert history(tmp_path / "whole") == history(tmp_path / "stopped")
+    assert not (tmp_path / "stopped elsewhere" / "state.pt").exists()
