@@ -190,7 +190,8 @@ class Trainer:
             return False
         if state["data"] != self._data:
             raise CheckpointError(
-                f"The annotations changed since the run in {self._options.run_folder} began; choose another run_folder."
+                f"The annotations changed since the run in {self._options.run_folder} began, or the segmenter that "
+                "makes masks of them; choose another run_folder."
             )
         self.model.load_state_dict(state["model"])
         self._student.heads.load_state_dict(state["heads"])

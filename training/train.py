@@ -108,6 +108,7 @@ def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str)
         "command": command,
         "options": to_json(options),
         "data": dict(data.fingerprints),
+        "segmenter": data.segmenter,
         "train_regions": len(data.train),
         "train_groups": len({r.group for r in data.train}),
         "epochs": len(trainer.history),
@@ -155,6 +156,7 @@ def _describe_run(options: TrainOptions, data: Regions) -> None:
     described = {
         "classes": list(data.classes),
         "fingerprints": dict(data.fingerprints),
+        "segmenter": data.segmenter,
         "summary": data.summary(),
         "left_out": {reason: list(names) for reason, names in data.left_out.items()},
     }

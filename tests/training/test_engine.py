@@ -685,8 +685,11 @@ def test_a_state_of_other_options_or_other_data_is_refused(make: Make, data: Reg
     make().run(stop_after=1)
     with pytest.raises(CheckpointError, match="other options"):
         make(optimization__learning_rate=0.5).resume()
-    with pytest.raises(CheckpointError, match=r"annotations changed since the run in .* began"):
-        make(data=replace(data, fingerprints={"store": "another"})).resume()
+    for changes in ({"fingerprints": {"store": "another"}}, {"segmenter": "small_sam 0123"}):
+        with pytest.raises(
+            CheckpointError, match=r"annotations changed since the run in .* began, or the seg"
+        ):
+            make(data=replace(data, **changes)).resume()
     assert make().resume()
 
 

@@ -134,6 +134,8 @@ def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
     training = load_checkpoint(checkpoint).training
     assert training["options"] == to_json(options)
     assert (training["train_regions"], training["epochs"]) == (12, 2)
+    segmenter = open_segmenter(AppConfig(segmenter="grabcut"))
+    assert training["segmenter"] == described["segmenter"] == f"{segmenter.name} {segmenter.fingerprint}"
     card = (checkpoint / "README.md").read_text()
     assert "- Drawn by the test itself." in card
     assert f"{metrics['macro_f1']:.4f}" in card

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rvernet_app.errors import RvernetError
 from rvernet_app.types import Mask, Photo
@@ -120,6 +120,7 @@ class Regions:
             a copy of it.
         fingerprints: of each source, by its name.
         left_out: reason -> names of the regions left out for it.
+        segmenter: name and fingerprint of the one that made masks; None where all masks are annotated.
     """
 
     classes: tuple[str, ...]
@@ -128,16 +129,20 @@ class Regions:
     test: tuple[Region, ...]
     fingerprints: Mapping[str, str]
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    segmenter: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that change when any source's annotations do."""
+        """12 hex digits that change when any source's annotations do, or what makes masks of them."""
         described = ",".join(f"{name}={mark}" for name, mark in sorted(self.fingerprints.items()))
+        if self.segmenter is not None:
+            described += f" with masks of {self.segmenter}"
         return hashlib.sha256(described.encode()).hexdigest()[:12]
 
     def with_split(self, split: str, regions: Sequence[Region]) -> Regions:
         """The same data set with these regions in a split."""
-        return Regions(**{**vars(self), split: tuple(regions)})
+        changed: dict[str, Any] = {split: tuple(regions)}
+        return replace(self, **changed)
 
     def summary(self) -> list[str]:
         """What there is and what was left out, as lines for a person."""

@@ -266,6 +266,7 @@ def test_no_segmenter_is_opened_where_all_masks_are_annotated(made_foodseg103, o
     chosen = options(Source(made_foodseg103, "foodseg103", held_out=LAST))
     data = read_data(chosen)
     assert with_masks(data, chosen) is data
+    assert data.segmenter is None
     assert opened == []
 
 
@@ -273,6 +274,8 @@ def test_boxes_of_training_and_validation_become_masks(made_data, options, opene
     chosen = options(Source(made_data), segmenter="small_sam")
     data = with_masks(read_data(chosen), chosen)
     assert opened == ["small_sam"]
+    assert data.segmenter == "corner v1"
+    assert data.fingerprint != read_data(chosen).fingerprint
     assert [areas(r) for r in (*data.train[:2], *data.val[:2])] == [[1], [256], [1], [256]]
 
 
