@@ -29,6 +29,7 @@ class Labelled:
         regions: those to measure on.
         around: all regions on the photos, also those of classes that the checkpoint does not know.
         left_out: lines that say what is not among them.
+        parts: what they are of, see `Regions.parts`.
         skip_broken: whether regions that cannot be read are to be left out and named.
     """
 
@@ -37,6 +38,7 @@ class Labelled:
     regions: tuple[Region, ...]
     around: tuple[Region, ...]
     left_out: tuple[str, ...]
+    parts: tuple[str, ...]
     skip_broken: bool = False
 
     def score(self) -> Scores:
@@ -116,7 +118,8 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     left_out = [line for line in found.summary() if line.startswith("left out")]
     if unknown:
         left_out.append(f"left out, of classes not known: {len(regions) - len(known)} ({', '.join(unknown)})")
-    return Labelled(checkpoint, name, known, around, tuple(left_out), arguments.skip_broken)
+    parts = found.parts(SPLITS if arguments.split == "all" else (split,))
+    return Labelled(checkpoint, name, known, around, tuple(left_out), parts, arguments.skip_broken)
 
 
 def _options(arguments: argparse.Namespace, sources: tuple[Source, ...]) -> DataOptions:

@@ -139,6 +139,10 @@ class Regions:
             described += f" with masks of {self.segmenter}"
         return hashlib.sha256(described.encode()).hexdigest()[:12]
 
+    def parts(self, splits: Sequence[str]) -> tuple[str, ...]:
+        """What tells the regions of these splits from others, wherever their folders lie: fingerprint and split."""
+        return tuple(f"{mark} {split}" for mark in self.fingerprints.values() for split in splits)
+
     def with_split(self, split: str, regions: Sequence[Region]) -> Regions:
         """The same data set with these regions in a split."""
         changed: dict[str, Any] = {split: tuple(regions)}
@@ -225,7 +229,9 @@ def assemble(
     offered = classes or [label for found in read.values() for label in found.labels]
     return Regions(
         classes=tuple(dict.fromkeys(label for label in offered if label in known)),
-        **split,
+        train=split["train"],
+        val=split["val"],
+        test=split["test"],
         fingerprints={name: found.fingerprint for name, found in read.items()},
         left_out={reason: tuple(names) for reason, names in left_out.items()},
     )
