@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 
 import training.data.sources
 import training.train
-from rvernet_app.checkpoint import load_checkpoint
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint, set_calibration
 from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
 from rvernet_app.cutouts import cut_out
@@ -311,9 +312,18 @@ def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_pat
     assert main(arguments) == 0
     first = (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes()
     before = history(tmp_path / "run")
+    set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
     assert main(arguments) == 0
     assert (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes() == first
     assert history(tmp_path / "run") == before
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration == Calibration(1.5, 0.4)
+
+
+def test_a_calibration_of_other_weights_is_not_kept(write: Write, tmp_path: Path) -> None:
+    assert main(write()) == 0
+    set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
+    assert main([*write(), "--seed", "1", "--run_folder", str(tmp_path / "other")]) == 0
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration is None
 
 
 def test_what_a_segmenter_draws_does_not_change_the_weights(
