@@ -123,7 +123,9 @@ class ModelOptions:
 
     Attributes:
         kind: "rvernet", or the one picture that a model for comparison sees: "photo", "roi" or "extra_roi".
-        roi_module: backbone, in YAML its name or `{name, kwargs, mean, std}`; also that of a single picture.
+        roi_module: backbone, in YAML its name in timm or `{name, kwargs, mean, std}`; also that of a single picture.
+            The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
+            deit_base_distilled_patch16_224 and mixer_b16_224.
         extra_roi_module: backbone; None takes the same as `roi_module`.
         fusion, hidden, input_size: see `RveRNetConfig`.
         padding: grey level around letterboxed pictures, 0 to 255.
