@@ -108,22 +108,6 @@ class RveRNetConfig(ModelConfig):
         return {"roi": self.roi_module, "extra_roi": self.extra_roi_module}
 
 
-PRESETS: Mapping[str, ModuleSpec] = {
-    name: ModuleSpec(name)
-    for name in (
-        "mobilenetv2_100",
-        "vit_base_patch16_224",
-        "deit_base_patch16_224",
-        "deit_base_distilled_patch16_224",
-        "mixer_b16_224",
-        "deit_tiny_distilled_patch16_224",
-        "mobilenetv4_conv_small",
-        "convnext_atto",
-    )
-}
-"""The modules of the paper, then small ones; each with the pixel statistics of timm's ImageNet-1k weights."""
-
-
 class RveRNet(nn.Module):
     """RveRNet (S. Jin, arXiv 2407.08257): ROI module, extra-ROI module and integration module.
 

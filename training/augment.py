@@ -13,6 +13,42 @@ from training.configuration import require_within
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was drawn for one region, the same for its photo, its mask and both cut-outs.
+
+    Attributes:
+        rows, columns: the window of the photo that is kept.
+        flipped: horizontally.
+        gain: factor on the brightness; 1 leaves it.
+        blank: whether the extra-ROI picture is blanked.
+    """
+
+    rows: slice
+    columns: slice
+    flipped: bool
+    gain: float
+    blank: bool
+
+    def apply(self, photo: Photo, mask: Mask) -> Cutouts:
+        """Change a photo, uint8 (H, W, 3), and its mask, bool (H, W), left as they are; then cut out."""
+        photo, mask = photo[self.rows, self.columns], mask[self.rows, self.columns]
+        if self.flipped:
+            photo, mask = photo[:, ::-1], mask[:, ::-1]
+        if self.gain != 1:
+            photo = np.clip(photo * np.float32(self.gain) + np.float32(0.5), 0, 255).astype(np.uint8)
+        cutouts = cut_out(photo, mask)
+        return cutouts.without_context() if self.blank else cutouts
+
+    def kept(self, box_xyxy: tuple[float, float, float, float]) -> float:
+        """The share of a box, in pixels of the photo, that the window keeps: 0 to 1, and 0 of an empty box."""
+        left, top, right, bottom = box_xyxy
+        across = min(right, self.columns.stop) - max(left, self.columns.start)
+        down = min(bottom, self.rows.stop) - max(top, self.rows.start)
+        area = (right - left) * (bottom - top)
+        return max(across, 0) * max(down, 0) / area if area else 0.0
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """What may happen to a training region.
 
@@ -37,28 +73,15 @@ class Augmentation:
         require_within(self, "brightness", 0, 0.99)
         require_within(self, "min_crop", 0.01, 1)
 
-    def cut_out(self, photo: Photo, mask: Mask, random: np.random.Generator) -> Cutouts:
-        """Change the photo and its mask together, then cut out.
+    def draw(self, mask: Mask, random: np.random.Generator) -> Change:
+        """Draw a change for a photo; its window holds the whole mask, bool (H, W) and not empty.
 
         The number of draws from `random` does not depend on what is drawn.
-
-        Args:
-            photo: uint8 (H, W, 3), left as it is.
-            mask: bool (H, W), not empty.
-
-        Returns:
-            Cutouts of the size of the window drawn; the whole mask is inside it.
         """
         flip, blank, *window = random.random(6)
         gain = 1 + self.brightness * random.uniform(-1, 1)
         rows, columns = self._window(mask, window)
-        photo, mask = photo[rows, columns], mask[rows, columns]
-        if flip < self.flip:
-            photo, mask = photo[:, ::-1], mask[:, ::-1]
-        if self.brightness:
-            photo = np.clip(photo * np.float32(gain) + np.float32(0.5), 0, 255).astype(np.uint8)
-        cutouts = cut_out(photo, mask)
-        return cutouts.without_context() if blank < self.context_dropout else cutouts
+        return Change(rows, columns, flip < self.flip, gain, blank < self.context_dropout)
 
     def _window(self, mask: Mask, draws: list[float]) -> tuple[slice, slice]:
         """A random window of the photo that holds the whole mask: rows and columns."""

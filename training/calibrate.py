@@ -30,11 +30,14 @@ from training.statistics import abstain_threshold, expected_calibration_error, f
 LEAST_GROUPS = 4
 
 
-def calibrate(scores: Scores, accuracy: float) -> tuple[Calibration, dict[str, Any]]:
+def calibrate(
+    scores: Scores, accuracy: float, parts: Sequence[str] = ()
+) -> tuple[Calibration, dict[str, Any]]:
     """Temperature and threshold from all scores, and what they are worth by cross-fitting.
 
     Args:
         accuracy: share of right answers aimed at among those not abstained from, 0 to 1.
+        parts: what was scored, see `Regions.parts`.
 
     Returns:
         The calibration; and the expected calibration error before and after, the share of regions answered, and the
@@ -64,7 +67,7 @@ def calibrate(scores: Scores, accuracy: float) -> tuple[Calibration, dict[str, A
         bound = abstain_threshold(probabilities(scores.logits[~half], fitted), scores.true[~half], accuracy)
         answered[half] = shown[half].max(axis=1) >= bound
     right = shown.argmax(axis=1) == scores.true
-    return Calibration(temperature, threshold), {
+    return Calibration(temperature, threshold, tuple(parts)), {
         "regions": len(scores),
         "calibration_error_before": expected_calibration_error(scores.true, probabilities(scores.logits)),
         "calibration_error_after": expected_calibration_error(scores.true, shown),
@@ -102,7 +105,7 @@ def main(arguments: Sequence[str]) -> None:
     checkpoint = labelled.checkpoint
     checkpoint.model.to(device)
     scores = labelled.score()
-    calibration, worth = calibrate(scores, chosen.accuracy)
+    calibration, worth = calibrate(scores, chosen.accuracy, labelled.parts)
     if not chosen.dry_run:
         set_calibration(folder, calibration)
     found = {"temperature": calibration.temperature, "threshold": calibration.threshold, **worth}

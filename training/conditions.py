@@ -19,7 +19,7 @@ from rvernet_app.cutouts import Letterbox, cut_out
 from rvernet_app.errors import ConfigError
 from rvernet_app.types import Mask, Photo
 from training.data.photos import PhotoCache, open_photo
-from training.data.regions import Region
+from training.data.regions import DataError, Region
 from training.measure import Seen, View
 from training.noise import MASK_ERRORS, Noise, PatchPermutation, Translocation
 
@@ -86,6 +86,7 @@ class Condition:
         regions: Sequence[Region],
         seed: int = 0,
         backgrounds: Sequence[Path] = (),
+        skip_broken: bool = False,
     ) -> Callable[[Region], Seen]:
         """How a model that reads these pictures sees a region under this condition.
 
@@ -94,6 +95,7 @@ class Condition:
         Args:
             regions: all that may be mistaken for each other when they are of one photo.
             backgrounds: photos to lay foods on; empty takes those of regions of other groups.
+            skip_broken: take another background for one that cannot be read, rather than stop.
 
         Raises:
             ConfigError: there is no photo to lay foods on.
@@ -102,7 +104,7 @@ class Condition:
             return View(pictures, letterbox)
         change: Change = _as_it_is
         if self.name == BACKGROUND:
-            change = _OtherPlace(self.strength, regions, backgrounds)
+            change = _OtherPlace(self.strength, regions, backgrounds, skip_broken)
         elif self.name in MASK_ERRORS:
             change = _WrongMask(self.name, self.strength, regions)
         noise = NOISES[self.name](self.strength) if self.name in NOISES else Translocation(0)
@@ -148,9 +150,11 @@ class _WrongMask:
 
 
 class _OtherPlace:
-    def __init__(self, strength: float, regions: Sequence[Region], backgrounds: Sequence[Path]) -> None:
+    def __init__(
+        self, strength: float, regions: Sequence[Region], backgrounds: Sequence[Path], skip_broken: bool
+    ) -> None:
         own = {r.photo: r.group for r in regions if r.photo is not None}
-        self._strength = strength
+        self._strength, self._skip_broken = strength, skip_broken
         self._group_of: dict[Path, str] = dict.fromkeys(backgrounds, "") or own
         self._open = PhotoCache(500, max_side=1024).open
 
@@ -159,10 +163,16 @@ class _OtherPlace:
         if random.random() >= self._strength:
             return photo, mask
         others = [path for path, group in self._group_of.items() if group != region.group]
-        if not others:
-            raise ConfigError("There is no other photo to lay foods on.")
-        other = _covering(self._open(others[random.integers(len(others))]).pixels, mask.shape)
-        return np.where(mask[:, :, None], photo, other), mask
+        while others:
+            path = others.pop(random.integers(len(others)))
+            try:
+                other = _covering(self._open(path).pixels, mask.shape)
+            except DataError:
+                if not self._skip_broken:
+                    raise
+                continue
+            return np.where(mask[:, :, None], photo, other), mask
+        raise ConfigError("There is no other photo to lay foods on.")
 
 
 def _covering(photo: Photo, size_hw: tuple[int, ...]) -> Photo:

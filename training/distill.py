@@ -86,6 +86,11 @@ class Student(nn.Module):
         return self.model.integration_module(*outputs)
 
 
+def mean_over(losses: Tensor, rows: Tensor) -> Tensor:
+    """The mean of losses (B,) over the rows that count, bool (B,); 0 where none does."""
+    return (losses * rows).sum() / rows.sum().clamp(min=1)
+
+
 def teacher_loss(logits: Tensor, teacher: Tensor, target: str, temperature: float) -> Tensor:
     """How far logits (B, K) are from a teacher's, (B, K).
 

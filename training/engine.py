@@ -26,16 +26,16 @@ from rvernet_app.baseline import Model
 from rvernet_app.checkpoint import Checkpoint
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.preprocessing import Preprocessing
-from training.data.pairs import Batch, PairedRegions, Plan, collate, one_thread, other_classes
+from training.data.pairs import Batch, OtherFoods, PairedRegions, Plan, collate, one_thread
 from training.data.regions import Regions
-from training.distill import Student, teacher_loss
+from training.distill import Student, mean_over, teacher_loss
 from training.files import write_whole
 from training.measure import Scores, View, figures, score
 from training.models import measure_batch_norm
 from training.optimization import (
     freeze,
     learning_rate_share,
-    load_state,
+    load_state_together,
     parameter_groups,
     save_state,
     set_learning_rate,
@@ -116,6 +116,7 @@ class Trainer:
             seed=options.seed,
             max_cache_mb=options.data.cache_mb,
             skip_broken=options.data.broken == "skip",
+            others=OtherFoods(data.train, data.classes) if optimization.context_loss else None,
         )
         self._view = View(model.pictures, preprocessing.letterbox, keep_mb=options.data.cache_mb)
         layout = torch.channels_last if optimization.channels_last else torch.contiguous_format
@@ -125,7 +126,6 @@ class Trainer:
             model, tokens, modules=optimization.module_loss > 0, others=optimization.context_loss > 0
         ).to(accelerator.device)
         self._labels = torch.tensor(self._plan.class_indices)
-        self._others = other_classes(data.train, data.classes) if optimization.context_loss else None
         self._optimizer = accelerator.prepare_optimizer(torch.optim.AdamW(self._groups()))
         self._ema = ModelEmaV3(model, decay=optimization.ema, use_warmup=True) if optimization.ema else None
 
@@ -185,12 +185,13 @@ class Trainer:
         Raises:
             CheckpointError: the state is damaged, or of a run with other options or on other data.
         """
-        state = load_state(self._options.run_folder, self._options)
+        state = load_state_together(self._options.run_folder, self._options, self._accelerator)
         if state is None:
             return False
         if state["data"] != self._data:
             raise CheckpointError(
-                f"The annotations changed since the run in {self._options.run_folder} began; choose another run_folder."
+                f"The annotations changed since the run in {self._options.run_folder} began, or the segmenter that "
+                "makes masks of them; choose another run_folder."
             )
         self.model.load_state_dict(state["model"])
         self._student.heads.load_state_dict(state["heads"])
@@ -275,26 +276,32 @@ class Trainer:
         return float(accelerator.reduce(total, "mean"))
 
     def _loss(self, batch: Batch, micro: int) -> Tensor:
-        """The loss of a micro-batch: labels, each module by itself, and the teacher where there is one."""
+        """The loss of a micro-batch: labels, each module by itself, and the teacher where there is one.
+
+        Of a blank extra-ROI picture its module is not asked to say anything by itself.
+        """
         options = self._options
         self._broken.update(batch.broken)
         true = self._labels[batch.indices].to(self._accelerator.device, non_blocking=True)
         smoothing = options.optimization.label_smoothing
         squares = [as_pixels(p.to(self._accelerator.device, non_blocking=True)) for p in batch.pictures]
+        told = ~batch.blank.to(self._accelerator.device)
         if options.mix.active:
+            told = told & told.flip(0)  # timm mixes a batch with itself in reverse order
             seed = self._draw(f"mix {micro}")
             squares, true = options.mix.apply(squares, true, len(self._classes), smoothing, seed)
             smoothing = 0.0
         seen = dict(zip(self._pictures, squares, strict=True))
         said = self._wrapped(*normalised(seen, self.model))
         loss = F.cross_entropy(said.logits, true, label_smoothing=smoothing)
-        for of_module in said.of_modules:
-            alone = F.cross_entropy(of_module, true, label_smoothing=smoothing)
-            loss = loss + options.optimization.module_loss * alone
-        if self._others is not None and said.of_others is not None:
-            others = self._others[batch.indices].to(self._accelerator.device)
-            missed = F.binary_cross_entropy_with_logits(said.of_others, others, reduction="sum")
-            loss = loss + options.optimization.context_loss * missed / len(others)
+        for picture, of_module in zip(self.model.pictures, said.of_modules, strict=False):
+            alone = F.cross_entropy(of_module, true, label_smoothing=smoothing, reduction="none")  # (B,)
+            rows = told if picture == "extra_roi" else torch.ones_like(told)
+            loss = loss + options.optimization.module_loss * mean_over(alone, rows)
+        if said.of_others is not None:
+            others = batch.others.to(said.of_others)
+            missed = F.binary_cross_entropy_with_logits(said.of_others, others, reduction="none").sum(dim=1)
+            loss = loss + options.optimization.context_loss * mean_over(missed, told)
         if options.distillation is None or self._teacher is None:
             return loss
         with torch.no_grad():

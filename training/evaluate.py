@@ -27,11 +27,14 @@ from training.report import draw_confusion, draw_reliability, draw_worst, figure
 from training.statistics import expected_calibration_error, interval
 
 
-def evaluate(scores: Scores, checkpoint: Checkpoint, ambiguous: Sequence[str] = ()) -> dict[str, Any]:
+def evaluate(
+    scores: Scores, checkpoint: Checkpoint, ambiguous: Sequence[str] = (), parts: Sequence[str] = ()
+) -> dict[str, Any]:
     """Figures of a checkpoint's scores: overall with intervals, by class, and how far its probabilities can be trusted.
 
     Args:
         ambiguous: classes of the checkpoint whose mean F1 is given by itself.
+        parts: what was scored, see `Regions.parts`; `fitted_on_these` says whether the calibration has seen any of it.
 
     Raises:
         DataError: there are no scores.
@@ -43,12 +46,14 @@ def evaluate(scores: Scores, checkpoint: Checkpoint, ambiguous: Sequence[str] = 
         for name, statistic in statistics(checkpoint.classes, ambiguous).items()
         if name in found
     }
-    error = {
+    fitted_on = () if checkpoint.calibration is None else checkpoint.calibration.fitted_on
+    error: dict[str, Any] = {
         "uncalibrated": round(expected_calibration_error(scores.true, probabilities(scores.logits)), 4),
         "as_shown": round(
             expected_calibration_error(scores.true, probabilities(scores.logits, _temperature(checkpoint))),
             4,
         ),
+        "fitted_on_these": bool(set(fitted_on) & set(parts)),
     }
     return {**found, "intervals": intervals, "calibration_error": error, "broken": list(scores.broken)}
 
@@ -71,12 +76,14 @@ def as_markdown(report: Mapping[str, Any]) -> str:
     intervals = ", ".join(
         f"{title(name)} {low:.3f} to {high:.3f}" for name, (low, high) in figures["intervals"].items()
     )
+    error = figures["calibration_error"]
+    seen = ", with a temperature fitted on regions measured here," if error["fitted_on_these"] else ","
     lines = [
         f"# {report['checkpoint']} on {report['data']}, {report['split']}, {report['masks']} masks",
         "",
         f"{figures['regions']} regions of {figures['groups']} groups. 95 % intervals: {intervals}.",
-        f"Expected calibration error {figures['calibration_error']['as_shown']:.3f} as the app shows it, "
-        f"{figures['calibration_error']['uncalibrated']:.3f} without calibration.",
+        f"Expected calibration error {error['as_shown']:.3f} as the app shows it{seen} "
+        f"{error['uncalibrated']:.3f} without calibration.",
         "",
         f"One prediction: {spent['parameters'] / 1e6:.2f} M parameters, {spent['flops'] / 1e9:.2f} GFLOPs (a "
         f"multiply-add counts as 2), {spent['latency_ms']:.1f} ms and {spent['peak_memory_mb']:.0f} MB on "
@@ -112,7 +119,7 @@ def main(arguments: Sequence[str]) -> None:
         "data": labelled.name,
         "split": chosen.split,
         "masks": chosen.masks,
-        "figures": evaluate(scores, checkpoint, chosen.ambiguous),
+        "figures": evaluate(scores, checkpoint, chosen.ambiguous, labelled.parts),
         "cost": cost(checkpoint, device),
         "left_out": list(labelled.left_out),
     }

@@ -96,9 +96,9 @@ def focus(
 
 
 def _places(region: Region, mask: Mask, regions: Sequence[Region], photos: PhotoCache) -> dict[str, Mask]:
-    """The photo's pixels by PLACES; where foods overlap they are the region's."""
+    """The photo's pixels by PLACES; where foods overlap they are the region's. Cut-outs alone have no others."""
     others = np.zeros_like(mask)
-    for other in regions:
+    for other in regions if region.photo is not None else ():
         if other.photo == region.photo and other.name != region.name:
             others |= other.masked[0].read(photos.open)[1]
     others &= ~mask

@@ -18,7 +18,7 @@ from rvernet_app.device import torch_device
 from rvernet_app.errors import RvernetError
 from training.conditions import CLEAN, Condition
 from training.configuration import options_from, put, read_yaml, require
-from training.data.regions import SPLITS, DataError, Region, Regions
+from training.data.regions import SPLITS, DataError, Region, Regions, require_no_shared_photo
 from training.data.sources import open_source, read_data, read_whole, source_names, with_masks
 from training.files import write_whole
 from training.measure import Scores, score
@@ -219,6 +219,10 @@ def _measured_on(grid: Grid, data: Regions, options: DataOptions) -> tuple[str, 
         for source, name in zip(grid.measured_on, names, strict=True)
     ]
     whole = read_whole(opened, options.min_share)
+    if again := set(whole.fingerprints.values()) & set(data.fingerprints.values()):
+        copied = [name for name, mark in whole.fingerprints.items() if mark in again]
+        raise DataError(f"{copied[0]} holds what is trained on and cannot be measured on as a whole.")
+    require_no_shared_photo({"train": data.train, "measured_on": whole.val})
     known = whole.with_split("val", [region for region in whole.val if region.label in data.classes])
     if not known.val:
         raise DataError(f"{', '.join(names)} has no region of a class that is trained on.")

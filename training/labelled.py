@@ -29,6 +29,7 @@ class Labelled:
         regions: those to measure on.
         around: all regions on the photos, also those of classes that the checkpoint does not know.
         left_out: lines that say what is not among them.
+        parts: what they are of, see `Regions.parts`.
         skip_broken: whether regions that cannot be read are to be left out and named.
     """
 
@@ -37,6 +38,7 @@ class Labelled:
     regions: tuple[Region, ...]
     around: tuple[Region, ...]
     left_out: tuple[str, ...]
+    parts: tuple[str, ...]
     skip_broken: bool = False
 
     def score(self) -> Scores:
@@ -79,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_labelled(arguments: argparse.Namespace) -> Labelled:
-    """What the arguments name. A folder that the checkpoint was trained on is read as it was read then.
+    """What the arguments name.
+
+    A folder that the checkpoint was trained on, or that holds the same annotations, is read as it was read then: what
+    was trained on is not measured on.
 
     Raises:
         ConfigError: an argument cannot be what it is, or no data is named and the checkpoint does not tell its own.
@@ -92,13 +97,7 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     name = ", ".join(sources)
     if rename is not None:
         sources = {name: replace(source, rename=rename) for name, source in sources.items()}
-    options = DataOptions(
-        sources=tuple(sources.values()),
-        masks=(arguments.masks,),
-        segmenter=arguments.segmenter,
-        cache=arguments.cache,
-        broken="skip" if arguments.skip_broken else "stop",
-    )
+    options = _options(arguments, tuple(sources.values()))
     opened = [open_source(source, name, options, unsplit="val") for name, source in sources.items()]
     if arguments.split == "all":
         split, found = "val", read_whole(opened, min_share)
@@ -119,7 +118,19 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     left_out = [line for line in found.summary() if line.startswith("left out")]
     if unknown:
         left_out.append(f"left out, of classes not known: {len(regions) - len(known)} ({', '.join(unknown)})")
-    return Labelled(checkpoint, name, known, around, tuple(left_out), arguments.skip_broken)
+    parts = found.parts(SPLITS if arguments.split == "all" else (split,))
+    return Labelled(checkpoint, name, known, around, tuple(left_out), parts, arguments.skip_broken)
+
+
+def _options(arguments: argparse.Namespace, sources: tuple[Source, ...]) -> DataOptions:
+    """How the arguments say that sources are read."""
+    return DataOptions(
+        sources=sources,
+        masks=(arguments.masks,),
+        segmenter=arguments.segmenter,
+        cache=arguments.cache,
+        broken="skip" if arguments.skip_broken else "stop",
+    )
 
 
 def _sources(arguments: argparse.Namespace, checkpoint: Checkpoint) -> tuple[dict[str, Source], float]:
@@ -133,12 +144,40 @@ def _sources(arguments: argparse.Namespace, checkpoint: Checkpoint) -> tuple[dic
         raise ConfigError("--rename is for the names in one folder; name it with --data.")
     folder: Path = (arguments.data or Path()).resolve()
     if trained is not None:
-        named = zip(source_names(trained.sources), trained.sources, strict=True)
+        named = dict(zip(source_names(trained.sources), trained.sources, strict=True))
+        if arguments.data is None:
+            return named, trained.min_share
+        if read_then := {name: s for name, s in named.items() if s.path.resolve() == folder}:
+            return read_then, trained.min_share
+        moved = {name: _moved(source, folder) for name, source in named.items()}
         if read_then := {
-            name: s for name, s in named if arguments.data is None or s.path.resolve() == folder
+            name: s for name, s in moved.items() if _is_as_trained_on(name, s, arguments, checkpoint)
         }:
             return read_then, trained.min_share
     return {folder.name: Source(arguments.data, arguments.format)}, 0.0
+
+
+def _moved(source: Source, folder: Path) -> Source:
+    """The source as it would be if its folder were this one."""
+    before, annotations = source.path.resolve(), source.annotations
+    if annotations is not None:
+        file = annotations.resolve()
+        annotations = folder / file.relative_to(before) if file.is_relative_to(before) else None
+    return replace(source, path=folder, annotations=annotations)
+
+
+def _is_as_trained_on(
+    name: str, source: Source, arguments: argparse.Namespace, checkpoint: Checkpoint
+) -> bool:
+    """Whether a source, wherever it lies now, has the fingerprint of the one of this name that was trained on."""
+    fingerprints = checkpoint.training.get("data")
+    if source.format != arguments.format or not isinstance(fingerprints, dict):
+        return False
+    try:
+        found = open_source(source, name, _options(arguments, (source,)), unsplit="val").read()
+    except DataError:
+        return False
+    return found.fingerprint == fingerprints.get(name)
 
 
 def _names(text: str | None) -> dict[str, str] | None:

@@ -305,15 +305,17 @@ def describe(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = 
     if scores.without_context is not None:
         blanked = f1_by_class(counts(scores, without_context=True).sum(axis=0))
     groups = np.array(scores.groups)
+    groups_of = [len(set(groups[scores.true == i])) for i in range(len(classes))]
     sources = {source: scores.of_source(source) for source in dict.fromkeys(map(_source, scores.names))}
     return {
         **_overall(scores, classes, ambiguous),
         "ambiguous": list(ambiguous),
         "classes_without_regions": [name for name, n in zip(classes, samples, strict=True) if n == 0],
+        "classes_of_one_group": [name for name, n in zip(classes, groups_of, strict=True) if n == 1],
         "by_class": {
             name: {
                 "regions": int(samples[i]),
-                "groups": len(set(groups[scores.true == i])),
+                "groups": groups_of[i],
                 "f1": round(float(f1[i]), 4),
                 **({} if blanked is None else {"f1_without_context": round(float(blanked[i]), 4)}),
             }

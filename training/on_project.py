@@ -116,7 +116,9 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def calibration_of(checkpoint: Checkpoint, regions: Sequence[Region]) -> Calibration | None:
+def calibration_of(
+    checkpoint: Checkpoint, regions: Sequence[Region], parts: Sequence[str] = ()
+) -> Calibration | None:
     """As `training.calibrate` makes it of held-out regions, all of classes that the checkpoint knows.
 
     A checkpoint of which no threshold makes the answers right often enough is never sure. None where the regions are
@@ -127,9 +129,9 @@ def calibration_of(checkpoint: Checkpoint, regions: Sequence[Region]) -> Calibra
     if len(set(scores.groups)) < LEAST_GROUPS:
         return None
     try:
-        return calibrate(scores, ACCURACY)[0]
+        return calibrate(scores, ACCURACY, parts)[0]
     except DataError:
-        return Calibration(fit_temperature(scores.logits, scores.true), threshold=1.0)
+        return Calibration(fit_temperature(scores.logits, scores.true), 1.0, tuple(parts))
 
 
 def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict[str, Any]:
@@ -189,9 +191,10 @@ def main(arguments: Sequence[str]) -> None:
     start = checkpoint_folder(given.start)
     options = options_for(given.data_dir, given.project, start, given.out, given.epochs, given.device)
     train(options, " ".join(("python -m training.on_project", *arguments)))
-    val = with_masks(read_data(options.data), options.data, ("val",)).val
+    data = with_masks(read_data(options.data), options.data, ("val",))
+    val = data.val
     made = load_checkpoint(options.export)
-    calibration = calibration_of(made, val)
+    calibration = calibration_of(made, val, data.parts(("val",)))
     set_calibration(options.export, calibration)
     compared = compare(load_checkpoint(start), made, val) | {"calibrated": calibration is not None}
     write_whole(given.out / COMPARISON_NAME, json.dumps(compared, indent=2))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from rvernet_app.errors import CheckpointError
@@ -89,6 +91,20 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
         raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
     if made_with != _identity(options):
         raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
+    return state
+
+
+def load_state_together(folder: Path, options: Any, accelerator: Accelerator) -> dict[str, Any] | None:
+    """As `load_state`, in every process, of which some may be on machines that do not have the main one's folder."""
+    told: list[Any] = [None]
+    if accelerator.is_main_process:
+        try:
+            told = [load_state(folder, options)]
+        except CheckpointError as error:  # the others wait to be told
+            told = [error]
+    (state,) = broadcast_object_list(told)
+    if isinstance(state, CheckpointError):
+        raise state
     return state
 
 

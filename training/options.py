@@ -123,7 +123,9 @@ class ModelOptions:
 
     Attributes:
         kind: "rvernet", or the one picture that a model for comparison sees: "photo", "roi" or "extra_roi".
-        roi_module: backbone, in YAML its name or `{name, kwargs, mean, std}`; also that of a single picture.
+        roi_module: backbone, in YAML its name in timm or `{name, kwargs, mean, std}`; also that of a single picture.
+            The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
+            deit_base_distilled_patch16_224 and mixer_b16_224.
         extra_roi_module: backbone; None takes the same as `roi_module`.
         fusion, hidden, input_size: see `RveRNetConfig`.
         padding: grey level around letterboxed pictures, 0 to 255.
@@ -194,7 +196,9 @@ class OptimizationOptions:
             Without it the module that learns faster leaves the other behind (Wang et al., arXiv 1905.12681).
         context_loss: weight of how well the extra-ROI module tells which classes the other foods of the photo have,
             through another linear head that is not kept. A photo has one hidden food and several that can be seen.
-        ema: decay of a moving average of the weights, which is what is measured and exported; 0 is off.
+        ema: highest decay of a moving average of the weights, which is what is measured and exported; 0 is off. timm
+            raises the decay by the step s as 1 - s ** (-2 / 3) up to it: 0.995 is reached after 2,800 steps and 0.998
+            after 11,200, and a shorter run ends with less, at step 1,000 with 0.99.
         patience: epochs without a better validation macro F1 after which the run stops; 0 is off.
         keep: "last" or "best" weights, by validation macro F1.
         precision: "no" (float32), "bf16" or "fp16".

@@ -217,7 +217,16 @@ def figures_table(metrics: Mapping[str, Any], masks: str = "annotated") -> list[
     ]
     if untested := metrics["classes_without_regions"]:
         lines += ["", f"No region, so not measured and not counted: {', '.join(untested)}."]
+    if narrow := metrics.get("classes_of_one_group"):
+        lines += ["", _narrow_sentence(len(narrow))]
     return lines
+
+
+def _narrow_sentence(count: int) -> str:
+    classes = "1 class rests" if count == 1 else f"{count} classes rest"
+    return (
+        f"{classes} on a single group; how much another would change the figures, their intervals do not say."
+    )
 
 
 def _cell(value: float | None) -> str:

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from rvernet_app.checkpoint import Checkpoint
@@ -43,7 +44,8 @@ def robustness(
 ) -> list[dict[str, Any]]:
     """A row for each condition, the clean one first: figures, an interval of macro F1, and which classes changed.
 
-    `kept` is the share of regions that are still called what they are called when all is clean.
+    `kept` is the share of regions that are still called what they are called when all is clean, of those that could be
+    read both times.
 
     Args:
         around: all foods on the photos, where they are more than the regions.
@@ -51,13 +53,14 @@ def robustness(
         skip_broken: leave regions that cannot be read out, rather than stop.
     """
     rows: list[dict[str, Any]] = []
-    clean: Scores | None = None
+    clean: dict[str, int] = {}
     for condition in dict.fromkeys((Condition(CLEAN), *conditions)):
         view = condition.view(
             checkpoint.model.pictures,
             checkpoint.preprocessing.letterbox,
             around or regions,
             backgrounds=backgrounds,
+            skip_broken=skip_broken,
         )
         scores = score(
             checkpoint.model,
@@ -67,17 +70,26 @@ def robustness(
             view=view,
             skip_broken=skip_broken,
         )
-        clean = clean or scores
+        called = _called(scores)
+        clean = clean or called
         rows.append(
             {
                 "condition": condition.name,
                 "strength": condition.strength,
+                "regions": len(scores),
                 **figures(scores, checkpoint.classes, ambiguous),
                 "macro_f1_interval": [round(bound, 4) for bound in interval(macro_f1, counts(scores))],
-                "kept": round(float((scores.logits.argmax(1) == clean.logits.argmax(1)).mean()), 4),
+                "kept": round(
+                    float(np.mean([called[n] == clean[n] for n in called.keys() & clean.keys()])), 4
+                ),
             }
         )
     return rows
+
+
+def _called(scores: Scores) -> dict[str, int]:
+    """The class that each region is called, by the region's name."""
+    return dict(zip(scores.names, scores.logits.argmax(axis=1).tolist(), strict=True))
 
 
 def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:

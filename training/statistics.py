@@ -80,7 +80,8 @@ def interval(
 
     Whole groups are drawn with replacement, as many as there are, because the samples of one are alike. A class
     that has true samples but none in a resample does not count in that resample's mean F1; a resample in which
-    the statistic is not defined at all is left out.
+    the statistic is not defined at all is left out. How a class of one group would do on another is not in the
+    interval, which says too little for a mean F1 that rests on many of these.
 
     Args:
         statistic: `top1`, `macro_f1`, `mean_f1(…)` or another of its kind.

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +20,10 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration
 
+from rvernet_app.baseline import Model
+from rvernet_app.calibration import Calibration
 from rvernet_app.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvernet_app.errors import ConfigError
+from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.preprocessing import Preprocessing
 from training.command import command
 from training.configuration import read_options, to_json
@@ -32,6 +35,9 @@ from training.measure import confusion, describe, figures, score
 from training.models import build_model
 from training.options import TrainOptions
 from training.report import draw_confusion, draw_curves, draw_worst, model_card
+
+STORED = torch.float16
+"""How weights are stored in the checkpoint."""
 
 
 def train(options: TrainOptions, command: str) -> dict[str, Any]:
@@ -103,25 +109,34 @@ def start_trackers(accelerator: Accelerator, options: TrainOptions) -> None:
 
 
 def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str) -> dict[str, Any]:
-    """Write the checkpoint with its figures and card, and the run's pictures. Returns the figures."""
+    """Write the checkpoint with its figures and card, and the run's pictures. Returns the figures.
+
+    A calibration of the same weights, from before, stays.
+    """
     training: dict[str, Any] = {
         "command": command,
         "options": to_json(options),
         "data": dict(data.fingerprints),
+        "segmenter": data.segmenter,
         "train_regions": len(data.train),
         "train_groups": len({r.group for r in data.train}),
         "epochs": len(trainer.history),
-        "stored_dtype": "float16",
+        "stored_dtype": str(STORED).removeprefix("torch."),
     }
-    model, padding = trainer.trained(), options.model.padding
-    save_checkpoint(options.export, model, data.classes, padding=padding, training=training)
+    model = trainer.trained()
+    how: dict[str, Any] = {
+        "padding": options.model.padding,
+        "training": training,
+        "calibration": _calibration_of(options.export, model, data.classes),
+    }
+    save_checkpoint(options.export, model, data.classes, **how)
     stored = load_checkpoint(options.export)
     skip = options.data.broken == "skip"
     scores = score(stored.model, stored.preprocessing, data.val, data.classes, skip_broken=skip)
     metrics = describe(scores, data.classes, options.ambiguous)
     if "roi" in stored.model.pictures:
         metrics["from_one_click"] = from_one_click(stored, data, options)
-    save_checkpoint(options.export, model, data.classes, padding=padding, training=training, metrics=metrics)
+    save_checkpoint(options.export, model, data.classes, **how, metrics=metrics)
     write_whole(
         options.export / "README.md", model_card(options.export.name, data.classes, training, metrics)
     )
@@ -150,11 +165,28 @@ def from_one_click(stored: Checkpoint, data: Regions, options: TrainOptions) -> 
     )
 
 
+def _calibration_of(folder: Path, model: Model, classes: Sequence[str]) -> Calibration | None:
+    """That of the checkpoint in a folder, if it is of these classes and of the weights that are stored of the model."""
+    try:
+        found = load_checkpoint(folder)
+    except CheckpointError:
+        return None
+    now = {
+        name: tensor.to("cpu", STORED)
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point()
+    }
+    before = {name: tensor.to(STORED) for name, tensor in found.model.state_dict().items() if name in now}
+    same = found.classes == tuple(classes) and now.keys() == before.keys()
+    return found.calibration if same and all(torch.equal(now[name], before[name]) for name in now) else None
+
+
 def _describe_run(options: TrainOptions, data: Regions) -> None:
     write_whole(options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False))
     described = {
         "classes": list(data.classes),
         "fingerprints": dict(data.fingerprints),
+        "segmenter": data.segmenter,
         "summary": data.summary(),
         "left_out": {reason: list(names) for reason, names in data.left_out.items()},
     }

@@ -29,3 +29,11 @@ def test_a_calibration_holds_its_numbers(temperature, threshold):
 def test_a_calibration_refuses_what_cannot_be(temperature, threshold, sentence):
     with pytest.raises(ValueError, match=sentence):
         Calibration(temperature, threshold)
+
+
+def test_a_calibration_may_say_what_it_was_fitted_on():
+    assert Calibration(1, 0.5).fitted_on == ()
+    assert Calibration(1, 0.5, ["meals val"]).fitted_on == ("meals val",)  # as JSON has it
+    for what in ("meals", [3]):
+        with pytest.raises(ValueError, match="fitted_on as texts"):
+            Calibration(1, 0.5, what)

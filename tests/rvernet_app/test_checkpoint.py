@@ -87,11 +87,12 @@ def test_a_checkpoint_may_be_loaded_under_another_name(folder):
 
 
 def test_a_calibration_comes_back(model, tmp_path):
-    save_checkpoint(tmp_path, model, CLASSES, calibration=Calibration(1.5, 0.4))
-    assert load_checkpoint(tmp_path).calibration == Calibration(1.5, 0.4)
+    save_checkpoint(tmp_path, model, CLASSES, calibration=Calibration(1.5, 0.4, ("meals",)))
+    assert load_checkpoint(tmp_path).calibration == Calibration(1.5, 0.4, ("meals",))
     assert json.loads((tmp_path / "config.json").read_text())["calibration"] == {
         "temperature": 1.5,
         "threshold": 0.4,
+        "fitted_on": ["meals"],
     }
 
 

@@ -172,7 +172,9 @@ def test_temperature_and_threshold_are_written_and_nothing_else(run, checkpoint)
     assert changed.pop("calibration") == {
         "temperature": calibration.temperature,
         "threshold": calibration.threshold,
+        "fitted_on": list(calibration.fitted_on),
     }
+    assert [part.partition(" ")[2] for part in calibration.fitted_on] == ["train", "val", "test"]
     assert changed == config
 
     assert run("--accuracy", "0.1")[1] == printed  # what is there already has no influence

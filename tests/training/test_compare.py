@@ -151,6 +151,8 @@ def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tm
 def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, tmp_path, capsys):
     other = tmp_path / "elsewhere"
     shutil.copytree(data, other)
+    for photo in (other / "images").iterdir():
+        photo.write_bytes(photo.read_bytes() + b"\0")
     described = json.loads((other / "annotations.json").read_text())
     pesto = next(c for c in described["categories"] if c["name"] == "pesto")
     pesto["name"] = "mustard"
@@ -167,20 +169,32 @@ def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, t
     assert {CLASSES[i] for i in found.true} == {"ketchup"}
 
 
-@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("same", "is trained on and cannot be measured on"),
+        ("copy", "elsewhere holds what is trained on"),
+        ("photos", "12 photos are in both train and measured_on"),
+        ("unknown", "no region of a class that is trained on"),
+    ],
+)
 def test_photos_to_measure_on_are_others_and_of_known_classes(
-    written, trainings, data, tmp_path, same, capsys
+    written, trainings, data, tmp_path, kind, expected, capsys
 ):
     other = data
-    if not same:
+    if kind != "same":
         other = tmp_path / "elsewhere"
         shutil.copytree(data, other)
+    if kind in ("photos", "unknown"):
         described = json.loads((other / "annotations.json").read_text())
         for category in described["categories"]:
-            category["name"] += " pie"
+            category["name"] += " pie" * (kind == "unknown")
+        described["info"] = kind
         (other / "annotations.json").write_text(json.dumps(described))
+    if kind == "unknown":
+        for photo in (other / "images").iterdir():
+            photo.write_bytes(photo.read_bytes() + b"\0")
     assert main(["--grid", str(written(measured_on=[{"path": str(other)}]))]) == 2
-    expected = "is trained on" if same else "no region of a class that is trained on"
     assert expected in capsys.readouterr().err
     assert trainings.done == []
 

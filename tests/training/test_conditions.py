@@ -8,7 +8,7 @@ import pytest
 from rvernet_app.cutouts import Letterbox, cut_out
 from rvernet_app.errors import ConfigError
 from training.conditions import CLEAN, GRADES, MOST, NOISES, Condition
-from training.data.regions import Region
+from training.data.regions import DataError, Region
 from training.measure import View
 from training.noise import MASK_ERRORS
 
@@ -207,6 +207,22 @@ def test_a_food_is_laid_on_another_photo(backgrounds):
         }
         levels.add(level)
     assert levels == {40, 200}
+
+
+def test_a_background_that_cannot_be_read_stops_or_another_takes_its_place(backgrounds):
+    backgrounds[0].write_bytes(b"")
+    regions = [Region(f"made/{i}", "rice", "g", "val", RICE.masked, RICE.photo) for i in range(20)]
+    photo, mask = RICE.masked[0].read(None)
+    background = Condition("background", 1)
+    view = background.view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds, skip_broken=True)
+    for region in regions:
+        assert_same(view(region).squares, squares_of(_on(200, photo, mask), mask))
+    stopping = background.view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds)
+    with pytest.raises(DataError, match=r"high\.png"):
+        [stopping(region) for region in regions]
+    alone = background.view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds[:1], skip_broken=True)
+    with pytest.raises(ConfigError, match="no other photo"):
+        alone(RICE)
 
 
 def _on(level: int, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from torch import Tensor
 from rvernet_app.baseline import SinglePicture, SinglePictureConfig
 from rvernet_app.errors import ConfigError
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
-from training.distill import Student, teacher_loss
+from training.distill import Student, mean_over, teacher_loss
 
 TINY = {"img_size": 32, "patch_size": 8, "depth": 1, "embed_dim": 12, "num_heads": 3}
 DISTILLED = ModuleSpec("deit_tiny_distilled_patch16_224", TINY)
@@ -48,6 +48,12 @@ def test_the_gradient_of_a_soft_target_keeps_its_size_at_any_temperature() -> No
         sizes.append(student.grad.norm().item())
     assert sizes[0] == pytest.approx(sizes[1], rel=0.02)
     assert sizes[0] > 0.1
+
+
+def test_the_mean_is_over_the_rows_that_count() -> None:
+    losses = torch.tensor([1.0, 2.0, 6.0])
+    assert mean_over(losses, torch.tensor([True, False, True])) == 3.5
+    assert mean_over(losses, torch.tensor([False, False, False])) == 0
 
 
 def pair(extra: ModuleSpec = DISTILLED) -> RveRNet:

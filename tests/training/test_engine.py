@@ -295,6 +295,52 @@ def test_the_extra_roi_module_may_have_to_name_the_other_foods_too(make: Make, d
     assert weights(trainer).keys() == weights(make("alone", **changes)).keys()
 
 
+def test_blank_pictures_teach_their_module_nothing(make: Make, data: Regions) -> None:
+    together = data.with_split(
+        "train", [replace(r, photo=Path(str(i // 4))) for i, r in enumerate(data.train)]
+    )
+    trainer = make(
+        data=together,
+        augmentation__context_dropout=0.5,
+        optimization__epochs=1,
+        optimization__batch_size=8,
+        optimization__label_smoothing=0,
+        optimization__module_loss=0.5,
+        optimization__context_loss=0.25,
+    )
+    told = logits_of(trainer.model)
+    by_head: dict[str, Tensor] = {}
+    for name, head in trainer._student.heads.items():
+        head.register_forward_hook(lambda _, given, said, name=name: by_head.update({name: said.detach()}))
+    trainer.run()
+    (places,) = trainer._plan.batches_from(0)
+    rows = [row for row, place in enumerate(places) if not trainer._regions[place].blank]
+    order = in_order(trainer, together)
+    true = torch.tensor([data.classes.index(r.label) for r in order])
+    others = torch.ones(8, 2)  # four of each photo, two of each class
+    expected = (
+        F.cross_entropy(told[0], true)
+        + 0.5 * F.cross_entropy(by_head["roi"], true)
+        + 0.5 * F.cross_entropy(by_head["extra_roi"][rows], true[rows])
+        + 0.25
+        * F.binary_cross_entropy_with_logits(by_head["others"][rows], others[rows], reduction="sum")
+        / len(rows)
+    )
+    assert 0 < len(rows) < 8
+    assert trainer.history[0]["loss"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_where_every_picture_is_blank_their_module_learns_nothing_by_itself(make: Make) -> None:
+    changes = {"augmentation__context_dropout": 1.0, "optimization__module_loss": 0.5}
+    trainer = make(**changes)
+    before = {name: head.weight.detach().clone() for name, head in trainer._student.heads.items()}
+    trainer.run(stop_after=1)
+    after = {name: head.weight for name, head in trainer._student.heads.items()}
+    assert not torch.equal(before["roi"], after["roi"])
+    decayed = before["extra_roi"] * (after["extra_roi"] / before["extra_roi"]).mean()
+    torch.testing.assert_close(after["extra_roi"], decayed)
+
+
 def test_mixing_changes_what_is_learned(make: Make) -> None:
     learned = []
     for run, mixing in (("plain", {}), ("mixup", {"mix__mixup": 1.0}), ("cutmix", {"mix__cutmix": 1.0})):
@@ -639,8 +685,11 @@ def test_a_state_of_other_options_or_other_data_is_refused(make: Make, data: Reg
     make().run(stop_after=1)
     with pytest.raises(CheckpointError, match="other options"):
         make(optimization__learning_rate=0.5).resume()
-    with pytest.raises(CheckpointError, match=r"annotations changed since the run in .* began"):
-        make(data=replace(data, fingerprints={"store": "another"})).resume()
+    for changes in ({"fingerprints": {"store": "another"}}, {"segmenter": "small_sam 0123"}):
+        with pytest.raises(
+            CheckpointError, match=r"annotations changed since the run in .* began, or the seg"
+        ):
+            make(data=replace(data, **changes)).resume()
     assert make().resume()
 
 

@@ -8,6 +8,7 @@ from rvernet_app.baseline import SinglePicture, SinglePictureConfig
 from rvernet_app.calibration import Calibration
 from rvernet_app.checkpoint import load_checkpoint, save_checkpoint, set_calibration
 from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training.calibrate import main as calibrate_main
 from training.data.coco import CocoFolder
 from training.evaluate import as_markdown, evaluate, main
 from training.measure import Scores, describe, probabilities, score
@@ -228,15 +229,28 @@ def test_probabilities_are_judged_as_the_app_shows_them(checkpoint):
     assert plain["calibration_error"] == {
         "uncalibrated": round(uncalibrated, 4),
         "as_shown": round(uncalibrated, 4),
+        "fitted_on_these": False,
     }
-    set_calibration(checkpoint, Calibration(2.0, 0.3))
-    calibrated = evaluate(scores, load_checkpoint(checkpoint))
+    set_calibration(checkpoint, Calibration(2.0, 0.3, ("0123 val", "4567 val")))
+    calibrated = evaluate(scores, load_checkpoint(checkpoint), parts=("4567 test", "89ab val"))
     assert calibrated["calibration_error"] == {
         "uncalibrated": round(uncalibrated, 4),
         "as_shown": pytest.approx(abs(np.exp(1.5) / (np.exp(1.5) + 2) - 6 / 8), abs=1e-4),
+        "fitted_on_these": False,
     }
+    again = evaluate(scores, load_checkpoint(checkpoint), parts=("4567 test", "4567 val"))
+    assert again["calibration_error"] == {**calibrated["calibration_error"], "fitted_on_these": True}
     assert plain["top1"] == calibrated["top1"] == 0.75
     assert plain["broken"] == ["z: gone"]
+
+
+def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(run, checkpoint, data):
+    labelled = [str(checkpoint), "--data", str(data), "--accuracy", "0"]
+    assert calibrate_main([*labelled, "--split", "val"]) == 0
+    for split, seen in (("val", True), ("all", True), ("train", False)):
+        status, out, _ = run("--split", split)
+        assert status == 0
+        assert ("as the app shows it, with a temperature fitted on regions measured here, " in out) == seen
 
 
 def test_what_cannot_be_read_stops_the_command_or_is_named(run, data):

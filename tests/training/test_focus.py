@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -81,6 +82,16 @@ def test_shares_of_energy_are_exact(two_foods, checkpoint, monkeypatch):
     assert found["roi"]["region"]["even"] == 1
     assert found["extra_roi"]["other_foods"]["interval"] == [0.75, 0.75]
     assert "| extra-roi | other foods | 0.750 | 0.750 to 0.750 | 0.067 |" in as_markdown(found)
+
+
+def test_cut_outs_without_a_photo_have_no_other_foods(two_foods, checkpoint, monkeypatch):
+    even = np.ones((SIDE, SIDE), np.float32)
+    monkeypatch.setattr(module, "activation_maps", lambda *_: (even, even))
+    all_of_them = [replace(r, photo=None) for r in CocoFolder("foods", two_foods).read().regions]
+    found = focus(load_checkpoint(checkpoint), *split(all_of_them))
+    assert found["regions"] == 2
+    assert found["extra_roi"]["other_foods"]["even"] == 0
+    assert found["extra_roi"]["elsewhere"]["even"] == 1
 
 
 def test_empty_maps_are_counted_and_not_averaged(two_foods, checkpoint, monkeypatch):

@@ -67,10 +67,13 @@ def without_splits(described):
         del image["split"]
 
 
-def trained_on(folder, model, **data):
-    """Write down in the checkpoint that it was trained on these data."""
+def trained_on(folder, model, classes=CLASSES, as_it_is=False, **data):
+    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they have."""
     options = DataOptions(**data)
-    save_checkpoint(folder, model, CLASSES, training={"options": {"data": to_json(options)}})
+    training = {"options": {"data": to_json(options)}}
+    if as_it_is:
+        training["data"] = dict(read_data(options).fingerprints)
+    save_checkpoint(folder, model, classes, training=training)
     return options
 
 
@@ -190,6 +193,41 @@ def test_a_folder_it_was_trained_on_is_read_as_it_was_then(opened, made_data, ch
         opened("--rename", "{}")  # what the arguments say comes first
 
 
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
+    opened, made_data, checkpoint, model, tmp_path, how
+):
+    edit(made_data, without_splits)
+    edit(made_data, call_category("pesto", "green sauce"))
+    source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
+    options = trained_on(checkpoint, model, as_it_is=True, sources=(source,), min_share=0.01)
+    expected = names(read_data(options).val)
+    how(made_data, tmp_path / "elsewhere")
+    labelled = opened(data=tmp_path / "elsewhere")
+    assert names(labelled.regions) == expected
+    assert all(region.photo.is_relative_to(tmp_path / "elsewhere") for region in labelled.regions)
+    edit(tmp_path / "elsewhere", lambda described: described.update(info="another"))
+    with pytest.raises(DataError, match="green sauce"):
+        opened(data=tmp_path / "elsewhere")
+
+
+def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
+    opened, made_foodseg103, made_data, checkpoint, model, tmp_path
+):
+    food = Source(made_foodseg103, "foodseg103", rename={"pesto": "green"}, held_out=("8", "9"))
+    (made_data / "annotations.json").rename(made_data / "labels.json")
+    coco = Source(made_data, annotations=made_data / "labels.json", rename={"pesto": "green"})
+    options = trained_on(
+        checkpoint, model, ("ketchup", "green"), True, sources=(food, coco), cache=tmp_path / "masks"
+    )
+    expected = [r.name for r in read_data(options).val]
+    for folder, layout in ((made_foodseg103, "foodseg103"), (made_data, "coco")):
+        moved = folder.rename(tmp_path / f"moved {layout}")
+        found = [r.name for r in opened("--format", layout, data=moved).regions]
+        assert found == [name for name in expected if name.startswith(f"{folder.name}/")]
+        assert len(found) in (2, 4)
+
+
 def test_its_folder_is_found_by_another_path_to_it(opened, made_data, checkpoint, model, tmp_path):
     edit(made_data, without_splits)
     relative = Source(os.path.relpath(made_data), held_out=("g5",))
@@ -238,7 +276,8 @@ def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
     labelled = opened()
     assert names(labelled.regions) == ["113", "114", "115"]
     assert labelled.left_out == ("left out, smaller than 1.0000% of the photo: 1 (data/112)",)
-    made_data.rename(tmp_path / "elsewhere")
+    shutil.copytree(made_data, tmp_path / "elsewhere")
+    edit(tmp_path / "elsewhere", lambda described: described["annotations"].pop(0))
     assert len(opened(data=tmp_path / "elsewhere").regions) == 4
 
 

@@ -289,6 +289,7 @@ def test_the_description_tells_each_class_and_what_was_not_measured():
         **figures(scores_of(), CLASSES, ("ketchup", "pesto")),
         "ambiguous": ["ketchup", "pesto"],
         "classes_without_regions": ["grape"],
+        "classes_of_one_group": [],
         "by_class": {
             "ketchup": {"regions": 3, "groups": 2, "f1": 0.8, "f1_without_context": 0.75},
             "pesto": {"regions": 2, "groups": 2, "f1": 0.5, "f1_without_context": 0.0},

@@ -174,6 +174,18 @@ def test_the_table_tells_figures_with_and_without_context_and_by_class():
     ]
 
 
+def test_classes_of_one_group_are_counted():
+    by_photo = replace(
+        SCORES, groups=tuple(f"g{true}" if true else f"g{i}" for i, true in enumerate(SCORES.true))
+    )
+    found = describe(by_photo, CLASSES)
+    assert found["classes_of_one_group"] == ["pesto"]
+    sentence = "a single group; how much another would change the figures, their intervals do not say."
+    assert figures_table(found)[-1] == f"1 class rests on {sentence}"
+    both = describe(replace(SCORES, groups=("g",) * len(SCORES)), CLASSES)
+    assert figures_table(both)[-1] == f"2 classes rest on {sentence}"
+
+
 def test_several_sources_have_a_line_each():
     scores = replace(SCORES, names=("meals/1", "meals/2", "meals/3", "trays/1", "trays/2"))
     metrics = describe(scores, CLASSES, ("pesto",))

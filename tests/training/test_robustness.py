@@ -133,6 +133,33 @@ def test_kept_is_the_share_that_is_called_the_same(monkeypatch, checkpoint, data
     assert [row["top1"] for row in rows] == [0.5, 0.75, 0.5]
 
 
+def test_kept_is_of_regions_that_could_be_read_both_times(monkeypatch, checkpoint, data):
+    names = tuple(region.name for region in validation(data))
+    scored_ones = iter(
+        [
+            Scores(names[1:], names[1:], np.array([1, 0, 1]), np.eye(2, dtype=np.float32)[[1, 0, 1]], None),
+            Scores(names[:3], names[:3], np.array([0, 1, 0]), np.eye(2, dtype=np.float32)[[1, 1, 1]], None),
+        ]
+    )
+    monkeypatch.setattr(module, "score", lambda *_, **__: next(scored_ones))
+    rows = robustness(
+        load_checkpoint(checkpoint), validation(data), (Condition("erode", 0.1),), skip_broken=True
+    )
+    assert [row["kept"] for row in rows] == [1, 0.5]  # of the second and the third region
+
+
+def test_a_background_that_cannot_be_read_takes_no_region_out(run, data, tmp_path):
+    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
+    cv2.imwrite(str(good), np.full((40, 48, 3), 255, np.uint8))
+    broken.write_bytes(b"")
+    (data / "images" / "12.png").write_bytes(b"")
+    asked = ("--json", "--conditions", "background=1", "--backgrounds", str(good), str(broken))
+    status, printed, _ = run(*asked, "--skip_broken")
+    assert status == 0
+    assert [row["regions"] for row in json.loads(printed)] == [3, 3]
+    assert run(*asked)[0] == 2
+
+
 def test_the_wrong_object_may_be_of_a_class_not_known(monkeypatch, run, data):
     path = data / "annotations.json"
     described = json.loads(path.read_text())

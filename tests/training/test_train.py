@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 
 import training.data.sources
 import training.train
-from rvernet_app.checkpoint import load_checkpoint
+from rvernet_app.calibration import Calibration
+from rvernet_app.checkpoint import load_checkpoint, set_calibration
 from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
 from rvernet_app.cutouts import cut_out
@@ -134,6 +135,8 @@ def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
     training = load_checkpoint(checkpoint).training
     assert training["options"] == to_json(options)
     assert (training["train_regions"], training["epochs"]) == (12, 2)
+    segmenter = open_segmenter(AppConfig(segmenter="grabcut"))
+    assert training["segmenter"] == described["segmenter"] == f"{segmenter.name} {segmenter.fingerprint}"
     card = (checkpoint / "README.md").read_text()
     assert "- Drawn by the test itself." in card
     assert f"{metrics['macro_f1']:.4f}" in card
@@ -228,7 +231,7 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
     write: Write, made_data: Path, tmp_path: Path, capsys
 ) -> None:
     for number in (3, 13):  # one to train on, one to validate on
-        (made_data / "images" / f"{number}.png").write_bytes(b"no photo")
+        (made_data / "images" / f"{number}.png").write_bytes(f"no photo {number}".encode())
     assert main(write()) == 2
     assert "3.png" in capsys.readouterr().err.splitlines()[-1]
     assert main(write("skips", data__broken="skip")) == 0
@@ -309,9 +312,18 @@ def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_pat
     assert main(arguments) == 0
     first = (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes()
     before = history(tmp_path / "run")
+    set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
     assert main(arguments) == 0
     assert (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes() == first
     assert history(tmp_path / "run") == before
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration == Calibration(1.5, 0.4)
+
+
+def test_a_calibration_of_other_weights_is_not_kept(write: Write, tmp_path: Path) -> None:
+    assert main(write()) == 0
+    set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
+    assert main([*write(), "--seed", "1", "--run_folder", str(tmp_path / "other")]) == 0
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration is None
 
 
 def test_what_a_segmenter_draws_does_not_change_the_weights(
@@ -388,6 +400,18 @@ def test_a_killed_run_goes_on_to_the_same_end(
 # Several processes
 
 
+def launched(
+    module: str, arguments: list[str], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A module as two processes have run it, to a good end."""
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
+    launcher += ["--dynamo_backend", "no", "-m", module, *arguments]
+    done = subprocess.run(launcher, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
     """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher starts two."""
     torch.manual_seed(4)
@@ -402,13 +426,7 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
         "trackers": [],
     }
     assert main(write("one", **changes)) == 0
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
-    launcher += ["--dynamo_backend", "no", "-m", "training.train"]
-    done = subprocess.run(
-        [*launcher, *write("two", **changes)], cwd=ROOT, env=one_thread, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    done = launched("training.train", write("two", **changes), one_thread)
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [record["epoch"] for record in told] == [1, 2]  # by one of the two only
 
@@ -421,3 +439,25 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
     for one, two in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert {k: v for k, v in two.items() if k != "loss"} == {k: v for k, v in one.items() if k != "loss"}
+
+
+def test_two_processes_resume_a_state_that_one_of_them_has(
+    write: Write, tmp_path: Path, one_thread: dict[str, str]
+) -> None:
+    changes = {
+        "model__roi_module": MOBILENET,
+        "model__weights": "scratch",
+        "model__batch_norm": "measured",
+        "optimization__batch_size": 4,
+        "optimization__ema": 0.5,
+        "trackers": [],
+    }
+    launched("tests.training.resumed_by_two", write("run", **changes), one_thread)
+    whole, rest = (torch.load(tmp_path / run / "state.pt", weights_only=True) for run in ("whole", "stopped"))
+    assert whole["step"] == rest["step"] == 6
+    assert any("running_var" in name for name in whole["model"])
+    for part in ("model", "ema"):
+        for name, tensor in whole[part].items():
+            assert torch.equal(rest[part][name], tensor), name
+    assert history(tmp_path / "whole") == history(tmp_path / "stopped")
+    assert not (tmp_path / "stopped elsewhere" / "state.pt").exists()

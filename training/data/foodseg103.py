@@ -118,7 +118,11 @@ class FoodSeg103Folder:
             for category in sorted(map(int, found.areas))
         ]
         described = json.dumps(
-            [sorted(names.items()), [(*place, found.checksum) for place, found in shown.items()]]
+            [
+                sorted(names.items()),
+                [(*place, found.checksum) for place, found in shown.items()],
+                *([sorted(groups.items())] if groups else []),
+            ]
         )
         left_out = {"photo missing": missing, "mask missing or damaged": damaged}
         return SourceRegions(

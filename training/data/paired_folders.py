@@ -51,7 +51,7 @@ class CutoutPair:
 
 class PairedFolders:
     """Folders of paired cut-outs, as a `RegionSource`. No picture is opened; hidden files and files that are no
-    pictures are passed over.
+    pictures are passed over. The fingerprint is of names, groups, sizes and times of change, wherever the folder lies.
 
     Args:
         name: of the source.
@@ -83,6 +83,7 @@ class PairedFolders:
         """As `training.data.regions.RegionSource.read`."""
         regions: list[Region] = []
         unpaired: list[str] = []
+        described: list[tuple[str, ...]] = []
         classes: set[str] = set()
         groups = read_groups(self._folder)
         for split in FOLDERS:
@@ -90,16 +91,17 @@ class PairedFolders:
             classes |= {place.parent.name for place in one | other}
             unpaired += [f"{self.name}/{split}/{place}" for place in sorted(one.keys() ^ other.keys())]
             for place in sorted(one.keys() & other.keys()):
-                folder = place.parent.name
+                folder, group = place.parent.name, groups.get(place.stem, place.stem)
                 regions.append(
                     Region(
                         name=f"{self.name}/{split}/{place}",
                         label=self._rename.get(folder, folder),
-                        group=f"{self.name}/{groups.get(place.stem, place.stem)}",
+                        group=f"{self.name}/{group}",
                         split=split,
                         masked=(CutoutPair(one[place], other[place]),),
                     )
                 )
+                described.append((split, str(place), group, *map(_state, (one[place], other[place]))))
         if unused := sorted(set(self._rename) - classes):
             raise DataError(f"{self._folder} has no classes {', '.join(unused)} to rename.")
         if unpaired and not self._skip_unpaired:
@@ -111,9 +113,18 @@ class PairedFolders:
         return SourceRegions(
             regions=split_by_group(regions, self._held_out, self._val_share, self.name),
             labels=tuple(sorted({r.label for r in regions})),
-            fingerprint=hashlib.sha256(json.dumps([r.name for r in regions]).encode()).hexdigest()[:12],
+            fingerprint=hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12],
             left_out={"without a partner": tuple(unpaired)} if unpaired else {},
         )
+
+
+def _state(file: Path) -> str:
+    """Size in bytes and time of the last change, by which a changed file is known."""
+    try:
+        about = file.stat()
+    except OSError:  # of which its region says more when it is read
+        return "missing"
+    return f"{about.st_size} {about.st_mtime_ns}"
 
 
 def _pictures(root: Path) -> dict[Path, Path]:

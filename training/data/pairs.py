@@ -5,23 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from rvernet_app.cutouts import Letterbox
 from rvernet_app.errors import ConfigError
-from training.augment import Augmentation
+from training.augment import Augmentation, Change
 from training.data.photos import PhotoCache
 from training.data.regions import DataError, Region
 
 Place = tuple[int, int, int]
 """(epoch, draw, index): the draw-th region of an epoch is that with this index."""
+
+
+OF_A_FOOD = 0.25
+"""Least share of another food's box inside the window for a picture to show it."""
+
+
+class Item(NamedTuple):
+    """Squares of one region.
+
+    Attributes:
+        squares: one for each picture the model reads, uint8 (S, S, 3).
+        region: index of the region shown.
+        broken: what was wrong with regions that it took the place of.
+        blank: whether its extra-ROI picture was blanked.
+        others: for each class, whether another food inside the window is of it, bool (K,); (0,) where nobody asks.
+    """
+
+    squares: list[NDArray[np.uint8]]
+    region: int
+    broken: list[str]
+    blank: bool
+    others: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +54,15 @@ class Batch:
         pictures: one for each picture the model reads, uint8 (B, S, S, 3).
         indices: of the regions shown, int64 (B,).
         broken: what was wrong with regions that others took the place of.
+        blank: as of each item, bool (B,).
+        others: as of each item, bool (B, K).
     """
 
     pictures: tuple[Tensor, ...]
     indices: Tensor
     broken: tuple[str, ...]
+    blank: Tensor
+    others: Tensor
 
 
 @dataclass(frozen=True)
@@ -99,7 +125,7 @@ class Plan:
                     yield [(epoch, number * self.batch_size + d, int(batches[number, d])) for d in draws]
 
 
-class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
+class PairedRegions(Dataset[Item]):
     """Training regions as the squares that a model reads.
 
     A photo is decoded once, its cut-outs are made from it and the mask, and they share every change. An item depends
@@ -110,6 +136,7 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         pictures: which pictures of `Cutouts` the model reads.
         max_cache_mb: memory for decoded photos, in each process that prepares batches.
         skip_broken: put another region in the place of a broken one, rather than stop.
+        others: the other foods of each region's photo, where an item is to tell which it shows.
     """
 
     def __init__(
@@ -122,6 +149,7 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         seed: int = 0,
         max_cache_mb: float = 0.0,
         skip_broken: bool = False,
+        others: OtherFoods | None = None,
     ) -> None:
         self.regions = regions
         self._pictures = pictures
@@ -129,13 +157,14 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         self._letterbox = letterbox
         self._seed = seed
         self._skip_broken = skip_broken
+        self._others = others
         self._photos = PhotoCache(max_cache_mb, max_side=round(letterbox.size / augmentation.min_crop))
 
     def __len__(self) -> int:
         return len(self.regions)
 
-    def __getitem__(self, place: Place) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
-        """The squares of a region, each uint8 (S, S, 3), the index of the region, and what was broken on the way.
+    def __getitem__(self, place: Place) -> Item:
+        """What is shown of the region at a place.
 
         Raises:
             DataError: the region cannot be read and broken ones are not skipped, or none can be read at all.
@@ -153,9 +182,11 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
                     raise
                 broken.append(f"{region.name}: {error}")
                 continue
-            cutouts = self._augmentation.cut_out(photo, mask, random)
+            change = self._augmentation.draw(mask, random)
+            cutouts = change.apply(photo, mask)
             squares = [self._letterbox.apply(getattr(cutouts, name)) for name in self._pictures]
-            return squares, chosen, broken
+            others = self._others.shown(chosen, change, mask.shape) if self._others else np.zeros(0, np.bool_)
+            return Item(squares, chosen, broken, change.blank, others)
         raise DataError(f"None of the {len(self.regions)} training regions can be read, first {broken[0]}")
 
     def _candidates(self, index: int, random: np.random.Generator) -> Iterator[int]:
@@ -164,31 +195,64 @@ class PairedRegions(Dataset[tuple[list[NDArray[np.uint8]], int, list[str]]]):
         yield from (int(other) for other in random.permutation(len(self.regions)) if other != index)
 
 
-def other_classes(regions: Sequence[Region], classes: Sequence[str]) -> Tensor:
-    """Whether another region of the same photo is of a class: 0 or 1, float32 (len(regions), len(classes)).
+class OtherFoods:
+    """The other foods of each region's photo, as far as a window shows them.
+
+    A food is shown where a quarter of its box is inside the window, or where no source tells its box. Boxes stand for
+    masks, which would have to be decoded for every item.
+
+    Args:
+        regions: those that may be asked for, and the foods that are known of.
+        classes: K class names, among which every region's label is.
 
     Raises:
         ConfigError: a region has no photo, but only its cut-outs.
     """
-    if missing := [region.name for region in regions if region.photo is None]:
-        raise ConfigError(f"context_loss needs whole photos with their regions; {missing[0]} has none.")
-    own = F.one_hot(torch.tensor([classes.index(region.label) for region in regions]), len(classes))
-    on_photo: dict[Path | None, Tensor] = {}
-    for region, label in zip(regions, own, strict=True):
-        on_photo[region.photo] = on_photo.get(region.photo, 0) + label
-    shown = torch.stack([on_photo[region.photo] for region in regions])
-    return (shown > own).float()
+
+    def __init__(self, regions: Sequence[Region], classes: Sequence[str]) -> None:
+        if missing := [region.name for region in regions if region.photo is None]:
+            raise ConfigError(f"context_loss needs whole photos with their regions; {missing[0]} has none.")
+        self._regions = regions
+        self._classes = {name: i for i, name in enumerate(classes)}
+        self._on_photo: dict[Path | None, list[int]] = {}
+        for index, region in enumerate(regions):
+            self._on_photo.setdefault(region.photo, []).append(index)
+
+    def shown(self, index: int, change: Change, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
+        """For each class, whether another food of the photo is of it and inside the window, bool (K,).
+
+        Args:
+            index: of the region whose photo was changed.
+            size_hw: of that photo as it was changed, perhaps reduced.
+        """
+        found = np.zeros(len(self._classes), np.bool_)
+        for other in self._on_photo[self._regions[index].photo]:
+            region = self._regions[other]
+            if other != index and _kept(region, change, size_hw) >= OF_A_FOOD:
+                found[self._classes[region.label]] = True
+        return found
 
 
-def collate(items: Sequence[tuple[list[NDArray[np.uint8]], int, list[str]]]) -> Batch:
+def _kept(region: Region, change: Change, size_hw: tuple[int, ...]) -> float:
+    """The share of a region's box that a change of its photo, of this size, keeps."""
+    if region.box_xyxy is None or region.size_hw is None:
+        return 1.0
+    down, across = size_hw[0] / region.size_hw[0], size_hw[1] / region.size_hw[1]
+    left, top, right, bottom = region.box_xyxy
+    return change.kept((left * across, top * down, right * across, bottom * down))
+
+
+def collate(items: Sequence[Item]) -> Batch:
     """Items of `PairedRegions` as one batch."""
-    squares, indices, broken = zip(*items, strict=True)
+    squares, indices, broken, blank, others = zip(*items, strict=True)
     return Batch(
         pictures=tuple(
             torch.from_numpy(np.stack(same)) for same in zip(*squares, strict=True)
         ),  # (B, S, S, 3)
         indices=torch.tensor(indices),  # (B,)
         broken=tuple(sentence for sentences in broken for sentence in sentences),
+        blank=torch.tensor(blank),  # (B,)
+        others=torch.from_numpy(np.stack(others)),  # (B, K)
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rvernet_app.errors import RvernetError
 from rvernet_app.types import Mask, Photo
@@ -114,9 +116,11 @@ class Regions:
 
     Attributes:
         classes: names of those with a training region, in the order of the sources.
-        train, val, test: the regions of each split, in the order of the sources. No group is in two.
+        train, val, test: the regions of each split, in the order of the sources. No group is in two, nor is a photo or
+            a copy of it.
         fingerprints: of each source, by its name.
         left_out: reason -> names of the regions left out for it.
+        segmenter: name and fingerprint of the one that made masks; None where all masks are annotated.
     """
 
     classes: tuple[str, ...]
@@ -125,16 +129,24 @@ class Regions:
     test: tuple[Region, ...]
     fingerprints: Mapping[str, str]
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    segmenter: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that change when any source's annotations do."""
+        """12 hex digits that change when any source's annotations do, or what makes masks of them."""
         described = ",".join(f"{name}={mark}" for name, mark in sorted(self.fingerprints.items()))
+        if self.segmenter is not None:
+            described += f" with masks of {self.segmenter}"
         return hashlib.sha256(described.encode()).hexdigest()[:12]
+
+    def parts(self, splits: Sequence[str]) -> tuple[str, ...]:
+        """What tells the regions of these splits from others, wherever their folders lie: fingerprint and split."""
+        return tuple(f"{mark} {split}" for mark in self.fingerprints.values() for split in splits)
 
     def with_split(self, split: str, regions: Sequence[Region]) -> Regions:
         """The same data set with these regions in a split."""
-        return Regions(**{**vars(self), split: tuple(regions)})
+        changed: dict[str, Any] = {split: tuple(regions)}
+        return replace(self, **changed)
 
     def summary(self) -> list[str]:
         """What there is and what was left out, as lines for a person."""
@@ -170,7 +182,7 @@ def assemble(
 
     Raises:
         DataError: a source cannot be read, nothing is left to train on, a class asked for has no training region,
-            a group is in two splits, or two regions or sources have one name.
+            a group, a photo or a copy of it is in two splits, or two regions or sources have one name.
     """
     read = {source.name: source.read() for source in sources}
     if len(read) < len(sources):
@@ -212,11 +224,14 @@ def assemble(
     split = {name: tuple(r for r in regions if r.split == name) for name in SPLITS}
     for one, other in combinations(SPLITS, 2):
         _require_no_leak(one, split[one], other, split[other])
+    require_no_shared_photo(split)
     known = {r.label for r in regions}
     offered = classes or [label for found in read.values() for label in found.labels]
     return Regions(
         classes=tuple(dict.fromkeys(label for label in offered if label in known)),
-        **split,
+        train=split["train"],
+        val=split["val"],
+        test=split["test"],
         fingerprints={name: found.fingerprint for name, found in read.items()},
         left_out={reason: tuple(names) for reason, names in left_out.items()},
     )
@@ -255,3 +270,41 @@ def _require_no_leak(name: str, regions: Sequence[Region], other: str, others: S
             f"{len(leaked)} groups are in both {name} and {other}, so {other} would measure memory: "
             f"{', '.join(leaked[:5])}{' …' if len(leaked) > 5 else ''}."
         )
+
+
+def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
+    """Raise DataError where two splits have a photo with the same bytes.
+
+    Every photo is looked up once for its size; only those of a size that another split has too are read.
+    """
+    by_size = {name: _by_size(regions) for name, regions in split.items()}
+    content = cache(_content)
+    for (one, photos), (other, others) in combinations(by_size.items(), 2):
+        shared: list[tuple[Path, Path]] = []
+        for size in photos.keys() & others.keys():
+            known = {content(photo): photo for photo in photos[size]}
+            shared += [(known[content(photo)], photo) for photo in others[size] if content(photo) in known]
+        if shared:
+            photo, same = min(shared)
+            raise DataError(
+                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: first {photo} "
+                f"and {same} are the same."
+            )
+
+
+def _by_size(regions: Sequence[Region]) -> Mapping[int, Sequence[Path]]:
+    """The photos of regions by their size in bytes, but for those that are missing or empty."""
+    found: dict[int, list[Path]] = defaultdict(list)
+    for photo in dict.fromkeys(region.photo for region in regions if region.photo is not None):
+        with suppress(OSError):
+            if size := photo.stat().st_size:
+                found[size].append(photo)
+    return found
+
+
+def _content(path: Path) -> str:
+    """What tells a file's bytes from others; of one that cannot be read, its path."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return str(path)

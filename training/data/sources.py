@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rvernet_app.config import AppConfig
 from rvernet_app.segment.registry import open_segmenter
@@ -86,8 +87,9 @@ def with_masks(data: Regions, options: DataOptions, splits: Sequence[str] = ("tr
     regions = [region for split in splits for region in getattr(data, split)]
     if options.masks == ("annotated",) and all(r.masked for r in regions):
         return data
+    segmenter = open_segmenter(AppConfig(segmenter=options.segmenter))
     maker = MaskMaker(
-        open_segmenter(AppConfig(segmenter=options.segmenter)),
+        segmenter,
         options.cache,
         data.fingerprints,
         skip_broken=options.broken == "skip",
@@ -95,7 +97,7 @@ def with_masks(data: Regions, options: DataOptions, splits: Sequence[str] = ("tr
     for split in splits:
         kinds = options.masks if split == "train" else options.masks[:1]
         data = data.with_split(split, maker.masked(getattr(data, split), kinds))
-    return data
+    return replace(data, segmenter=f"{segmenter.name} {segmenter.fingerprint}")
 
 
 def source_names(sources: Sequence[Source]) -> list[str]:

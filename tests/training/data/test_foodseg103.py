@@ -225,6 +225,15 @@ def test_no_photo_is_opened_to_read_the_regions(made_foodseg103, read):
     assert read() == expected
 
 
+def test_the_fingerprint_changes_with_the_groups(made_foodseg103, read):
+    marks = [read().fingerprint]
+    for group in ("monday", "tuesday"):
+        row = {"name": "0", "group": group}
+        (made_foodseg103 / "groups.jsonl").write_text(json.dumps(row))
+        marks.append(read().fingerprint)
+    assert len(set(marks)) == 3
+
+
 def test_the_fingerprint_changes_with_masks_and_names_only(made_foodseg103, read):
     before = read().fingerprint
     assert len(before) == 12

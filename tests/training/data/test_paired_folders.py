@@ -1,4 +1,5 @@
 import json
+import os
 from collections import Counter
 
 import numpy as np
@@ -111,11 +112,11 @@ def test_the_order_of_folders_and_files_is_that_of_their_names(tmp_path):
     assert found.labels == ("Salad", "bread", "soup")
 
 
-def test_nothing_but_names_is_read(made_pairs):
+def test_no_picture_is_opened(made_pairs):
     expected = read(made_pairs)
     for path in made_pairs.rglob("*.jpg"):
         path.write_bytes(b"")
-    assert read(made_pairs) == expected
+    assert read(made_pairs).regions == expected.regions
 
 
 def test_classes_may_be_renamed(made_pairs):
@@ -182,6 +183,22 @@ def test_the_fingerprint_changes_with_the_pairs(made_pairs):
     assert len(before) == 12
     touch(made_pairs, *both("train/ketchup/99.jpg"))
     assert read(made_pairs).fingerprint != before
+
+
+def test_the_fingerprint_changes_with_the_pictures_and_the_groups(made_pairs):
+    marks = [read(made_pairs).fingerprint]
+    picture = next((made_pairs / "train" / "roi" / "ketchup").iterdir())
+    changed = picture.stat().st_mtime_ns + 10**9
+    os.utime(picture, ns=(changed, changed))
+    marks.append(read(made_pairs).fingerprint)
+    picture.write_bytes(picture.read_bytes() + b"more")
+    os.utime(picture, ns=(changed, changed))
+    marks.append(read(made_pairs).fingerprint)
+    (made_pairs / "groups.jsonl").write_text('{"name": "0", "group": "monday"}\n')
+    marks.append(read(made_pairs).fingerprint)
+    assert len(set(marks)) == 4
+    moved = made_pairs.rename(made_pairs.with_name("elsewhere"))
+    assert PairedFolders("another", moved).read().fingerprint == marks[-1]
 
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (24, 32, 3), dtype=np.uint8)

@@ -13,8 +13,8 @@ from rvernet_app.cutouts import Letterbox
 from rvernet_app.errors import ConfigError
 from rvernet_app.photos import read_photo
 from rvernet_app.types import Mask
-from training.augment import Augmentation
-from training.data.pairs import PairedRegions, Plan, collate, one_thread, other_classes
+from training.augment import Augmentation, Change
+from training.data.pairs import Item, OtherFoods, PairedRegions, Plan, collate, one_thread
 from training.data.photos import fit_mask
 from training.data.regions import DataError, OpenPhoto, Region
 
@@ -58,7 +58,7 @@ def region(name, *masks):
 
 def item_of(regions, place=(0, 0, 0), pictures=BOTH, augmentation=PLAIN, letterbox=None, **options):
     made = PairedRegions(regions, pictures, augmentation, letterbox or AsItIs(), **options)
-    return made[place]
+    return made[place][:3]
 
 
 # Which regions make up a step
@@ -220,11 +220,13 @@ def test_both_cut_outs_share_a_change_of_brightness():
 def test_context_dropout_blanks_the_extra_roi_picture_alone():
     blanked = 0
     for seed in range(60):
-        (roi, extra_roi), _, _ = item_of(
-            [region(0, FOOD)], augmentation=Augmentation(flip=0, context_dropout=0.5), seed=seed
+        made = PairedRegions(
+            [region(0, FOOD)], BOTH, Augmentation(flip=0, context_dropout=0.5), AsItIs(), seed=seed
         )
+        (roi, extra_roi), _, _, blank, _ = made[0, 0, 0]
         np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
-        blanked += not extra_roi.any()
+        assert blank == (not extra_roi.any())
+        blanked += blank
     assert 15 < blanked < 45
 
 
@@ -314,9 +316,9 @@ def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source):
     expected = {place: paired(made_source.regions, seed=4)[place] for place in places}
     kept = paired(made_source.regions, seed=4, max_cache_mb=1)
     for place in reversed(places):
-        squares, true, broken = kept[place]
-        np.testing.assert_array_equal(squares, expected[place][0])
-        assert (true, broken) == expected[place][1:]
+        item = kept[place]
+        np.testing.assert_array_equal(item.squares, expected[place].squares)
+        assert item[1:4] == expected[place][1:4]
 
 
 @pytest.mark.parametrize(
@@ -357,8 +359,20 @@ def test_a_batch_stacks_the_pictures(made_source):
     assert {p.dtype for p in batch.pictures} == {torch.uint8}
     assert (batch.indices.tolist(), batch.indices.dtype) == ([2, 3, 8], torch.int64)
     assert batch.broken == ()
-    for number, (squares, _, _) in enumerate(items):
-        np.testing.assert_array_equal([p[number] for p in batch.pictures], squares)
+    assert batch.blank.tolist() == [False] * 3
+    assert batch.others.shape == (3, 0)
+    for number, item in enumerate(items):
+        np.testing.assert_array_equal([p[number] for p in batch.pictures], item.squares)
+
+
+def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows():
+    one, other = (
+        Item([MAP], number, [], blank, np.array(others))
+        for number, blank, others in ((3, True, [True, False]), (4, False, [False, False]))
+    )
+    batch = collate([one, other])
+    assert (batch.blank.tolist(), batch.others.tolist()) == ([True, False], [[True, False], [False, False]])
+    assert (batch.blank.dtype, batch.others.dtype) == (torch.bool, torch.bool)
 
 
 # What cannot be read
@@ -407,7 +421,7 @@ def test_a_file_that_breaks_is_replaced_as_well(made_source):
     made_source.regions[3].photo.write_bytes(made_source.regions[3].photo.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"3\.png"):
         paired(made_source.regions)[0, 0, 3]
-    squares, _, (sentence,) = paired(made_source.regions, skip_broken=True)[0, 0, 3]
+    squares, _, (sentence,), *_ = paired(made_source.regions, skip_broken=True)[0, 0, 3]
     assert [s.shape for s in squares] == [(32, 32, 3)] * 2
     assert sentence.startswith("store/3: ")
 
@@ -419,25 +433,58 @@ def test_there_are_as_many_items_as_regions():
 # What else is on the photo
 
 
-def on_photo(photo, label):
+def on_photo(photo, label, box=None):
     name = f"a/{photo}/{label}"
-    return Region(name, label, f"a/{photo}", "train", photo=None if photo is None else Path(photo))
+    path = None if photo is None else Path(photo)
+    return Region(
+        name, label, f"a/{photo}", "train", (Given(FOOD),), path, (HEIGHT, WIDTH) if box else None, box
+    )
 
 
-def test_the_other_classes_of_a_photo_are_those_of_its_other_regions():
+WHOLE = Change(slice(0, HEIGHT), slice(0, WIDTH), flipped=False, gain=1, blank=False)
+
+
+def test_the_other_foods_of_a_photo_are_those_of_its_other_regions():
     on_two = [("one", "rice"), ("two", "soup"), ("one", "soup"), ("one", "rice"), ("three", "kimchi")]
-    found = other_classes([on_photo(*names) for names in on_two], ["kimchi", "rice", "soup"])
-    assert found.dtype == torch.float32
-    assert found.tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
+    others = OtherFoods([on_photo(*names) for names in on_two], ["kimchi", "rice", "soup"])
+    found = [others.shown(index, WHOLE, (HEIGHT, WIDTH)) for index in range(5)]
+    assert {of.dtype for of in found} == {np.dtype(np.bool_)}
+    assert np.array(found, int).tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_another_food_is_shown_where_a_quarter_of_its_box_is_in_the_window():
+    boxes = {"rice": (0, 0, 8, 8), "soup": (0, 0, 8, 7), "kimchi": (12, 12, 14, 14)}
+    regions = [on_photo("one", "tea", (0, 0, 1, 1)), *(on_photo("one", *of) for of in boxes.items())]
+    others = OtherFoods(regions, ["tea", "rice", "soup", "kimchi"])
+    window = replace(WHOLE, rows=slice(4, 20), columns=slice(4, 20), flipped=True)
+    # 16 of 64 pixels of the rice and 12 of 56 of the soup
+    assert others.shown(0, window, (HEIGHT, WIDTH)).tolist() == [False, True, False, True]
+    # the same of a photo half as large
+    half = replace(window, rows=slice(2, 10), columns=slice(2, 10))
+    assert others.shown(0, half, (HEIGHT // 2, WIDTH // 2)).tolist() == [False, True, False, True]
+
+
+def test_an_item_tells_the_foods_of_its_own_window():
+    regions = [on_photo("one", "soup", (8, 6, 15, 12)), on_photo("one", "rice", (0, 0, 2, 2))]
+    others = OtherFoods(regions, ["rice", "soup"])
+    augmentation = Augmentation(flip=0, min_crop=0.5)
+    told = set()
+    for seed in range(40):
+        item = PairedRegions(regions, BOTH, augmentation, AsItIs(), seed=seed, others=others)[0, 0, 0]
+        corner = sum(item.squares)[0, 0]
+        in_window = max(0, 3 - int(corner[0])) * max(0, 3 - int(corner[1])) >= 1
+        assert item.others.tolist() == [in_window, False]
+        told.add(in_window)
+    assert told == {True, False}
 
 
 def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it():
     with pytest.raises(ConfigError, match="needs whole photos with their regions; a/None/soup has none"):
-        other_classes([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])
+        OtherFoods([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])
 
 
 def test_what_prepares_batches_can_be_sent_to_a_process_that_did_not_fork():
     made = PairedRegions([region("food", FOOD)], BOTH, PLAIN, Letterbox(16), max_cache_mb=1)
     sent = pickle.loads(pickle.dumps(made))
-    (roi, _), index, broken = sent[0, 0, 0]
+    (roi, _), index, broken, *_ = sent[0, 0, 0]
     assert (roi.shape, index, broken) == ((16, 16, 3), 0, [])

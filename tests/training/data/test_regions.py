@@ -2,6 +2,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+import training.data.regions
 from training.data.regions import DataError, Region, SourceRegions, assemble, split_by_group
 
 
@@ -127,6 +128,63 @@ def test_groups_of_two_sources_are_not_the_same():
 def test_a_group_whose_other_half_is_left_out_leaks_nothing():
     leak = [region(1, group="g"), region(2, split="val", group="g", share=0.0)]
     assert assemble([Made("a", leak)], min_share=0.1).val == ()
+
+
+@pytest.fixture
+def of_photo(tmp_path):
+    """A region of a photo with these bytes."""
+
+    def made(name, content, split="train"):
+        photo = tmp_path / f"{name}.jpg"
+        photo.write_bytes(content)
+        return replace(region(name, split=split), photo=photo)
+
+    return made
+
+
+@pytest.mark.parametrize("splits", [("train", "val"), ("train", "test"), ("val", "test")])
+def test_a_photo_in_two_splits_is_an_error_also_as_a_copy(of_photo, splits):
+    one, other = splits
+    leak = [of_photo("a", b"same", one), of_photo("b", b"same", other)]
+    rest = [of_photo("c", b"else"), of_photo("d", b"more", "val")]
+    with pytest.raises(
+        DataError, match=rf"1 photos are in both {one} and {other}.*first .*a\.jpg and .*b\.jpg are the same"
+    ):
+        assemble([Made("a", [*leak, *rest])])
+    again = [
+        replace(leak[0], photo=leak[1].photo.parent / ".." / leak[1].photo.parent.name / "b.jpg"),
+        leak[1],
+    ]
+    with pytest.raises(DataError, match=rf"1 photos are in both {one} and {other}"):
+        assemble([Made("a", [*again, *rest])])
+
+
+def test_a_photo_of_two_sources_may_be_in_one_split(of_photo):
+    a, b = of_photo("a", b"same"), replace(of_photo("b", b"same"), name="b/1", group="b/1")
+    assert len(assemble([Made("a", [a]), Made("b", [b])]).train) == 2
+
+
+def test_photos_are_read_only_where_another_split_has_one_of_their_size(of_photo, monkeypatch):
+    read = []
+    content = training.data.regions._content
+    monkeypatch.setattr(
+        training.data.regions, "_content", lambda path: (read.append(path.name), content(path))[1]
+    )
+    regions = [
+        of_photo("a", b"1234"),
+        of_photo("b", b"5678"),
+        of_photo("c", b"12345"),
+        of_photo("d", b"12346", "val"),
+        of_photo("e", b"123", "test"),
+    ]
+    assert len(assemble([Made("a", regions)]).train) == 3
+    assert sorted(read) == ["c.jpg", "d.jpg"]
+
+
+def test_photos_that_are_missing_or_empty_are_no_copies(of_photo, tmp_path):
+    empty = [of_photo("a", b""), of_photo("b", b"", "val")]
+    missing = [replace(region(n, split=s), photo=tmp_path / n) for n, s in (("c", "train"), ("d", "val"))]
+    assert len(assemble([Made("a", [*empty, *missing])]).val) == 2
 
 
 @pytest.mark.parametrize(

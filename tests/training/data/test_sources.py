@@ -266,6 +266,7 @@ def test_no_segmenter_is_opened_where_all_masks_are_annotated(made_foodseg103, o
     chosen = options(Source(made_foodseg103, "foodseg103", held_out=LAST))
     data = read_data(chosen)
     assert with_masks(data, chosen) is data
+    assert data.segmenter is None
     assert opened == []
 
 
@@ -273,6 +274,8 @@ def test_boxes_of_training_and_validation_become_masks(made_data, options, opene
     chosen = options(Source(made_data), segmenter="small_sam")
     data = with_masks(read_data(chosen), chosen)
     assert opened == ["small_sam"]
+    assert data.segmenter == "corner v1"
+    assert data.fingerprint != read_data(chosen).fingerprint
     assert [areas(r) for r in (*data.train[:2], *data.val[:2])] == [[1], [256], [1], [256]]
 
 
@@ -305,7 +308,7 @@ def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(made_dat
     data = with_masks(read_data(skip), skip)
     assert [len(r.masked) for r in data.train] == [len(masks)] * 12
     made = PairedRegions(data.train, ("roi",), Augmentation(), Letterbox(8), skip_broken=True)
-    squares, _, (sentence,) = made[0, 0, 0]
+    squares, _, (sentence,), *_ = made[0, 0, 0]
     assert squares[0].shape == (8, 8, 3)
     assert sentence.startswith("data/100: ")
     assert "0.png" in sentence
