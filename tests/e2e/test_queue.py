@@ -69,6 +69,7 @@ def test_what_a_reload_made_the_page_forget_is_undone_from_the_store(
 ) -> None:
     label(project, plates[0].centres[0], "rice")
     item = project.item
+    project.workbench.wait_for_evidence()
     project.page.reload()
     project.page.wait_for_selector(f'.rv[data-item="{item}"]')
     project.page.wait_for_selector("#rv-foods li")

@@ -180,10 +180,15 @@ function takeFoods(work, rows) {
   return new Map(foods.map(({ row, food }) => [food.id, { id: row.id, revision: row.revision, status: row.status, content: textOf(contentOf(food)) }]));
 }
 
-// What this page does not remember doing, as before a reload, the store takes back from its events.
-async function undoStored(name) {
+let takingBack = Promise.resolve();
+
+// What this page does not remember doing, as before a reload, the store takes back from its events, one by one.
+function undoStored(name) {
   const photo = current;
-  if (!photo?.item) return;
+  if (photo?.item) takingBack = takingBack.then(() => takeBack(photo, name));
+}
+
+async function takeBack(photo, name) {
   try {
     await reached(photo);
     const { undone, foods } = await tellOf(photo, name, { project: photo.project.id });
