@@ -17,6 +17,7 @@ LAYERS = (
         "device",
         "memory",
         "labels",
+        "spreadsheet",
         "photos",
         "cutouts",
         "masks",

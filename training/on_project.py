@@ -17,6 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rvernet_app.calibration import Calibration
 from rvernet_app.checkpoint import Checkpoint, load_checkpoint, set_calibration
 from rvernet_app.errors import ConfigError
@@ -31,7 +34,7 @@ from training.data.sources import open_source, read_data, source_names, with_mas
 from training.files import write_whole
 from training.measure import score
 from training.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
-from training.statistics import fit_temperature
+from training.statistics import counts_by_group, fit_temperature, macro_f1, paired_interval
 from training.train import train
 
 COMPARISON_NAME = "comparison.json"
@@ -72,7 +75,7 @@ def options_for(
             start={"roi": start, "extra_roi": start},
         ),
         optimization=OptimizationOptions(
-            epochs=epochs, batch_size=16, learning_rate=1e-3, backbone_learning_rate=1e-4, keep="best"
+            epochs=epochs, batch_size=16, learning_rate=1e-3, backbone_learning_rate=1e-4
         ),
         augmentation=Augmentation(min_crop=0.6, brightness=0.2, context_dropout=0.15),
         run_folder=out / "run",
@@ -137,10 +140,13 @@ def calibration_of(
 def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict[str, Any]:
     """Macro F1 of both checkpoints over the classes of these regions, and how many classes each knows.
 
-    A class that one does not know is a miss. What a checkpoint does not know any more is counted as forgotten.
+    A class that one does not know is a miss. What a checkpoint does not know any more is counted as forgotten. The
+    interval of the difference, 95 %, is from a bootstrap over meals.
     """
     true = [region.label for region in regions]
-    found = {name: macro_f1(true, named(model, regions)) for name, model in (("old", old), ("new", new))}
+    seen = {name: _counts(regions, named(model, regions)) for name, model in (("old", old), ("new", new))}
+    found = {name: float(macro_f1(counts.sum(axis=0))) for name, counts in seen.items()}
+    apart = paired_interval(macro_f1, seen["new"], seen["old"])
     return {
         "regions": len(regions),
         "photos": len({region.photo for region in regions}),
@@ -148,6 +154,7 @@ def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict
         "old_macro_f1": round(found["old"], 4),
         "new_macro_f1": round(found["new"], 4),
         "better": found["new"] > found["old"],
+        "difference_interval": [round(end, 4) for end in apart],
         "old_classes": len(old.classes),
         "new_classes": len(new.classes),
         "forgotten": len(set(old.classes) - set(new.classes)),
@@ -163,13 +170,14 @@ def named(checkpoint: Checkpoint, regions: Sequence[Region]) -> list[str]:
     return [checkpoint.classes[said[region.name]] if region.name in said else "" for region in regions]
 
 
-def macro_f1(true: Sequence[str], said: Sequence[str]) -> float:
-    """Mean F1 over the classes there truly are."""
-    values = []
-    for name in set(true):
-        hits = sum(t == s == name for t, s in zip(true, said, strict=True))
-        values.append(2 * hits / (true.count(name) + list(said).count(name)))
-    return sum(values) / len(values)
+def _counts(regions: Sequence[Region], said: Sequence[str]) -> NDArray[np.int64]:
+    """As `counts_by_group`, of the classes there truly are and one more for whatever else was said."""
+    classes = {name: i for i, name in enumerate(sorted({region.label for region in regions}))}
+    true, predicted = (
+        np.array([classes.get(name, len(classes)) for name in names], np.int64)
+        for names in ([region.label for region in regions], said)
+    )
+    return counts_by_group(true, predicted, len(classes) + 1, [region.group for region in regions])
 
 
 @command

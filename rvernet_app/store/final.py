@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
@@ -18,6 +19,7 @@ from rvernet_app.store.tables import (
     UNUSABLE,
     Annotation,
     Annotator,
+    Event,
     Item,
     Label,
     Photo,
@@ -36,12 +38,14 @@ class FinalFood:
     Attributes:
         label: its name.
         rle: its mask.
+        saved_at: when its annotator changed it last, whatever a reviewer did since.
     """
 
     annotation: Annotation
     label: Label
     annotator: str
     rle: Rle
+    saved_at: datetime
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,11 @@ class FinalPhoto:
         meal: what must not be split: the meal, or the photo itself where none was given. Photos of leftovers, and of
             what was left of these, go with the first of them, whatever meal they say they are of.
         split: one of SPLITS.
+        before: the photo taken before the meal, where this one shows what was left of it.
     """
 
     item: Item
+    before: Item | None
     meal: str
     split: str
     foods: tuple[FinalFood, ...]
@@ -113,11 +119,15 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
         .order_by(Annotation.id)
     )
     foods: dict[int, list[FinalFood]] = {}
+    saved = _saved_at(session, ids)
     sizes = {item.id: [item.photo.height, item.photo.width] for item in items}
     for row, label, annotator in session.execute(named):
         rle = Rle(size=sizes[row.item_id], counts=row.counts)
-        foods.setdefault(row.item_id, []).append(FinalFood(row, label, annotator, rle))
+        food = FinalFood(row, label, annotator, rle, saved.get(row.id, row.changed_at))
+        foods.setdefault(row.item_id, []).append(food)
     meals = _meals(session, ids)
+    linked = select(Item).where(Item.id.in_({item.before_id for item in items} - {None}))
+    befores = {item.id: item for item in session.scalars(linked)}
     for item in items:
         of_item = verdicts.get(item.id, [])
         done = [v.annotator_id for v in of_item if v.state == DONE]
@@ -128,7 +138,20 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
             f for f in all_foods if f.annotation.status == ACCEPTED or f.annotation.annotator_id == done[0]
         ]
         meal = meals[item.id]
-        yield FinalPhoto(item, meal, shares.split_of(meal), tuple(chosen))
+        before = befores.get(item.before_id or 0)
+        yield FinalPhoto(item, before, meal, shares.split_of(meal), tuple(chosen))
+
+
+def _saved_at(session: Session, ids: Sequence[int]) -> dict[int, datetime]:
+    """When the annotators of the foods on these photos changed them last, by the foods' ids."""
+    theirs = Annotation.id == Event.subject_id, Annotation.annotator_id == Event.annotator_id
+    asked = (
+        select(Event.subject_id, func.max(Event.at))
+        .join(Annotation, and_(*theirs))
+        .where(Event.item_id.in_(ids), Event.subject == Annotation.__tablename__)
+        .group_by(Event.subject_id)
+    )
+    return {row[0]: row[1] for row in session.execute(asked)}
 
 
 def _meals(session: Session, ids: Sequence[int]) -> dict[int, str]:

@@ -40,6 +40,7 @@ HOLD = timedelta(minutes=30)
 
 ORDERS = ("queue", "uncertain first")
 MAX_MEAL = 200
+"""Characters in the name of a meal; imported photos of one with a longer name are of none."""
 PAGE = 60
 
 

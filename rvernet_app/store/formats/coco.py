@@ -1,7 +1,8 @@
 """COCO instances: `images/` and `annotations.json`, which holds everything that an import takes back.
 
-Beyond what COCO has, an image carries `split`, `group` (the meal) and `sha256` (of the file as it came to the store),
-and an annotation carries `attributes` (portion, note, annotator, food code).
+Beyond what COCO has, an image carries `split`, `group` (the meal), `sha256` (of the file as it came to the store) and,
+where it shows leftovers, `before` (that of the photo of the meal). A category has the label's `synonyms`, `colour` and
+`food_code`, and an annotation carries `attributes` (portion, note, annotator, food code).
 """
 
 from __future__ import annotations
@@ -59,7 +60,12 @@ class _JsonList:
 def _categories(labels: Sequence[Label]) -> list[dict[str, Any]]:
     names = {label.id: label.name for label in labels}
     return [
-        {"id": number, "name": label.name, "supercategory": names.get(label.parent_id or 0, TOP_CATEGORY)}
+        {
+            "id": number,
+            "name": label.name,
+            "supercategory": names.get(label.parent_id or 0, TOP_CATEGORY),
+            **{"synonyms": label.synonyms, "colour": label.colour, "food_code": label.food_code},
+        }
         for number, label in enumerate(labels, 1)
     ]
 
@@ -74,6 +80,7 @@ def _image(photo: ExportPhoto) -> dict[str, Any]:
         "split": photo.split,
         "group": photo.final.meal,
         "sha256": photo.final.item.photo.sha256,
+        **({"before": photo.final.before.photo.sha256} if photo.final.before else {}),
     }
 
 

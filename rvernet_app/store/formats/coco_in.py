@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pycocotools import mask as coco
 
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import LabelError, StoreError
+from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle, require_rle
 from rvernet_app.store.annotations import MAX_NOTE, Portion
 from rvernet_app.store.formats.coco import ANNOTATIONS_NAME
-from rvernet_app.store.formats.importing import KeptPhoto, NotTakenError, Plan, PlannedFood, PlannedPhoto
+from rvernet_app.store.formats.importing import (
+    KeptPhoto,
+    NotTakenError,
+    Plan,
+    PlannedFood,
+    PlannedPhoto,
+    is_text,
+)
 from rvernet_app.store.formats.reading import (
     Folder,
     meal_of,
@@ -37,6 +46,7 @@ def read(source: Path, plan: Plan) -> None:
         _list(described, n, path) for n in ("images", "annotations", "categories")
     )
     names = {id: category.get("name") for category in categories if (id := _id(category)) is not None}
+    plan.labels = _labels(categories)
     of_image: defaultdict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for annotation in annotations:
         of_image[_id(annotation, "image_id")].append(annotation)
@@ -53,10 +63,35 @@ def read(source: Path, plan: Plan) -> None:
                 )
             photo = _photo(image, found, names, folder, path.parent, plan)
             meal = meal_of(image.get("group"), image.get("sha256"), groups)
-            plan.photos.append(replace(photo, meal=meal))
+            key, before = _text(image, "sha256"), _text(image, "before")
+            plan.photos.append(replace(photo, meal=meal, key=key, before=before))
     for image_id, left in of_image.items():
         for annotation in left:
             plan.leave(_called(annotation), f"Its photo {image_id} is not in the file.")
+
+
+def _labels(categories: Sequence[Mapping[str, Any]]) -> dict[str, LabelName]:
+    """What is known of the categories beyond their names; what makes no sense is not."""
+    named = {name: category for category in categories if (name := _text(category, "name"))}
+    found = {}
+    for name, category in named.items():
+        synonyms = category.get("synonyms")
+        parent = _text(category, "supercategory")
+        with suppress(LabelError):
+            found[name] = LabelName(
+                name,
+                tuple(one for one in synonyms if isinstance(one, str)) if isinstance(synonyms, list) else (),
+                parent if parent in named else None,
+                _text(category, "colour"),
+                _text(category, "food_code"),
+            )
+    return found
+
+
+def _text(row: Mapping[str, Any], name: str) -> str | None:
+    """A text that any database keeps; None where there is none."""
+    found = row.get(name)
+    return found if isinstance(found, str) and is_text(found) else None
 
 
 def _id(row: Mapping[str, Any], name: str = "id") -> str | None:

@@ -1,5 +1,8 @@
 """The food record for a spreadsheet: `foods.csv`, a row for each food, and `meals.csv`, a row for each meal.
 
+A food on a photo of leftovers names in `leftovers_of` the photo of the meal it was left of. `time` is when its
+annotator said so, `reviewed_at` when a reviewer accepted it.
+
 UTF-8 with a byte order mark, by which spreadsheets know it. A text that a spreadsheet would run as a formula has an
 apostrophe before it.
 """
@@ -10,20 +13,20 @@ import csv
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
 from rvernet_app.spreadsheet import Cell, neutral
-from rvernet_app.store.final import FinalFood
+from rvernet_app.store.final import FinalFood, FinalPhoto
 from rvernet_app.store.formats.exporting import WITHOUT_FOODS, ExportPhoto
-from rvernet_app.store.tables import Item, Label
+from rvernet_app.store.tables import ACCEPTED, Label
 
 FOODS_NAME, MEALS_NAME = "foods.csv", "meals.csv"
 FOOD_COLUMNS = (
-    *("photo", "meal", "food", "food_code"),
+    *("photo", "leftovers_of", "meal", "food", "food_code"),
     *("amount", "unit", "low", "high", "method"),
-    *("note", "annotator", "time", "mask_area_px"),
+    *("note", "annotator", "time", "reviewed_at", "mask_area_px"),
 )
 MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
 
@@ -39,7 +42,7 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
         for photo in photos:
             without_foods += not photo.foods
             for food in photo.foods:
-                rows.append(_food_row(food, photo.final.item))
+                rows.append(_food_row(food, photo.final))
             meals.add(photo)
         with (folder / MEALS_NAME).open("w", encoding="utf-8-sig", newline="") as meals_file:
             meal_rows = _Rows(meals_file, MEAL_COLUMNS)
@@ -59,15 +62,20 @@ class _Rows:
         self._writer.writerow([neutral(cell) for cell in cells])
 
 
-def _food_row(food: FinalFood, item: Item) -> tuple[Cell, ...]:
-    row = food.annotation
+def _food_row(food: FinalFood, photo: FinalPhoto) -> tuple[Cell, ...]:
+    row, before = food.annotation, photo.before
     return (
-        *(item.name, item.meal, food.label.name, food.label.food_code),
+        *(photo.item.name, before.name if before else None, photo.item.meal),
+        *(food.label.name, food.label.food_code),
         *(row.amount, row.unit, row.low, row.high, row.method),
-        *(row.note, food.annotator),
-        row.changed_at.astimezone(timezone.utc).isoformat(timespec="seconds"),
+        *(row.note, food.annotator, _time(food.saved_at)),
+        _time(row.changed_at) if row.status == ACCEPTED else None,
         row.area,
     )
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
 class _Meals:

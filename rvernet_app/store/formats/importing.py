@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -96,6 +96,7 @@ class PlannedPhoto:
     Attributes:
         name: of its file.
         meal: None where the source does not say.
+        key, before: what the source tells this photo and the one it shows the leftovers of by; None where it does not.
 
     Raises:
         NotTakenError: no database keeps the name or the meal.
@@ -105,20 +106,28 @@ class PlannedPhoto:
     photo: KeptPhoto
     foods: tuple[PlannedFood, ...]
     meal: str | None = None
+    key: str | None = None
+    before: str | None = None
 
     def __post_init__(self) -> None:
         _require_text(self.name, self.meal or "")
 
 
+def is_text(text: str) -> bool:
+    """Whether a database can keep a text: JSON can also say null characters and halves of characters."""
+    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
+
+
 def _require_text(*texts: str) -> None:
-    """Raise NotTakenError for what JSON can say and a database cannot: null characters and halves of characters."""
-    joined = "".join(texts)
-    if "\0" in joined or joined.encode(errors="replace") != joined.encode(errors="surrogatepass"):
+    if not all(map(is_text, texts)):
         raise NotTakenError("Its name or its note holds characters that cannot be kept.")
 
 
 class Plan:
     """What a source holds, and what of it is of no use.
+
+    Attributes:
+        labels: what the source knows of its labels, by their names.
 
     Args:
         files: where photos are kept.
@@ -128,6 +137,7 @@ class Plan:
     def __init__(self, files: PhotoFiles, progress: Progress | None = None) -> None:
         self.photos: list[PlannedPhoto] = []
         self.not_taken: list[NotTaken] = []
+        self.labels: dict[str, LabelName] = {}
         self._files = files
         self._progress = progress
 
@@ -277,13 +287,17 @@ class _Writing:
         known_labels = {label.id for label in label_sets.labels_of(self._session, self._project_id)}
         labels = self._labels(plan)
         new_photos = saved = 0
+        items: dict[str, int] = {}
         for planned in plan.photos:
             item, was_there = self._item(planned)
             new_photos += not was_there
+            if planned.key is not None:
+                items[planned.key] = item.id
             drafts = self._drafts(item, planned, labels, plan)
             if drafts:
                 self._save(item, drafts)
             saved += len(drafts)
+        self._link_leftovers(plan, items)
         all_labels = label_sets.labels_of(self._session, self._project_id)
         return ImportReport(
             photos=new_photos,
@@ -298,12 +312,29 @@ class _Writing:
         found: dict[str, int | str] = {}
         for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
             try:
-                found[name] = label_sets.add_label(
-                    self._store, self._project_id, LabelName(name), self._annotator_id
-                )
+                found[name] = self._label(name, plan.labels)
             except (LabelError, StoreError) as error:
                 found[name] = str(error)
         return found
+
+    def _label(self, name: str, known: Mapping[str, LabelName], below: frozenset[str] = frozenset()) -> int:
+        """The id of a label, which is added when new, with all that is known of it and what it is a kind of."""
+        label = known.get(name) or LabelName(name)
+        parent = label.parent if label.parent not in below | {name} else None
+        if parent is not None:
+            self._label(parent, known, below | {name})
+        return label_sets.add_label(
+            self._store, self._project_id, replace(label, parent=parent), self._annotator_id
+        )
+
+    def _link_leftovers(self, plan: Plan, items: Mapping[str, int]) -> None:
+        """Photos of leftovers show those of the photo they name, unless the project knows of another."""
+        for planned in plan.photos:
+            before = items.get(planned.before or "")
+            if before is None or planned.key is None or before == items[planned.key]:
+                continue
+            if self._session.get_one(Item, items[planned.key]).before_id is None:
+                queue.link_before(self._store, items[planned.key], before, self._annotator_id)
 
     def _item(self, planned: PlannedPhoto) -> tuple[Item, bool]:
         """The photo's place in the queue, locked, and whether it was there already."""

@@ -17,12 +17,11 @@ from rvernet_app.errors import StoreError
 from rvernet_app.masks import Rle, require_rle
 from rvernet_app.photos import FORMATS
 from rvernet_app.store.formats.importing import NotTakenError
+from rvernet_app.store.queue import MAX_MEAL
 
 ENDINGS = frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS)
 """Of the names of files that may be photos, in lower case."""
 
-MAX_MEAL = 200
-"""Characters in the name of a meal; photos of one with a longer name are of none."""
 OVERHANG = 1.0
 """Pixels by which a shape may reach over the photo's edge, as rounding makes them do."""
 

@@ -37,8 +37,9 @@ function showTraining({ state, project: trained, share, said, comparison, facts,
   }
 }
 
-function quality({ old_macro_f1: old, new_macro_f1: fresh, regions, photos, better }) {
-  return `On ${regions} foods of ${photos} photos held out, the new classifier has a macro F1 of ${fresh.toFixed(2)}, the one it started from ${old.toFixed(2)}. ${better ? "It is better." : "It is not better; more photos may help."}`;
+function quality({ old_macro_f1: old, new_macro_f1: fresh, regions, photos, better, difference_interval: interval }) {
+  const verdict = !better ? "It is not better; more photos may help." : interval?.[0] > 0 ? "It is better." : "It is better here, which on so few photos may be chance.";
+  return `On ${regions} foods of ${photos} photos held out, the new classifier has a macro F1 of ${fresh.toFixed(2)}, the one it started from ${old.toFixed(2)}. ${verdict}`;
 }
 
 // What a new classifier was not trained on it does not know any more, however well the one before knew it.

@@ -124,7 +124,7 @@ def test_an_import_into_another_project_gives_the_same(kitchen: Kitchen, out: Pa
     report = kitchen.take("coco", out, other)
     assert (report.photos, report.known_photos, report.foods) == (6, 0, 10)
     assert report.not_taken == ()
-    assert report.labels == ("rice", CREME, "apple", "a/b", "..", "CON", "=cmd|' /C calc'!A0")
+    assert report.labels == ("rice", CREME, "fruit", "apple", "a/b", "..", "CON", "=cmd|' /C calc'!A0")
     finals = kitchen.finals(other)
     assert said(finals) == before
     assert [f.split for f in finals] == [f.split for f in kitchen.finals() if f.foods]

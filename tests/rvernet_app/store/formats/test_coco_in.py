@@ -13,7 +13,9 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from rvernet_app.errors import StoreError
+from rvernet_app.labels import LabelName
 from rvernet_app.masks import to_rle
+from rvernet_app.store.label_sets import label_names
 from tests.rvernet_app.store.formats.kitchen import SMALL, Kitchen, draw, encoded, masks_of, meal_in
 
 MASK = np.zeros(SMALL, np.bool_)
@@ -340,6 +342,45 @@ def test_photos_that_only_a_hash_keeps_together_stay_together(kitchen: Kitchen, 
     kitchen.take("coco", tmp_path / "out", project)
     meals = {final.item.name.split("-")[0]: final.meal for final in kitchen.finals(project)[:4]}
     assert (meals["plate 1"], meals["left"]) == (served, served)
+
+
+def test_labels_come_with_all_that_is_known_of_them(kitchen: Kitchen, source: Path) -> None:
+    content = described()
+    (category,) = content["categories"]
+    name = category["name"]
+    category |= {
+        "supercategory": "grain",
+        "synonyms": ["reis", 5],
+        "colour": "#aabbcc",
+        "food_code": "168878",
+    }
+    content["categories"] += [
+        {"id": 90, "name": "grain", "supercategory": "staple"},
+        {"id": 91, "name": "staple", "supercategory": name, "colour": "red"},
+    ]
+    write(source, content)
+    project = kitchen.new_project()
+    assert kitchen.take("coco", source, project).foods == 1
+    with kitchen.store.reading() as session:
+        known = {label.name: label for label in label_names(session, project)}
+    assert known[name] == LabelName(name, ("reis",), "grain", "#aabbcc", "168878")
+    assert (known["grain"].parent, known["staple"].parent) == (
+        "staple",
+        None,
+    )  # a colour nobody has is nothing known
+
+
+def test_a_project_comes_back_with_its_label_set_and_its_leftovers(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.export("coco", tmp_path / "out")
+    project = kitchen.new_project()
+    kitchen.take("coco", tmp_path / "out", project)
+    with kitchen.store.reading() as session:
+        given = {label.name: label for label in label_names(session, kitchen.project)}
+        taken = {label.name: label for label in label_names(session, project)}
+    assert {"rice", "apple", "fruit"} <= taken.keys()
+    assert all(taken[name] == given[name] for name in ("rice", "apple", "fruit"))
+    linked = [(final.item.name, final.before.name) for final in kitchen.finals(project) if final.before]
+    assert [(photo[:4], before[:7]) for photo, before in linked] == [("left", "plate 1")]
 
 
 @pytest.mark.parametrize("content", [b"no photo", b"", encoded(draw(SMALL, 9), "PNG")[:-40]])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rvernet_app.store.review import accept
 from tests.rvernet_app.store.formats.kitchen import CREME, RING, TWO_PARTS, Kitchen, meal_in
 
 
@@ -27,23 +28,43 @@ def test_a_row_is_a_food(kitchen: Kitchen, out: Path) -> None:
     rows = read(out / "foods.csv")
     assert len(rows) == 10
     assert list(rows[0]) == [
-        *("photo", "meal", "food", "food_code", "amount", "unit", "low", "high", "method"),
-        *("note", "annotator", "time", "mask_area_px"),
+        *("photo", "leftovers_of", "meal", "food", "food_code", "amount", "unit", "low", "high", "method"),
+        *("note", "annotator", "time", "reviewed_at", "mask_area_px"),
     ]
     times = [row.pop("time") for row in rows]
     assert rows[0] == {
         **{"photo": "plate 1.png", "meal": meal_in("train"), "food": "rice", "food_code": "168878"},
         **{"amount": "150", "unit": "g", "low": "120", "high": "180.5", "method": "weighed"},
         **{"note": "'=1+1, «two»\nlines", "annotator": "Ann, RD", "mask_area_px": str(RING.sum())},
+        **{"leftovers_of": "", "reviewed_at": ""},
     }
     assert rows[1] == {
         **{"photo": "plate 1.png", "meal": meal_in("train"), "food": CREME, "food_code": ""},
         **{"amount": "", "unit": "", "low": "", "high": "", "method": ""},
         **{"note": "", "annotator": "Ann, RD", "mask_area_px": str(TWO_PARTS.sum())},
+        **{"leftovers_of": "", "reviewed_at": ""},
     }
     for time, food in zip(times, (f for final in kitchen.finals() for f in final.foods), strict=True):
         assert datetime.fromisoformat(time) == food.annotation.changed_at.replace(microsecond=0)
         assert datetime.fromisoformat(time).tzinfo == timezone.utc
+
+
+def test_leftovers_name_the_photo_of_the_meal(out: Path) -> None:
+    rows = read(out / "foods.csv")
+    assert {row["photo"]: row["leftovers_of"] for row in rows if row["leftovers_of"]} == {
+        "left.png": "plate 1.png"
+    }
+
+
+def test_a_review_leaves_the_time_as_it_was(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.export("csv", tmp_path / "before")
+    food = kitchen.finals()[1].foods[0].annotation
+    accept(kitchen.store, kitchen.items[1], kitchen.ben, food.id, food.revision)
+    kitchen.export("csv", tmp_path / "after")
+    before, after = (read(tmp_path / name / "foods.csv") for name in ("before", "after"))
+    assert [row["time"] for row in before] == [row["time"] for row in after]
+    assert [bool(row["reviewed_at"]) for row in after] == [row["photo"] == "'=plate.jpg" for row in after]
+    assert not any(row["reviewed_at"] for row in before)
 
 
 def test_what_a_spreadsheet_would_run_is_made_text(out: Path) -> None:
