@@ -47,6 +47,9 @@ class HubCopy(CommitScheduler):
         repository: "owner/name" of a dataset repository, made private when new.
         hf_api: the Hub, with the token that may write there.
 
+    Attributes:
+        problem: why the last push failed, as a sentence; None where it did not.
+
     Raises:
         StoreError: the repository cannot be made or written.
     """
@@ -54,6 +57,7 @@ class HubCopy(CommitScheduler):
     def __init__(
         self, store: Store, repository: str, hf_api: HfApi | None = None, every: float = EVERY_MINUTES
     ) -> None:
+        self.problem: str | None = None
         self._store = store
         self._pushed = 0
         self._photos_there: set[str] = set()
@@ -72,6 +76,15 @@ class HubCopy(CommitScheduler):
 
     def push_to_hub(self) -> Any:
         """Push now, unless nothing was saved since the last time."""
+        try:
+            pushed = self._push_changes()
+        except Exception as error:  # whatever the Hub's client raises; the scheduler logs it
+            self.problem = f"What was saved last is not in {self.repo_id} yet: {_line(error)}"
+            raise
+        self.problem = None
+        return pushed
+
+    def _push_changes(self) -> Any:
         with self.lock:
             with self._store.reading() as session:
                 # Not the newest id: on PostgreSQL a change may be committed behind one with a higher id.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from rvernet_app.ui.exporting import Exporting
 from rvernet_app.ui.handlers import Handlers, Newest
 from rvernet_app.ui.identity import signs_in
 from rvernet_app.ui.label_sets import LabelSets
-from rvernet_app.ui.labeling import Labeling
+from rvernet_app.ui.labeling import Labeling, StoreHandler
 from rvernet_app.ui.ranking import Ranking
 from rvernet_app.ui.reviewing import Reviewing
 from rvernet_app.ui.samples import find_samples
@@ -43,7 +44,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
-    store = open_store(config)
+    store, copy = open_store(config)
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
@@ -59,7 +60,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     ) as demo:
         newest = gr.State(Newest())
         parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
-        of_store = [handler for part in parts for handler in part.handlers]
+        of_store = [told_of(copy), *(handler for part in parts for handler in part.handlers)]
         if signs_in():
             # Gradio signs visitors in only where it finds this button; the one to be seen is in the page's header.
             gr.LoginButton(visible=False)
@@ -89,19 +90,28 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     return demo.queue(max_size=64)
 
 
-def open_store(config: AppConfig) -> Store:
-    """The store, brought back from its copy on the Hub and kept there, where one is configured.
+def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:
+    """The store, brought back from its copy on the Hub and kept there, where one is configured; and that copy.
 
     Raises:
         StoreError: it cannot be opened, brought back or kept.
     """
     url = config.database_url or None
     if not config.hub_dataset:
-        return Store(config.data_dir, url)
+        return Store(config.data_dir, url), None
     bring_back(config.hub_dataset, config.data_dir, url)
     store = Store(config.data_dir, url)
-    HubCopy(store, config.hub_dataset)
-    return store
+    return store, HubCopy(store, config.hub_dataset)
+
+
+def told_of(copy: HubCopy | None) -> StoreHandler:
+    """What tells the page how the copy on the Hub is, where there is one."""
+
+    def keeping(message: Mapping[str, Any], me: str) -> dict[str, Any]:
+        """{} -> why the last push failed, or null."""
+        return {"problem": None if copy is None else copy.problem}
+
+    return keeping
 
 
 def launch_options(config: AppConfig) -> dict[str, Any]:

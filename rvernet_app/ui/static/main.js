@@ -157,7 +157,6 @@ find("#rv-filters").addEventListener("submit", async (event) => {
   if (filter.uncertain) await lookOver();
   list(true).catch(complain);
 });
-find("#rv-not-kept").hidden = props.facts.kept;
 find("#rv-opacity").addEventListener("input", drawScene);
 find("#rv-file").addEventListener("change", (event) => { find("#rv-add-sheet").close(); openFiles(event.target.files); event.target.value = ""; });
 for (const sheet of find.all("dialog")) sheet.addEventListener("click", (event) => { if (event.target === sheet) sheet.close(); });

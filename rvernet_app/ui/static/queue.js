@@ -23,6 +23,9 @@ async function learnProjects() {
       make("span", { class: "rv-food-name" }, name), make("span", { class: "rv-muted" }, progressText(progress)),
       make("span", { class: "rv-meter", "aria-hidden": "true" }, make("span", { style: `width:${100 * finished(progress) / Math.max(1, total(progress))}%` }))))));
   find("#rv-projects-empty").hidden = reply.projects.length > 0;
+  const { problem } = await tell("keeping", {});
+  find("#rv-not-kept").hidden = props.facts.kept && !problem;
+  if (problem) find("#rv-not-kept").textContent = problem;
 }
 
 async function chooseProject() {

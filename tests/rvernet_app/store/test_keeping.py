@@ -27,6 +27,7 @@ from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.keeping import FOLDER, HubCopy, bring_back, ending_in_order
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Event
+from rvernet_app.ui.page import told_of
 from tests.conftest import ROOT
 from tests.rvernet_app.store.conftest import NewStore, NewUrl
 from tests.rvernet_app.store.desk import Desk, picture, set_up
@@ -123,6 +124,21 @@ def test_every_change_is_pushed_and_nothing_else(desk: Desk, hub: FolderHub, cop
     pushed(copy)
     assert hub.uploads == 2
     assert photo_files(hub.folder / FOLDER) == photo_files(desk.store.folder)
+
+
+def test_a_push_that_fails_is_told_of_until_one_does_not(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    assert copy.problem is None
+    desk.save("one more", item=1)
+    hub.files_left = 0
+    with pytest.raises(ConnectionError):
+        copy.push_to_hub()
+    assert copy.problem == f"What was saved last is not in {REPOSITORY} yet: no route to host"
+    assert told_of(copy)({}, "Ann") == {"problem": copy.problem}
+    hub.files_left = None
+    copy.push_to_hub()
+    assert told_of(copy)({}, "Ann") == told_of(None)({}, "Ann") == {"problem": None}
 
 
 def test_of_an_empty_store_nothing_is_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:
