@@ -23,7 +23,11 @@ async function learnProjects() {
       make("span", { class: "rv-food-name" }, name), make("span", { class: "rv-muted" }, progressText(progress)),
       make("span", { class: "rv-meter", "aria-hidden": "true" }, make("span", { style: `width:${100 * finished(progress) / Math.max(1, total(progress))}%` }))))));
   find("#rv-projects-empty").hidden = reply.projects.length > 0;
-  const { problem } = await tell("keeping", {});
+}
+
+// Whether what is labelled here is kept elsewhere too, where the disk does not last.
+async function learnKeeping() {
+  const { problem } = await tell("keeping", {}).catch((error) => ({ problem: error.message }));
   find("#rv-not-kept").hidden = props.facts.kept && !problem;
   if (problem) find("#rv-not-kept").textContent = problem;
 }
@@ -31,6 +35,7 @@ async function learnProjects() {
 async function chooseProject() {
   try {
     await learnProjects();
+    learnKeeping();
     train("training");
     if (!find("#rv-projects-sheet").open) find("#rv-projects-sheet").showModal();
   } catch (error) {
