@@ -360,6 +360,16 @@ async function list(anew) {
   drawStrip();
 }
 
+// The strip tells how many foods a photo has by now, and that it is begun.
+function noteFoods(photo) {
+  const foods = photo.work.present.foods.length;
+  if (photo.state === "new" && photo.stored.size) photo.state = "open";
+  const entry = listed.find(({ item }) => item === photo.item);
+  if (!entry || (entry.foods === foods && entry.state === photo.state)) return;
+  Object.assign(entry, { foods, state: photo.state });
+  drawStrip();
+}
+
 // The strip goes where one works; a filter says by itself what it shows.
 async function listAround(position) {
   if (filters()) return;

@@ -71,7 +71,7 @@ function drawPanel() {
   const mask = current?.blind ? null : shownMask();
   panel.drawFoods(foods, active, (each) => evidenceOf.get(maskOf(each)), project && ((each) => project.labels.get(each.label)), (each) => current?.stored?.get(each.id)?.status);
   panel.drawCandidates(food);
-  find("#rv-show-meal").textContent = current?.meal ? `Meal: ${current.meal}` : "Meal";
+  find("#rv-show-meal").textContent = current?.meal ?? "Meal";
   fill(find("#rv-said"), (current?.comments ?? []).map(({ who, words: said }) => make("li", {}, make("strong", {}, who), ` ${said}`)));
   drawNaming(pendingFood() ?? food);
   panel.drawEvidence(mask ? evidenceOf.get(mask) : null, {

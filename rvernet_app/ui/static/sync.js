@@ -29,6 +29,7 @@ async function sync() {
     while (unsaved.size) {
       const [photo] = unsaved;
       await keepFoods(photo);
+      noteFoods(photo);
       unsaved.delete(photo);
       stash(photo);
     }
