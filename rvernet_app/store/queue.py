@@ -19,7 +19,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
+    DONE,
     OPEN,
+    REJECTED,
     SKIPPED,
     STATES,
     Annotation,
@@ -67,7 +69,8 @@ class Listed:
     Attributes:
         state: of the annotator's who looks at it: NEW or one of STATES.
         full: whether it has all the annotators it wants, and the one who looks at it is none of them.
-        foods: how many are saved on it, by all annotators.
+        foods: how many are on it and not rejected, as far as the one who looks at it may know: their own, and
+            everyone's once they are done with it.
     """
 
     item: Item
@@ -341,7 +344,7 @@ def list_items(
     Args:
         annotator_id: who looks; states are theirs.
         state: NEW, without those that are full, or one of STATES; None lists all.
-        label_id: only photos with a food of this label.
+        label_id: only photos with a food of this label among those that `Listed.foods` counts.
         by: only photos this annotator has begun.
         uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
         after: position the page starts behind.
@@ -351,16 +354,25 @@ def list_items(
     """
     if state not in (None, NEW, *STATES):
         raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    ids = _listed_ids(session, project_id, annotator_id, state, label_id, by, uncertain, after, limit)
+    # With a label, photos with an own food of it, and those done on which anyone has one.
+    states = (None, DONE) if state is None and label_id is not None else (state,)
+    found = {
+        id
+        for one in states
+        for id in _listed_ids(session, project_id, annotator_id, one, label_id, by, uncertain, after, limit)
+    }
+    ids = sorted(found)[:limit]
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
+    rows = session.execute(asked.order_by(Item.position)).all()
+    done = [item.id for item, mine in rows if mine == DONE]
+    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(done))
     counted = (
         select(Annotation.item_id, func.count())
-        .where(Annotation.item_id.in_(ids), Annotation.status != DELETED)
+        .where(Annotation.item_id.in_(ids), Annotation.status.not_in((DELETED, REJECTED)), known)
         .group_by(Annotation.item_id)
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
-    rows = session.execute(asked.order_by(Item.position))
     return [
         Listed(item, mine or NEW, mine is None and item.taken >= item.wanted, foods.get(item.id, 0))
         for item, mine in rows
@@ -378,7 +390,10 @@ def _listed_ids(
     after: int,
     limit: int,
 ) -> list[int]:
-    """Of a page of `list_items`, found in the narrowest index that has what is asked for in the queue's order."""
+    """Of a page of `list_items`, found in the narrowest index that has what is asked for in the queue's order.
+
+    A label is looked for among everyone's foods where the state is DONE, and among the annotator's own elsewhere.
+    """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
     sources: list[tuple[Any, ColumnElement[bool]]] = []
     if state in STATES:
@@ -386,7 +401,9 @@ def _listed_ids(
     if by is not None:
         sources.append((other, other.annotator_id == by))
     if label_id is not None:
-        sources.append((food, and_(food.label_id == label_id, food.status != DELETED)))
+        labelled = and_(food.label_id == label_id, food.status.not_in((DELETED, REJECTED)))
+        mine = food.annotator_id == annotator_id
+        sources.append((food, labelled if state == DONE else and_(labelled, mine)))
     if sources:
         (table, condition), *others = sources
         id = table.item_id

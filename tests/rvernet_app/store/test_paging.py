@@ -60,7 +60,7 @@ class Crowd:
         annotators: ids; the last one has begun nothing.
         rows: position, name, wanted, taken and uncertainty of each photo, in the queue's order.
         states: (annotator, position) -> the annotator's state.
-        labelled: position -> label and whether it is deleted, of each food.
+        labelled: position -> annotator, label and status of each food.
     """
 
     store: Store
@@ -69,7 +69,7 @@ class Crowd:
     annotators: list[int]
     items: list[Item]
     states: dict[tuple[int, int], str]
-    labelled: dict[int, list[tuple[int, str]]]
+    labelled: dict[int, list[tuple[int, int, str]]]
 
 
 def gather(store: Store) -> Crowd:
@@ -78,7 +78,7 @@ def gather(store: Store) -> Crowd:
     project, other = (create_project(store, name) for name in ("Trays", "Other"))
     annotators = [annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
     states: dict[tuple[int, int], str] = {}
-    labelled: dict[int, list[tuple[int, str]]] = {}
+    labelled: dict[int, list[tuple[int, int, str]]] = {}
     with store.writing() as session:
         labels = [label.id for label in labels_of(session, project)][:3]
         for n in range(PHOTOS):
@@ -114,7 +114,7 @@ def gather(store: Store) -> Crowd:
                     status = draw.choice([SAVED, SAVED, REJECTED, DELETED])
                     session.add(food(mine, item.id, annotator, label, status))
                     if mine == project:
-                        labelled.setdefault(position, []).append((label, status))
+                        labelled.setdefault(position, []).append((annotator, label, status))
         items = list(session.scalars(select(Item).where(Item.project_id == project).order_by(Item.position)))
     return Crowd(store, project, labels, annotators, items, states, labelled)
 
@@ -151,10 +151,12 @@ def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
         for viewer, state, label, by in choices:
             expected = []
             for position in range(len(crowd.items)):
-                labels = [
-                    label_id for label_id, status in crowd.labelled.get(position, []) if status != DELETED
-                ]
                 own = crowd.states.get((viewer, position), NEW)
+                labels = [
+                    label_id
+                    for annotator, label_id, status in crowd.labelled.get(position, [])
+                    if status == SAVED and (annotator == viewer or own == DONE)
+                ]
                 full = own == NEW and is_full(crowd.items[position])
                 if (
                     state in (None, own)
@@ -238,6 +240,7 @@ WALK = re.compile(r"SCAN (item|photo|verdict|annotation|event)\b|sqlite_autoinde
 """In a plan of SQLite's: all rows of a table, or all photos of a project, are gone through."""
 
 OPEN_ONES = "ix_verdict_mine (project_id=? AND annotator_id=? AND state=?"
+OWN_FOODS = "ix_annotation_mine (project_id=? AND annotator_id=? AND label_id=?"
 QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...]]] = {
     "next": (
         lambda s, c, me: next_item(s, c.project, me, 3),
@@ -284,7 +287,11 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
     ),
     "list of a label": (
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], after=3),
-        ("ix_annotation_with_label (project_id=? AND label_id=? AND item_id>?)",),
+        (
+            f"{OWN_FOODS} AND item_id>?)",
+            f"{OPEN_ONES} AND item_id>?)",
+            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
+        ),
     ),
     "list of another's": (
         lambda s, c, me: list_items(s, c.project, me, by=c.annotators[1], after=3),
@@ -294,6 +301,7 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], by=c.annotators[1]),
         (
             "ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",
+            f"{OWN_FOODS} AND item_id=?)",
             "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
         ),
     ),
@@ -302,8 +310,11 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         ("ix_item_unranked (project_id=?)",),
     ),
     "review": (
-        lambda s, c, me: review_queue(s, c.project, after=3, limit=1),
-        ("ix_item_shared (project_id=? AND position>?)",),
+        lambda s, c, me: review_queue(s, c.project, reviewer_id=me, after=3, limit=1),
+        (
+            "ix_item_shared (project_id=? AND position>?)",
+            "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
+        ),
     ),
 }
 

@@ -17,6 +17,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import Added, add_photos, lead, list_items, neighbour, next_item, progress
+from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.store.conftest import NewStore
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, require_complete_events, set_up
@@ -307,14 +308,31 @@ def test_an_item_and_its_state_are_found_by_id(tray: Desk) -> None:
     assert states == ["skipped", "new"]
 
 
-def test_a_list_has_ones_own_states_and_the_foods_of_all(desk: Desk) -> None:
+def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(desk: Desk) -> None:
     desk.save(by=desk.ann)
-    desk.save(by=desk.ben)
+    for _ in range(2):
+        desk.save(by=desk.ben)
     gone = desk.save(by=desk.ben)
     delete(desk.store, desk.items[0], desk.ben, id=gone.id, revision=1)
     give(desk, UNUSABLE, 2)
-    assert listed(desk) == [(0, "open", 2), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
+    assert listed(desk) == [(0, "open", 1), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
     assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
+    assert listed(desk, annotator_id(desk.store, "Cleo"))[0] == (0, "new", 0)
+    for state, foods in ((SKIPPED, 1), (UNUSABLE, 1), (DONE, 3), (OPEN, 1)):
+        give(desk, state, 0)
+        assert listed(desk)[0] == (0, state, foods)
+
+
+def test_a_list_counts_no_food_that_was_rejected(desk: Desk) -> None:
+    rice = desk.labels["rice"]
+    ids = [desk.save(by=by).id for by in (desk.ann, desk.ben)]
+    for by in (desk.ann, desk.ben):
+        give(desk, DONE, 0, by=by)
+    for id, left in zip(ids, (1, 0), strict=True):
+        assert [position for position, *_ in listed(desk, label_id=rice)] == [0]
+        reject(desk.store, desk.items[0], annotator_id(desk.store, "Rita"), id, 1)
+        assert listed(desk)[0] == (0, "done", left)
+    assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=DONE) == []
 
 
 def test_a_list_is_of_one_state(tray: Desk) -> None:
@@ -335,11 +353,15 @@ def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
     desk.save(item=2, label="rice", by=desk.ben)
     delete(desk.store, desk.items[1], desk.ann, id=gone.id, revision=1)
     rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
-    assert [position for position, *_ in listed(desk, label_id=rice)] == [0, 2]
-    assert [position for position, *_ in listed(desk, label_id=soup)] == [0]
-    assert listed(desk, label_id=beans) == []
-    assert listed(desk, by=desk.ben) == [(0, "open", 2), (2, "new", 1)]  # the states are Ann's
-    assert listed(desk, by=desk.ben, label_id=soup) == [(0, "open", 2)]
+    assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=OPEN) == [(0, "open", 1)]
+    assert listed(desk, label_id=soup) == listed(desk, label_id=soup, by=desk.ben) == []
+    give(desk, DONE, 0, 2)
+    assert listed(desk, label_id=rice) == [(0, "done", 2), (2, "done", 1)]
+    assert listed(desk, label_id=soup) == listed(desk, label_id=soup, state=DONE) == [(0, "done", 2)]
+    assert listed(desk, label_id=beans) == listed(desk, label_id=rice, state=OPEN) == []
+    assert listed(desk, by=desk.ben) == [(0, "done", 2), (2, "done", 1)]  # the states are Ann's
+    assert listed(desk, by=desk.ben, label_id=soup) == [(0, "done", 2)]
+    assert listed(desk, label_id=rice, limit=1) == [(0, "done", 2)]
 
 
 def test_a_list_comes_page_by_page(tray: Desk) -> None:
