@@ -249,7 +249,7 @@ def next_item(
 
     Args:
         after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
-        order: one of ORDERS; by uncertainty, `after` is of no account.
+        order: one of ORDERS; by uncertainty, the photo at `after` comes after all others.
     """
     if order not in ORDERS:
         raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
@@ -265,7 +265,12 @@ def next_item(
     if order == "uncertain first":
         known = free.where(Item.uncertainty.is_not(None))
         ranked = known.order_by(Item.uncertainty.desc(), Item.position)
-        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order, skipped))
+        at = session.scalar(select(Item.id).where(Item.project_id == project_id, Item.position == after)) or 0
+        elsewhere = (
+            *(begun.where(Verdict.item_id != at), ranked.where(Item.id != at)),
+            *(in_order.where(Item.id != at), skipped.where(Verdict.item_id != at)),
+        )
+        ids = (session.scalar(asked.limit(1)) for asked in (*elsewhere, begun, in_order, skipped))
         return session.get(Item, next(filter(None, ids), 0))
     here = _id_at(session, project_id, after)
     turns = (

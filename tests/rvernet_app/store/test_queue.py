@@ -280,6 +280,39 @@ def test_what_is_begun_comes_before_what_is_uncertain(tray: Desk) -> None:
     assert coming(tray, tray.ben, order="uncertain first") == 1
 
 
+def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray: Desk) -> None:
+    with tray.store.writing() as session:
+        for number, uncertainty in enumerate((0.2, None, 0.9, 0.4, None, None)):
+            session.get_one(Item, tray.items[number]).uncertainty = uncertainty
+
+    def behind(*positions: int) -> list[int | None]:
+        return [coming(tray, after=after, order="uncertain first") for after in positions]
+
+    assert behind(-1, 2, 3, 99) == [2, 3, 2, 2]
+    assert lead(tray.store, tray.project, tray.ann, 2, "uncertain first") == tray.items[3]
+    give(tray, OPEN, 0)
+    assert behind(2, 0) == [0, 2]
+    give(tray, DONE, 2, 3, 4, 5)
+    assert behind(0, 1) == [1, 0]
+    give(tray, SKIPPED, 1)
+    assert behind(0, 1) == [1, 0]
+    give(tray, DONE, 1)
+    assert behind(0) == [0]
+    give(tray, SKIPPED, 0)
+    assert behind(0, -1) == [0, 0]
+    with tray.store.reading() as session:
+        other = create_project(tray.store, "Other trays", [])
+        assert next_item(session, other, tray.ann, 0, "uncertain first") is None
+
+
+def test_the_last_photo_nobody_began_is_given_again_by_uncertainty_too(tray: Desk) -> None:
+    give(tray, DONE, *range(5))
+    for uncertainty in (None, 0.5):
+        with tray.store.writing() as session:
+            session.get_one(Item, tray.items[5]).uncertainty = uncertainty
+        assert coming(tray, after=5, order="uncertain first") == 5
+
+
 def test_an_order_is_one_of_two(tray: Desk) -> None:
     with pytest.raises(StoreError, match="queue, uncertain first; got 'random'"):
         coming(tray, order="random")
