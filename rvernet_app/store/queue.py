@@ -43,6 +43,8 @@ HOLD = timedelta(minutes=30)
 ORDERS = ("queue", "uncertain first")
 MAX_MEAL = 200
 PAGE = 60
+COUNTED = 2000
+"""Rows up to which it is counted which of two sources of a list is the rarer one."""
 
 
 @dataclass(frozen=True)
@@ -395,7 +397,7 @@ def _listed_ids(
     after: int,
     limit: int,
 ) -> list[int]:
-    """Of a page of `list_items`, found in the narrowest index that has what is asked for in the queue's order.
+    """Of a page of `list_items`, found in the index that has the rarest of what is asked for in the queue's order.
 
     A label is looked for among everyone's foods where the state is DONE, and among the annotator's own elsewhere.
     """
@@ -410,10 +412,11 @@ def _listed_ids(
         mine = food.annotator_id == annotator_id
         sources.append((food, labelled if state == DONE else and_(labelled, mine)))
     if sources:
-        (table, condition), *others = sources
+        here = _id_at(session, project_id, after)
+        (table, condition), *others = _rarest_first(session, project_id, here, sources)
         id = table.item_id
         asked = select(id).distinct().where(table.project_id == project_id, condition).order_by(id)
-        asked = asked.where(id > _id_at(session, project_id, after))
+        asked = asked.where(id > here)
     else:
         id, others = Item.id, []
         asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
@@ -426,6 +429,21 @@ def _listed_ids(
     if uncertain is not None:
         asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
     return list(session.scalars(asked.limit(limit)))
+
+
+def _rarest_first(
+    session: Session, project_id: int, after_id: int, sources: list[tuple[Any, ColumnElement[bool]]]
+) -> list[tuple[Any, ColumnElement[bool]]]:
+    """Tables and conditions on them, those with fewer rows behind a photo first, as far as they are counted."""
+    if len(sources) < 2:
+        return sources
+    rows = (
+        select(table.id).where(table.project_id == project_id, table.item_id > after_id, condition)
+        for table, condition in sources
+    )
+    counts = (select(func.count()).select_from(each.limit(COUNTED).subquery()) for each in rows)
+    found = session.execute(select(*(count.scalar_subquery() for count in counts))).one()
+    return [sources[n] for n in sorted(range(len(sources)), key=found.__getitem__)]
 
 
 def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:

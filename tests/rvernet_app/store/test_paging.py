@@ -303,7 +303,8 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], by=c.annotators[1]),
         (
             "ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",
-            f"{OWN_FOODS} AND item_id=?)",
+            f"{OWN_FOODS} AND item_id>?)",
+            "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
             "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
         ),
     ),
@@ -319,6 +320,24 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         ),
     ),
 }
+
+
+def test_a_list_of_a_state_and_a_label_goes_through_the_rarer_one(new_store: NewStore) -> None:
+    crowd = gather(new_store("sqlite"))
+    with crowd.store.reading() as session:
+        unused = labels_of(session, crowd.project)[3].id
+    me, common = crowd.annotators[0], crowd.labels[0]
+    states = [state for (annotator, _), state in crowd.states.items() if annotator == me]
+    with_common = [row for rows in crowd.labelled.values() for row in rows if row[1:] == (common, SAVED)]
+    assert 0 < states.count(DONE) < len(with_common)
+    put: list[str] = []
+    event.listen(crowd.store.engine, "before_cursor_execute", lambda *given: put.append(given[2]))
+    for label, begins in ((common, "verdict"), (unused, "annotation")):
+        put.clear()
+        with crowd.store.reading() as session:
+            list_items(session, crowd.project, me, state=DONE, label_id=label)
+        (statement,) = (each for each in put if "DISTINCT" in each)
+        assert re.match(rf"SELECT DISTINCT {begins}_\d+\.item_id", statement)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
