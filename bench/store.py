@@ -2,7 +2,8 @@
 
 Times what the page asks, through the functions that answer it, as annotators who were there from the start, as one who
 joined late, and as the only one (`--team 1`). What takes as long whatever the store holds is left out: the photos are
-small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it.
+small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it. The exit
+status is 1 where something that is waited for takes too long.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ class Page:
             asked[f"list of photos begun by {who}"] = self._first_page(one, by=who)
         for how, label in (("common", common), ("rare", rare)):
             asked[f"list with a {how} food"] = self._first_page(one, label=label)
-            asked[f"list of skipped photos with a {how} food"] = self._first_page(
-                one, label=label, state="skipped"
-            )
+            for state in ("done", "skipped"):
+                question = self._first_page(one, label=label, state=state)
+                asked[f"list of {state} photos with a {how} food"] = question
             asked[f"list with a {how} food, begun by {last}"] = self._first_page(one, label=label, by=last)
         asked |= {
             "next to review": lambda n: self._review(after=self._places[n], least=2),
@@ -163,8 +164,8 @@ def timed(times: int, ask: Ask) -> dict[str, float]:
     }
 
 
-def exported(big: BigStore, out: Path) -> dict[str, Any]:
-    """Foods per second of an export, and the process' memory before it and at most in it."""
+def exported(big: BigStore, form: str, out: Path) -> dict[str, Any]:
+    """Foods per second of an export in one of EXPORTS, and the process' memory before it and at most in it."""
     memory = [_memory_mb()]
 
     def watch(done: int, total: int) -> None:
@@ -172,11 +173,11 @@ def exported(big: BigStore, out: Path) -> dict[str, Any]:
             memory.append(_memory_mb())
 
     started = time.perf_counter()
-    written = EXPORTS["csv"](big.store, big.files, big.project, out, Shares(), watch)
+    written = EXPORTS[form](big.store, big.files, big.project, out, Shares(), watch)
     return {
-        "exported_rows": written.foods,
-        "exported_rows_per_s": round(written.foods / (time.perf_counter() - started)),
-        "memory_mb": {"before the export": memory[0], "at most in it": max(memory)},
+        "rows": written.foods,
+        "rows_per_s": round(written.foods / (time.perf_counter() - started)),
+        "memory_mb": {"before": memory[0], "at most": max(memory)},
     }
 
 
@@ -226,14 +227,14 @@ def main() -> int:
         started = time.perf_counter()
         big = fill(store, chosen.photos, chosen.annotations, chosen.team)
         print(f"filled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-        written = exported(big, Path(scratch) / "out")
+        written = {f"{form} export": exported(big, form, Path(scratch) / form) for form in ("csv", "coco")}
         found = {name: timed(chosen.times, ask) for name, ask in Page(big, chosen.times).questions().items()}
         print(json.dumps({**found, **written, **reports(big)}, indent=2))
         store.close()
-    for name, taken in found.items():
-        if taken["p95_ms"] > AIM_MS:
-            print(f"over {AIM_MS:g} ms: {name}, {taken['p95_ms']:g} ms", file=sys.stderr)
-    return 0
+    slow = {name: taken["p95_ms"] for name, taken in found.items() if taken["p95_ms"] > AIM_MS}
+    for name, p95_ms in slow.items():
+        print(f"over {AIM_MS:g} ms: {name}, {p95_ms:g} ms", file=sys.stderr)
+    return 1 if slow else 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
+    DONE,
     OPEN,
+    REJECTED,
     SKIPPED,
     STATES,
     Annotation,
@@ -42,6 +44,8 @@ ORDERS = ("queue", "uncertain first")
 MAX_MEAL = 200
 """Characters in the name of a meal; imported photos of one with a longer name are of none."""
 PAGE = 60
+COUNTED = 2000
+"""Rows up to which it is counted which of two sources of a list is the rarer one."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Listed:
     Attributes:
         state: of the annotator's who looks at it: NEW or one of STATES.
         full: whether it has all the annotators it wants, and the one who looks at it is none of them.
-        foods: how many are saved on it, by all annotators.
+        foods: how many are on it and not rejected, as far as the one who looks at it may know: their own, and
+            everyone's once they are done with it.
     """
 
     item: Item
@@ -247,7 +252,7 @@ def next_item(
 
     Args:
         after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
-        order: one of ORDERS; by uncertainty, `after` is of no account.
+        order: one of ORDERS; by uncertainty, the photo at `after` comes after all others.
     """
     if order not in ORDERS:
         raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
@@ -263,7 +268,12 @@ def next_item(
     if order == "uncertain first":
         known = free.where(Item.uncertainty.is_not(None))
         ranked = known.order_by(Item.uncertainty.desc(), Item.position)
-        ids = (session.scalar(asked.limit(1)) for asked in (begun, ranked, in_order, skipped))
+        at = session.scalar(select(Item.id).where(Item.project_id == project_id, Item.position == after)) or 0
+        elsewhere = (
+            *(begun.where(Verdict.item_id != at), ranked.where(Item.id != at)),
+            *(in_order.where(Item.id != at), skipped.where(Verdict.item_id != at)),
+        )
+        ids = (session.scalar(asked.limit(1)) for asked in (*elsewhere, begun, in_order, skipped))
         return session.get(Item, next(filter(None, ids), 0))
     here = _id_at(session, project_id, after)
     turns = (
@@ -342,7 +352,7 @@ def list_items(
     Args:
         annotator_id: who looks; states are theirs.
         state: NEW, without those that are full, or one of STATES; None lists all.
-        label_id: only photos with a food of this label.
+        label_id: only photos with a food of this label among those that `Listed.foods` counts.
         by: only photos this annotator has begun.
         uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
         after: position the page starts behind.
@@ -352,16 +362,25 @@ def list_items(
     """
     if state not in (None, NEW, *STATES):
         raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    ids = _listed_ids(session, project_id, annotator_id, state, label_id, by, uncertain, after, limit)
+    # With a label, photos with an own food of it, and those done on which anyone has one.
+    states = (None, DONE) if state is None and label_id is not None else (state,)
+    found = {
+        id
+        for one in states
+        for id in _listed_ids(session, project_id, annotator_id, one, label_id, by, uncertain, after, limit)
+    }
+    ids = sorted(found)[:limit]
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
+    rows = session.execute(asked.order_by(Item.position)).all()
+    done = [item.id for item, mine in rows if mine == DONE]
+    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(done))
     counted = (
         select(Annotation.item_id, func.count())
-        .where(Annotation.item_id.in_(ids), Annotation.status != DELETED)
+        .where(Annotation.item_id.in_(ids), Annotation.status.not_in((DELETED, REJECTED)), known)
         .group_by(Annotation.item_id)
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
-    rows = session.execute(asked.order_by(Item.position))
     return [
         Listed(item, mine or NEW, mine is None and item.taken >= item.wanted, foods.get(item.id, 0))
         for item, mine in rows
@@ -379,7 +398,10 @@ def _listed_ids(
     after: int,
     limit: int,
 ) -> list[int]:
-    """Of a page of `list_items`, found in the narrowest index that has what is asked for in the queue's order."""
+    """Of a page of `list_items`, found in the index that has the rarest of what is asked for in the queue's order.
+
+    A label is looked for among everyone's foods where the state is DONE, and among the annotator's own elsewhere.
+    """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
     sources: list[tuple[Any, ColumnElement[bool]]] = []
     if state in STATES:
@@ -387,12 +409,15 @@ def _listed_ids(
     if by is not None:
         sources.append((other, other.annotator_id == by))
     if label_id is not None:
-        sources.append((food, and_(food.label_id == label_id, food.status != DELETED)))
+        labelled = and_(food.label_id == label_id, food.status.not_in((DELETED, REJECTED)))
+        mine = food.annotator_id == annotator_id
+        sources.append((food, labelled if state == DONE else and_(labelled, mine)))
     if sources:
-        (table, condition), *others = sources
+        here = _id_at(session, project_id, after)
+        (table, condition), *others = _rarest_first(session, project_id, here, sources)
         id = table.item_id
         asked = select(id).distinct().where(table.project_id == project_id, condition).order_by(id)
-        asked = asked.where(id > _id_at(session, project_id, after))
+        asked = asked.where(id > here)
     else:
         id, others = Item.id, []
         asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
@@ -405,6 +430,21 @@ def _listed_ids(
     if uncertain is not None:
         asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
     return list(session.scalars(asked.limit(limit)))
+
+
+def _rarest_first(
+    session: Session, project_id: int, after_id: int, sources: list[tuple[Any, ColumnElement[bool]]]
+) -> list[tuple[Any, ColumnElement[bool]]]:
+    """Tables and conditions on them, those with fewer rows behind a photo first, as far as they are counted."""
+    if len(sources) < 2:
+        return sources
+    rows = (
+        select(table.id).where(table.project_id == project_id, table.item_id > after_id, condition)
+        for table, condition in sources
+    )
+    counts = (select(func.count()).select_from(each.limit(COUNTED).subquery()) for each in rows)
+    found = session.execute(select(*(count.scalar_subquery() for count in counts))).one()
+    return [sources[n] for n in sorted(range(len(sources)), key=found.__getitem__)]
 
 
 def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:

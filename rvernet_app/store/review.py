@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pycocotools import mask as coco
-from sqlalchemy import exists, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
@@ -70,13 +70,20 @@ class Comparison:
 
 
 def review_queue(
-    session: Session, project_id: int, *, least: int = 2, after: int = -1, limit: int = PAGE
+    session: Session,
+    project_id: int,
+    *,
+    reviewer_id: int | None = None,
+    least: int = 2,
+    after: int = -1,
+    limit: int = PAGE,
 ) -> list[Item]:
     """A page of the photos that wait for a reviewer, in the queue's order.
 
     Those are photos with a food, of an annotator who is done with it, that was neither accepted nor rejected.
 
     Args:
+        reviewer_id: who reviews; photos they have begun as an annotator and are not done with are left out.
         least: how many annotators must be done with a photo; 1 lists all that are done.
         after: position the page starts behind.
     """
@@ -87,7 +94,21 @@ def review_queue(
     asked = asked.where(exists(undecided.correlate(Item)))
     if least > 1:
         asked = asked.where(Item.taken > literal_column("1"))  # as the index of shared photos says it
+    if reviewer_id is not None:
+        asked = asked.where(~exists().where(Verdict.item_id == Item.id, _is_at_work(reviewer_id)))
     return list(session.scalars(asked.order_by(Item.position).limit(limit)))
+
+
+def require_independent(session: Session, item_id: int, reviewer_id: int) -> None:
+    """Raises StoreError where a reviewer has begun a photo as an annotator and is not done with it."""
+    at_work = select(Verdict.id).where(Verdict.item_id == item_id, _is_at_work(reviewer_id))
+    if session.scalar(at_work) is not None:
+        raise StoreError("You have begun this photo yourself; be done with it before you review it.")
+
+
+def _is_at_work(annotator_id: int) -> ColumnElement[bool]:
+    """Whether a verdict is that of this annotator, who is not done with the photo."""
+    return and_(Verdict.annotator_id == annotator_id, Verdict.state != DONE)
 
 
 def side_by_side(session: Session, item_id: int) -> Comparison:

@@ -269,6 +269,7 @@ class Annotation(Base):
             "ix_annotation_of_label", "project_id", "label_id", "status", "annotator_id", "suggestion_taken"
         ),
         Index("ix_annotation_with_label", "project_id", "label_id", "item_id", "status"),
+        Index("ix_annotation_mine", "project_id", "annotator_id", "label_id", "item_id", "status"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

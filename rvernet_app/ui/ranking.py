@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rvernet_app.cutouts import cut_out
+from rvernet_app.errors import PhotoError
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.propose import propose
@@ -20,6 +21,8 @@ from rvernet_app.ui.messages import number
 
 NOTHING_FOUND = 1.0
 """The uncertainty of a photo on which no region was found."""
+UNREADABLE = 0.0
+"""That of a photo whose file is missing or damaged: there is nothing to learn from it."""
 
 
 class Ranking:
@@ -42,8 +45,13 @@ class Ranking:
         with self._store.reading() as session:
             item = queue.next_unranked(session, project_id)
         if item is not None:
-            photo = self._shelf.add(self._files.original(item.photo.sha256))
-            queue.set_uncertainty(self._store, item.id, self._uncertainty(photo))
+            try:
+                photo = self._shelf.add(self._files.original(item.photo.sha256))
+            except PhotoError:
+                uncertainty = UNREADABLE
+            else:
+                uncertainty = self._uncertainty(photo)
+            queue.set_uncertainty(self._store, item.id, uncertainty)
         with self._store.reading() as session:
             left, total = queue.count_unranked(session, project_id)
         return {"left": left, "total": total}

@@ -51,11 +51,12 @@ class Reviewing:
     def open_review(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "after", "least"} or {"project", "item"} -> a photo with its foods side by side.
 
-        {"item": null} where no photo waits for a reviewer.
+        {"item": null} where no photo waits for the visitor. One they have begun themselves and are not done with is
+        not shown to them.
         """
         project_id = int(number(message, "project"))
         with self._store.reading() as session:
-            item = self._asked(session, message, project_id)
+            item = self._asked(session, message, project_id, me)
             if item is None:
                 return {"item": None}
             photo = self._shelf.add(self._files.original(item.photo.sha256))
@@ -68,19 +69,21 @@ class Reviewing:
 
     def accept(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        review.accept(self._store, item, projects.annotator_id(self._store, me), id, revision)
+        item, mine = self._reviewed(message, me)
+        id, revision = (int(number(message, name)) for name in ("id", "revision"))
+        review.accept(self._store, item, mine, id, revision)
         return self._now(item)
 
     def reject(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        review.reject(self._store, item, projects.annotator_id(self._store, me), id, revision)
+        item, mine = self._reviewed(message, me)
+        id, revision = (int(number(message, name)) for name in ("id", "revision"))
+        review.reject(self._store, item, mine, id, revision)
         return self._now(item)
 
     def merge(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "foods": [{"id", "revision"}, …], "how", "label", "portion"} -> the foods, once committed."""
-        item = int(number(message, "item"))
+        item, mine = self._reviewed(message, me)
         foods, portion = message.get("foods"), message.get("portion")
         if not isinstance(foods, list):
             raise PromptError("Choose two or more foods to merge.")
@@ -90,7 +93,7 @@ class Reviewing:
         review.merge(
             self._store,
             item,
-            projects.annotator_id(self._store, me),
+            mine,
             revisions,
             text(message, "how"),
             None if message.get("label") is None else int(number(message, "label")),
@@ -100,8 +103,8 @@ class Reviewing:
 
     def comment(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "words"} -> the photo's foods and comments, once committed."""
-        item = int(number(message, "item"))
-        review.comment(self._store, item, projects.annotator_id(self._store, me), text(message, "words"))
+        item, mine = self._reviewed(message, me)
+        review.comment(self._store, item, mine, text(message, "words"))
         return self._now(item)
 
     def report(self, message: Mapping[str, Any], me: str) -> Reply:
@@ -115,15 +118,28 @@ class Reviewing:
             standing = dashboard(session, project_id)
             return _report_json(standing.tables(), draw_dashboard(standing))
 
-    def _asked(self, session: Session, message: Mapping[str, Any], project_id: int) -> Item | None:
+    def _asked(self, session: Session, message: Mapping[str, Any], project_id: int, me: str) -> Item | None:
+        mine = projects.known_annotator(session, me)
         if message.get("item") is not None:
-            return queue.item(session, project_id, int(number(message, "item")))
+            item = queue.item(session, project_id, int(number(message, "item")))
+            if mine is not None:
+                review.require_independent(session, item.id, mine)
+            return item
         after, least = int(number(message, "after", -1)), int(number(message, "least", 2))
         for start in dict.fromkeys((after, -1)):
-            waiting = review.review_queue(session, project_id, least=least, after=start, limit=1)
+            waiting = review.review_queue(
+                session, project_id, reviewer_id=mine, least=least, after=start, limit=1
+            )
             if waiting:
                 return waiting[0]
         return None
+
+    def _reviewed(self, message: Mapping[str, Any], me: str) -> tuple[int, int]:
+        """The id of the photo and of who reviews it. Raises StoreError as `review.require_independent`."""
+        item_id, mine = int(number(message, "item")), projects.annotator_id(self._store, me)
+        with self._store.reading() as session:
+            review.require_independent(session, item_id, mine)
+        return item_id, mine
 
     def _now(self, item_id: int) -> Reply:
         with self._store.reading() as session:

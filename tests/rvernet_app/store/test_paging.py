@@ -60,7 +60,7 @@ class Crowd:
         annotators: ids; the last one has begun nothing.
         rows: position, name, wanted, taken and uncertainty of each photo, in the queue's order.
         states: (annotator, position) -> the annotator's state.
-        labelled: position -> label and whether it is deleted, of each food.
+        labelled: position -> annotator, label and status of each food.
     """
 
     store: Store
@@ -69,7 +69,7 @@ class Crowd:
     annotators: list[int]
     items: list[Item]
     states: dict[tuple[int, int], str]
-    labelled: dict[int, list[tuple[int, str]]]
+    labelled: dict[int, list[tuple[int, int, str]]]
 
 
 def gather(store: Store) -> Crowd:
@@ -78,7 +78,7 @@ def gather(store: Store) -> Crowd:
     project, other = (create_project(store, name) for name in ("Trays", "Other"))
     annotators = [annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
     states: dict[tuple[int, int], str] = {}
-    labelled: dict[int, list[tuple[int, str]]] = {}
+    labelled: dict[int, list[tuple[int, int, str]]] = {}
     with store.writing() as session:
         labels = [label.id for label in labels_of(session, project)][:3]
         for n in range(PHOTOS):
@@ -114,7 +114,7 @@ def gather(store: Store) -> Crowd:
                     status = draw.choice([SAVED, SAVED, REJECTED, DELETED])
                     session.add(food(mine, item.id, annotator, label, status))
                     if mine == project:
-                        labelled.setdefault(position, []).append((label, status))
+                        labelled.setdefault(position, []).append((annotator, label, status))
         items = list(session.scalars(select(Item).where(Item.project_id == project).order_by(Item.position)))
     return Crowd(store, project, labels, annotators, items, states, labelled)
 
@@ -151,10 +151,12 @@ def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
         for viewer, state, label, by in choices:
             expected = []
             for position in range(len(crowd.items)):
-                labels = [
-                    label_id for label_id, status in crowd.labelled.get(position, []) if status != DELETED
-                ]
                 own = crowd.states.get((viewer, position), NEW)
+                labels = [
+                    label_id
+                    for annotator, label_id, status in crowd.labelled.get(position, [])
+                    if status == SAVED and (annotator == viewer or own == DONE)
+                ]
                 full = own == NEW and is_full(crowd.items[position])
                 if (
                     state in (None, own)
@@ -211,9 +213,11 @@ def test_uncertain_photos_come_as_a_walk_through_all_photos_gives_them(crowd: Cr
             free = [i for i in crowd.items if i.taken < i.wanted and i.position not in own]
             free.sort(key=lambda i: (-1.0 if i.uncertainty is None else -i.uncertainty, i.position))
             free.sort(key=lambda i: i.uncertainty is None)
-            found = next_item(session, crowd.project, viewer, order="uncertain first")
-            assert found is not None
-            assert found.position == [*begun, *(i.position for i in free)][0]
+            in_turn = [*begun, *(i.position for i in free)]
+            for after in (-1, *in_turn[:3]):
+                found = next_item(session, crowd.project, viewer, after, "uncertain first")
+                assert found is not None
+                assert found.position == next(position for position in in_turn if position != after)
 
 
 def test_counts_are_those_of_a_walk_through_all_photos(crowd: Crowd) -> None:
@@ -238,6 +242,7 @@ WALK = re.compile(r"SCAN (item|photo|verdict|annotation|event)\b|sqlite_autoinde
 """In a plan of SQLite's: all rows of a table, or all photos of a project, are gone through."""
 
 OPEN_ONES = "ix_verdict_mine (project_id=? AND annotator_id=? AND state=?"
+OWN_FOODS = "ix_annotation_mine (project_id=? AND annotator_id=? AND label_id=?"
 QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...]]] = {
     "next": (
         lambda s, c, me: next_item(s, c.project, me, 3),
@@ -248,7 +253,7 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         (f"{OPEN_ONES} AND item_id<?)", "ix_item_free (project_id=? AND position<?)"),
     ),
     "next, uncertain first": (
-        lambda s, c, me: next_item(s, c.project, c.annotators[3], order="uncertain first"),
+        lambda s, c, me: next_item(s, c.project, c.annotators[3], 3, "uncertain first"),
         (f"{OPEN_ONES})", "ix_item_free_uncertain (project_id=? AND uncertainty>?)"),
     ),
     "neighbour": (
@@ -284,7 +289,11 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
     ),
     "list of a label": (
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], after=3),
-        ("ix_annotation_with_label (project_id=? AND label_id=? AND item_id>?)",),
+        (
+            f"{OWN_FOODS} AND item_id>?)",
+            f"{OPEN_ONES} AND item_id>?)",
+            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
+        ),
     ),
     "list of another's": (
         lambda s, c, me: list_items(s, c.project, me, by=c.annotators[1], after=3),
@@ -294,6 +303,8 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], by=c.annotators[1]),
         (
             "ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",
+            f"{OWN_FOODS} AND item_id>?)",
+            "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
             "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
         ),
     ),
@@ -302,10 +313,31 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
         ("ix_item_unranked (project_id=?)",),
     ),
     "review": (
-        lambda s, c, me: review_queue(s, c.project, after=3, limit=1),
-        ("ix_item_shared (project_id=? AND position>?)",),
+        lambda s, c, me: review_queue(s, c.project, reviewer_id=me, after=3, limit=1),
+        (
+            "ix_item_shared (project_id=? AND position>?)",
+            "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
+        ),
     ),
 }
+
+
+def test_a_list_of_a_state_and_a_label_goes_through_the_rarer_one(new_store: NewStore) -> None:
+    crowd = gather(new_store("sqlite"))
+    with crowd.store.reading() as session:
+        unused = labels_of(session, crowd.project)[3].id
+    me, common = crowd.annotators[0], crowd.labels[0]
+    states = [state for (annotator, _), state in crowd.states.items() if annotator == me]
+    with_common = [row for rows in crowd.labelled.values() for row in rows if row[1:] == (common, SAVED)]
+    assert 0 < states.count(DONE) < len(with_common)
+    put: list[str] = []
+    event.listen(crowd.store.engine, "before_cursor_execute", lambda *given: put.append(given[2]))
+    for label, begins in ((common, "verdict"), (unused, "annotation")):
+        put.clear()
+        with crowd.store.reading() as session:
+            list_items(session, crowd.project, me, state=DONE, label_id=label)
+        (statement,) = (each for each in put if "DISTINCT" in each)
+        assert re.match(rf"SELECT DISTINCT {begins}_\d+\.item_id", statement)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -17,6 +17,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import Added, add_photos, lead, list_items, neighbour, next_item, progress
+from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.store.conftest import NewStore
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, require_complete_events, set_up
@@ -279,6 +280,39 @@ def test_what_is_begun_comes_before_what_is_uncertain(tray: Desk) -> None:
     assert coming(tray, tray.ben, order="uncertain first") == 1
 
 
+def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray: Desk) -> None:
+    with tray.store.writing() as session:
+        for number, uncertainty in enumerate((0.2, None, 0.9, 0.4, None, None)):
+            session.get_one(Item, tray.items[number]).uncertainty = uncertainty
+
+    def behind(*positions: int) -> list[int | None]:
+        return [coming(tray, after=after, order="uncertain first") for after in positions]
+
+    assert behind(-1, 2, 3, 99) == [2, 3, 2, 2]
+    assert lead(tray.store, tray.project, tray.ann, 2, "uncertain first") == tray.items[3]
+    give(tray, OPEN, 0)
+    assert behind(2, 0) == [0, 2]
+    give(tray, DONE, 2, 3, 4, 5)
+    assert behind(0, 1) == [1, 0]
+    give(tray, SKIPPED, 1)
+    assert behind(0, 1) == [1, 0]
+    give(tray, DONE, 1)
+    assert behind(0) == [0]
+    give(tray, SKIPPED, 0)
+    assert behind(0, -1) == [0, 0]
+    with tray.store.reading() as session:
+        other = create_project(tray.store, "Other trays", [])
+        assert next_item(session, other, tray.ann, 0, "uncertain first") is None
+
+
+def test_the_last_photo_nobody_began_is_given_again_by_uncertainty_too(tray: Desk) -> None:
+    give(tray, DONE, *range(5))
+    for uncertainty in (None, 0.5):
+        with tray.store.writing() as session:
+            session.get_one(Item, tray.items[5]).uncertainty = uncertainty
+        assert coming(tray, after=5, order="uncertain first") == 5
+
+
 def test_an_order_is_one_of_two(tray: Desk) -> None:
     with pytest.raises(StoreError, match="queue, uncertain first; got 'random'"):
         coming(tray, order="random")
@@ -307,14 +341,31 @@ def test_an_item_and_its_state_are_found_by_id(tray: Desk) -> None:
     assert states == ["skipped", "new"]
 
 
-def test_a_list_has_ones_own_states_and_the_foods_of_all(desk: Desk) -> None:
+def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(desk: Desk) -> None:
     desk.save(by=desk.ann)
-    desk.save(by=desk.ben)
+    for _ in range(2):
+        desk.save(by=desk.ben)
     gone = desk.save(by=desk.ben)
     delete(desk.store, desk.items[0], desk.ben, id=gone.id, revision=1)
     give(desk, UNUSABLE, 2)
-    assert listed(desk) == [(0, "open", 2), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
+    assert listed(desk) == [(0, "open", 1), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
     assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
+    assert listed(desk, annotator_id(desk.store, "Cleo"))[0] == (0, "new", 0)
+    for state, foods in ((SKIPPED, 1), (UNUSABLE, 1), (DONE, 3), (OPEN, 1)):
+        give(desk, state, 0)
+        assert listed(desk)[0] == (0, state, foods)
+
+
+def test_a_list_counts_no_food_that_was_rejected(desk: Desk) -> None:
+    rice = desk.labels["rice"]
+    ids = [desk.save(by=by).id for by in (desk.ann, desk.ben)]
+    for by in (desk.ann, desk.ben):
+        give(desk, DONE, 0, by=by)
+    for id, left in zip(ids, (1, 0), strict=True):
+        assert [position for position, *_ in listed(desk, label_id=rice)] == [0]
+        reject(desk.store, desk.items[0], annotator_id(desk.store, "Rita"), id, 1)
+        assert listed(desk)[0] == (0, "done", left)
+    assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=DONE) == []
 
 
 def test_a_list_is_of_one_state(tray: Desk) -> None:
@@ -335,11 +386,15 @@ def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
     desk.save(item=2, label="rice", by=desk.ben)
     delete(desk.store, desk.items[1], desk.ann, id=gone.id, revision=1)
     rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
-    assert [position for position, *_ in listed(desk, label_id=rice)] == [0, 2]
-    assert [position for position, *_ in listed(desk, label_id=soup)] == [0]
-    assert listed(desk, label_id=beans) == []
-    assert listed(desk, by=desk.ben) == [(0, "open", 2), (2, "new", 1)]  # the states are Ann's
-    assert listed(desk, by=desk.ben, label_id=soup) == [(0, "open", 2)]
+    assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=OPEN) == [(0, "open", 1)]
+    assert listed(desk, label_id=soup) == listed(desk, label_id=soup, by=desk.ben) == []
+    give(desk, DONE, 0, 2)
+    assert listed(desk, label_id=rice) == [(0, "done", 2), (2, "done", 1)]
+    assert listed(desk, label_id=soup) == listed(desk, label_id=soup, state=DONE) == [(0, "done", 2)]
+    assert listed(desk, label_id=beans) == listed(desk, label_id=rice, state=OPEN) == []
+    assert listed(desk, by=desk.ben) == [(0, "done", 2), (2, "done", 1)]  # the states are Ann's
+    assert listed(desk, by=desk.ben, label_id=soup) == [(0, "done", 2)]
+    assert listed(desk, label_id=rice, limit=1) == [(0, "done", 2)]
 
 
 def test_a_list_comes_page_by_page(tray: Desk) -> None:

@@ -28,6 +28,7 @@ from rvernet_app.store.review import (
     merge,
     merged_mask,
     reject,
+    require_independent,
     review_queue,
     side_by_side,
 )
@@ -38,6 +39,8 @@ from rvernet_app.store.tables import (
     OPEN,
     REJECTED,
     SAVED,
+    SKIPPED,
+    UNUSABLE,
     Annotation,
     Event,
     Item,
@@ -178,6 +181,23 @@ def test_photos_without_foods_do_not_wait(desk: Desk) -> None:
     desk.save(CLEO, 0, 4)  # who is not done
     desk.done(ANN, BEN)
     assert desk.waiting() == []
+
+
+def test_a_photo_waits_for_none_of_its_annotators_who_is_not_done(two: tuple[Desk, int, int, int]) -> None:
+    desk = two[0]
+    ann, cleo, reviewer = (desk.people[who] for who in (ANN, CLEO, REVIEWER))
+    for state in (OPEN, SKIPPED, UNUSABLE):
+        give_verdict(desk.store, desk.photos[0], cleo, state, "blurred")
+        waiting = [desk.waiting(reviewer_id=who) for who in (ann, cleo, reviewer)]
+        assert waiting == [[0], [], [0]]
+        with desk.store.reading() as session:
+            require_independent(session, desk.photos[0], ann)
+            with pytest.raises(StoreError, match="be done with it before"):
+                require_independent(session, desk.photos[0], cleo)
+    desk.done(CLEO)
+    assert desk.waiting(reviewer_id=cleo) == [0]
+    with desk.store.reading() as session:
+        require_independent(session, desk.photos[0], cleo)
 
 
 def test_other_projects_wait_elsewhere(two: tuple[Desk, int, int, int]) -> None:

@@ -152,6 +152,28 @@ def test_what_was_decided_waits_no_more(page: Page) -> None:
     assert page.open() == {"item": None}
 
 
+def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page) -> None:
+    desk, item = page.desk, page.desk.items[0]
+    give_verdict(desk.store, desk.items[2], desk.ben, "open")
+    assert page.open(me="Ben", after=1, least=1)["item"] == item
+    assert page.open(me="Ann", after=1, least=1)["item"] == desk.items[2]
+    give_verdict(desk.store, item, desk.ben, "open")
+    food = {"id": page.anns, "revision": 1}
+    before = desk.count()
+    for reply in (
+        page.open(me="Ben", item=item),
+        page.decide("accept", me="Ben", **food),
+        page.decide("reject", me="Ben", **food),
+        page.ask("merge", me="Ben", item=item, foods=[food, food], how="union"),
+        page.ask("comment", me="Ben", item=item, words="Rice?"),
+    ):
+        assert reply == {"error": "You have begun this photo yourself; be done with it before you review it."}
+    assert desk.count() == before
+    assert page.open(me="Ann", item=item)["annotators"] == ["Ann"]
+    give_verdict(desk.store, item, desk.ben, DONE)
+    assert page.open(me="Ben", item=item)["annotators"] == ["Ann", "Ben"]
+
+
 # Decisions
 
 
