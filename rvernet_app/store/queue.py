@@ -73,7 +73,7 @@ class Listed:
         state: of the annotator's who looks at it: NEW or one of STATES.
         full: whether it has all the annotators it wants, and the one who looks at it is none of them.
         foods: how many are on it and not rejected, as far as the one who looks at it may know: their own, and
-            everyone's once they are done with it.
+            everyone's once they are done with it, or where it is full.
     """
 
     item: Item
@@ -352,7 +352,8 @@ def list_items(
     Args:
         annotator_id: who looks; states are theirs.
         state: NEW, without those that are full, or one of STATES; None lists all.
-        label_id: only photos with a food of this label among those that `Listed.foods` counts.
+        label_id: only photos with a food of this label: their own, or anyone's where they are done. Who has begun no
+            photo of the project, as a reviewer, is listed anyone's on any.
         by: only photos this annotator has begun.
         uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
         after: position the page starts behind.
@@ -362,29 +363,28 @@ def list_items(
     """
     if state not in (None, NEW, *STATES):
         raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
+    began = exists().where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
+    reviews = label_id is not None and not session.scalar(select(began))
     # With a label, photos with an own food of it, and those done on which anyone has one.
-    states = (None, DONE) if state is None and label_id is not None else (state,)
-    found = {
-        id
+    states = (None, DONE) if state is None and label_id is not None and not reviews else (state,)
+    wanted = [
+        (project_id, annotator_id, one, label_id, reviews or one == DONE, by, uncertain, after, limit)
         for one in states
-        for id in _listed_ids(session, project_id, annotator_id, one, label_id, by, uncertain, after, limit)
-    }
-    ids = sorted(found)[:limit]
+    ]
+    ids = sorted({id for one in wanted for id in _listed_ids(session, *one)})[:limit]
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
     rows = session.execute(asked.order_by(Item.position)).all()
-    done = [item.id for item, mine in rows if mine == DONE]
-    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(done))
+    full = {item.id for item, mine in rows if mine is None and item.taken >= item.wanted}
+    open_to_see = [item.id for item, mine in rows if mine == DONE or item.id in full]
+    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(open_to_see))
     counted = (
         select(Annotation.item_id, func.count())
         .where(Annotation.item_id.in_(ids), Annotation.status.not_in((DELETED, REJECTED)), known)
         .group_by(Annotation.item_id)
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
-    return [
-        Listed(item, mine or NEW, mine is None and item.taken >= item.wanted, foods.get(item.id, 0))
-        for item, mine in rows
-    ]
+    return [Listed(item, mine or NEW, item.id in full, foods.get(item.id, 0)) for item, mine in rows]
 
 
 def _listed_ids(
@@ -393,6 +393,7 @@ def _listed_ids(
     annotator_id: int,
     state: str | None,
     label_id: int | None,
+    of_anyone: bool,
     by: int | None,
     uncertain: float | None,
     after: int,
@@ -400,7 +401,8 @@ def _listed_ids(
 ) -> list[int]:
     """Of a page of `list_items`, found in the index that has the rarest of what is asked for in the queue's order.
 
-    A label is looked for among everyone's foods where the state is DONE, and among the annotator's own elsewhere.
+    Args:
+        of_anyone: look for the label among everyone's foods, not among the annotator's own alone.
     """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
     sources: list[tuple[Any, ColumnElement[bool]]] = []
@@ -411,7 +413,7 @@ def _listed_ids(
     if label_id is not None:
         labelled = and_(food.label_id == label_id, food.status.not_in((DELETED, REJECTED)))
         mine = food.annotator_id == annotator_id
-        sources.append((food, labelled if state == DONE else and_(labelled, mine)))
+        sources.append((food, labelled if of_anyone else and_(labelled, mine)))
     if sources:
         here = _id_at(session, project_id, after)
         (table, condition), *others = _rarest_first(session, project_id, here, sources)

@@ -143,7 +143,7 @@ find("#rv-me").addEventListener("change", (event) => {
   if (project && name !== annotator) leaveProject(); // what is open is the other's
   annotator = name;
   remember("rvernet-me", annotator ?? "");
-  chooseProject();
+  learnProjects().catch(complain); // the sheet they are listed on is open, unless one went on meanwhile
 });
 find(".rv-naming").addEventListener("keydown", (event) => { if (event.key === "Escape") overlay.focus({ preventScroll: true }); });
 find("#rv-note").addEventListener("change", (event) => changeFood({ note: event.target.value }));

@@ -350,7 +350,7 @@ def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(des
     give(desk, UNUSABLE, 2)
     assert listed(desk) == [(0, "open", 1), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
     assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
-    assert listed(desk, annotator_id(desk.store, "Cleo"))[0] == (0, "new", 0)
+    assert listed(desk, annotator_id(desk.store, "Cleo"))[0] == (0, "new", 3)  # who cannot label it any more
     for state, foods in ((SKIPPED, 1), (UNUSABLE, 1), (DONE, 3), (OPEN, 1)):
         give(desk, state, 0)
         assert listed(desk)[0] == (0, state, foods)
