@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.photos import LoadedPhoto
@@ -19,9 +18,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
-    DONE,
     OPEN,
-    REJECTED,
     SKIPPED,
     STATES,
     Annotation,
@@ -44,8 +41,6 @@ ORDERS = ("queue", "uncertain first")
 MAX_MEAL = 200
 """Characters in the name of a meal; imported photos of one with a longer name are of none."""
 PAGE = 60
-COUNTED = 2000
-"""Rows up to which it is counted which of two sources of a list is the rarer one."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +58,6 @@ class Added:
     item_id: int | None = None
     was_there: bool = False
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A photo in a list.
-
-    Attributes:
-        state: of the annotator's who looks at it: NEW or one of STATES.
-        full: whether it has all the annotators it wants, and the one who looks at it is none of them.
-        foods: how many are on it and not rejected, as far as the one who looks at it may know: their own, and
-            everyone's once they are done with it, or where it is full.
-    """
-
-    item: Item
-    state: str
-    full: bool
-    foods: int
 
 
 def add_photos(
@@ -275,7 +253,7 @@ def next_item(
         )
         ids = (session.scalar(asked.limit(1)) for asked in (*elsewhere, begun, in_order, skipped))
         return session.get(Item, next(filter(None, ids), 0))
-    here = _id_at(session, project_id, after)
+    here = id_at(session, project_id, after)
     turns = (
         (Verdict.item_id > here, Item.position > after),
         (Verdict.item_id <= here, Item.position <= after),
@@ -299,7 +277,7 @@ def _has_room(annotator_id: int) -> ColumnElement[bool]:
     return or_(food, free)
 
 
-def _id_at(session: Session, project_id: int, position: int) -> int:
+def id_at(session: Session, project_id: int, position: int) -> int:
     """The id of the last photo up to a place in a queue, 0 before the first: ids go up with the positions."""
     asked = select(Item.id).where(Item.project_id == project_id, Item.position <= position)
     return session.scalar(asked.order_by(Item.position.desc()).limit(1)) or 0
@@ -333,125 +311,6 @@ def neighbour(session: Session, project_id: int, position: int, step: int) -> It
     else:
         asked = asked.where(Item.position < position).order_by(Item.position.desc())
     return session.scalars(asked.limit(1)).first()
-
-
-def list_items(
-    session: Session,
-    project_id: int,
-    annotator_id: int,
-    *,
-    state: str | None = None,
-    label_id: int | None = None,
-    by: int | None = None,
-    uncertain: float | None = None,
-    after: int = -1,
-    limit: int = PAGE,
-) -> list[Listed]:
-    """A page of a queue, in its order.
-
-    Args:
-        annotator_id: who looks; states are theirs.
-        state: NEW, without those that are full, or one of STATES; None lists all.
-        label_id: only photos with a food of this label: their own, or anyone's where they are done. Who has begun no
-            photo of the project, as a reviewer, is listed anyone's on any.
-        by: only photos this annotator has begun.
-        uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
-        after: position the page starts behind.
-
-    Raises:
-        StoreError: there is no such state.
-    """
-    if state not in (None, NEW, *STATES):
-        raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    began = exists().where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
-    reviews = label_id is not None and not session.scalar(select(began))
-    # With a label, photos with an own food of it, and those done on which anyone has one.
-    states = (None, DONE) if state is None and label_id is not None and not reviews else (state,)
-    wanted = [
-        (project_id, annotator_id, one, label_id, reviews or one == DONE, by, uncertain, after, limit)
-        for one in states
-    ]
-    ids = sorted({id for one in wanted for id in _listed_ids(session, *one)})[:limit]
-    own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
-    asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
-    rows = session.execute(asked.order_by(Item.position)).all()
-    full = {item.id for item, mine in rows if mine is None and item.taken >= item.wanted}
-    open_to_see = [item.id for item, mine in rows if mine == DONE or item.id in full]
-    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(open_to_see))
-    counted = (
-        select(Annotation.item_id, func.count())
-        .where(Annotation.item_id.in_(ids), Annotation.status.not_in((DELETED, REJECTED)), known)
-        .group_by(Annotation.item_id)
-    )
-    foods = {row[0]: row[1] for row in session.execute(counted)}
-    return [Listed(item, mine or NEW, item.id in full, foods.get(item.id, 0)) for item, mine in rows]
-
-
-def _listed_ids(
-    session: Session,
-    project_id: int,
-    annotator_id: int,
-    state: str | None,
-    label_id: int | None,
-    of_anyone: bool,
-    by: int | None,
-    uncertain: float | None,
-    after: int,
-    limit: int,
-) -> list[int]:
-    """Of a page of `list_items`, found in the index that has the rarest of what is asked for in the queue's order.
-
-    Args:
-        of_anyone: look for the label among everyone's foods, not among the annotator's own alone.
-    """
-    own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
-    sources: list[tuple[Any, ColumnElement[bool]]] = []
-    if state in STATES:
-        sources.append((own, and_(own.annotator_id == annotator_id, own.state == state)))
-    if by is not None:
-        sources.append((other, other.annotator_id == by))
-    if label_id is not None:
-        labelled = and_(food.label_id == label_id, food.status.not_in((DELETED, REJECTED)))
-        mine = food.annotator_id == annotator_id
-        sources.append((food, labelled if of_anyone else and_(labelled, mine)))
-    if sources:
-        here = _id_at(session, project_id, after)
-        (table, condition), *others = _rarest_first(session, project_id, here, sources)
-        id = table.item_id
-        asked = select(id).distinct().where(table.project_id == project_id, condition).order_by(id)
-        asked = asked.where(id > here)
-    else:
-        id, others = Item.id, []
-        asked = select(id).where(Item.project_id == project_id, Item.position > after).order_by(Item.position)
-    for table, condition in others:
-        asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
-    photo = aliased(Item) if sources else Item
-    if state == NEW:
-        asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
-        asked = _where_photo(asked, photo, id, photo.taken < photo.wanted)
-    if uncertain is not None:
-        asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
-    return list(session.scalars(asked.limit(limit)))
-
-
-def _rarest_first(
-    session: Session, project_id: int, after_id: int, sources: list[tuple[Any, ColumnElement[bool]]]
-) -> list[tuple[Any, ColumnElement[bool]]]:
-    """Tables and conditions on them, those with fewer rows behind a photo first, as far as they are counted."""
-    if len(sources) < 2:
-        return sources
-    rows = (
-        select(table.id).where(table.project_id == project_id, table.item_id > after_id, condition)
-        for table, condition in sources
-    )
-    counts = (select(func.count()).select_from(each.limit(COUNTED).subquery()) for each in rows)
-    found = session.execute(select(*(count.scalar_subquery() for count in counts))).one()
-    return [sources[n] for n in sorted(range(len(sources)), key=found.__getitem__)]
-
-
-def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
-    """Ask for photos of some kind, where the ids come from the photos themselves or from other rows."""
-    return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))
 
 
 def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:

@@ -20,7 +20,7 @@ from rvernet_app.masks import Rle, from_rle, polygons
 from rvernet_app.photos import LoadedPhoto
 from rvernet_app.shelf import PhotoShelf
 from rvernet_app.store import annotations as saved_foods
-from rvernet_app.store import projects, queue, review
+from rvernet_app.store import listing, projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
@@ -186,7 +186,7 @@ class Labeling:
                 by = projects.known_annotator(session, text(message, "by"))
                 if by is None:
                     return {"items": []}
-            listed = queue.list_items(
+            listed = listing.list_items(
                 session,
                 int(number(message, "project")),
                 mine,
@@ -316,7 +316,7 @@ class Labeling:
         after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
         return queue.lead(self._store, project_id, mine, after, order)
 
-    def _listed_json(self, listed: queue.Listed) -> Reply:
+    def _listed_json(self, listed: listing.Listed) -> Reply:
         item = listed.item
         return {
             "item": item.id,

@@ -35,6 +35,8 @@ SCRIPTS = (
     "account.js",
     "portion.js",
     "queue.js",
+    "strip.js",
+    "adding.js",
     "edit.js",
     "vertices.js",
     "review.js",

@@ -5,8 +5,6 @@ const IDLE_MS = 30_000; // a longer pause is not counted as work
 
 let project = null; // { id, name, labels, new_labels, progress }
 let annotator = null; // the name one goes by; the server's own where one logs in
-let listed = []; // the photos on the strip
-let filter = { state: null, label: null, by: null, uncertain: null };
 let order = "queue";
 let recent = []; // ids of the labels last given
 const queuePhotos = new Map(); // item -> photo
@@ -307,11 +305,6 @@ async function copyFoods() {
   }
 }
 
-function showFilter() {
-  const parts = [filter.state === "open" ? "begun" : filter.state, filter.label && words(project.labels.get(filter.label).name), filter.by && `by ${filter.by}`, filter.uncertain && `${percent(filter.uncertain)} uncertain`].filter(Boolean);
-  find("#rv-filter").textContent = parts.length ? parts.join(", ") : "All photos";
-}
-
 async function chooseOrder(name) {
   order = name;
   if (order !== "uncertain first") return;
@@ -347,99 +340,6 @@ async function linkBefore(linked) {
   }
   delete box.dataset.asked;
   drawPanel();
-}
-
-const LISTED = 60; // photos of a page of the list
-const BEFORE = 10; // photos in front of the open one that are listed with it
-const filters = () => Object.values(filter).some((value) => value !== null);
-
-async function list(anew) {
-  const after = anew ? -1 : (listed.at(-1)?.position ?? -1);
-  const { items } = await tell("list_items", { project: project.id, after, ...filter });
-  listed = anew ? items : [...listed, ...items];
-  drawStrip();
-}
-
-// The strip tells how many foods a photo has by now, and that it is begun.
-function noteFoods(photo) {
-  const foods = photo.work.present.foods.length;
-  if (photo.state === "new" && photo.stored.size) photo.state = "open";
-  const entry = listed.find(({ item }) => item === photo.item);
-  if (!entry || (entry.foods === foods && entry.state === photo.state)) return;
-  Object.assign(entry, { foods, state: photo.state });
-  drawStrip();
-}
-
-// The strip goes where one works; a filter says by itself what it shows.
-async function listAround(position) {
-  if (filters()) return;
-  const { items } = await tell("list_items", { project: project.id, after: position - BEFORE - 1 });
-  listed = items;
-  drawStrip();
-}
-
-async function listEarlier() {
-  const first = listed[0].position;
-  const { items } = await tell("list_items", { project: project.id, after: first - LISTED - 1 });
-  listed = [...items.filter((each) => each.position < first), ...listed];
-  drawStrip();
-}
-
-// To the photo before or behind; of those listed, where a filter says which.
-async function stepTo(by) {
-  if (!current?.item) return;
-  if (!filters()) return openItem({ position: current.position, step: by });
-  const before = listed.filter(({ position }) => position < current.position).at(-1);
-  const behind = () => listed.find(({ position }) => position > current.position);
-  if (by > 0 && !behind()) await list(false).catch(complain);
-  const next = by < 0 ? before : behind();
-  if (next) await openItem({ item: next.item });
-  else status("No more photos that way");
-}
-
-async function addPhotos(sources) {
-  const chosen = [...sources];
-  const meal = find("#rv-add-meal").value.trim();
-  find("#rv-add-meal").value = "";
-  const problems = [];
-  const of = project;
-  stopAdding = false;
-  for (const [index, { name, message }] of chosen.entries()) {
-    if (stopAdding || project !== of) break;
-    busy(`Adding photo ${index + 1} of ${chosen.length}…`, () => { stopAdding = true; });
-    try {
-      const added = await tell(message.folder === undefined ? "add_photo" : "add_from_folder", { project: of.id, meal, ...(await message.of()), folder: message.folder });
-      if (added.problem) problems.push(`${name}: ${added.problem}`);
-      else if (added.was_there) problems.push(`${name}: is in this project already`);
-    } catch (error) {
-      problems.push(`${name}: ${error.message}`);
-    }
-  }
-  busy(null);
-  if (project !== of) return;
-  try {
-    await list(true);
-    showProgress((await tell("open_project", { project: of.id })).progress);
-  } catch (error) {
-    problems.push(error.message);
-  }
-  if (problems.length) complain(new Error(`${problems.length} of ${chosen.length} photos were not added. ${problems.slice(0, 3).join(" · ")}`));
-  if (!current && listed.length) await openItem({ after: -1, order });
-}
-let stopAdding = false;
-
-const addFiles = (files) => addPhotos([...files].map((file) => ({ name: file.name, message: { of: () => uploaded(file) } })));
-
-async function addFolder(folder) {
-  try {
-    const { names } = await tell("list_folder", { folder });
-    if (!names.length) throw new Error("There are no photos in this folder.");
-    find("#rv-add-sheet").close();
-    const mealOf = (name) => (find("#rv-meal-folders").checked && name.includes("/") ? { meal: name.slice(0, name.lastIndexOf("/")) } : {});
-    await addPhotos(names.map((name) => ({ name, message: { folder, of: async () => ({ name, ...mealOf(name) }) } })));
-  } catch (error) {
-    complain(error);
-  }
 }
 
 // Of the photos that are one's own to label; others have the rest.

@@ -15,8 +15,9 @@ from rvernet_app.store import queue
 from rvernet_app.store.annotations import delete, give_verdict, undo
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.listing import list_items
 from rvernet_app.store.projects import annotator_id, create_project
-from rvernet_app.store.queue import Added, add_photos, lead, list_items, neighbour, next_item, progress
+from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.store.conftest import NewStore
