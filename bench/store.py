@@ -1,8 +1,8 @@
-"""The store with 100,000 photos and 1,000,000 annotations: `python -m bench.store [--postgres] [--team 1]`.
+"""The store with 100,000 photos and 1,000,000 annotations: `python -m bench.store [--postgres] [--part questions]`.
 
 Times what the page asks, through the functions that answer it, as annotators who were there from the start, as one who
-joined late, and as the only one (`--team 1`). What takes as long whatever the store holds is left out: the photos are
-small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it. The exit
+joined late, and with `--team 1` as the only one. What takes as long whatever the store holds is left out: the photos
+are small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it. The exit
 status is 1 where something that is waited for takes too long.
 """
 
@@ -36,6 +36,7 @@ from rvernet_app.ui.handlers import Reply
 from rvernet_app.ui.labeling import Labeling
 from rvernet_app.ui.reviewing import Reviewing
 
+PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0
 """At the 95th percentile, for everything that is waited for."""
 
@@ -217,6 +218,9 @@ def main() -> int:
     parser.add_argument("--team", type=int, default=8, help="annotators there from the start (default 8)")
     parser.add_argument("--times", type=int, default=100, help="how often each is timed (default 100)")
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
+    parser.add_argument(
+        "--part", choices=PARTS, help="measure this alone; the exports take most of the time (default all)"
+    )
     chosen = parser.parse_args()
     if chosen.photos < 2 * BLOCK or not 0 < chosen.times <= chosen.photos // 10:
         parser.error(
@@ -227,9 +231,13 @@ def main() -> int:
         started = time.perf_counter()
         big = fill(store, chosen.photos, chosen.annotations, chosen.team)
         print(f"filled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-        written = {f"{form} export": exported(big, form, Path(scratch) / form) for form in ("csv", "coco")}
-        found = {name: timed(chosen.times, ask) for name, ask in Page(big, chosen.times).questions().items()}
-        print(json.dumps({**found, **written, **reports(big)}, indent=2))
+        parts = {chosen.part} if chosen.part else set(PARTS)
+        forms = ("csv", "coco") if "exports" in parts else ()
+        written = {f"{form} export": exported(big, form, Path(scratch) / form) for form in forms}
+        questions = Page(big, chosen.times).questions() if "questions" in parts else {}
+        found = {name: timed(chosen.times, ask) for name, ask in questions.items()}
+        counted = reports(big) if "reports" in parts else {}
+        print(json.dumps({**found, **written, **counted}, indent=2))
         store.close()
     slow = {name: taken["p95_ms"] for name, taken in found.items() if taken["p95_ms"] > AIM_MS}
     for name, p95_ms in slow.items():
