@@ -129,6 +129,11 @@ def reason(error: DBAPIError | TimeoutError) -> str:
     return str(error.orig).strip()
 
 
+def is_text(text: str) -> bool:
+    """Whether a database can keep a text: JSON can also say null characters and halves of characters."""
+    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
+
+
 def open_engine(folder: Path, url: str | None) -> Engine:
     """The database of a store as `Store` names it, with whatever schema it has.
 

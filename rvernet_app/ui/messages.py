@@ -11,6 +11,7 @@ from rvernet_app.config import CAM_METHODS
 from rvernet_app.errors import PromptError
 from rvernet_app.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.store.annotations import Draft, Portion
+from rvernet_app.store.database import is_text
 from rvernet_app.types import Mask, Prompt
 
 MAX_POINTS = 200
@@ -122,7 +123,7 @@ def text(message: Mapping[str, Any], name: str, default: str | None = None) -> s
         return default
     if not isinstance(value, str):
         raise PromptError(f"The page sent no text for {name}; reload it.")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_text(value):
         raise PromptError(f"The text for {name} holds characters that cannot be kept; type it anew.")
     return value
 
@@ -163,10 +164,10 @@ def read_draft(message: Mapping[str, Any]) -> Draft:
 def _prompts(prompts: Mapping[str, Any]) -> dict[str, Any]:
     """What made a mask, once it is known that any database keeps it."""
     try:
-        written = json.dumps(prompts, allow_nan=False)
+        written = json.dumps(prompts, allow_nan=False, ensure_ascii=False)
     except (ValueError, RecursionError) as error:
         raise PromptError("The prompts of this food cannot be kept; click it anew.") from error
-    if len(written) > MAX_PROMPTS or "\\u0000" in written or "\\ud" in written.lower():
+    if len(written) > MAX_PROMPTS or "\\u0000" in written or not is_text(written):
         raise PromptError("The prompts of this food cannot be kept; click it anew.")
     return dict(prompts)
 

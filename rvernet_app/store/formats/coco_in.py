@@ -15,6 +15,7 @@ from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle, require_rle
 from rvernet_app.store.annotations import MAX_NOTE, Portion
+from rvernet_app.store.database import is_text
 from rvernet_app.store.formats.coco import ANNOTATIONS_NAME
 from rvernet_app.store.formats.importing import (
     KeptPhoto,
@@ -22,7 +23,6 @@ from rvernet_app.store.formats.importing import (
     Plan,
     PlannedFood,
     PlannedPhoto,
-    is_text,
 )
 from rvernet_app.store.formats.reading import (
     Folder,

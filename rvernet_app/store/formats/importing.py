@@ -16,7 +16,7 @@ from rvernet_app.labels import LabelName
 from rvernet_app.masks import Rle
 from rvernet_app.store import label_sets, projects, queue
 from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, has_place, save, verdict
-from rvernet_app.store.database import Store
+from rvernet_app.store.database import Store, is_text
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.formats.exporting import Progress
 from rvernet_app.store.tables import DONE, Annotator, Item
@@ -111,11 +111,6 @@ class PlannedPhoto:
 
     def __post_init__(self) -> None:
         _require_text(self.name, self.meal or "")
-
-
-def is_text(text: str) -> bool:
-    """Whether a database can keep a text: JSON can also say null characters and halves of characters."""
-    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
 
 
 def _require_text(*texts: str) -> None:

@@ -274,6 +274,7 @@ def test_a_mask_alone_is_a_food() -> None:
 
 def test_suggestions_are_none_where_they_were_hidden_and_few_where_they_are_many() -> None:
     assert read_draft({"rle": RLE, "suggestions": []}).suggestions == []
+    assert read_draft({"rle": RLE, "prompts": {"from": "한국어 🍽"}}).prompts == {"from": "한국어 🍽"}
     many = [["soup", 0.01]] * (MAX_SUGGESTIONS + 5)
     assert len(read_draft({"rle": RLE, "suggestions": many}).suggestions or ()) == MAX_SUGGESTIONS
 
