@@ -1,4 +1,4 @@
-"""Train and compare a grid of models: `python -m training.compare --grid FILE`.
+"""Train and compare a grid of models: `python -m training.compare --grid FILE [--key value …]`.
 
 An interrupted grid goes on where it stopped. Its folder gets comparison.json, comparison.md and comparison.png: for
 every combination and condition the mean over the seeds, with a 95 % interval from a bootstrap over groups.
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.command import command
-from training.configuration import options_from, read_yaml
+from training.configuration import read_options
 from training.data.regions import DataError
 from training.data.sources import source_names
 from training.files import write_whole
@@ -115,7 +115,8 @@ def as_markdown(grid: Grid, records: Sequence[Mapping[str, Any]]) -> str:
             cells.append(_with_interval(record, key) if key in record else "")
         lines.append(f"| {' | '.join(cells)} |")
     where = ", ".join(source_names(grid.measured_on)) if grid.measured_on else f"the {grid.split} split"
-    seeds = f"Mean of {len(grid.seeds)} seeds on {where}; in brackets 95 % intervals over groups."
+    of = "One seed" if len(grid.seeds) == 1 else f"Mean of {len(grid.seeds)} seeds"
+    seeds = f"{of} on {where}; in brackets 95 % intervals over groups."
     return "\n".join([*lines, "", seeds, ""])
 
 
@@ -173,11 +174,14 @@ def draw_comparison(grid: Grid, records: Sequence[Mapping[str, Any]], path: Path
 def main(arguments: Sequence[str]) -> None:
     """The command itself; see the top of this file."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.compare", description="Compare a grid of models."
+        prog="python -m training.compare",
+        usage="%(prog)s [-h] --grid FILE [--key value ...]",
+        description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--grid", type=Path, required=True, help="YAML file, see training.grid.Grid")
-    chosen = parser.parse_args(arguments)
-    grid = options_from(read_yaml(chosen.grid), Grid)
+    parser.add_argument("--grid", required=True, help="YAML file, see training.grid.Grid")
+    chosen, changed = parser.parse_known_args(arguments)
+    grid = read_options(["--grid", chosen.grid, *changed], Grid, file="grid")
     records = compare(grid)
     table = as_markdown(grid, records)
     write_whole(grid.folder / "comparison.json", json.dumps(records, indent=2))

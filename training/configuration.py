@@ -37,16 +37,19 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_options(arguments: Sequence[str], kind: type[Options]) -> Options:
+def read_options(arguments: Sequence[str], kind: type[Options], file: str = "config") -> Options:
     """`["--config", FILE, "--key", "value", …]` -> options; values on the command line are read as YAML.
+
+    Args:
+        file: what the options file is given as, where "config" is an option itself.
 
     Raises:
         ConfigError: the file cannot be read, a key is unknown or missing, or a value is not of its type.
     """
     pairs = _pairs(arguments)
     values: dict[str, Any] = {}
-    if "config" in pairs:
-        values.update(read_yaml(Path(pairs.pop("config"))))
+    if file in pairs:
+        values.update(read_yaml(Path(pairs.pop(file))))
     for key, text in pairs.items():
         try:
             value = _load(text)

@@ -148,6 +148,17 @@ def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tm
         assert ("top1_less_reference" in record) == (record["row"] == {"model": "RveRNet"})
 
 
+def test_options_on_the_command_line_are_used_instead_of_the_file_s(written, trainings, capsys):
+    file = str(written())
+    assert main(["--grid", file, "--seeds", "[1]"]) == 0
+    assert trainings.done == [run for run in RUNS if run.endswith("seed_1")]
+    assert "One seed on" in capsys.readouterr().out
+    assert main(["--grid", file]) == 0
+    assert sorted(trainings.done) == sorted(RUNS)
+    assert main(["--grid", file, "--sedes", "[1]"]) == 2
+    assert "Unknown option sedes" in capsys.readouterr().err
+
+
 def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, tmp_path, capsys):
     other = tmp_path / "elsewhere"
     shutil.copytree(data, other)
