@@ -6,11 +6,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import sys
 
-from rvernet_app.accounts import Accounts
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
-from rvernet_app.memory import keep_memory
-from rvernet_app.store.keeping import ending_in_order
+from rvernet_app.exchange.hub_copy import ending_in_order
+from rvernet_app.model.malloc import keep_memory
+from rvernet_app.store.accounts import Accounts
 from rvernet_app.ui.page import build_demo, launch_options
 
 

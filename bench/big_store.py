@@ -16,11 +16,11 @@ from PIL import Image
 from sqlalchemy import ColumnElement, case, func, insert, literal, select, text
 from sqlalchemy.orm import Session
 
-from rvernet_app.masks import Rle, to_rle
+from rvernet_app.picture.masks import Rle, to_rle
 from rvernet_app.store import projects
 from rvernet_app.store.annotations import Draft, Portion
-from rvernet_app.store.changes import now, snapshot
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import now, snapshot
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.tables import (

@@ -30,10 +30,10 @@ from segment_anything import SamPredictor, sam_model_registry
 
 from bench.browser import open_chromium, serving
 from rvernet_app.config import ASSETS_DIR, AppConfig
-from rvernet_app.cutouts import cut_out
-from rvernet_app.hub import open_checkpoint
+from rvernet_app.model.hub import open_checkpoint
+from rvernet_app.model.rvernet import RveRNet
+from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.pipeline import Pipeline, build_pipeline
-from rvernet_app.rvernet import RveRNet
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.segment.sam import SamSegmenter

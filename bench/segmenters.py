@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from rvernet_app.config import AppConfig
-from rvernet_app.masks import from_rle
-from rvernet_app.memory import keep_memory
-from rvernet_app.photos import read_photo
+from rvernet_app.model.malloc import keep_memory
+from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.types import FOREGROUND, Prompt
-from training.clicks import innermost_point, iou
+from training.evidence.clicks import innermost_point, iou
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source
 

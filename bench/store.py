@@ -23,18 +23,18 @@ import numpy as np
 
 from bench.big_store import BLOCK, SIZE_HW, BigStore, fill
 from rvernet_app.config import AppConfig
-from rvernet_app.masks import to_rle
-from rvernet_app.photos import LoadedPhoto
-from rvernet_app.shelf import PhotoShelf
+from rvernet_app.exchange.formats.registry import EXPORTS
+from rvernet_app.picture.masks import to_rle
+from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.reports.agreement import agreement
+from rvernet_app.reports.dashboard import dashboard
 from rvernet_app.store import queue
-from rvernet_app.store.agreement import agreement
-from rvernet_app.store.dashboard import dashboard
+from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
-from rvernet_app.store.final import Shares
-from rvernet_app.store.formats.registry import EXPORTS
-from rvernet_app.ui.handlers import Reply
-from rvernet_app.ui.labeling import Labeling
-from rvernet_app.ui.reviewing import Reviewing
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.reviewing import Reviewing
+from rvernet_app.ui.visitor.handlers import Reply
 
 PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0

@@ -34,17 +34,17 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
 from rvernet_app.config import ASSETS_DIR
-from rvernet_app.cutouts import cut_out
 from rvernet_app.errors import RvernetError
-from rvernet_app.memory import keep_memory
-from rvernet_app.preprocessing import Preprocessing
-from rvernet_app.rvernet import ModuleSpec
+from rvernet_app.model.malloc import keep_memory
+from rvernet_app.model.preprocessing import Preprocessing
+from rvernet_app.model.rvernet import ModuleSpec
+from rvernet_app.picture.cutouts import cut_out
 from training.data.photos import open_photo
 from training.data.regions import Region, Regions
 from training.data.sources import read_data, with_masks
-from training.engine import Trainer
-from training.models import build_model
-from training.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.loop.engine import Trainer
+from training.loop.models import build_model
+from training.loop.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
 from training.train import open_accelerator
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ def plain_rates(
 
 
 def our_rates(options: TrainOptions, regions: int) -> list[float]:
-    """Regions a second of each epoch of `training.engine.Trainer`."""
+    """Regions a second of each epoch of `training.loop.engine.Trainer`."""
     keep_memory()
     data = read_some(options.data, regions)
     model = build_model(options.model, len(data.classes))

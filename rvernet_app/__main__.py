@@ -2,6 +2,6 @@
 
 import sys
 
-from rvernet_app.cli import main
+from rvernet_app.cli.main import main
 
 sys.exit(main())

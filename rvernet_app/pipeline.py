@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rvernet_app.classify import Classifier, load_classifier
 from rvernet_app.config import AppConfig
-from rvernet_app.cutouts import cut_out
-from rvernet_app.photos import LoadedPhoto
+from rvernet_app.model.classify import Classifier, load_classifier
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.result import ClickResult
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.cache import EmbeddingCache

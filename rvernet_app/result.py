@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rvernet_app.masks import bbox_xywh, to_rle
-from rvernet_app.overlay import heat_overlay
-from rvernet_app.photos import LoadedPhoto
+from rvernet_app.picture.masks import bbox_xywh, to_rle
+from rvernet_app.picture.overlay import heat_overlay
+from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.types import ActivationMaps, Cutouts, Mask, Prediction
 
 SUGGESTIONS = 5

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import app
-from rvernet_app.accounts import ACCOUNTS_NAME, Accounts
+from rvernet_app.store.accounts import ACCOUNTS_NAME, Accounts
 
 
 class Page:

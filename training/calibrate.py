@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import set_calibration
-from rvernet_app.device import torch_device
 from rvernet_app.errors import CheckpointError
-from training.command import command
-from training.configuration import require
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import set_calibration
+from rvernet_app.model.device import torch_device
 from training.data.regions import DataError
-from training.labelled import add_arguments, open_labelled
-from training.measure import Scores, probabilities
-from training.statistics import abstain_threshold, expected_calibration_error, fit_temperature
+from training.evidence.inputs import add_arguments, open_labelled
+from training.evidence.measure import Scores, probabilities
+from training.evidence.statistics import abstain_threshold, expected_calibration_error, fit_temperature
+from training.shared.command import command
+from training.shared.configuration import require
 
 LEAST_GROUPS = 4
 

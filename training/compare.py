@@ -19,15 +19,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.command import command
-from training.configuration import read_options
 from training.data.regions import DataError
 from training.data.sources import source_names
-from training.files import write_whole
-from training.grid import Grid, run_grid
-from training.measure import counts, statistics
-from training.report import title
-from training.statistics import ClassCounts, Statistic, interval, paired_interval
+from training.evidence.grid import Grid, run_grid
+from training.evidence.measure import counts, statistics
+from training.evidence.report import title
+from training.evidence.statistics import ClassCounts, Statistic, interval, paired_interval
+from training.shared.command import command
+from training.shared.configuration import read_options
+from training.shared.files import write_whole
 
 Row = tuple[str, ...]
 
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str]) -> None:
         description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
         allow_abbrev=False,
     )
-    parser.add_argument("--grid", required=True, help="YAML file, see training.grid.Grid")
+    parser.add_argument("--grid", required=True, help="YAML file, see training.evidence.grid.Grid")
     chosen, changed = parser.parse_known_args(arguments)
     grid = read_options(["--grid", chosen.grid, *changed], Grid, file="grid")
     records = compare(grid)

@@ -16,15 +16,15 @@ from typing import Any
 
 import torch
 
-from rvernet_app.checkpoint import Checkpoint
-from rvernet_app.device import torch_device
-from training.command import command
-from training.cost import measure_cost
-from training.files import write_whole
-from training.labelled import add_arguments, open_labelled
-from training.measure import Scores, confusion, counts, describe, probabilities, statistics
-from training.report import draw_confusion, draw_reliability, draw_worst, figures_table, title
-from training.statistics import expected_calibration_error, interval
+from rvernet_app.model.checkpoint import Checkpoint
+from rvernet_app.model.device import torch_device
+from training.evidence.cost import measure_cost
+from training.evidence.inputs import add_arguments, open_labelled
+from training.evidence.measure import Scores, confusion, counts, describe, probabilities, statistics
+from training.evidence.report import draw_confusion, draw_reliability, draw_worst, figures_table, title
+from training.evidence.statistics import expected_calibration_error, interval
+from training.shared.command import command
+from training.shared.files import write_whole
 
 
 def evaluate(
@@ -63,7 +63,7 @@ def _temperature(checkpoint: Checkpoint) -> float:
 
 
 def cost(checkpoint: Checkpoint, device: torch.device) -> dict[str, Any]:
-    """What one prediction of a checkpoint costs on this machine, see `training.cost`."""
+    """What one prediction of a checkpoint costs on this machine, see `training.evidence.cost`."""
     size = checkpoint.model.config.input_size
     inputs = tuple(torch.zeros(1, 3, size, size, device=device) for _ in checkpoint.model.pictures)
     found = asdict(measure_cost(checkpoint.model.to(device), inputs))

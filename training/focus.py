@@ -20,20 +20,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from rvernet_app.checkpoint import Checkpoint
 from rvernet_app.config import AppConfig
-from rvernet_app.cutouts import cut_out
 from rvernet_app.errors import RvernetError
-from rvernet_app.explain import activation_maps
-from rvernet_app.overlay import heat_overlay
-from rvernet_app.rvernet import RveRNet
+from rvernet_app.model.checkpoint import Checkpoint
+from rvernet_app.model.explain import activation_maps
+from rvernet_app.model.rvernet import RveRNet
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.overlay import heat_overlay
 from rvernet_app.types import Mask, Photo
-from training.command import command
 from training.data.photos import PhotoCache, open_photo
 from training.data.regions import DataError, Region
-from training.files import write_whole
-from training.labelled import add_arguments, open_labelled
-from training.statistics import mean_interval
+from training.evidence.inputs import add_arguments, open_labelled
+from training.evidence.statistics import mean_interval
+from training.shared.command import command
+from training.shared.files import write_whole
 
 PLACES = ("region", "other_foods", "elsewhere")
 KEEP_MB = 200

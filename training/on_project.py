@@ -20,21 +20,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import Checkpoint, load_checkpoint, set_calibration
 from rvernet_app.errors import ConfigError
-from rvernet_app.hub import checkpoint_folder
-from rvernet_app.rvernet import RveRNet
-from training.attended import end_with_standard_input
-from training.augment import Augmentation
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import Checkpoint, load_checkpoint, set_calibration
+from rvernet_app.model.hub import checkpoint_folder
+from rvernet_app.model.rvernet import RveRNet
 from training.calibrate import LEAST_GROUPS, calibrate
-from training.command import command
 from training.data.regions import DataError, Region, split_by_group
 from training.data.sources import open_source, read_data, source_names, with_masks
-from training.files import write_whole
-from training.measure import score
-from training.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
-from training.statistics import counts_by_group, fit_temperature, macro_f1, paired_interval
+from training.evidence.measure import score
+from training.evidence.statistics import counts_by_group, fit_temperature, macro_f1, paired_interval
+from training.loop.augment import Augmentation
+from training.loop.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.shared.command import command
+from training.shared.exit_with_parent import end_with_standard_input
+from training.shared.files import write_whole
 from training.train import train
 
 COMPARISON_NAME = "comparison.json"

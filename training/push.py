@@ -15,10 +15,10 @@ from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
-from rvernet_app.checkpoint import CONFIG_NAME, WEIGHTS_NAME, Checkpoint, load_checkpoint
 from rvernet_app.errors import RvernetError
-from rvernet_app.hub import CARD_NAME
-from training.command import command
+from rvernet_app.model.checkpoint import CONFIG_NAME, WEIGHTS_NAME, Checkpoint, load_checkpoint
+from rvernet_app.model.hub import CARD_NAME
+from training.shared.command import command
 
 PICTURES = ("*.png", "*.jpg")
 TAGS = ("image-classification", "food", "segment-anything")

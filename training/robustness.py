@@ -1,7 +1,7 @@
 """How a checkpoint bears noise and wrong masks: `python -m training.robustness CHECKPOINT --data DIR [--out DIR]`.
 
 Noise is that of the paper (arXiv 2407.08257), patch permutation and translocation, at graded strengths; masks are
-eroded, dilated, shifted, cut or those of another food; foods are laid on other photos. See `training.noise` for what a
+eroded, dilated, shifted, cut or those of another food; foods are laid on other photos. See `training.evidence.noise` for what a
 strength means.
 """
 
@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rvernet_app.checkpoint import Checkpoint
-from rvernet_app.device import torch_device
-from training.command import command
-from training.conditions import CLEAN, GRADES, Condition
+from rvernet_app.model.checkpoint import Checkpoint
+from rvernet_app.model.device import torch_device
 from training.data.regions import Region
-from training.files import write_whole
-from training.labelled import add_arguments, open_labelled
-from training.measure import Scores, counts, figures, score
-from training.report import title
-from training.statistics import interval, macro_f1
+from training.evidence.conditions import CLEAN, GRADES, Condition
+from training.evidence.inputs import add_arguments, open_labelled
+from training.evidence.measure import Scores, counts, figures, score
+from training.evidence.report import title
+from training.evidence.statistics import interval, macro_f1
+from training.shared.command import command
+from training.shared.files import write_whole
 
 PANELS = 4
 """On a line of the picture."""

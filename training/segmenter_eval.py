@@ -1,6 +1,6 @@
 """How well a segmenter masks annotated foods by clicks and by boxes: `python -m training.segmenter_eval`.
 
-Clicks follow `training.clicks`; after each one the first candidate counts, and it is handed back as the mask to be
+Clicks follow `training.evidence.clicks`; after each one the first candidate counts, and it is handed back as the mask to be
 corrected, as the page does. NoC@q is the mean number of clicks until the IoU is at least q %, at most --clicks.
 """
 
@@ -18,16 +18,16 @@ import numpy as np
 from tqdm import tqdm
 
 from rvernet_app.config import AppConfig
-from rvernet_app.device import torch_device
 from rvernet_app.errors import RvernetError, SegmentationError
-from rvernet_app.masks import bbox_xywh, from_rle
-from rvernet_app.memory import keep_memory
-from rvernet_app.photos import read_photo
+from rvernet_app.model.device import torch_device
+from rvernet_app.model.malloc import keep_memory
+from rvernet_app.picture.masks import bbox_xywh, from_rle
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import load_segmenter, open_segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Photo, Prompt
-from training.clicks import correction, innermost_point, iou
 from training.data.regions import SPLITS, DataError
+from training.evidence.clicks import correction, innermost_point, iou
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source
 from training.segmenter.sheets import draw_sheet

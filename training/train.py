@@ -20,21 +20,21 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration
 
-from rvernet_app.baseline import Model
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvernet_app.errors import CheckpointError, ConfigError
-from rvernet_app.preprocessing import Preprocessing
-from training.command import command
-from training.configuration import read_options, to_json
+from rvernet_app.model.baseline import Model
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvernet_app.model.preprocessing import Preprocessing
 from training.data.regions import Regions
 from training.data.sources import read_data, with_masks
-from training.engine import Trainer
-from training.files import write_whole
-from training.measure import confusion, describe, figures, score
-from training.models import build_model
-from training.options import TrainOptions
-from training.report import draw_confusion, draw_curves, draw_worst, model_card
+from training.evidence.measure import confusion, describe, figures, score
+from training.evidence.report import draw_confusion, draw_curves, draw_worst, model_card
+from training.loop.engine import Trainer
+from training.loop.models import build_model
+from training.loop.options import TrainOptions
+from training.shared.command import command
+from training.shared.configuration import read_options, to_json
+from training.shared.files import write_whole
 
 STORED = torch.float16
 """How weights are stored in the checkpoint."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvernet_app.errors import PromptError, SegmentationError
+from rvernet_app.picture.clean import clean
 from rvernet_app.segment.base import require_own
-from rvernet_app.segment.clean import clean
 from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Prompt
 
 LONG_SIDE = 320

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from rvernet_app.config import ASSETS_DIR, AppConfig
-from rvernet_app.device import torch_device
 from rvernet_app.errors import ConfigError
+from rvernet_app.model.device import torch_device
 from rvernet_app.segment import weights
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.grabcut import GrabCutSegmenter

@@ -17,8 +17,8 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from rvernet_app.errors import PromptError, SegmentationError, WeightsError
+from rvernet_app.picture.clean import clean, keep_to_prompt
 from rvernet_app.segment.base import require_own
-from rvernet_app.segment.clean import clean, keep_to_prompt
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Prompt
 

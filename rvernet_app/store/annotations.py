@@ -12,10 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import FullError, StoreError
-from rvernet_app.masks import Rle, area_and_box, require_rle
-from rvernet_app.store.changes import add, change, changed_meanwhile, now, snapshot
+from rvernet_app.picture.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.database import Store
-from rvernet_app.store.families import reopen
+from rvernet_app.store.event_log import add, change, changed_meanwhile, now, snapshot
+from rvernet_app.store.matching import reopen
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,

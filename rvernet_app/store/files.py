@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from rvernet_app.errors import PhotoError, StoreError
-from rvernet_app.photos import LoadedPhoto, read_photo
+from rvernet_app.picture.photos import LoadedPhoto, read_photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
 JPEG_QUALITY = 95

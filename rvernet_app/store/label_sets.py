@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import LabelName, colour_of, require_unique
-from rvernet_app.store.changes import add, amend
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import add, amend
 from rvernet_app.store.tables import Label, Project
 
 

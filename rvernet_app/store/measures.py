@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import fdtri
 
 from rvernet_app.errors import StoreError
-from rvernet_app.masks import Rle
+from rvernet_app.picture.masks import Rle
 
 MINIMUM_IOU = 0.5
 """From this IoU on, two masks are of one food."""

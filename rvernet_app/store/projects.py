@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.labels import LabelName, default_label_set
-from rvernet_app.store.changes import add, find_or_add, now
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import add, find_or_add, now
 from rvernet_app.store.label_sets import begin_label_set
 from rvernet_app.store.tables import Annotator, Project
 

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select,
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.photos import LoadedPhoto
+from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import has_place, verdict
-from rvernet_app.store.changes import add, amend, find_or_add, now
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import add, amend, find_or_add, now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,

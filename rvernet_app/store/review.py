@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
-from rvernet_app.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.reports.shared_photos import by_annotator
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved
-from rvernet_app.store.changes import add, change, now
 from rvernet_app.store.database import Store
-from rvernet_app.store.families import done_with, family, foods_of, rle_of, rows_of
+from rvernet_app.store.event_log import add, change, now
+from rvernet_app.store.matching import done_with, family, foods_of, rle_of, rows_of
 from rvernet_app.store.measures import mask_ious
-from rvernet_app.store.opinions import by_annotator
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,

@@ -10,21 +10,21 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.config import AppConfig
+from rvernet_app.exchange.hub_copy import HubCopy, bring_back
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.keeping import HubCopy, bring_back
-from rvernet_app.ui.adding import Adding
-from rvernet_app.ui.api import Api
-from rvernet_app.ui.exporting import Exporting
-from rvernet_app.ui.handlers import Handlers, Newest
-from rvernet_app.ui.identity import signs_in
-from rvernet_app.ui.label_sets import LabelSets
-from rvernet_app.ui.labeling import Labeling, StoreHandler
-from rvernet_app.ui.ranking import Ranking
-from rvernet_app.ui.reviewing import Reviewing
-from rvernet_app.ui.samples import find_samples
-from rvernet_app.ui.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.project.adding import Adding
+from rvernet_app.ui.project.exporting import Exporting
+from rvernet_app.ui.project.label_sets import LabelSets
+from rvernet_app.ui.project.labeling import Labeling, StoreHandler
+from rvernet_app.ui.project.ranking import Ranking
+from rvernet_app.ui.project.reviewing import Reviewing
+from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.visitor.api import Api
+from rvernet_app.ui.visitor.handlers import Handlers, Newest
+from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
 
 TITLE = "RveRNet: name the foods in a photo"

@@ -9,14 +9,14 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.config import AppConfig
-from rvernet_app.overlay import fit_within
-from rvernet_app.photos import read_photo
+from rvernet_app.picture.overlay import fit_within
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
-from rvernet_app.ui.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
-from rvernet_app.ui.identity import signs_in
-from rvernet_app.ui.labeling import StoreHandler, answered_to
-from rvernet_app.ui.samples import Sample
+from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.project.labeling import StoreHandler, answered_to
+from rvernet_app.ui.visitor.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
+from rvernet_app.ui.visitor.samples import Sample
 
 STATIC_DIR = Path(__file__).parent / "static"
 SCRIPTS = (

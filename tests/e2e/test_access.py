@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import load_checkpoint
-from rvernet_app.classify import Classifier
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import load_checkpoint
+from rvernet_app.model.classify import Classifier
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 
 pytestmark = pytest.mark.browser
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import load_checkpoint
-from rvernet_app.classify import Classifier
-from rvernet_app.cutouts import cut_out
-from rvernet_app.masks import bbox_xywh, from_rle
-from rvernet_app.overlay import heat_overlay
-from rvernet_app.photos import read_photo
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import load_checkpoint
+from rvernet_app.model.classify import Classifier
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.masks import bbox_xywh, from_rle
+from rvernet_app.picture.overlay import heat_overlay
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.types import Cutouts, Mask
 
 pytestmark = pytest.mark.browser

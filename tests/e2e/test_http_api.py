@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from rvernet_app.masks import bbox_xywh, from_rle
+from rvernet_app.picture.masks import bbox_xywh, from_rle
 
 POINT = [[140, 130, 1]]
 RLE = {"size": [480, 640], "counts": "lfl0<a>6I9E<"}

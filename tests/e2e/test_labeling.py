@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Response, Route
 
-from rvernet_app.masks import from_rle, to_rle
+from rvernet_app.picture.masks import from_rle, to_rle
 from rvernet_app.store import annotations, label_sets, projects
 from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store

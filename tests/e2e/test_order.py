@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rvernet_app.cutouts import cut_out
-from rvernet_app.masks import from_rle
-from rvernet_app.photos import read_photo
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.types import Prompt
 
 pytestmark = pytest.mark.browser

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from rvernet_app.checkpoint import load_checkpoint
-from rvernet_app.classify import Classifier
+from rvernet_app.model.checkpoint import load_checkpoint
+from rvernet_app.model.classify import Classifier
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.store.database import Store
 from tests.e2e.project import Project, standing
 

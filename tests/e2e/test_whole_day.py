@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from pycocotools.coco import COCO
 
-from rvernet_app.cli import main
+from rvernet_app.cli.main import main
 
 pytestmark = pytest.mark.browser
 

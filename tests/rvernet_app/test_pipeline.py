@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rvernet_app.config import AppConfig
-from rvernet_app.cutouts import cut_out
 from rvernet_app.errors import PromptError
-from rvernet_app.photos import LoadedPhoto, read_photo
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.types import ActivationMaps, Candidates, Cutouts, Embedding, Photo, Prediction, Prompt

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvernet_app.cutouts import cut_out
+from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.types import Mask, Photo
 from training.data.photos import fit_mask
 from training.data.regions import OpenPhoto, Region, SourceRegions

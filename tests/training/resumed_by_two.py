@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from rvernet_app.preprocessing import Preprocessing
-from training.configuration import read_options
+from rvernet_app.model.preprocessing import Preprocessing
 from training.data.sources import read_data, with_masks
-from training.engine import Trainer
-from training.models import build_model
-from training.options import TrainOptions
+from training.loop.engine import Trainer
+from training.loop.models import build_model
+from training.loop.options import TrainOptions
+from training.shared.configuration import read_options
 from training.train import open_accelerator
 
 STOP_AFTER = 3

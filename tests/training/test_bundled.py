@@ -5,16 +5,16 @@ from collections import Counter
 
 import pytest
 
-from rvernet_app.checkpoint import load_checkpoint
-from rvernet_app.classify import load_classifier
 from rvernet_app.config import ASSETS_DIR, AppConfig
-from rvernet_app.cutouts import cut_out
+from rvernet_app.model.checkpoint import load_checkpoint
+from rvernet_app.model.classify import load_classifier
+from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.segment.registry import open_segmenter
 from training.data.coco import CocoFolder
 from training.data.masks import MaskMaker
 from training.data.photos import open_photo
 from training.data.regions import assemble
-from training.measure import figures, score
+from training.evidence.measure import figures, score
 
 FOLDER = AppConfig.checkpoint
 SAUCES = ("ketchup", "chili paste")

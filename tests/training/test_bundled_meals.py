@@ -8,7 +8,7 @@ from PIL import Image
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.labels import default_label_set
-from rvernet_app.masks import bbox_xywh, from_rle
+from rvernet_app.picture.masks import bbox_xywh, from_rle
 from training.data.coco import CocoFolder
 from training.data.regions import assemble
 from training.meals.spec import SPLITS

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
 from rvernet_app.errors import ConfigError
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import calibrate as module
 from training.calibrate import calibrate, main
 from training.data.regions import DataError
-from training.measure import Scores, probabilities
-from training.statistics import expected_calibration_error, fit_temperature
+from training.evidence.measure import Scores, probabilities
+from training.evidence.statistics import expected_calibration_error, fit_temperature
 
 CLASSES = ("ketchup", "pesto")
 
@@ -200,7 +200,7 @@ def test_what_is_no_folder_cannot_be_written_into(where, run, tmp_path, monkeypa
     def fetch(*arguments, **how):
         raise AssertionError("nothing is to be fetched")
 
-    monkeypatch.setattr("rvernet_app.hub.snapshot_download", fetch)
+    monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", fetch)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     status, printed, errors = run(folder=where)
@@ -211,7 +211,7 @@ def test_what_is_no_folder_cannot_be_written_into(where, run, tmp_path, monkeypa
 
 
 def test_what_is_on_the_hub_is_calibrated_without_writing(run, checkpoint, monkeypatch):
-    monkeypatch.setattr("rvernet_app.hub.snapshot_download", lambda *arguments, **how: str(checkpoint))
+    monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", lambda *arguments, **how: str(checkpoint))
     before = content(checkpoint)
     status, printed, _ = run("--accuracy", "0.1", "--dry_run", folder="owner/tiny")
     assert status == 0

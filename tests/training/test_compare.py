@@ -8,20 +8,20 @@ import pytest
 import torch
 import yaml
 
-from rvernet_app.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.checkpoint import save_checkpoint
 from rvernet_app.errors import ConfigError
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.model.checkpoint import save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import compare as module
-from training import grid as grid_module
 from training import train
 from training.compare import as_markdown, compare, draw_comparison, main
-from training.configuration import options_from
 from training.data.regions import DataError
 from training.data.sources import read_data
-from training.grid import Grid
-from training.measure import Scores
-from training.options import TrainOptions
+from training.evidence import grid as grid_module
+from training.evidence.grid import Grid
+from training.evidence.measure import Scores
+from training.loop.options import TrainOptions
+from training.shared.configuration import options_from
 
 CLASSES = ("pesto", "ketchup")
 SPEC = ModuleSpec("mobilenetv2_035")

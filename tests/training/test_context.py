@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rvernet_app.config import ASSETS_DIR, AppConfig
-from rvernet_app.cutouts import cut_out
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.registry import open_segmenter
 from rvernet_app.types import Photo
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from rvernet_app.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint, set_calibration
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint, set_calibration
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training.calibrate import main as calibrate_main
 from training.data.coco import CocoFolder
 from training.evaluate import as_markdown, evaluate, main
-from training.measure import Scores, describe, probabilities, score
-from training.statistics import expected_calibration_error
+from training.evidence.measure import Scores, describe, probabilities, score
+from training.evidence.statistics import expected_calibration_error
 
 CLASSES = ("ketchup", "pesto", "grape")
 SPEC = ModuleSpec("mobilenetv2_035")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from rvernet_app.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
 from rvernet_app.errors import RvernetError
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import focus as module
 from training.data.coco import CocoFolder
 from training.data.regions import DataError

@@ -14,14 +14,14 @@ from accelerate.state import AcceleratorState, GradientState
 from PIL import Image
 
 import training.data.sources
-from rvernet_app.baseline import Model, SinglePicture, SinglePictureConfig
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
 from rvernet_app.labels import LabelName
-from rvernet_app.masks import to_rle
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.baseline import Model, SinglePicture, SinglePictureConfig
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvernet_app.model.classify import load_classifier
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.picture.masks import to_rle
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.store.annotations import Draft, give_verdict, save
 from rvernet_app.store.database import Store
@@ -34,6 +34,7 @@ from tests.training.conftest import Store as MadeSource
 from tests.training.conftest import masked_foods
 from training.data.regions import DataError, Regions
 from training.data.sources import read_data
+from training.loop.options import DataOptions, Source
 from training.on_project import (
     COMPARISON_NAME,
     calibration_of,
@@ -42,7 +43,6 @@ from training.on_project import (
     named,
     with_held_out,
 )
-from training.options import DataOptions, Source
 
 MODULE = ModuleSpec(
     "deit_tiny_distilled_patch16_224",

@@ -13,8 +13,8 @@ from huggingface_hub import ModelCard
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import httpx
 
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import push
 
 CARD = "# meals\n\nIt knows rice and soup.\n"

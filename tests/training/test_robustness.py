@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from rvernet_app.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.checkpoint import load_checkpoint, save_checkpoint
-from rvernet_app.cutouts import cut_out
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
+from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.picture.cutouts import cut_out
 from training import robustness as module
-from training.conditions import GRADES, Condition
 from training.data.coco import CocoFolder
 from training.data.photos import open_photo
-from training.measure import Scores, figures, score
+from training.evidence.conditions import GRADES, Condition
+from training.evidence.measure import Scores, figures, score
 from training.robustness import as_markdown, draw_grades, main, robustness
 
 CLASSES = ("ketchup", "pesto")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rvernet_app.errors import SegmentationError
-from rvernet_app.masks import to_rle
+from rvernet_app.picture.masks import to_rle
 from rvernet_app.types import Candidates, Embedding
 from training import segmenter_eval
 from training.segmenter_eval import Answer, answer, summary

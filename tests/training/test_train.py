@@ -18,20 +18,20 @@ from safetensors.torch import load_file, save_file
 
 import training.data.sources
 import training.train
-from rvernet_app.calibration import Calibration
-from rvernet_app.checkpoint import load_checkpoint, set_calibration
-from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
-from rvernet_app.cutouts import cut_out
 from rvernet_app.errors import CheckpointError
-from rvernet_app.preprocessing import Preprocessing
+from rvernet_app.model.calibration import Calibration
+from rvernet_app.model.checkpoint import load_checkpoint, set_calibration
+from rvernet_app.model.classify import load_classifier
+from rvernet_app.model.preprocessing import Preprocessing
+from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.segment.registry import open_segmenter
-from training.configuration import put, read_options, to_json
 from training.data.photos import open_photo
 from training.data.regions import assemble
-from training.engine import Trainer
-from training.models import build_model
-from training.options import TrainOptions
+from training.loop.engine import Trainer
+from training.loop.models import build_model
+from training.loop.options import TrainOptions
+from training.shared.configuration import put, read_options, to_json
 from training.train import export, main, open_accelerator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from typing import Any
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.types import Mask, Photo
 from training.data.photos import files_in, fit_mask
 from training.data.regions import SPLITS, DataError, OpenPhoto, Region, SourceRegions, split_by_group

@@ -26,7 +26,7 @@ from rvernet_app.types import Mask, Photo
 from training.data.groups import read_groups
 from training.data.photos import files_in, fit_mask
 from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
-from training.files import write_whole
+from training.shared.files import write_whole
 
 FOLDERS = ("train", "test")
 INDEX_MODES = ("L", "P", "I;16")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rvernet_app.store.formats.groups import GROUPS_NAME
+from rvernet_app.exchange.formats.groups import GROUPS_NAME
 from training.data.regions import DataError
 
 

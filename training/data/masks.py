@@ -13,14 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from rvernet_app.errors import PromptError, SegmentationError
-from rvernet_app.masks import bbox_xywh, to_rle
+from rvernet_app.picture.masks import bbox_xywh, to_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Photo, Prompt
-from training.clicks import innermost_point
 from training.data.coco import AnnotatedPhoto
 from training.data.photos import open_photo
 from training.data.regions import DataError, MaskedPhoto, OpenPhoto, Region
-from training.files import write_whole
+from training.evidence.clicks import innermost_point
+from training.shared.files import write_whole
 
 MASKS = ("annotated", "click")
 """What a region's mask may be: the annotated one, made of its box where there is none, or what one click gives."""

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rvernet_app.cutouts import Letterbox
 from rvernet_app.errors import ConfigError
-from training.augment import Augmentation, Change
+from rvernet_app.picture.cutouts import Letterbox
 from training.data.photos import PhotoCache
 from training.data.regions import DataError, Region
+from training.loop.augment import Augmentation, Change
 
 Place = tuple[int, int, int]
 """(epoch, draw, index): the draw-th region of an epoch is that with this index."""

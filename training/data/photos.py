@@ -12,7 +12,7 @@ from PIL import Image
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import PhotoError
-from rvernet_app.photos import FORMATS, read_photo
+from rvernet_app.picture.photos import FORMATS, read_photo
 from rvernet_app.types import Mask
 from training.data.regions import DataError, OpenPhoto
 

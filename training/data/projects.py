@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
+from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.final import FinalPhoto, Shares, final_photos
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects
 from rvernet_app.store.tables import Annotation

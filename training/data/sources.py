@@ -13,7 +13,7 @@ from training.data.masks import MaskMaker
 from training.data.paired_folders import PairedFolders
 from training.data.projects import ProjectSource
 from training.data.regions import SPLITS, Regions, RegionSource, assemble
-from training.options import DataOptions, Source
+from training.loop.options import DataOptions, Source
 
 
 def open_source(source: Source, name: str, options: DataOptions, unsplit: str | None = None) -> RegionSource:

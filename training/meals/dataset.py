@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rvernet_app.errors import RvernetError
-from rvernet_app.masks import bbox_xywh, to_rle
+from rvernet_app.picture.masks import bbox_xywh, to_rle
 from rvernet_app.types import Mask
-from training.files import write_whole
+from training.shared.files import write_whole
 
 LICENCE = {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
 END_OF_JPEG = b"\xff\xd9"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from training.files import write_whole
 from training.meals.dataset import MealFolder, Settings
 from training.meals.job import Job, menu_labels, render_meal
+from training.shared.files import write_whole
 
 SEED = 7
 SIZE_WH = (1280, 960)

@@ -16,16 +16,16 @@ import torch
 from safetensors.torch import save_file
 from segment_anything.modeling import Sam
 
-from rvernet_app.device import torch_device
+from rvernet_app.model.device import torch_device
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.sam import SamSegmenter
-from training.command import command
-from training.configuration import read_options
 from training.segmenter.data import read_scenes
 from training.segmenter.engine import SegmenterTrainer
 from training.segmenter.options import SegmenterOptions
 from training.segmenter.sheets import draw_curves, draw_sheet
 from training.segmenter_eval import answers, summary
+from training.shared.command import command
+from training.shared.configuration import read_options
 
 VALIDATION_CLICKS = 3
 VALIDATION_PHOTOS = 16

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
 from rvernet_app.types import Mask, Photo

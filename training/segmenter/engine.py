@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from rvernet_app.errors import CheckpointError
 from rvernet_app.segment.small_sam import build_small_sam
-from training.optimization import (
+from training.loop.optimization import (
     freeze,
     learning_rate_share,
     load_state,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
-from training.configuration import require
+from training.shared.configuration import require
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rvernet_app.segment.clean import keep_to_prompt
+from rvernet_app.picture.clean import keep_to_prompt
 from rvernet_app.segment.small_sam import STRIDE
 from rvernet_app.types import FOREGROUND, Mask
-from training.clicks import correction
+from training.evidence.clicks import correction
 
 MASK_STRIDE = 2
 """Pixels of the window for one of a mask."""

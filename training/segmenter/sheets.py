@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
-from training.clicks import innermost_point, iou
+from training.evidence.clicks import innermost_point, iou
 from training.segmenter.data import Scene
 
 TILE_WH = (240, 180)

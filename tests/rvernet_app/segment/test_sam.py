@@ -6,8 +6,8 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
 from rvernet_app.errors import PromptError, SegmentationError, WeightsError
-from rvernet_app.masks import bbox_xywh
-from rvernet_app.segment.clean import clean, keep_to_prompt
+from rvernet_app.picture.clean import clean, keep_to_prompt
+from rvernet_app.picture.masks import bbox_xywh
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
 from rvernet_app.types import Prompt
 

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError
 from rvernet_app.labels import LabelName
-from rvernet_app.masks import Rle, to_rle
+from rvernet_app.picture.masks import Rle, to_rle
 from rvernet_app.store.annotations import Draft, Saved, save
-from rvernet_app.store.changes import snapshot
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import snapshot
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import annotator_id, create_project

@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from rvernet_app.masks import Rle
+from rvernet_app.picture.masks import Rle
 from rvernet_app.store.annotations import Draft, Saved, save
 from rvernet_app.store.database import Store
 

@@ -10,7 +10,7 @@ import pytest
 
 from rvernet_app.errors import ConflictError, PromptError, StoreError
 from rvernet_app.labels import LabelName
-from rvernet_app.masks import Rle, to_rle
+from rvernet_app.picture.masks import Rle, to_rle
 from rvernet_app.store.annotations import (
     MAX_NOTE,
     Draft,

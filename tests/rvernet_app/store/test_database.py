@@ -13,12 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, select, text
 
 from rvernet_app.errors import StoreError
-from rvernet_app.store.changes import now
 from rvernet_app.store.database import DATABASE_NAME, Store, known_revisions, migrate, migration_config
+from rvernet_app.store.event_log import now
 from rvernet_app.store.projects import annotator_id
 from rvernet_app.store.tables import Annotator, Base, Photo
 from tests.conftest import ROOT
-from tests.rvernet_app.store.conftest import NewUrl
+from tests.rvernet_app.conftest import NewUrl
 from tests.rvernet_app.store.desk import at_once
 
 OPEN_A_STORE = """

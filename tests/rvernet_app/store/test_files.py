@@ -13,7 +13,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError, StoreError
-from rvernet_app.photos import LoadedPhoto, read_photo
+from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.store.files import THUMBNAIL_SIDE, PhotoFiles
 from tests.conftest import ROOT
 from tests.rvernet_app.store.desk import SIZE_HW, picture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rvernet_app.errors import StoreError
-from rvernet_app.masks import Rle, to_rle
+from rvernet_app.picture.masks import Rle, to_rle
 from rvernet_app.store.measures import (
     Measured,
     Table,

@@ -14,8 +14,8 @@ from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.store.annotations import foods, history
-from rvernet_app.store.changes import now
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import now
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.listing import list_items
 from rvernet_app.store.projects import annotator_id, create_project
@@ -44,7 +44,7 @@ from rvernet_app.store.tables import (
     Photo,
     Verdict,
 )
-from tests.rvernet_app.store.conftest import NewStore
+from tests.rvernet_app.conftest import NewStore
 from tests.rvernet_app.store.desk import square
 
 PHOTOS = 120

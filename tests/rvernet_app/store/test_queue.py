@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from rvernet_app.errors import FullError, StoreError
-from rvernet_app.photos import LoadedPhoto
+from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import queue
 from rvernet_app.store.annotations import delete, give_verdict, undo
 from rvernet_app.store.database import Store
@@ -20,7 +20,7 @@ from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
-from tests.rvernet_app.store.conftest import NewStore
+from tests.rvernet_app.conftest import NewStore
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, require_complete_events, set_up
 
 

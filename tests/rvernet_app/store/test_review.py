@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.labels import LabelName
-from rvernet_app.masks import Rle, from_rle, to_rle
+from rvernet_app.picture.masks import Rle, from_rle, to_rle
 from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, redo, save, undo
-from rvernet_app.store.changes import now, snapshot
+from rvernet_app.store.consensus import final_photos
 from rvernet_app.store.database import Store
-from rvernet_app.store.final import final_photos
+from rvernet_app.store.event_log import now, snapshot
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import annotator_id, create_project
 from rvernet_app.store.review import (

@@ -15,11 +15,11 @@ import yaml
 from fastapi.testclient import TestClient
 from gradio.routes import App
 
-from rvernet_app.checkpoint import save_checkpoint
-from rvernet_app.classify import load_classifier
 from rvernet_app.config import AppConfig
+from rvernet_app.model.checkpoint import save_checkpoint
+from rvernet_app.model.classify import load_classifier
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from rvernet_app.pipeline import Pipeline
-from rvernet_app.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.ui.page import build_demo

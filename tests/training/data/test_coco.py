@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rvernet_app.masks import to_rle
+from rvernet_app.picture.masks import to_rle
 from training.data.coco import AnnotatedPhoto, CocoFolder, annotated_rle
 from training.data.photos import PhotoCache, open_photo
 from training.data.regions import DataError, OpenPhoto, assemble

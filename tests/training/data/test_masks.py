@@ -8,7 +8,7 @@ from PIL import Image
 
 import training.data.masks
 from rvernet_app.errors import SegmentationError
-from rvernet_app.masks import to_rle
+from rvernet_app.picture.masks import to_rle
 from rvernet_app.types import Candidates, Embedding
 from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder

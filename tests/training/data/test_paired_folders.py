@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvernet_app.cutouts import cut_out
+from rvernet_app.picture.cutouts import cut_out
 from training.data.paired_folders import CutoutPair, PairedFolders
 from training.data.photos import PhotoCache, open_photo
 from training.data.regions import DataError, OpenPhoto, assemble

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import training.data.photos
-from rvernet_app.photos import read_photo
+from rvernet_app.picture.photos import read_photo
 from training.data.photos import PhotoCache, files_in, fit_mask, mostly, open_photo
 from training.data.regions import DataError
 

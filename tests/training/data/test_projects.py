@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from rvernet_app.labels import LabelName
-from rvernet_app.masks import to_rle
+from rvernet_app.picture.masks import to_rle
 from rvernet_app.store.annotations import Draft, Saved, delete, give_verdict, save
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.files import PhotoFiles
@@ -27,7 +27,7 @@ from training.data.photos import open_photo
 from training.data.projects import ProjectSource
 from training.data.regions import DataError, Region, assemble
 from training.data.sources import read_data
-from training.options import DataOptions, Source
+from training.loop.options import DataOptions, Source
 
 SIZE_HW = (20, 30)
 LABELS = (LabelName("rice"), LabelName("soup"), LabelName("beans"), LabelName("never seen"))

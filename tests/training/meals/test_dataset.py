@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from training.meals.dataset import Annotation, DatasetError, MealFolder, Settings
 
 SETTINGS = Settings(seed=3, width=64, height=48, samples=4, blender="5.0.1")

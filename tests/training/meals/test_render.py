@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 
 pytestmark = pytest.mark.render
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rvernet_app.masks import to_rle
+from rvernet_app.picture.masks import to_rle
 from rvernet_app.segment.small_sam import build_small_sam
 from training.segmenter.options import SegmenterOptions, Source, Stage
 

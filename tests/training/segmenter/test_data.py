@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from rvernet_app.masks import from_rle
+from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from training.data.regions import DataError
 from training.segmenter.data import Windows, read_scenes

@@ -1,0 +1,146 @@
+"""Command line: one click without a browser, segmenter weights, and the projects of the store.
+
+Exit status 0, or 2 with one line on stderr for bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from rvernet_app.cli import project
+from rvernet_app.config import CAM_METHODS, AppConfig
+from rvernet_app.errors import RvernetError
+from rvernet_app.model.malloc import keep_memory
+from rvernet_app.picture.photos import read_photo
+from rvernet_app.pipeline import build_pipeline
+from rvernet_app.segment import registry, weights
+from rvernet_app.types import BACKGROUND, FOREGROUND, Prompt
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, as every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != count:
+        raise argparse.ArgumentTypeError(f"expected {form} in pixels, got {text!r}")
+    return values
+
+
+def _point_xy(text: str) -> tuple[float, ...]:
+    return _numbers(text, 2, "X,Y")
+
+
+def _box_xyxy(text: str) -> tuple[float, ...]:
+    return _numbers(text, 4, "X0,Y0,X1,Y1")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m rvernet_app`."""
+    parser = _OneLineParser(prog="rvernet_app", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    predict = commands.add_parser("predict", help="mask, cut-outs, suggestions and maps of one food")
+    predict.add_argument("photo", type=Path, metavar="PHOTO")
+    predict.add_argument(
+        "--point", type=_point_xy, action="append", default=[], metavar="X,Y", help="on the food"
+    )
+    predict.add_argument(
+        "--negative", type=_point_xy, action="append", default=[], metavar="X,Y", help="not on the food"
+    )
+    predict.add_argument("--box", type=_box_xyxy, metavar="X0,Y0,X1,Y1", help="around the food")
+    predict.add_argument("--segmenter", metavar="NAME", help="default: the best found locally")
+    predict.add_argument(
+        "--checkpoint",
+        metavar="DIR",
+        help="folder, or OWNER/NAME on the Hugging Face Hub; default: the bundled one",
+    )
+    predict.add_argument("--cam", choices=CAM_METHODS, metavar="METHOD", help=", ".join(CAM_METHODS))
+    predict.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
+    predict.add_argument("--json", action="store_true", help="print result.json too")
+    predict.set_defaults(run=_predict)
+
+    weights_parser = commands.add_parser("weights", help="segmenter weights: what is here, fetch, where")
+    actions = weights_parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every known segmenter and where its weights are").set_defaults(run=_list)
+    get = actions.add_parser("get", help="download official weights, resuming and checking them")
+    get.add_argument("name", metavar="NAME")
+    get.set_defaults(run=_get)
+    actions.add_parser("path", help="the folder they go to").set_defaults(run=_path)
+    project.add_commands(commands)
+    return parser
+
+
+def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
+    chosen = {
+        "segmenter": arguments.segmenter,
+        "checkpoint": arguments.checkpoint,
+        "cam_method": arguments.cam,
+    }
+    config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
+    photo = read_photo(
+        arguments.photo, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
+    )
+    prompt = Prompt(
+        points_xy=(*arguments.point, *arguments.negative),
+        point_labels=(FOREGROUND,) * len(arguments.point) + (BACKGROUND,) * len(arguments.negative),
+        box_xyxy=arguments.box,
+    )
+    prompt.require_within(photo.size_hw)
+    result = build_pipeline(config).click(photo, prompt)
+    result.write(arguments.out)
+    if arguments.json:
+        print(json.dumps(result.to_json(), indent=2))
+
+
+def _list(arguments: argparse.Namespace, config: AppConfig) -> None:
+    for weights_file in weights.listing(config):
+        place = weights_file.path or f"not here, {weights_file.url}"
+        print(f"{weights_file.name:<12} {weights_file.size / 1e6:8.1f} MB  {place}")
+    print(f"{registry.SMALL_SAM:<12} {registry.SMALL_SAM_PATH.stat().st_size / 1e6:8.1f} MB  bundled")
+    print(f"{registry.GRABCUT:<12}              bundled, needs no weights")
+
+
+def _get(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with tqdm(unit="B", unit_scale=True, desc=arguments.name) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        path = weights.get(arguments.name, config, progress)
+    print(path)
+
+
+def _path(arguments: argparse.Namespace, config: AppConfig) -> None:
+    print(config.weights_dir)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    keep_memory()
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.run(arguments, AppConfig.from_env())
+    except (RvernetError, OSError) as error:
+        print(f"rvernet_app: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rvernet_app: stopped", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,239 @@
+"""Commands on projects: what is in the store, in and out of it, and its backups."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from getpass import getpass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.exchange.backup import backup, restore
+from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
+from rvernet_app.exchange.importing import ImportReport
+from rvernet_app.labels import MAX_NAME, label_set_csv, read_label_set
+from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.consensus import Shares
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.label_sets import label_names, take_label_set
+from rvernet_app.store.projects import all_projects
+from rvernet_app.store.queue import count_items
+
+SHOWN = 3
+"""Of what was not imported for one reason, how much is named."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to those of `python -m rvernet_app`."""
+    projects = commands.add_parser("projects", help="every project and how many photos it has")
+    projects.set_defaults(run=_projects)
+
+    labels = commands.add_parser("labels", help="a project's label set as CSV, or what a file says into it")
+    labels.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
+    labels.add_argument("--take", type=Path, metavar="FILE", help="CSV or text whose labels go into the set")
+    labels.set_defaults(run=_labels)
+
+    out = commands.add_parser("export", help="a project's finished photos in a format for others")
+    out.add_argument(
+        "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
+    )
+    out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    out.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
+    out.add_argument("--val", type=float, default=0.1, metavar="SHARE", help="for validation (default 0.1)")
+    out.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="for the test (default 0.1)")
+    out.set_defaults(run=_export)
+
+    into = commands.add_parser("import", help="photos and foods labelled elsewhere, into a project")
+    into.add_argument("path", type=Path, metavar="PATH")
+    into.add_argument(
+        "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
+    )
+    into.add_argument(
+        "--project", type=_name, metavar="NAME", help="made when new; needed unless there is exactly one"
+    )
+    into.add_argument(
+        "--annotator",
+        type=_name,
+        default="import",
+        metavar="NAME",
+        help="whose the foods are (default import)",
+    )
+    into.set_defaults(run=_import)
+
+    keep = commands.add_parser("backup", help="copy the whole store while it is used")
+    keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    keep.set_defaults(run=_backup)
+
+    back = commands.add_parser("restore", help="fill an empty data folder or database from a backup")
+    back.add_argument("folder", type=Path, metavar="DIR", help="the backup")
+    back.set_defaults(run=_restore)
+
+    accounts = commands.add_parser("accounts", help="who may log in on a server; without any nobody has to")
+    accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
+    accounts.add_argument("name", type=_name, nargs="?", metavar="NAME")
+    accounts.set_defaults(run=_accounts)
+
+
+def open_files(config: AppConfig) -> PhotoFiles:
+    """The photo files of the data folder."""
+    return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
+
+
+def _name(text: str) -> str:
+    """A project's or a person's, as the store keeps it."""
+    name = " ".join(text.split())
+    if not 0 < len(name) <= MAX_NAME or any("\ud800" <= character <= "\udfff" for character in name):
+        raise argparse.ArgumentTypeError(f"a name is 1 to {MAX_NAME} characters of text")
+    return name
+
+
+@contextmanager
+def _opened(config: AppConfig) -> Iterator[Store]:
+    store = Store(config.data_dir, config.database_url or None)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store, store.reading() as session:
+        for project in all_projects(session):
+            print(_line(f"{project.name}: {count_items(session, project.id)} photos"))
+
+
+def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        if arguments.take is not None:
+            new, changed = take_label_set(store, project_id, read_label_set(arguments.take))
+            print(f"{new} labels are new, {changed} changed")
+            return
+        with store.reading() as session:
+            print(label_set_csv(label_names(session, project_id)), end="")
+
+
+def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
+    shares = Shares(arguments.val, arguments.test)
+    with _opened(config) as store, _progress("photo") as progress:
+        project_id = _project(store, arguments.project)
+        write = EXPORTS[arguments.format]
+        report = write(store, open_files(config), project_id, arguments.out, shares, progress)
+    print(_line(f"{report.photos} photos with {report.foods} foods in {arguments.out}"))
+    for reason, count in report.left_out.items():
+        print(f"  {count} {reason}")
+
+
+def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store, _progress("photo") as progress:
+        project = arguments.project or _project(store, None)
+        read = IMPORTS[arguments.format]
+        files = open_files(config)
+        report = read(store, files, project, arguments.annotator, arguments.path, progress)
+    if not report.photos + report.known_photos:
+        raise StoreError(_line(f"Nothing in {arguments.path} was imported: {_first(report)}"))
+    for line in _lines(report, arguments.path):
+        print(_line(line))
+
+
+def _first(report: ImportReport) -> str:
+    """The end of the sentence that says that nothing was imported."""
+    if not report.not_taken:
+        return "it holds no photos."
+    first, *others = report.not_taken
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{first.what}: {first.why.rstrip('.')}{more}."
+
+
+def _lines(report: ImportReport, path: Path) -> Iterator[str]:
+    """What was taken from a source, and what was not and why."""
+    yield f"{report.photos + report.known_photos} photos with {report.foods} foods from {path}"
+    if report.known_photos:
+        yield f"  {report.known_photos} photos were in the project already"
+    if report.labels:
+        yield f"  {len(report.labels)} labels are new: {', '.join(report.labels)}"
+    left: defaultdict[str, list[str]] = defaultdict(list)
+    for one in report.not_taken:
+        left[one.why].append(one.what)
+    for why, names in left.items():
+        more = "; …" if len(names) > SHOWN else ""
+        yield f"  {len(names)} not taken ({'; '.join(names[:SHOWN])}{more}): {why}"
+
+
+def _line(text: str) -> str:
+    """Text of others on one line, without what would steer a terminal or cannot be printed."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return indent + "".join(kept)
+
+
+def _backup(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        report = backup(store, arguments.folder)
+    print(_line(f"{sum(report.rows.values())} rows and {len(report.files)} files in {arguments.folder}"))
+    for problem in report.problems:
+        print(f"  {problem}")
+
+
+def _restore(arguments: argparse.Namespace, config: AppConfig) -> None:
+    report = restore(arguments.folder, config.data_dir, config.database_url or None)
+    print(_line(f"{sum(report.rows.values())} rows and {len(report.files)} files from {arguments.folder}"))
+
+
+def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
+    accounts = Accounts(config.data_dir)
+    if arguments.action == "list":
+        for name in accounts.names():
+            print(_line(name))
+        return
+    if not arguments.name:
+        raise ConfigError("Say whose account with its NAME.")
+    if arguments.action == "remove":
+        accounts.remove(arguments.name)
+    else:
+        accounts.add(arguments.name, _password())
+
+
+def _password() -> str:
+    """Typed unseen at a terminal, else the first line of the input; nothing where that ends first."""
+    try:
+        typed = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        typed.encode()
+    except EOFError:
+        return ""
+    except UnicodeError as error:
+        raise ConfigError("The password holds bytes that are no text in UTF-8.") from error
+    return typed
+
+
+def _project(store: Store, name: str | None) -> int:
+    """A project by its name, or the only one there is."""
+    with store.reading() as session:
+        found = {project.name: project.id for project in all_projects(session)}
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name in found:
+        return found[name]
+    if name is None:
+        raise StoreError(f"Say which project with --project: {', '.join(found) or 'there is none yet'}.")
+    raise StoreError(f"There is no project {name!r}, but {', '.join(found) or 'none at all'}.")
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    # Not at once, and on a terminal only: of bad input there is one line to be read.
+    with tqdm(unit=unit, delay=1, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,330 @@
+"""A copy of a whole store in one folder, from which a store on any database can be filled again.
+
+The tables are JSON lines, `tables/<name>.jsonl`, the same from SQLite and from PostgreSQL; the photo files lie as in
+the data folder; `manifest.json`, written last, says what there is and how to know that it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    MetaData,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import StoreError
+from rvernet_app.segment.download import sha256_of
+from rvernet_app.store.database import Store, known_revisions, upgrade
+from rvernet_app.store.event_log import now
+from rvernet_app.store.files import PhotoFiles, write_whole
+from rvernet_app.store.tables import Base, Photo
+
+MANIFEST = "manifest.json"
+PHOTO_FOLDERS = ("originals", "photos")
+FILE_NAME = re.compile(
+    r"tables/[a-z_]+\.jsonl|originals/[0-9a-f]{2}/[0-9a-f]{64}|photos/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png)"
+)
+AT_ONCE = 1000
+"""Rows in memory at a time."""
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """What a backup holds; lies in it as its manifest.
+
+    Attributes:
+        made_at: when, with its zone.
+        schema: revision of the tables.
+        rows: how many there are, by table.
+        files: SHA-256 of each file, by its path in the backup.
+        problems: photo files that the store itself had lost or damaged, a sentence each.
+
+    Raises:
+        StoreError: a file lies where none of a backup does, or has no SHA-256, or a table has no file.
+    """
+
+    made_at: datetime
+    schema: str
+    rows: Mapping[str, int]
+    files: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, digest in self.files.items():
+            if not (FILE_NAME.fullmatch(name) and re.fullmatch("[0-9a-f]{64}", digest)):
+                raise StoreError(f"A backup holds no file {name!r} with the SHA-256 {digest!r}.")
+        if without := sorted(name for name in self.rows if rows_path(name) not in self.files):
+            raise StoreError(f"The backup names no file with the rows of {without[0]!r}.")
+
+
+def backup(store: Store, destination: Path) -> BackupReport:
+    """Copy a store as it is at one moment, while others go on working in it.
+
+    Photo files become hard links where the disk allows it, and take no space then. A photo file that the store has lost
+    is left out and named in the report.
+
+    Args:
+        destination: a folder that is empty, or not there yet.
+
+    Raises:
+        StoreError: the folder is not empty or cannot be written. What it holds then has no manifest and is no backup.
+    """
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        if any(destination.iterdir()):
+            raise StoreError(f"{destination} is not empty; give the backup a folder of its own.")
+        with store.reading() as session:
+            rows = {
+                table.name: _write_rows(session, table, destination / rows_path(table.name))
+                for table in Base.metadata.sorted_tables
+            }
+            photos = [(row.sha256, row.format) for row in session.execute(select(Photo.sha256, Photo.format))]
+            schema = _revision(session.connection())
+        files = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
+        problems: list[str] = []
+        for name in photo_paths(store.folder, photos):
+            try:
+                _take(store.folder / name, destination / name)
+            except FileNotFoundError:
+                problems.append(f"{name} is missing.")
+                continue
+            files[name] = sha256_of(destination / name)
+            if name.startswith("originals/") and not name.endswith(files[name]):
+                problems.append(f"{name} is damaged.")
+        report = BackupReport(now(), schema, rows, files, tuple(problems))
+        (destination / MANIFEST).write_text(json.dumps(asdict(report), default=_as_text, indent=1))
+    except OSError as error:
+        raise StoreError(
+            f"The backup in {destination} could not be finished: {error.strerror or error}."
+        ) from error
+    return report
+
+
+def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
+    """Fill an empty store from a backup, which may come from another kind of database and from an older schema.
+
+    Args:
+        source: the backup's folder.
+        folder, url: as `Store`; it may exist already, with no photos but the backup's own, which a restoring that was
+            killed leaves, and in the database no rows.
+
+    Returns:
+        What was restored.
+
+    Raises:
+        StoreError: the backup is incomplete or damaged, the store is not empty, or it cannot keep what the backup
+            holds. Nothing was restored then.
+    """
+    report = read_report(source)
+    _require_whole(source, report)
+    if report.schema not in known_revisions():
+        raise StoreError(
+            f"A newer version of this program made the backup (schema {report.schema}); update the program."
+        )
+    if _photos_in(folder) - report.files.keys():
+        raise StoreError(f"{folder} holds other photos already; restore into an empty folder.")
+    taken: list[Path] = []
+    try:
+        with closing(Store(folder, url, revision=report.schema)) as store:
+            _require_empty(store, report.schema)
+            for name, digest in report.files.items():
+                if name.startswith(PHOTO_FOLDERS) and not _has_digest(folder / name, digest):
+                    _take(source / name, folder / name)
+                    taken.append(folder / name)
+            with store.writing() as session:
+                _fill(session.connection(), source)
+                upgrade(session.connection())
+    except BaseException as error:
+        for path in taken:
+            path.unlink(missing_ok=True)
+        if isinstance(error, (OSError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError)):
+            raise StoreError(f"Nothing was restored: {error}") from error
+        raise
+    return report
+
+
+def take_photos(source: Path, folder: Path, names: Iterable[str]) -> list[str]:
+    """Bring photo files that a data folder lacks from a backup, of which nothing else but its manifest need be there.
+
+    Args:
+        names: paths in the data folder, as `photo_paths`.
+
+    Returns:
+        Those that were brought; the backup lacks the others, or has them damaged.
+
+    Raises:
+        StoreError: the backup has no manifest or a damaged one, or the folder cannot be written.
+    """
+    files = read_report(source).files
+    whole = [name for name in names if name in files and _has_digest(source / name, files[name])]
+    try:
+        for name in whole:
+            _take(source / name, folder / name)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot take the photo files: {error.strerror or error}.") from error
+    return whole
+
+
+def read_report(source: Path) -> BackupReport:
+    """What a backup says it holds.
+
+    Raises:
+        StoreError: it has no manifest, or a damaged one.
+    """
+    path = source / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return BackupReport(
+            made_at=datetime.fromisoformat(found["made_at"]),
+            schema=str(found["schema"]),
+            rows={str(name): int(count) for name, count in found["rows"].items()},
+            files={str(name): str(digest) for name, digest in found["files"].items()},
+            problems=tuple(str(problem) for problem in found["problems"]),
+        )
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{source} is no backup, or one that was never finished: it has no {MANIFEST}."
+        ) from error
+    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged; take another backup.") from error
+
+
+def rows_path(table: str) -> str:
+    """Where a table's rows lie in a backup."""
+    return f"tables/{table}.jsonl"
+
+
+def photo_paths(folder: Path, photos: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Paths in the data folder of the files of photos, given as (SHA-256, format)."""
+    files = PhotoFiles(folder, max_mb=math.inf, max_megapixels=math.inf)
+    for sha256, file_format in photos:
+        yield files.original(sha256).relative_to(folder).as_posix()
+        yield files.working_copy(sha256, file_format).relative_to(folder).as_posix()
+
+
+def _photos_in(folder: Path) -> set[str]:
+    """Paths of the photo files in a data folder."""
+    found = (path for name in PHOTO_FOLDERS for path in (folder / name).rglob("*") if path.is_file())
+    paths = {path.relative_to(folder).as_posix() for path in found}
+    return {path for path in paths if FILE_NAME.fullmatch(path)}  # not what was never written to its end
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_of(path) == digest
+
+
+def _take(source: Path, target: Path) -> None:
+    """Link a file, or copy it where it lies on another disk; whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)  # a copy fetched from the Hub may be links into its cache
+    except OSError:
+        write_whole(target, source.read_bytes())
+
+
+def _write_rows(session: Session, table: Table, path: Path) -> int:
+    path.parent.mkdir(exist_ok=True)
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        asked = select(table).order_by(table.c.id).execution_options(yield_per=AT_ONCE)
+        for row in session.execute(asked).mappings():
+            file.write(json.dumps(dict(row), default=_as_text) + "\n")
+            count += 1
+    return count
+
+
+def _as_text(value: datetime) -> str:
+    return value.isoformat()
+
+
+def _require_whole(source: Path, report: BackupReport) -> None:
+    wrong = [
+        f"{name} is {'damaged' if (source / name).is_file() else 'missing'}"
+        for name, digest in report.files.items()
+        if not _has_digest(source / name, digest)
+    ]
+    for table, count in report.rows.items() if not wrong else ():
+        with (source / rows_path(table)).open("rb") as file:
+            if (found := sum(1 for _ in file)) != count:
+                wrong.append(f"{rows_path(table)} has {found} rows instead of {count}")
+    if wrong:
+        more = f" and {len(wrong) - 3} files more" if len(wrong) > 3 else ""
+        raise StoreError(
+            f"The backup in {source} is not whole: {', '.join(wrong[:3])}{more}; take another backup."
+        )
+
+
+def _require_empty(store: Store, schema: str) -> None:
+    with store.reading() as session:
+        connection = session.connection()
+        for table in _tables(connection).sorted_tables:
+            if session.scalar(select(func.count()).select_from(table)):
+                raise StoreError("The database is not empty; restore into a new one.")
+        if (found := _revision(connection)) != schema:
+            raise StoreError(
+                f"The database has schema {found}, the backup {schema}; restore into a database without tables."
+            )
+
+
+def _revision(connection: Connection) -> str:
+    return str(MigrationContext.configure(connection).get_current_revision())
+
+
+def _tables(connection: Connection) -> MetaData:
+    """The store's tables as this database has them, which may be older than the program."""
+    tables = MetaData()
+    tables.reflect(connection, only=lambda name, _: name in Base.metadata.tables)
+    for table in tables.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, JSON):
+                column.type = JSON(none_as_null=True)
+    return tables
+
+
+def _fill(connection: Connection, source: Path) -> None:
+    for table in _tables(connection).sorted_tables:
+        path = source / rows_path(table.name)
+        # A row may name a later one of its own table, so what it names is filled in when all are there.
+        own = [c.name for c in table.columns if any(key.column.table is table for key in c.foreign_keys)]
+        for rows in _batches(path, table):
+            connection.execute(insert(table), [{**row, **dict.fromkeys(own)} for row in rows])
+        for name in own:
+            named = update(table).where(table.c.id == bindparam("of")).values({name: bindparam("to")})
+            for rows in _batches(path, table):
+                if pairs := [{"of": row["id"], "to": row[name]} for row in rows if row[name] is not None]:
+                    connection.execute(named, pairs)
+        if connection.dialect.name == "postgresql":
+            counter, last = func.pg_get_serial_sequence(table.name, "id"), select(func.max(table.c.id))
+            connection.execute(select(func.setval(counter, last.scalar_subquery())))
+
+
+def _batches(path: Path, table: Table) -> Iterator[list[dict[str, Any]]]:
+    moments = [column.name for column in table.columns if isinstance(column.type, DateTime)]
+    with path.open(encoding="utf-8") as file:
+        rows = (json.loads(line) for line in file)
+        while batch := list(islice(rows, AT_ONCE)):
+            for row in batch:
+                row.update((name, datetime.fromisoformat(row[name])) for name in moments if row[name])
+            yield batch

@@ -1,0 +1,112 @@
+"""The food record for a spreadsheet: `foods.csv`, a row for each food, and `meals.csv`, a row for each meal.
+
+A food on a photo of leftovers names in `leftovers_of` the photo of the meal it was left of. `time` is when its
+annotator said so, `reviewed_at` when a reviewer accepted it.
+
+UTF-8 with a byte order mark, by which spreadsheets know it. A text that a spreadsheet would run as a formula has an
+apostrophe before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+from rvernet_app.exchange.exporting import WITHOUT_FOODS, ExportPhoto
+from rvernet_app.exchange.spreadsheet import Cell, neutral
+from rvernet_app.store.consensus import FinalFood, FinalPhoto
+from rvernet_app.store.tables import ACCEPTED, Label
+
+FOODS_NAME, MEALS_NAME = "foods.csv", "meals.csv"
+FOOD_COLUMNS = (
+    *("photo", "leftovers_of", "meal", "food", "food_code"),
+    *("amount", "unit", "low", "high", "method"),
+    *("note", "annotator", "time", "reviewed_at", "mask_area_px"),
+)
+MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
+
+
+def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+    """As `exporting.Write`; no photo is copied."""
+    without_foods = 0
+    with (
+        (folder / FOODS_NAME).open("w", encoding="utf-8-sig", newline="") as file,
+        closing(_Meals()) as meals,
+    ):
+        rows = _Rows(file, FOOD_COLUMNS)
+        for photo in photos:
+            without_foods += not photo.foods
+            for food in photo.foods:
+                rows.append(_food_row(food, photo.final))
+            meals.add(photo)
+        with (folder / MEALS_NAME).open("w", encoding="utf-8-sig", newline="") as meals_file:
+            meal_rows = _Rows(meals_file, MEAL_COLUMNS)
+            for row in meals:
+                meal_rows.append(row)
+    return {WITHOUT_FOODS: without_foods}
+
+
+class _Rows:
+    """Writes rows of cells under a head."""
+
+    def __init__(self, file: IO[str], head: Sequence[str]) -> None:
+        self._writer = csv.writer(file)
+        self._writer.writerow(head)
+
+    def append(self, cells: Iterable[Cell]) -> None:
+        self._writer.writerow([neutral(cell) for cell in cells])
+
+
+def _food_row(food: FinalFood, photo: FinalPhoto) -> tuple[Cell, ...]:
+    row, before = food.annotation, photo.before
+    return (
+        *(photo.item.name, before.name if before else None, photo.item.meal),
+        *(food.label.name, food.label.food_code),
+        *(row.amount, row.unit, row.low, row.high, row.method),
+        *(row.note, food.annotator, _time(food.saved_at)),
+        _time(row.changed_at) if row.status == ACCEPTED else None,
+        row.area,
+    )
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(timezone.utc).isoformat(timespec="seconds")
+
+
+class _Meals:
+    """Sums by meal, in the order their first photos come; a photo without a meal is its own.
+
+    They are kept in a database without a name, which SQLite moves to the disk when it grows.
+    """
+
+    def __init__(self) -> None:
+        self._sums = sqlite3.connect("")
+        self._sums.execute(
+            "CREATE TABLE sums (key TEXT PRIMARY KEY, meal TEXT, first_photo TEXT, photos INT, foods INT, "
+            "foods_in_grams INT, grams REAL, grams_left REAL)"
+        )
+
+    def add(self, photo: ExportPhoto) -> None:
+        """Count a photo; what it shows of leftovers is no part of the meal's grams."""
+        item = photo.final.item
+        weighed = [food.annotation.amount or 0.0 for food in photo.foods if food.annotation.unit == "g"]
+        grams = sum(weighed)
+        served, left = (grams, 0.0) if item.before_id is None else (0.0, grams)
+        self._sums.execute(
+            "INSERT INTO sums VALUES (?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "meal = coalesce(meal, excluded.meal), photos = photos + 1, foods = foods + excluded.foods, "
+            "foods_in_grams = foods_in_grams + excluded.foods_in_grams, "
+            "grams = grams + excluded.grams, grams_left = grams_left + excluded.grams_left",
+            (photo.final.meal, item.meal, item.name, len(photo.foods), len(weighed), served, left),
+        )
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        return self._sums.execute(f"SELECT {', '.join(MEAL_COLUMNS)} FROM sums ORDER BY rowid")
+
+    def close(self) -> None:
+        self._sums.close()

@@ -1,0 +1,79 @@
+"""The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos beside masks whose pixels are category ids.
+
+category_id.txt                     a line for each category: id, tab, name; 0 is the background
+ImageSets/{train,test}.txt          names of the photos of a split; what is for validation is in train
+Images/img_dir/{train,test}/*.jpg   photos; those kept as PNG are saved as JPEG, because the layout knows no other
+Images/ann_dir/{train,test}/*.png   masks, of 16 bits where there are more than 255 categories
+groups.jsonl                        which photos are of one meal
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rvernet_app.exchange.exporting import SIDES, ExportPhoto
+from rvernet_app.exchange.formats.groups import GROUPS_NAME, group_line
+from rvernet_app.picture.masks import from_rle
+from rvernet_app.store.files import JPEG_QUALITY
+from rvernet_app.store.tables import Label
+
+COVERED_PIXELS = "pixels of foods that lie under another food"
+COVERED_FOODS = "foods that lie wholly under others"
+
+
+def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+    """As `exporting.Write`. A pixel is of one food only: where foods overlap, of the one that was saved last."""
+    numbers = {label.id: number for number, label in enumerate(labels, 1)}
+    covered = Counter({COVERED_PIXELS: 0, COVERED_FOODS: 0})
+    sides = dict.fromkeys(SIDES.values())
+    for kind in ("img_dir", "ann_dir"):
+        for side in sides:
+            (folder / "Images" / kind / side).mkdir(parents=True)
+    (folder / "ImageSets").mkdir()
+    names = ["background", *(label.name for label in labels)]
+    lines = "".join(f"{number}\t{name}\n" for number, name in enumerate(names))
+    (folder / "category_id.txt").write_text(lines, encoding="utf-8")
+    with ExitStack() as stack:
+        lists = {
+            side: stack.enter_context((folder / "ImageSets" / f"{side}.txt").open("w", encoding="utf-8"))
+            for side in sides
+        }
+        groups = stack.enter_context((folder / GROUPS_NAME).open("w", encoding="ascii"))
+        for photo in photos:
+            side = SIDES[photo.split]
+            index = np.zeros(photo.size_hw, np.uint8 if len(labels) <= 255 else np.uint16)
+            _paint(index, photo, numbers, covered)
+            _save_jpeg(photo, folder / "Images" / "img_dir" / side / f"{photo.stem}.jpg")
+            Image.fromarray(index).save(folder / "Images" / "ann_dir" / side / f"{photo.stem}.png")
+            lists[side].write(f"{photo.stem}.jpg\n")
+            groups.write(group_line(photo.stem, photo.final.meal))
+    return covered
+
+
+def _paint(
+    index: NDArray[Any], photo: ExportPhoto, numbers: Mapping[int, int], covered: Counter[str]
+) -> None:
+    """Give the pixels of a photo's foods the numbers of their categories, and count what is painted over."""
+    for food in photo.foods:
+        number = numbers[food.label.id]
+        mask = from_rle(food.rle, photo.size_hw)
+        before = index[mask]
+        covered[COVERED_PIXELS] += int(((before != 0) & (before != number)).sum())
+        index[mask] = number
+    left = set(np.unique(index).tolist())
+    covered[COVERED_FOODS] += sum(numbers[food.label.id] not in left for food in photo.foods)
+
+
+def _save_jpeg(photo: ExportPhoto, path: Path) -> None:
+    if photo.file.suffix == path.suffix:
+        photo.copy_into(path.parent)
+    else:
+        Image.fromarray(photo.pixels()).save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -1,0 +1,127 @@
+"""Cut-outs -> suggestions, and the reasons for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import CheckpointError, LabelError
+from rvernet_app.model.checkpoint import Checkpoint
+from rvernet_app.model.device import torch_device
+from rvernet_app.model.hub import open_checkpoint
+from rvernet_app.model.rvernet import RveRNet
+from rvernet_app.types import ActivationMaps, Cutouts, Prediction
+
+
+class Classifier:
+    """A checkpoint at work. May be used from several threads at once.
+
+    Attributes:
+        name: of the checkpoint: its folder's, or its id on the Hub.
+        fingerprint: 16 hex digits that tell this checkpoint from any other.
+        labels: the class names it knows.
+        metrics: what was measured of it, as stored in the checkpoint.
+        calibration: the temperature its probabilities are made with and the threshold of `is_sure`; None where
+            the checkpoint is not calibrated.
+
+    Raises:
+        CheckpointError: the checkpoint is a baseline, which sees one picture only.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
+        if not isinstance(checkpoint.model, RveRNet):
+            raise CheckpointError(
+                f"{checkpoint.name} is a baseline that sees only {checkpoint.model.config.picture}; "
+                "the app needs a RveRNet, which sees both cut-outs."
+            )
+        self.name = checkpoint.name
+        self.fingerprint = checkpoint.fingerprint
+        self.labels: tuple[str, ...] = checkpoint.classes
+        self.metrics: Mapping[str, Any] = checkpoint.metrics
+        self.calibration = checkpoint.calibration
+        self._device = torch.device(device)
+        self._model = checkpoint.model.to(self._device)
+        self._preprocessing = checkpoint.preprocessing
+        # `explain` has hooks on the model while it runs; they must see no other caller's pass.
+        self._one_pass = Lock()
+        self._warming_up = Lock()
+        self._warm = False
+
+    def predict(self, cutouts: Cutouts) -> Prediction:
+        """Probabilities of all classes for one pair of cut-outs of any size."""
+        return self.predict_batch([cutouts])[0]
+
+    def predict_batch(self, cutouts: Sequence[Cutouts]) -> list[Prediction]:
+        """One prediction for each pair of cut-outs, of any sizes, from one forward pass."""
+        if not cutouts:
+            return []
+        roi, extra_roi = self._preprocessing(cutouts)
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        with self._one_pass, torch.inference_mode():
+            logits = self._model(roi.to(self._device), extra_roi.to(self._device))  # (B, K)
+            probabilities = (logits / temperature).softmax(dim=1).cpu().numpy()
+        return [Prediction(self.labels, row) for row in probabilities]
+
+    def is_sure(self, prediction: Prediction) -> bool:
+        """Whether the likeliest class reaches the calibrated threshold; True where there is none."""
+        if self.calibration is None:
+            return True
+        return float(prediction.probabilities.max()) >= self.calibration.threshold
+
+    def explain(self, cutouts: Cutouts, label: str | None = None, method: str = "gradcam") -> ActivationMaps:
+        """Where each module looked for one class, in the photo's frame.
+
+        Args:
+            cutouts: one pair, of any size.
+            label: the class to explain; None takes the likeliest.
+            method: one of CAM_METHODS.
+
+        Raises:
+            LabelError: the checkpoint does not know the class.
+            ValueError: unknown method.
+        """
+        # Not at the top: what pytorch-grad-cam imports takes seconds, which the start of the page can do without.
+        from rvernet_app.model.explain import activation_maps
+
+        if label is not None and label not in self.labels:
+            raise LabelError(f"This checkpoint does not know the class {label!r}.")
+        if label is None:
+            label = self.predict(cutouts).top_k(1)[0][0]
+        roi, extra_roi = (pixels.to(self._device) for pixels in self._preprocessing([cutouts]))
+        with self._one_pass:
+            maps = activation_maps(self._model, roi, extra_roi, self.labels.index(label), method)
+        (roi_map, roi_peak), (extra_map, extra_peak) = (self._on_photo(m, cutouts.size_hw) for m in maps)
+        return ActivationMaps(label, roi_map, extra_map, roi_peak, extra_peak)
+
+    def warm_up(self) -> None:
+        """Do once, on a blank picture, what is slow the first time: late imports and torch's first passes."""
+        with self._warming_up:
+            if not self._warm:
+                blank = np.zeros((8, 8, 3), np.uint8)
+                self.explain(Cutouts(blank, blank))
+                self._warm = True
+
+    def _on_photo(
+        self, square: NDArray[np.float32], size_hw: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], float]:
+        """A map over the letterboxed square -> the map over the photo with peak 1, and what its peak was."""
+        on_photo = self._preprocessing.letterbox.undo(square, size_hw)
+        peak = float(on_photo.max())
+        return (on_photo / np.float32(peak), peak) if peak > 0 else (on_photo, 0.0)
+
+
+def load_classifier(config: AppConfig) -> Classifier:
+    """The classifier of `config.checkpoint` on `config.device`.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, damaged or contradicts itself, or is a baseline.
+        WeightsError: it is on the Hub only, and that cannot be reached.
+        ConfigError: the device does not exist here.
+    """
+    return Classifier(open_checkpoint(config.checkpoint), torch_device(config.device))

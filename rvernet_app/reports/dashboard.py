@@ -1,0 +1,338 @@
+"""How a project stands: photos, foods, time and suggestions, counted by the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sqlalchemy import Subquery, case, func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.reports.figures import entitle, four_panels, name_rows
+from rvernet_app.reports.shared_photos import by_annotator
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.measures import Table
+from rvernet_app.store.queue import NEW
+from rvernet_app.store.tables import (
+    ACCEPTED,
+    DELETED,
+    DONE,
+    OPEN,
+    REJECTED,
+    SKIPPED,
+    STATES,
+    UNUSABLE,
+    Annotation,
+    Annotator,
+    Item,
+    Verdict,
+)
+
+UNNAMED = "no name yet"
+SHOWN_CLASSES = 30
+"""Labels in the figure."""
+EVERYONE = 0
+"""In place of an annotator's id, which is never 0."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The middle of some times, in seconds, each rounded to a tenth.
+
+    Attributes:
+        n: how many they are.
+        low, high: the quartiles around the median; all three between neighbours where they fall between two.
+    """
+
+    n: int
+    low: float
+    median: float
+    high: float
+
+    def text(self) -> str:
+        """As it is shown."""
+        return f"{self.median:.0f} s ({self.low:.0f} to {self.high:.0f})"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Foods, none of them deleted.
+
+    Attributes:
+        standing: those that were not rejected; of a photo that two annotated, both until one is.
+        offered: those whose annotator saw suggestions, and taken those of them whose label is from them.
+    """
+
+    standing: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    offered: int = 0
+    taken: int = 0
+
+    @property
+    def taken_share(self) -> float | None:
+        """Share of suggestions taken; None where none were offered."""
+        return self.taken / self.offered if self.offered else None
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.standing + other.standing,
+            self.accepted + other.accepted,
+            self.rejected + other.rejected,
+            self.offered + other.offered,
+            self.taken + other.taken,
+        )
+
+
+@dataclass(frozen=True)
+class AnnotatorReport:
+    """What one annotator did.
+
+    Attributes:
+        states: how many photos they have in each of STATES.
+        photo_seconds, food_seconds: for a photo they are done with, and for each of its foods; None where no time was
+            taken.
+    """
+
+    name: str
+    foods: Tally
+    states: Mapping[str, int]
+    photo_seconds: Spread | None
+    food_seconds: Spread | None
+
+
+@dataclass(frozen=True)
+class DashboardReport:
+    """How a project stands.
+
+    Attributes:
+        photos: how many are in each state to the project, by NEW and STATES: unusable if anyone says so, done if as
+            many annotators are done as are wanted; else open while one is at it, skipped if one skipped it, and open
+            if it waits for another annotator.
+        double: how many photos two or more annotators are done with.
+        labels: foods by label, most first, then the labels without any in their own order.
+        annotators: by name.
+    """
+
+    photos: Mapping[str, int]
+    double: int
+    foods: Tally
+    photo_seconds: Spread | None
+    food_seconds: Spread | None
+    labels: tuple[tuple[str, Tally], ...]
+    annotators: tuple[AnnotatorReport, ...]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Photos, labels and annotators."""
+        photos = (*self.photos.items(), ("done by two or more", self.double))
+        foods = ("Foods", "Accepted", "Rejected", "Suggestions taken")
+        states = tuple(state.capitalize() for state in STATES)
+        return (
+            Table("Photos", ("State", "Photos"), tuple((state, str(n)) for state, n in photos)),
+            Table(
+                "Labels",
+                ("Label", *foods),
+                tuple((name, *_cells(tally)) for name, tally in (*self.labels, ("all", self.foods))),
+            ),
+            Table(
+                "Annotators",
+                ("Annotator", *(f"{state} photos" for state in states), *foods, "Per photo", "Per food"),
+                tuple(
+                    (
+                        *(a.name, *(str(a.states[state]) for state in STATES), *_cells(a.foods)),
+                        *(_text(a.photo_seconds), _text(a.food_seconds)),
+                    )
+                    for a in self.annotators
+                ),
+            ),
+        )
+
+
+def _cells(tally: Tally) -> tuple[str, ...]:
+    share = tally.taken_share
+    taken = "" if share is None else f"{share:.0%} of {tally.offered}"
+    return str(tally.standing), str(tally.accepted), str(tally.rejected), taken
+
+
+def _text(spread: Spread | None) -> str:
+    return "" if spread is None else spread.text()
+
+
+def dashboard(session: Session, project_id: int) -> DashboardReport:
+    """Count how a project stands."""
+    photos, double = _photos(session, project_id)
+    by_label, by_annotator_id = _tallies(session, project_id)
+    states = _states(session, project_id)
+    of_photo, of_food = (_quartiles(session, values) for values in _seconds(project_id))
+    labels = [(label.name, by_label.get(label.id, Tally())) for label in labels_of(session, project_id)]
+    if None in by_label:
+        labels.append((UNNAMED, by_label[None]))
+    ids = states.keys() | by_annotator_id.keys()
+    people = session.execute(select(Annotator.id, Annotator.name).where(Annotator.id.in_(ids)))
+    return DashboardReport(
+        photos=photos,
+        double=double,
+        foods=sum(by_label.values(), Tally()),
+        photo_seconds=of_photo.get(EVERYONE),
+        food_seconds=of_food.get(EVERYONE),
+        labels=tuple(sorted(labels, key=lambda row: -row[1].standing)),
+        annotators=tuple(
+            AnnotatorReport(
+                name,
+                by_annotator_id.get(id, Tally()),
+                dict.fromkeys(STATES, 0) | states.get(id, {}),
+                of_photo.get(id),
+                of_food.get(id),
+            )
+            for id, name in sorted(people, key=lambda row: row[1])
+        ),
+    )
+
+
+def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
+    """Photos by state, and how many two or more annotators are done with."""
+    counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
+    verdicts = (
+        select(Verdict.item_id, *counted)
+        .where(Verdict.project_id == project_id)
+        .group_by(Verdict.item_id)
+        .subquery()
+    )
+    n = {state: func.coalesce(verdicts.c[f"n_{state}"], 0) for state in STATES}
+    state = case(
+        (n[UNUSABLE] > 0, UNUSABLE),
+        (n[DONE] >= Item.wanted, DONE),
+        (n[OPEN] > 0, OPEN),
+        (n[SKIPPED] > 0, SKIPPED),
+        (n[DONE] > 0, OPEN),
+        else_=NEW,
+    )
+    of_items = (
+        select(state.label("state"), case((n[DONE] > 1, 1), else_=0).label("double"))
+        .outerjoin_from(Item, verdicts, verdicts.c.item_id == Item.id)
+        .where(Item.project_id == project_id)
+        .subquery()
+    )
+    asked = select(of_items.c.state, func.count(), func.sum(of_items.c.double)).group_by(of_items.c.state)
+    rows = session.execute(asked).all()
+    photos = dict.fromkeys((NEW, *STATES), 0) | {row[0]: row[1] for row in rows}
+    return photos, sum(row[2] for row in rows)
+
+
+def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally], dict[int, Tally]]:
+    """Foods by label, and by annotator."""
+    asked = (
+        select(
+            *(Annotation.label_id, Annotation.annotator_id, Annotation.status),
+            *(func.count(), func.count(Annotation.suggestion_taken)),
+            func.sum(case((Annotation.suggestion_taken.is_(True), 1), else_=0)),
+        )
+        .where(Annotation.project_id == project_id, Annotation.status != DELETED)
+        .group_by(Annotation.label_id, Annotation.annotator_id, Annotation.status)
+    )
+    by_label: dict[int | None, Tally] = {}
+    by_annotator_id: dict[int, Tally] = {}
+    for label_id, annotator_id, status, n, offered, taken in session.execute(asked):
+        accepted, rejected = (n if status == other else 0 for other in (ACCEPTED, REJECTED))
+        tally = Tally(n - rejected, accepted, rejected, offered, taken)
+        by_label[label_id] = by_label.get(label_id, Tally()) + tally
+        by_annotator_id[annotator_id] = by_annotator_id.get(annotator_id, Tally()) + tally
+    return by_label, by_annotator_id
+
+
+def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
+    """How many photos each annotator has in each state."""
+    asked = (
+        select(Verdict.annotator_id, Verdict.state, func.count())
+        .where(Verdict.project_id == project_id)
+        .group_by(Verdict.annotator_id, Verdict.state)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for annotator_id, state, n in session.execute(asked):
+        found.setdefault(annotator_id, {})[state] = n
+    return found
+
+
+def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
+    """Tenths of a second an annotator took, by annotator: for photos done in a known time, and for their foods."""
+    how_many = select(func.count()).where(by_annotator(), Annotation.status != DELETED).correlate(Verdict)
+    done = (
+        select(Verdict.annotator_id, Verdict.seconds, how_many.scalar_subquery().label("foods"))
+        .where(Verdict.project_id == project_id, Verdict.state == DONE, Verdict.seconds > 0)
+        .subquery()
+    )
+    of_photo = select(done.c.annotator_id, func.round(done.c.seconds * 10).label("tenths"))
+    of_food = select(done.c.annotator_id, func.round(done.c.seconds * 10 / done.c.foods).label("tenths"))
+    return of_photo.subquery(), of_food.where(done.c.foods > 0).subquery()
+
+
+def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
+    """Of the `tenths` by annotator, and of all for EVERYONE."""
+    asked = select(times.c.annotator_id, times.c.tenths, func.count()).group_by(
+        times.c.annotator_id, times.c.tenths
+    )
+    counts: dict[int, Counter[float]] = {}
+    for annotator_id, tenths, n in session.execute(asked):
+        for who in (annotator_id, EVERYONE):
+            counts.setdefault(who, Counter())[tenths / 10] += n
+    return {who: _spread(of_who) for who, of_who in counts.items()}
+
+
+def _spread(counts: Counter[float]) -> Spread:
+    """From how often each time was taken."""
+    seconds = np.array(sorted(counts))
+    below = np.cumsum([counts[value] for value in seconds])
+    last = int(below[-1]) - 1
+    places = last * np.array((0.25, 0.5, 0.75))
+    low, high = (
+        seconds[np.searchsorted(below, place, side="right")] for place in (np.floor(places), np.ceil(places))
+    )
+    return Spread(last + 1, *(low + (high - low) * (places % 1)).tolist())
+
+
+def draw_dashboard(report: DashboardReport) -> Figure:
+    """Photos by state, foods by label, suggestions taken and seconds by annotator, a panel each."""
+    figure, (photos, labels, taken, seconds) = four_panels()
+    photos.bar(list(report.photos), list(report.photos.values()), 0.6)
+    entitle(photos, "photos", "y")
+    photos.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _draw_labels(labels, [(name, tally) for name, tally in report.labels if tally.standing][:SHOWN_CLASSES])
+    taken.barh(
+        range(len(report.annotators)), [a.foods.taken_share or 0.0 for a in report.annotators], height=0.5
+    )
+    name_rows(taken, [a.name for a in report.annotators])
+    entitle(taken, "suggestions taken", "x")
+    taken.set(xlabel="share of those offered", xlim=(0, 1))
+    _draw_seconds(seconds, report.annotators)
+    return figure
+
+
+def _draw_labels(axes: Axes, labels: Sequence[tuple[str, Tally]]) -> None:
+    axes.barh(range(len(labels)), [tally.standing for _, tally in labels], height=0.7)
+    name_rows(axes, [name for name, _ in labels])
+    entitle(axes, "foods by label", "x")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
+    """Medians, with the quartiles as whiskers."""
+    for offset, what in ((-0.12, "photo"), (0.12, "food")):
+        spreads = {i: getattr(a, f"{what}_seconds") for i, a in enumerate(annotators)}
+        known: dict[int, Spread] = {i: spread for i, spread in spreads.items() if spread is not None}
+        medians = [spread.median for spread in known.values()]
+        whiskers = (
+            [spread.median - spread.low for spread in known.values()],
+            [spread.high - spread.median for spread in known.values()],
+        )
+        rows = [i + offset for i in known]
+        axes.errorbar(medians, rows, xerr=whiskers, fmt="o", capsize=3, label=f"per {what}")
+    name_rows(axes, [a.name for a in annotators])
+    entitle(axes, "time, median and quartiles", "x")
+    axes.set_xlabel("seconds")
+    axes.set_xlim(left=0)
+    axes.legend(fontsize=8, loc="lower right", frameon=False)

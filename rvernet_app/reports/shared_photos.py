@@ -1,0 +1,129 @@
+"""What annotators who share photos have of the same foods, without knowing of each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy.orm import Session
+
+from rvernet_app.picture.masks import Rle
+from rvernet_app.store.measures import mask_ious, same_foods
+from rvernet_app.store.tables import DELETED, DONE, Annotation, Item, Photo, Verdict
+
+AT_ONCE = 500
+"""Photos read at a time."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one annotator has of a food.
+
+    Attributes:
+        grams: of its portion; None where there is none, or in another unit.
+        suggested: whether suggestions were shown with it.
+    """
+
+    annotator_id: int
+    label_id: int | None
+    grams: float | None
+    suggested: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What two annotators have of one food, in the order of their ids, and the IoU of their masks."""
+
+    iou: float
+    first: Opinion
+    second: Opinion
+
+    @property
+    def couple(self) -> tuple[int, int]:
+        """Ids of the two."""
+        return self.first.annotator_id, self.second.annotator_id
+
+    @property
+    def named(self) -> bool:
+        """Whether both gave it a label."""
+        return self.first.label_id is not None and self.second.label_id is not None
+
+
+@dataclass(frozen=True)
+class SharedPhoto:
+    """A photo that two or more annotators are done with; they and their opinions are in the order of their ids.
+
+    Attributes:
+        blind: whether suggestions were hidden on it.
+        done: ids of the annotators.
+        counts: how many foods each of them has.
+        foods: the opinions of each food, one where nobody else has it.
+        pairs: each two opinions of one food.
+    """
+
+    blind: bool
+    done: tuple[int, ...]
+    counts: Counter[int]
+    foods: list[list[Opinion]]
+    pairs: list[Pair]
+
+
+def by_annotator() -> ColumnElement[bool]:
+    """What joins foods to the verdict of the annotator who has them."""
+    return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
+
+
+def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[SharedPhoto]:
+    """The photos of a project that two or more annotators are done with, oldest first.
+
+    What a reviewer merged is left out.
+
+    Raises:
+        StoreError: the minimum IoU is not one.
+    """
+    done = Verdict.project_id == project_id, Verdict.state == DONE
+    several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
+    ids = sorted(session.scalars(several))
+    asked = (
+        select(
+            *(Verdict.item_id, Verdict.annotator_id, Item.blind, Photo.height, Photo.width),
+            *(Annotation.label_id, Annotation.counts, Annotation.amount, Annotation.unit, Annotation.sources),
+            Annotation.suggestions.is_not(None).label("suggested"),
+        )
+        .join(Item, Item.id == Verdict.item_id)
+        .join(Photo, Photo.id == Item.photo_id)
+        .outerjoin(Annotation, and_(by_annotator(), Annotation.status != DELETED))
+        .where(*done)
+        .order_by(Verdict.item_id, Verdict.annotator_id, Annotation.id)
+    )
+    for start in range(0, len(ids), AT_ONCE):
+        rows = session.execute(asked.where(Verdict.item_id.in_(ids[start : start + AT_ONCE])))
+        for _, of_photo in groupby(rows, key=lambda row: row.item_id):
+            yield _shared_photo(list(of_photo), minimum_iou)
+
+
+def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
+    """From a row for each food, and one without a mask for an annotator who has none."""
+    found = [row for row in rows if row.counts is not None and not row.sources]
+    rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]
+    ious = mask_ious(rles, rles)
+    opinions = [
+        Opinion(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
+        for row in found
+    ]
+    foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
+    return SharedPhoto(
+        blind=rows[0].blind,
+        done=tuple(dict.fromkeys(row.annotator_id for row in rows)),
+        counts=Counter(row.annotator_id for row in found),
+        foods=[[opinions[index] for index in food] for food in foods],
+        pairs=[
+            Pair(float(ious[one, other]), opinions[one], opinions[other])
+            for food in foods
+            for one, other in combinations(food, 2)
+        ],
+    )

@@ -1,0 +1,486 @@
+"""Commands on projects, each as it is typed: what they print, what they leave, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rvernet_app.cli.main import main, project
+from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.annotations import Portion, give_verdict
+from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
+from rvernet_app.store.database import DATABASE_NAME, Store
+from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.projects import all_projects, create_project
+from rvernet_app.store.tables import DONE, Annotator, Project
+from tests.rvernet_app.store.desk import Desk, picture, set_up
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of the commands, not there yet."""
+    for name in ("DATABASE_URL", "RVERNET_DATABASE_URL", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def desk(data: Path) -> Iterator[Desk]:
+    """A project of four photos, two of them done, with three foods."""
+    desk = set_up(Store(data))
+    desk.save("no oil", portion=Portion(150.0, "g", "weighed"))
+    desk.save(label="soup", left=4)
+    desk.save(label="beans", item=1)
+    desk.save(label=None, item=1, left=4)
+    desk.save(item=2)
+    for number in (0, 1):
+        give_verdict(desk.store, desk.items[number], desk.ann, DONE)
+    yield desk
+    desk.store.close()
+
+
+def run(*arguments: object) -> int:
+    """The exit status of a command."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def finals(folder: Path, project: str) -> list[FinalPhoto]:
+    store = Store(folder)
+    with store.reading() as session:
+        found = next(row.id for row in all_projects(session) if row.name == project)
+        photos = list(final_photos(session, found))
+    store.close()
+    return photos
+
+
+def said(photos: list[FinalPhoto]) -> list[list[tuple[str, str, str, float | None]]]:
+    """Label, mask, note and portion of every food, photo by photo."""
+    return [
+        [(f.label.name, f.rle["counts"], f.annotation.note, f.annotation.amount) for f in photo.foods]
+        for photo in photos
+    ]
+
+
+# Projects
+
+
+def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    create_project(desk.store, "Nothing yet", [])
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\nNothing yet: 0 photos\n"
+
+
+def test_of_a_new_data_folder_there_is_nothing_to_list(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("projects") == 0
+    assert capsys.readouterr().out == ""
+    assert (data / DATABASE_NAME).is_file()
+
+
+# Label sets
+
+
+def test_a_label_set_goes_out_as_csv_and_what_is_said_of_it_comes_in(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("labels") == 0
+    told = capsys.readouterr().out
+    assert [line.partition(",")[0] for line in told.splitlines()] == ["name", "rice", "soup", "beans"]
+    (tmp_path / "set.csv").write_text("name,parent,food_code\nbrown rice,rice,168874\nrice,,168878\n")
+    assert run("labels", "--project", "Trays", "--take", tmp_path / "set.csv") == 0
+    assert capsys.readouterr().out == "1 labels are new, 1 changed\n"
+    assert run("labels") == 0
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert (rows["brown rice"]["parent"], rows["rice"]["food_code"]) == ("rice", "168878")
+
+
+def test_a_label_set_that_cannot_be_taken_changes_nothing(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set.csv").write_text("name,parent\nbrown rice,grain\n")
+    for path, says in ((tmp_path / "set.csv", "no label"), (tmp_path / "none.csv", "cannot be read")):
+        assert run("labels", "--take", path) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    with desk.store.reading() as session:
+        assert [label.name for label in labels_of(session, desk.project)] == ["rice", "soup", "beans"]
+
+
+# Export
+
+
+def test_a_project_is_exported_as_coco(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("export", "--format", "coco", "--out", out) == 0
+    described = json.loads((out / "annotations.json").read_text())
+    names = {category["id"]: category["name"] for category in described["categories"]}
+    assert list(names.values()) == ["rice", "soup", "beans"]
+    assert [names[one["category_id"]] for one in described["annotations"]] == ["rice", "soup", "beans"]
+    assert len(described["images"]) == len(list((out / "images").iterdir())) == 2
+    printed = capsys.readouterr()
+    first, *left_out = printed.out.splitlines()
+    assert first == f"2 photos with 3 foods in {out}"
+    assert sorted(left_out) == ["  1 foods without a name", "  2 photos that are not done"]
+    assert printed.err == ""
+
+
+def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> None:
+    create_project(desk.store, "Other", [])
+    assert run("export", "--format", "csv", "--out", tmp_path / "out", "--project", "Trays") == 0
+    with (tmp_path / "out" / "foods.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["food"], row["amount"], row["unit"]) for row in rows] == [
+        *(("rice", "150", "g"), ("soup", "", ""), ("beans", "", "")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("val", "test", "split"), [(0, 0, "train"), (0.99999, 0, "val"), (0, 0.99999, "test")]
+)
+def test_the_shares_of_an_export_are_as_asked(
+    desk: Desk, tmp_path: Path, val: float, test: float, split: str
+) -> None:
+    out = tmp_path / "out"
+    assert run("export", "--format", "coco", "--out", out, "--val", val, "--test", test) == 0
+    described = json.loads((out / "annotations.json").read_text())
+    assert [image["split"] for image in described["images"]] == [split, split]
+    assert Shares(val, test).split_of("any") == split
+
+
+# Import
+
+
+def test_what_was_exported_is_imported_elsewhere(
+    desk: Desk,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "elsewhere"))
+    into = ("import", "--format", "coco", tmp_path / "out", "--project", "Copy", "--annotator", "Cleo")
+    assert run(*into) == 0
+    copied = finals(tmp_path / "elsewhere", "Copy")
+    assert said(copied) == said(finals(data, "Trays"))
+    assert {food.annotator for photo in copied for food in photo.foods} == {"Cleo"}
+    assert capsys.readouterr().err == ""
+
+
+def test_an_import_goes_into_the_only_project_there_is(
+    desk: Desk, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
+    assert run("import", "--format", "coco", tmp_path / "out") == 0
+    capsys.readouterr()
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\n"
+
+
+BOX = [1, 1, 4, 1, 4, 4, 1, 4]
+
+
+def write_coco(folder: Path, *annotations: dict[str, object]) -> Path:
+    """A COCO folder of the desk's first photo and one more."""
+    (folder / "images").mkdir(parents=True)
+    for number in (0, 9):
+        (folder / "images" / f"{number}.png").write_bytes(picture(number))
+    described = {
+        "images": [{"id": number, "file_name": f"{number}.png"} for number in (0, 9)],
+        "annotations": [{"image_id": 9, "category_id": 1, "segmentation": [BOX], **a} for a in annotations],
+        "categories": [{"id": 1, "name": "peas"}, {"id": 2, "name": "rice"}],
+    }
+    (folder / "annotations.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_an_import_says_what_was_taken_and_what_was_not(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_masks = [{"id": number, "segmentation": []} for number in range(4)]
+    source = write_coco(tmp_path / "in", {"id": 8}, {"id": 9, "category_id": 7}, *no_masks)
+    assert run("import", "--format", "coco", source) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines() == [
+        f"2 photos with 1 foods from {source}",
+        "  1 photos were in the project already",
+        "  1 labels are new: peas",
+        "  1 not taken (9.png, annotation 9): Its category 7 is not in the file.",
+        "  4 not taken (9.png, annotation 0; 9.png, annotation 1; 9.png, annotation 2; …): "
+        "It has no mask; a box alone is not enough.",
+    ]
+
+
+def test_names_of_others_are_printed_without_what_a_terminal_would_obey(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_coco(tmp_path / "in", {"id": "\x1b[2J\nhalf \ud800", "segmentation": []}, {"id": 8})
+    assert run("import", "--format", "coco", source) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        "  1 not taken (9.png, annotation \N{REPLACEMENT CHARACTER}[2J half \N{REPLACEMENT CHARACTER}):"
+    )
+
+
+def test_a_project_is_found_whatever_the_spaces_in_its_name(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_coco(tmp_path / "in", {"id": 8})
+    assert run("import", "--format", "coco", source, "--project", " Trays ") == 0
+    assert run("projects") == 0
+    assert capsys.readouterr().out.endswith("Trays: 5 photos\n")
+
+
+NOTHING_WRITTEN = {
+    "coco": (
+        ("nowhere", None, "cannot be read"),
+        ("broken", b"{", "is damaged, or no JSON file"),
+        ("other", b'{"images": []}', "no list of annotations"),
+        ("empty", b'{"images": [], "annotations": [], "categories": []}', "it holds no photos"),
+        (
+            "lost",
+            b'{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}',
+            "a.png: The file 'a.png' is missing.",
+        ),
+    ),
+    "labelme": (
+        ("nowhere", None, "no such file or folder"),
+        ("broken", b"{", "is damaged, or no JSON file"),
+        ("lost", b'{"shapes": [], "imagePath": "a.png"}', "The file 'a.png' is missing."),
+    ),
+    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "no YAML file")),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "content", "says"),
+    [(name, *case) for name, cases in NOTHING_WRITTEN.items() for case in cases],
+)
+def test_a_source_of_no_use_leaves_neither_project_nor_annotator(
+    name: str,
+    folder: str,
+    content: bytes | None,
+    says: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tmp_path / folder
+    if content is not None:
+        source.mkdir()
+        (source / ("data.yaml" if name == "yolo-seg" else "annotations.json")).write_bytes(content)
+    assert run("import", "--format", name, source, "--project", "Soups", "--annotator", "Cleo") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert says in printed.err
+    assert printed.out == ""
+    store = Store(data)
+    with store.reading() as session:
+        assert session.query(Project).count() == session.query(Annotator).count() == 0
+    store.close()
+
+
+# Backup and restore
+
+
+def test_a_backup_fills_another_data_folder(
+    desk: Desk,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("backup", tmp_path / "backup") == 0
+    (told,) = capsys.readouterr().out.splitlines()
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert run("restore", tmp_path / "backup") == 0
+    (told_again,) = capsys.readouterr().out.splitlines()
+    assert told.removesuffix(f" in {tmp_path / 'backup'}") == told_again.removesuffix(
+        f" from {tmp_path / 'backup'}"
+    )
+    assert said(finals(tmp_path / "elsewhere", "Trays")) == said(finals(data, "Trays"))
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Trays: 4 photos\n"
+
+
+def test_a_backup_names_what_the_store_has_lost(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = desk.files.original(desk.item().photo.sha256)
+    lost.unlink()
+    assert run("backup", tmp_path / "backup") == 0
+    _, problem = capsys.readouterr().out.splitlines()
+    assert problem == f"  {lost.relative_to(desk.store.folder)} is missing."
+
+
+# Accounts
+
+
+def test_accounts_come_and_go(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
+    assert run("accounts", "add", "ben") == 0
+    assert run("accounts", "add", "ann") == 0
+    assert Accounts(data).holds("ben", "correct horse")
+    assert Accounts(data).holds("ann", "battery staple")
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr().out == "ann\nben\n"
+    assert run("accounts", "remove", "ann") == 0
+    assert Accounts(data).names() == ["ben"]
+
+
+def test_without_accounts_nothing_is_listed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_password_that_is_never_typed_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(project, "getpass", ended)
+    assert run("accounts", "add", "ann") == 2
+    assert "8 characters" in capsys.readouterr().err
+    assert Accounts(data).names() == []
+
+
+def test_a_password_of_no_text_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"pass \xff word\n"), encoding="utf-8"))
+    assert run("accounts", "add", "ann") == 2
+    assert "no text in UTF-8" in capsys.readouterr().err
+    assert Accounts(data).names() == []
+
+
+def test_at_a_terminal_the_password_is_asked_for_unseen(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("read aloud\n"))
+    monkeypatch.setattr(project, "getpass", lambda prompt: "correct horse")
+    assert run("accounts", "add", "ann") == 0
+    assert Accounts(data).holds("ann", "correct horse")
+    assert "correct horse" not in capsys.readouterr().out
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["export", "--format", "xml", "--out", "out"], "coco"),
+        (["export", "--format", "coco"], "--out"),
+        (
+            ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
+            "no project 'Soups', but Trays",
+        ),
+        (["export", "--format", "coco", "--out", "taken"], "is there already"),
+        (["export", "--format", "coco", "--out", "/"], "is there already"),
+        (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
+        (
+            ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
+            "nothing to train on",
+        ),
+        (["export", "--format", "coco", "--out", "out", "--test", "-1"], "nothing to train on"),
+        (["import", "--format", "csv", "taken"], "labelme"),
+        (["import", "--format", "coco", "nowhere"], "nowhere"),
+        (["import", "--format", "coco", "taken", "--annotator", ""], "1 to 200 characters"),
+        (["import", "--format", "coco", "taken", "--project", "half \udcff"], "1 to 200 characters"),
+        (["backup", "taken"], "not empty"),
+        (["restore", "taken"], "no backup"),
+        (["accounts", "add"], "NAME"),
+        (["accounts", "remove", "ann"], "no account 'ann'"),
+        (["accounts", "show"], "show"),
+        (["projects", "Trays"], "Trays"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str],
+    says: str,
+    desk: Desk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "menu.txt").write_text("soup")
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert says in printed.err
+    assert printed.out == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "taken"}
+
+
+def test_a_short_password_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert run("accounts", "add", "ann") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "8 characters" in printed.err
+    assert Accounts(data).names() == []
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_without_a_project_one_has_to_be_named(
+    command: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = ["--out", tmp_path / "out"] if command == "export" else [tmp_path]
+    assert run(command, "--format", "coco", *rest) == 2
+    assert "--project: there is none yet" in capsys.readouterr().err
+
+
+def test_of_several_projects_one_has_to_be_named(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_project(desk.store, "Other", [])
+    assert run("export", "--format", "coco", "--out", tmp_path / "out") == 2
+    assert "Trays, Other" in capsys.readouterr().err
+
+
+def test_a_full_store_is_never_restored_into(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", tmp_path / "backup") == 0
+    capsys.readouterr()
+    assert run("restore", tmp_path / "backup") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "file"))
+    assert run("projects") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert str(tmp_path / "file") in printed.err

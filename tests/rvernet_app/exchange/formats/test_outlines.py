@@ -1,0 +1,63 @@
+"""Masks as one outline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rvernet_app.exchange.formats.outlines import filled, outline
+from tests.rvernet_app.exchange.formats.kitchen import PLATE, RING, TWO_PARTS, disc
+
+
+def pixels(*places: tuple[int, int], size_hw: tuple[int, int] = (6, 9)) -> np.ndarray:
+    mask = np.zeros(size_hw, np.bool_)
+    for x, y in places:
+        mask[y, x] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        disc(PLATE, 30, 30, 20),
+        disc(PLATE, 0, 0, 9),
+        np.ones(PLATE, np.bool_),
+        pixels((4, 2)),
+        pixels((4, 2), (5, 2)),
+        pixels((4, 2), (5, 3)),
+        pixels((2, 2), (3, 2), (4, 2), (4, 3)),
+    ],
+    ids=["disc", "in a corner", "everything", "one pixel", "two", "two by a corner", "a hook"],
+)
+def test_a_mask_of_one_part_without_holes_comes_back(mask: np.ndarray) -> None:
+    points = outline(mask)
+    assert len(points) >= 3
+    np.testing.assert_array_equal(filled(points.tolist(), mask.shape), mask)
+
+
+def test_a_hole_is_filled() -> None:
+    np.testing.assert_array_equal(filled(outline(RING).tolist(), PLATE), disc(PLATE, 28, 36, 22))
+
+
+@pytest.mark.parametrize(
+    ("mask", "gap"), [(TWO_PARTS, 3), (disc(PLATE, 20, 20, 15) | disc(PLATE, 55, 40, 14), 9)]
+)
+def test_parts_are_joined_by_a_short_bridge(mask: np.ndarray, gap: int) -> None:
+    back = filled(outline(mask).tolist(), PLATE)
+    assert not (mask & ~back).any()
+    assert (back & ~mask).sum() == gap
+
+
+def test_many_parts_are_one_outline() -> None:
+    mask = np.zeros((20, 60), np.bool_)
+    for left in range(2, 58, 8):
+        mask[4:16, left : left + 6] = True
+    back = filled(outline(mask).tolist(), mask.shape)
+    assert not (mask & ~back).any()
+    assert (back & ~mask).sum() == 6 * 2  # six bridges over gaps of two pixels
+
+
+def test_points_between_pixels_are_rounded() -> None:
+    mask = filled([(1.1, 1.1), (3.4, 1.4), (2.6, 2.9), (1.0, 3.0)], (5, 6))
+    np.testing.assert_array_equal(mask, filled([(1, 1), (3, 1), (3, 3), (1, 3)], (5, 6)))
+    assert mask.sum() == 9

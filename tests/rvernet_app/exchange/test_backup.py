@@ -1,0 +1,366 @@
+"""A backup is whole or refused, and fills either database with what the other held."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from rvernet_app.errors import StoreError
+from rvernet_app.exchange.backup import MANIFEST, BackupReport, backup, read_report, restore
+from rvernet_app.labels import LabelName
+from rvernet_app.store import database
+from rvernet_app.store.annotations import Portion, delete, give_verdict, undo
+from rvernet_app.store.database import DATABASE_NAME, Store
+from rvernet_app.store.event_log import add, now
+from rvernet_app.store.label_sets import add_label
+from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo
+from tests.rvernet_app.conftest import KINDS, NewStore, NewUrl
+from tests.rvernet_app.store.desk import Desk, picture, require_complete_events, set_up
+
+
+def work(desk: Desk) -> None:
+    """Something in every table and in every kind of column, naming earlier and later rows."""
+    add_label(desk.store, desk.project, LabelName("Süßkartoffel", parent="beans"), desk.ann)
+    create_project(desk.store, "Kinds", [LabelName("brown rice", parent="rice"), LabelName("rice")])
+    saved = desk.save("„0,5 l“ — 半分", prompts={"box": [0, 1.5, None]})
+    desk.edit(
+        saved,
+        "",
+        suggestions=[("rice", 0.1)],
+        portion=Portion(0.1, "cup", "guessed", 0.05, 1 / 3),
+        suggestion_taken=False,
+    )
+    gone = desk.save("gone", by=desk.ben, item=1)
+    delete(desk.store, desk.items[1], desk.ben, id=gone.id, revision=1)
+    undo(desk.store, desk.items[1], desk.ben)
+    give_verdict(desk.store, desk.items[0], desk.ann, DONE, seconds=12.5)
+    with desk.store.writing() as session:
+        session.get_one(Item, desk.items[0]).before_id = desk.items[3]
+        session.get_one(Item, desk.items[1]).uncertainty = 0.25
+        row = Comment(item_id=desk.items[0], annotator_id=desk.ben, words="Rice?", at=now())
+        add(session, row, desk.ben)
+
+
+def content(store: Store) -> dict[str, list[dict[str, Any]]]:
+    with store.reading() as session:
+        return {
+            table.name: [dict(row) for row in session.execute(select(table).order_by(table.c.id)).mappings()]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def photo_files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for name in ("originals", "photos")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def made(desk: Desk, tmp_path: Path) -> Path:
+    """A backup of a desk with work on it."""
+    work(desk)
+    backup(desk.store, tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+@pytest.fixture
+def small(new_store: NewStore, tmp_path: Path) -> Path:
+    """A backup from SQLite."""
+    work(desk := set_up(new_store("sqlite")))
+    backup(desk.store, tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_store_is_filled_again_on_either_database(
+    desk: Desk, kind: str, made: Path, target: str, new_url: NewUrl, tmp_path: Path
+) -> None:
+    folder, url = tmp_path / "data", new_url(target)
+    report = restore(made, folder, url)
+    store = Store(folder, url)
+    assert content(store) == content(desk.store)
+    assert all(content(store).values())
+    assert photo_files(folder) == photo_files(desk.store.folder)
+    assert len(photo_files(folder)) == 8
+    assert report == read_report(made)
+    assert (report.rows["annotation"], report.rows["item"], report.problems) == (2, 4, ())
+    with store.reading() as session:
+        require_complete_events(session)
+        assert (
+            session.scalars(select(Event).where(Event.undoes_id.is_not(None))).one().subject == "annotation"
+        )
+    # what is null in the one is null in the other, not a JSON null
+    nulls = text("SELECT count(*) FROM annotation WHERE suggestions IS NULL")
+    for one in (desk.store, store):
+        with one.reading() as session:
+            assert session.scalar(nulls) == 1
+    store.close()
+
+
+def test_ids_go_on_behind_those_restored(
+    made: Path, desk: Desk, kind: str, new_url: NewUrl, tmp_path: Path
+) -> None:
+    folder, url = tmp_path / "data", new_url(kind)
+    restore(made, folder, url)
+    there = Desk(Store(folder, url), desk.files, desk.project, desk.labels, desk.ann, desk.ben, desk.items)
+    assert there.save("new").id == 3
+    (added,) = add_photos(there.store, there.files, there.project, [("new.png", picture(77))])
+    assert added.item_id == max(desk.items) + 1
+    assert annotator_id(there.store, "Cleo") == 3
+    assert undo(there.store, there.items[0], there.ann) is not None
+    there.store.close()
+
+
+def test_a_backup_of_a_backup_is_the_same(made: Path, kind: str, new_url: NewUrl, tmp_path: Path) -> None:
+    folder, url = tmp_path / "data", new_url("sqlite" if kind == "postgresql" else "postgresql")
+    first = restore(made, folder, url)
+    store = Store(folder, url)
+    second = backup(store, tmp_path / "second")
+    store.close()
+    assert (second.files, second.rows, second.schema) == (first.files, first.rows, first.schema)
+
+
+def test_an_empty_store_has_a_backup_too(store: Store, new_url: NewUrl, kind: str, tmp_path: Path) -> None:
+    report = backup(store, tmp_path / "backup")
+    assert set(report.rows.values()) == {0}
+    url = new_url(kind)
+    restore(tmp_path / "backup", tmp_path / "data", url)
+    restored = Store(tmp_path / "data", url)
+    assert create_project(restored, "Trays", []) == 1
+    restored.close()
+
+
+def test_a_backup_is_of_one_moment_while_others_write(desk: Desk, tmp_path: Path) -> None:
+    under_way, enough = threading.Event(), threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not enough.is_set():
+            number += 1
+            desk.save(str(number), item=number % 4)
+            if number == 3:
+                under_way.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    under_way.wait()
+    reports = [backup(desk.store, tmp_path / str(n)) for n in range(3)]
+    enough.set()
+    writer.join()
+    saves = desk.count()
+    for number, report in enumerate(reports):
+        restore(tmp_path / str(number), tmp_path / f"data {number}")
+        store = Store(tmp_path / f"data {number}")
+        with store.reading() as session:
+            require_complete_events(session)
+        store.close()
+        assert 3 <= report.rows["annotation"] < report.rows["event"] <= saves
+
+
+def test_photo_files_take_no_space_of_their_own_on_one_disk(small: Path, tmp_path: Path) -> None:
+    restore(small, tmp_path / "data")
+    for name in photo_files(small):
+        assert (small / name).samefile(tmp_path / "data" / name)
+
+
+def test_a_photo_the_store_lost_or_damaged_is_named(desk: Desk, tmp_path: Path) -> None:
+    first, second = (desk.item(number).photo.sha256 for number in (0, 1))
+    desk.files.working_copy(first, "PNG").unlink()
+    desk.files.original(second).write_bytes(b"damaged")
+    report = backup(desk.store, tmp_path / "backup")
+    copy = f"photos/{first[:2]}/{first}.png"
+    assert report.problems == (f"{copy} is missing.", f"originals/{second[:2]}/{second} is damaged.")
+    assert copy not in report.files
+    assert restore(tmp_path / "backup", tmp_path / "data").problems == report.problems
+    assert len(photo_files(tmp_path / "data")) == 7
+
+
+def test_a_backup_has_a_folder_of_its_own(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="is not empty; give the backup a folder of its own"):
+        backup(desk.store, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["notes.txt"]
+    with pytest.raises(StoreError, match="could not be finished"):
+        backup(desk.store, tmp_path / "notes.txt")
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads((path / MANIFEST).read_text())
+    change(manifest)
+    (path / MANIFEST).write_text(json.dumps(manifest))
+
+
+def original(folder: Path) -> Path:
+    return sorted(path for path in (folder / "originals").rglob("*") if path.is_file())[0]
+
+
+def damage(path: Path) -> None:
+    """Change a byte, in a copy: the file may be the store's own."""
+    data = bytearray(path.read_bytes())
+    path.unlink()
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda folder: (folder / MANIFEST).unlink(), "one that was never finished: it has no manifest.json"),
+        (lambda folder: (folder / MANIFEST).write_text('{"made_at":'), "manifest.json is damaged"),
+        (lambda folder: (folder / MANIFEST).write_text("[]"), "manifest.json is damaged"),
+        (lambda folder: edit(folder, lambda m: m.pop("rows")), "manifest.json is damaged"),
+        (lambda folder: damage(folder / "tables" / "annotation.jsonl"), "tables/annotation.jsonl is damaged"),
+        (lambda folder: (folder / "tables" / "event.jsonl").unlink(), "tables/event.jsonl is missing"),
+        (lambda folder: damage(original(folder)), "originals/[0-9a-f/]+ is damaged"),
+        (lambda folder: original(folder).unlink(), "originals/[0-9a-f/]+ is missing"),
+        (lambda folder: shutil.rmtree(folder / "photos"), "is missing and 1 files more"),
+        (
+            lambda folder: edit(folder, lambda m: m["rows"].update(event=1)),
+            "event.jsonl has [0-9]+ rows instead of 1",
+        ),
+        (
+            lambda folder: edit(folder, lambda m: m["rows"].update(meals=0)),
+            "names no file with the rows of 'meals'",
+        ),
+        (lambda folder: edit(folder, lambda m: m["files"].update({"../x": "0" * 64})), "no file '../x'"),
+        (lambda folder: edit(folder, lambda m: m.update(schema="9999")), "newer version .*schema 9999"),
+    ],
+)
+def test_a_backup_that_is_not_whole_is_refused(
+    small: Path, harm: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    harm(small)
+    with pytest.raises(StoreError, match=message):
+        restore(small, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_store_with_rows_is_left_as_it_is(store: Store, small: Path) -> None:
+    annotator_id(store, "Cleo")
+    before = content(store)
+    with pytest.raises(StoreError, match="database is not empty"):
+        restore(small, store.folder, store.engine.url.render_as_string(hide_password=False))
+    assert content(store) == before
+    assert photo_files(store.folder) == {}
+
+
+def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> None:
+    name = f"originals/ab/{'ab' * 32}"
+    (tmp_path / "data" / name).parent.mkdir(parents=True)
+    (tmp_path / "data" / name).write_bytes(b"mine")
+    with pytest.raises(StoreError, match="holds other photos already"):
+        restore(small, tmp_path / "data")
+    assert photo_files(tmp_path / "data") == {name: b"mine"}
+    assert not (tmp_path / "data" / DATABASE_NAME).exists()
+
+
+def test_what_a_restoring_that_was_killed_left_is_no_hindrance(small: Path, tmp_path: Path) -> None:
+    taken, damaged, *_ = sorted(photo_files(small))
+    for name in (taken, damaged, "originals/ab/tmpunfinished"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(small / taken, tmp_path / "data" / taken)
+    for name in (damaged, "originals/ab/tmpunfinished"):
+        (tmp_path / "data" / name).write_bytes(b"unfinished")
+    restore(small, tmp_path / "data")
+    (tmp_path / "data" / "originals" / "ab" / "tmpunfinished").unlink()
+    assert photo_files(tmp_path / "data") == photo_files(small)
+
+
+def test_a_store_that_was_only_opened_is_empty(store: Store, small: Path) -> None:
+    restore(small, store.folder, store.engine.url.render_as_string(hide_password=False))
+    assert len(content(store)["item"]) == 4
+
+
+def test_what_the_other_database_cannot_keep_is_not_half_restored(
+    new_store: NewStore, tmp_path: Path
+) -> None:
+    desk, target = set_up(new_store("sqlite")), new_store("postgresql")
+    with desk.store.writing() as session:
+        session.get_one(Item, desk.items[2]).meal = "m" * 300
+    backup(desk.store, tmp_path / "backup")
+    with pytest.raises(StoreError, match="value too long"):
+        restore(tmp_path / "backup", target.folder, target.engine.url.render_as_string(hide_password=False))
+    assert not any(content(target).values())
+    assert photo_files(target.folder) == {}
+
+
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "next", "{newest}"
+
+
+def upgrade():
+    with op.batch_alter_table("photo") as batch_op:
+        batch_op.add_column(sa.Column("camera", sa.String(50), nullable=True))
+
+
+def downgrade():
+    with op.batch_alter_table("photo") as batch_op:
+        batch_op.drop_column("camera")
+"""
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_backup_of_an_older_schema_is_brought_up_to_date(
+    small: Path, target: str, new_url: NewUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
+    newer = NEXT_MIGRATION.format(newest=read_report(small).schema)
+    (tmp_path / "migrations" / "versions" / "next.py").write_text(newer)
+    monkeypatch.setattr(database, "MIGRATIONS", tmp_path / "migrations")
+    folder, url = tmp_path / "data", new_url(target)
+    restore(small, folder, url)
+    store = Store(folder, url)
+    with store.reading() as session:
+        assert session.execute(text("SELECT camera FROM photo")).all() == [(None,)] * 4
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "next"
+        assert len(session.scalars(select(Photo)).all()) == 4
+    store.close()
+
+    opened = Store(tmp_path / "opened", other := new_url(target))
+    opened.close()
+    with pytest.raises(
+        StoreError, match=r"has schema next, the backup .*; restore into a database without tables"
+    ):
+        restore(small, tmp_path / "opened", other)
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
+    small: Path, target: str, new_url: NewUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = tmp_path / "data", new_url(target)
+    with monkeypatch.context() as patch:
+        shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
+        newer = NEXT_MIGRATION.format(newest=read_report(small).schema)
+        newer = newer.replace("def upgrade():", "def upgrade():\n    op.execute('no such statement')")
+        (tmp_path / "migrations" / "versions" / "next.py").write_text(newer)
+        patch.setattr(database, "MIGRATIONS", tmp_path / "migrations")
+        with pytest.raises(StoreError, match="syntax error"):
+            restore(small, folder, url)
+    assert photo_files(folder) == {}
+    restore(small, folder, url)
+    store = Store(folder, url)
+    assert len(content(store)["item"]) == 4
+    store.close()
+
+
+def test_a_report_has_a_file_for_every_table() -> None:
+    with pytest.raises(StoreError, match="no file with the rows of 'event'"):
+        BackupReport(now(), "0001", {"event": 1}, {})
+    with pytest.raises(StoreError, match=r"no file 'tables/event.jsonl' with the SHA-256 'abc'"):
+        BackupReport(now(), "0001", {"event": 1}, {"tables/event.jsonl": "abc"})

@@ -1,0 +1,548 @@
+"""A copy on the Hub is pushed when something was saved, and fills a new store; nothing leaves the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi, constants, set_client_factory
+from huggingface_hub.utils import httpx
+from huggingface_hub.utils._http import default_client_factory
+from sqlalchemy import select
+
+from rvernet_app.errors import StoreError
+from rvernet_app.exchange.backup import MANIFEST, restore
+from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back, ending_in_order
+from rvernet_app.store.annotations import give_verdict
+from rvernet_app.store.database import DATABASE_NAME, Store
+from rvernet_app.store.event_log import now
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.tables import DONE, Base, Event
+from rvernet_app.ui.page import told_of
+from tests.conftest import ROOT
+from tests.rvernet_app.conftest import NewStore, NewUrl
+from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
+from tests.rvernet_app.store.desk import Desk, picture, set_up
+
+COMMIT = "c" * 40
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture
+def desk(new_store: NewStore) -> Desk:
+    """Four photos, one of them done, on SQLite."""
+    desk = set_up(new_store("sqlite"))
+    desk.save("no oil")
+    give_verdict(desk.store, desk.items[0], desk.ann, DONE)
+    return desk
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> FolderHub:
+    return FolderHub(tmp_path / "hub")
+
+
+@pytest.fixture
+def copies() -> Iterator[Callable[[Store, HfApi], HubCopy]]:
+    """Makes copies that are stopped in the end, so that none pushes when the tests are over."""
+    made: list[HubCopy] = []
+
+    def make(store: Store, hub: HfApi) -> HubCopy:
+        made.append(HubCopy(store, REPOSITORY, hub, every=A_DAY))
+        return made[-1]
+
+    yield make
+    for copy in made:
+        copy.stop()
+
+
+NewCopy = Callable[[Store, HfApi], HubCopy]
+
+
+def pushed(copy: HubCopy) -> object:
+    """What came of a push, with that at the start behind it."""
+    future: Future[Any] = copy.trigger()
+    return future.result()
+
+
+def content(store: Store) -> dict[str, list[dict[str, Any]]]:
+    with store.reading() as session:
+        return {
+            table.name: [dict(row) for row in session.execute(select(table).order_by(table.c.id)).mappings()]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def photo_files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for name in ("originals", "photos")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    }
+
+
+# To the Hub
+
+
+def test_the_repository_is_private(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copies(desk.store, hub)
+    ((repository, how),) = hub.made
+    assert repository == REPOSITORY
+    assert (how["private"], how["repo_type"], how["exist_ok"]) == (True, "dataset", True)
+
+
+def test_what_is_there_is_pushed_once(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    for _ in range(3):
+        pushed(copy)
+    assert hub.messages == [f"Up to change {desk.count()}"]
+    assert [path.name for path in hub.folder.iterdir()] == [FOLDER]
+
+
+def test_every_change_is_pushed_and_nothing_else(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    first = desk.count()
+    desk.save("one more", item=1)
+    desk.save("and another", item=1)
+    for _ in range(2):
+        pushed(copy)
+    assert hub.messages == [f"Up to change {first}", f"Up to change {desk.count()}"]
+    assert hub.uploads == 1  # no photo is new
+    list(add_photos(desk.store, desk.files, desk.project, [("new.png", picture(9))]))
+    pushed(copy)
+    assert hub.uploads == 2
+    assert photo_files(hub.folder / FOLDER) == photo_files(desk.store.folder)
+
+
+def test_a_push_that_fails_is_told_of_until_one_does_not(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    assert copy.problem is None
+    desk.save("one more", item=1)
+    hub.files_left = 0
+    with pytest.raises(ConnectionError):
+        copy.push_to_hub()
+    assert copy.problem == f"What was saved last is not in {REPOSITORY} yet: no route to host"
+    assert told_of(copy)({}, "Ann") == {"problem": copy.problem}
+    hub.files_left = None
+    copy.push_to_hub()
+    assert told_of(copy)({}, "Ann") == told_of(None)({}, "Ann") == {"problem": None}
+
+
+def test_of_an_empty_store_nothing_is_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:
+    assert pushed(copies(new_store("sqlite"), hub)) is None
+    assert not hub.folder.exists()
+
+
+def test_the_newest_copy_is_the_store(desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    desk.save("one more", item=1)
+    pushed(copy)
+    restore(hub.folder / FOLDER, tmp_path / "data")
+    store = Store(tmp_path / "data")
+    assert content(store) == content(desk.store)
+    assert photo_files(store.folder) == photo_files(desk.store.folder)
+    store.close()
+
+
+def test_what_could_not_be_pushed_is_pushed_the_next_time(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    hub.files_left = 0
+    copy = copies(desk.store, hub)
+    with pytest.raises(ConnectionError):
+        pushed(copy)
+    hub.files_left = None
+    pushed(copy)
+    assert hub.messages == [f"Up to change {desk.count()}"]
+
+
+@pytest.mark.parametrize("files_left", range(6))
+def test_a_push_that_broke_off_leaves_the_copy_before_it(
+    desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path, files_left: int
+) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    before = content(desk.store)
+    list(add_photos(desk.store, desk.files, desk.project, [(f"{n}.png", picture(n)) for n in (8, 9)]))
+    hub.files_left = files_left
+    with pytest.raises(ConnectionError):
+        pushed(copy)
+    restore(hub.folder / FOLDER, tmp_path / "data")
+    store = Store(tmp_path / "data")
+    assert content(store) == before
+    store.close()
+
+
+def test_a_change_that_was_committed_behind_a_later_one_is_pushed_too(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    """As PostgreSQL does, where each writer draws its id before it commits."""
+    with desk.store.writing() as session:
+        session.add(Event(id=900, at=now(), subject="item", subject_id=1))
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    with desk.store.writing() as session:
+        session.add(Event(id=899, at=now(), subject="item", subject_id=1))
+    pushed(copy)
+    assert len(hub.messages) == 2
+    restore(hub.folder / FOLDER, hub.folder / "data")
+    store = Store(hub.folder / "data")
+    assert content(store) == content(desk.store)
+    store.close()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_nothing_of_a_push_stays_in_the_data_folder(
+    desk: Desk, hub: FolderHub, copies: NewCopy, broken: bool
+) -> None:
+    before = {path.name for path in desk.store.folder.iterdir()}
+    hub.files_left = 0 if broken else None
+    copy = copies(desk.store, hub)
+    if broken:
+        with pytest.raises(ConnectionError):
+            pushed(copy)
+    else:
+        pushed(copy)
+    assert {path.name for path in desk.store.folder.iterdir()} <= before
+
+
+def test_a_copy_that_is_stopped_pushes_no_more(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    copy.stop()
+    desk.save("too late", item=1)
+    assert pushed(copy) is None
+    assert len(hub.messages) == 1
+
+
+# At the end of the program
+
+
+def test_what_was_saved_last_is_pushed_when_the_program_ends(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with ending_in_order():
+        copy = copies(desk.store, hub)
+        pushed(copy)
+        desk.save("the last", item=1)
+    assert len(hub.messages) == 2
+    assert signal.getsignal(signal.SIGTERM) is before
+    desk.save("too late", item=1)
+    assert pushed(copy) is None
+
+
+def test_a_hub_that_is_gone_does_not_keep_the_program_from_ending(
+    desk: Desk, hub: FolderHub, copies: NewCopy, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.files_left = 0
+    copies(desk.store, hub)
+    with pytest.raises(SystemExit), ending_in_order():
+        signal.raise_signal(signal.SIGTERM)
+    assert "What was saved last is not in ann/meals" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are told to end as on POSIX")
+def test_a_program_told_to_end_pushes_once_more_and_ends(desk: Desk, hub: FolderHub, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [
+            *(sys.executable, str(Path(__file__).with_name("keeping_process.py"))),
+            *(str(desk.store.folder), str(hub.folder), str(desk.project)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "saved\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "pushing\n"
+        process.send_signal(signal.SIGTERM)  # asked twice
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        printed = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    assert len(printed) == 2
+    assert printed[1] == f"Up to change {desk.count()}"
+    restore(hub.folder / FOLDER, tmp_path / "data")
+    store = Store(tmp_path / "data")
+    assert content(store) == content(desk.store)
+    assert len(photo_files(store.folder)) == 10
+    store.close()
+
+
+# What answers in the Hub's place
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Handler], list[str]]]:
+    """Lets a function answer what is asked of the Hub; gives the list that the paths asked for go to."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    def install(handler: Handler) -> list[str]:
+        asked: list[str] = []
+
+        def note(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return handler(request)
+
+        set_client_factory(lambda: httpx.Client(transport=httpx.MockTransport(note), follow_redirects=True))
+        return asked
+
+    yield install
+    set_client_factory(default_client_factory)
+
+
+def serving(folder: Path) -> Handler:
+    """A Hub that has the files of a folder as the data set ann/meals, and nothing else."""
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+    oids = {name: hashlib.sha1(data).hexdigest() for name, data in files.items()}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        head, found, rest = request.url.path.partition(f"/datasets/{REPOSITORY}/")
+        if not found:
+            return httpx.Response(404, headers={"X-Error-Code": "RepoNotFound"})
+        kind, _, rest = rest.partition("/")
+        if kind == "revision":
+            return httpx.Response(200, json={"id": REPOSITORY, "sha": COMMIT})
+        if kind == "tree":
+            return httpx.Response(
+                200,
+                json=[
+                    {"type": "file", "path": name, "size": len(data), "oid": oids[name]}
+                    for name, data in files.items()
+                ],
+            )
+        assert (head, kind) == ("", "resolve")
+        name = rest.removeprefix(f"{COMMIT}/")
+        headers = {
+            "ETag": f'"{oids[name]}"',
+            "X-Repo-Commit": COMMIT,
+            "Content-Length": str(len(files[name])),
+        }
+        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else files[name])
+
+    return handler
+
+
+def unreachable(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route to host")
+
+
+def behind_a_broken_proxy(request: httpx.Request) -> httpx.Response:
+    raise httpx.ProxyError("403 Forbidden")
+
+
+def refusing(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(403, json={"error": "Forbidden"})
+
+
+Answer = Callable[[Handler], list[str]]
+
+
+@pytest.mark.parametrize("handler", [unreachable, behind_a_broken_proxy, refusing])
+def test_a_repository_that_cannot_be_made_is_named(desk: Desk, answer: Answer, handler: Handler) -> None:
+    answer(handler)
+    with pytest.raises(StoreError, match="cannot be kept in ann/meals") as refused:
+        HubCopy(desk.store, REPOSITORY, HfApi(endpoint="https://hub.example", token="hf_test"))
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_repository_is_named(desk: Desk, answer: Answer) -> None:
+    asked = answer(unreachable)
+    with pytest.raises(StoreError, match="cannot be kept in ann/meals/more"):
+        HubCopy(desk.store, "ann/meals/more", HfApi(endpoint="https://hub.example", token="hf_test"))
+    assert asked == []
+
+
+# From the Hub
+
+
+@pytest.fixture
+def kept(desk: Desk, hub: FolderHub, copies: NewCopy) -> Path:
+    """What the repository holds of the desk."""
+    pushed(copies(desk.store, hub))
+    return hub.folder
+
+
+def test_a_new_data_folder_is_filled_from_the_copy(
+    desk: Desk, kept: Path, answer: Answer, tmp_path: Path
+) -> None:
+    (kept / "README.md").write_text("not asked for")
+    asked = answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data") is True
+    assert not any(path.endswith("README.md") for path in asked)
+    store = Store(tmp_path / "data")
+    assert content(store) == content(desk.store)
+    assert photo_files(store.folder) == photo_files(desk.store.folder)
+    store.close()
+    # from then on it is its own
+    asked.clear()
+    assert bring_back(REPOSITORY, tmp_path / "data") is False
+    assert asked == []
+
+
+def test_a_data_folder_with_a_database_is_left_as_it_is(kept: Path, answer: Answer, desk: Desk) -> None:
+    asked, before = answer(serving(kept)), content(desk.store)
+    assert bring_back(REPOSITORY, desk.store.folder) is False
+    assert asked == []
+    assert content(desk.store) == before
+
+
+def test_of_an_unknown_repository_there_is_nothing_to_bring(
+    kept: Path, answer: Answer, tmp_path: Path
+) -> None:
+    answer(serving(kept))
+    assert bring_back("ann/other", tmp_path / "data") is False
+    assert not (tmp_path / "data").exists()
+
+
+def test_nor_of_one_that_was_never_pushed_to(answer: Answer, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".gitattributes").write_text("")
+    answer(serving(tmp_path / "empty"))
+    assert bring_back(REPOSITORY, tmp_path / "data") is False
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("handler", [unreachable, behind_a_broken_proxy, refusing])
+def test_a_hub_that_does_not_answer_is_no_empty_store(
+    answer: Answer, tmp_path: Path, handler: Handler
+) -> None:
+    answer(handler)
+    with pytest.raises(StoreError, match="cannot be fetched from ann/meals") as refused:
+        bring_back(REPOSITORY, tmp_path / "data")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_older_copy_from_an_earlier_start_does_not_stand_for_the_newest(
+    kept: Path, answer: Answer, tmp_path: Path
+) -> None:
+    answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data") is True
+    answer(unreachable)
+    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+        bring_back(REPOSITORY, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_database_without_rows_is_filled(
+    desk: Desk, kept: Path, answer: Answer, new_store: NewStore
+) -> None:
+    answer(serving(kept))
+    opened = new_store("sqlite")
+    assert bring_back(REPOSITORY, opened.folder) is True
+    assert content(opened) == content(desk.store)
+
+
+@pytest.fixture
+def elsewhere(kind: str, new_url: NewUrl, tmp_path: Path) -> str:
+    """The URL of an empty database outside the data folder."""
+    return new_url(kind) or f"sqlite:///{tmp_path}/elsewhere.sqlite3"
+
+
+def test_a_database_elsewhere_is_filled_once(
+    desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
+) -> None:
+    asked = answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data", elsewhere) is True
+    store = Store(tmp_path / "data", elsewhere)
+    assert content(store) == content(desk.store)
+    asked.clear()
+    assert bring_back(REPOSITORY, tmp_path / "data", elsewhere) is False
+    assert asked == []
+    assert content(store) == content(desk.store)
+    store.close()
+
+
+def test_photo_files_lost_beside_a_database_are_brought_back(
+    desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
+) -> None:
+    (kept / "README.md").write_text("not asked for")
+    asked, folder = answer(serving(kept)), tmp_path / "data"
+    bring_back(REPOSITORY, folder, elsewhere)
+    store = Store(folder, elsewhere)
+    files, rows = photo_files(folder), content(store)
+    first, *_, last = sorted(files)
+    for lost in ([first], [first, last], list(files)):
+        for name in lost:
+            (folder / name).unlink()
+        asked.clear()
+        assert bring_back(REPOSITORY, folder, elsewhere) is True
+        assert photo_files(folder) == files
+        assert not any("tables" in path or path.endswith("README.md") for path in asked if "resolve" in path)
+    shutil.rmtree(folder)
+    assert bring_back(REPOSITORY, folder, elsewhere) is True
+    assert photo_files(folder) == files
+    assert content(store) == rows
+    store.close()
+
+
+def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
+    desk: Desk, kept: Path, answer: Answer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, elsewhere = tmp_path / "data", f"sqlite:///{tmp_path}/elsewhere.sqlite3"
+    answer(serving(kept))
+    bring_back(REPOSITORY, folder, elsewhere)
+    store, files = Store(folder, elsewhere), photo_files(folder)
+    list(add_photos(store, desk.files, desk.project, [("new.png", picture(9))]))  # since the last push
+    damaged = next(name for name in files if name.startswith("photos/"))
+    (kept / FOLDER / damaged).write_bytes(b"damaged")
+    answer(serving(kept))
+    shutil.rmtree(folder)
+    assert bring_back(REPOSITORY, folder, elsewhere) is True
+    assert photo_files(folder) == {name: data for name, data in files.items() if name != damaged}
+    assert "3 photo files are neither here nor in ann/meals" in caplog.text
+    assert bring_back(REPOSITORY, folder, elsewhere) is False
+    store.close()
+
+
+def test_a_hub_that_does_not_answer_brings_no_photo_files(desk: Desk, answer: Answer, tmp_path: Path) -> None:
+    desk.files.original(desk.item().photo.sha256).unlink()
+    answer(unreachable)
+    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+        bring_back(REPOSITORY, desk.store.folder)
+
+
+def test_a_database_that_does_not_answer_is_named(answer: Answer, tmp_path: Path) -> None:
+    asked = answer(unreachable)
+    with pytest.raises(StoreError, match=r"The database cannot be opened: .*refused"):
+        bring_back(REPOSITORY, tmp_path / "data", "postgresql://ann:secret@127.0.0.1:1/foods")
+    assert asked == []
+
+
+def test_a_damaged_copy_fills_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:
+    original = next(path for path in (kept / FOLDER / "originals").rglob("*") if path.is_file())
+    original.write_bytes(b"damaged")
+    answer(serving(kept))
+    with pytest.raises(StoreError, match="is damaged"):
+        bring_back(REPOSITORY, tmp_path / "data")
+    assert not (tmp_path / "data" / DATABASE_NAME).exists()
+    assert photo_files(tmp_path / "data") == {}
+
+
+def test_a_copy_without_its_manifest_was_never_finished(kept: Path, answer: Answer, tmp_path: Path) -> None:
+    (kept / FOLDER / MANIFEST).unlink()
+    answer(serving(kept))
+    assert bring_back(REPOSITORY, tmp_path / "data") is False
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,224 @@
+"""Checkpoints by folder and by Hub id, against a made Hub and a made local cache; nothing leaves the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants, set_client_factory
+from huggingface_hub.utils import httpx
+from huggingface_hub.utils._http import default_client_factory
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import CheckpointError, WeightsError
+from rvernet_app.model import hub
+from rvernet_app.model.checkpoint import save_checkpoint
+from rvernet_app.model.classify import load_classifier
+from rvernet_app.model.hub import checkpoint_folder, open_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+
+COMMIT, OLDER = "c" * 40, "d" * 40
+SPEC = ModuleSpec("mobilenetv2_035")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a repository, more than a checkpoint has."""
+    folder = tmp_path_factory.mktemp("made")
+    model = RveRNet(RveRNetConfig(SPEC, SPEC, 2, fusion="features", hidden=4, input_size=64))
+    save_checkpoint(folder, model, ("rice", "soup"))
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {**files, "README.md": b"card", "pytorch_model.bin": b"\x80pickle", "run.py": b"raise SystemExit"}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty local cache; the working directory is empty too."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
+    """Lets a function answer what is asked of the Hub; gives the list that the paths asked for go to."""
+
+    def install(handler: Callable[[httpx.Request], httpx.Response]) -> list[str]:
+        asked: list[str] = []
+
+        def note(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return handler(request)
+
+        set_client_factory(lambda: httpx.Client(transport=httpx.MockTransport(note), follow_redirects=True))
+        return asked
+
+    yield install
+    set_client_factory(default_client_factory)
+
+
+def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Callable[[httpx.Request], httpx.Response]:
+    """A Hub that has the repository ann/meals and nothing else."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        repository, _, rest = request.url.path.removeprefix("/api/models").strip("/").partition("/meals")
+        if repository != "ann":
+            return httpx.Response(404, headers={"X-Error-Code": "RepoNotFound"})
+        kind, _, rest = rest.strip("/").partition("/")
+        if kind == "revision":
+            if rest not in revisions:
+                return httpx.Response(404, headers={"X-Error-Code": "RevisionNotFound"})
+            return httpx.Response(200, json={"id": "ann/meals", "sha": revisions[rest]})
+        if kind == "tree":
+            return httpx.Response(
+                200,
+                json=[
+                    {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                    for name, data in files.items()
+                ],
+            )
+        commit, _, name = rest.partition("/")
+        headers = {
+            "ETag": f'"{hashlib.sha1(files[name]).hexdigest()}"',
+            "X-Repo-Commit": commit,
+            "Content-Length": str(len(files[name])),
+        }
+        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else files[name])
+
+    return handler
+
+
+def unreachable(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route to host")
+
+
+def behind_a_broken_proxy(request: httpx.Request) -> httpx.Response:
+    raise httpx.ProxyError("403 Forbidden")
+
+
+def down(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(503)
+
+
+def put_into(cache: Path, files: dict[str, bytes], commit: str = COMMIT, revision: str = "main") -> Path:
+    """A snapshot as the Hub's own client keeps it."""
+    repository = cache / "models--ann--meals"
+    snapshot = repository / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for name in hub.FILES:
+        (snapshot / name).write_bytes(files[name])
+    (repository / "refs").mkdir(exist_ok=True)
+    (repository / "refs" / revision).write_text(commit)
+    return snapshot
+
+
+def test_a_folder_is_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert checkpoint_folder(tmp_path) == tmp_path
+    assert checkpoint_folder("~/work") == tmp_path / "work"
+
+
+def test_a_folder_that_exists_wins_over_a_repository_of_the_same_name(
+    answer: Callable[..., list[str]],
+) -> None:
+    asked = answer(unreachable)
+    Path("ann/meals").mkdir(parents=True)
+    assert checkpoint_folder("ann/meals") == Path("ann/meals")
+    assert asked == []
+
+
+def test_only_a_checkpoints_files_are_fetched(
+    made: dict[str, bytes], answer: Callable[..., list[str]]
+) -> None:
+    asked = answer(serving(made, {"main": COMMIT}))
+
+    folder = checkpoint_folder("ann/meals")
+
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        name: made[name] for name in hub.FILES
+    }
+    assert {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path} == set(hub.FILES)
+
+
+def test_a_revision_is_asked_for(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+    asked = answer(serving(made, {"main": COMMIT, "v1": OLDER}))
+    assert checkpoint_folder("ann/meals@v1").name == OLDER
+    assert asked[0] == "/api/models/ann/meals/revision/v1"
+
+
+@pytest.mark.parametrize(
+    "failing", [unreachable, behind_a_broken_proxy, down], ids=lambda handler: handler.__name__
+)
+def test_what_was_fetched_before_is_used_when_the_hub_does_not_answer(
+    failing: Callable, made: dict[str, bytes], cache: Path, answer: Callable[..., list[str]]
+) -> None:
+    snapshot = put_into(cache, made)
+    answer(failing)
+    assert checkpoint_folder("ann/meals").samefile(snapshot)
+
+
+def test_a_cached_checkpoint_is_classified_with_offline(
+    made: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_into(cache, made, OLDER, "v1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert open_checkpoint("ann/meals@v1").classes == ("rice", "soup")
+    assert load_classifier(AppConfig(checkpoint="ann/meals@v1", device="cpu")).name == "ann/meals@v1"
+    with pytest.raises(WeightsError, match="cannot be reached, and the repository ann/meals was not fetched"):
+        checkpoint_folder("ann/meals")
+
+
+@pytest.mark.parametrize(
+    "failing", [unreachable, behind_a_broken_proxy, down], ids=lambda handler: handler.__name__
+)
+def test_nothing_fetched_and_no_answer_is_a_weights_error(
+    failing: Callable, answer: Callable[..., list[str]]
+) -> None:
+    answer(failing)
+    with pytest.raises(WeightsError, match="There is no checkpoint folder ann/meals, the Hugging Face Hub"):
+        checkpoint_folder("ann/meals")
+
+
+def test_no_such_repository(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+    answer(serving(made, {"main": COMMIT}))
+    with pytest.raises(CheckpointError, match="no checkpoint folder bob/meals, and no repository bob/meals"):
+        checkpoint_folder("bob/meals")
+
+
+def test_no_such_revision(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+    answer(serving(made, {"main": COMMIT}))
+    with pytest.raises(CheckpointError, match="ann/meals on the Hugging Face Hub has no revision v9"):
+        checkpoint_folder("ann/meals@v9")
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["/nowhere", "meals", "a/b/c", "ann/meals@", "../meals", "ann/me als", "ann--x/meals", "ann/meals.git"],
+)
+def test_neither_folder_nor_id(where: str, answer: Callable[..., list[str]]) -> None:
+    asked = answer(unreachable)
+    with pytest.raises(CheckpointError, match=r"There is no checkpoint folder .*Hugging Face Hub id"):
+        checkpoint_folder(where)
+    assert asked == []
+
+
+def test_a_cache_that_cannot_be_written_is_a_weights_error(
+    made: dict[str, bytes], cache: Path, answer: Callable[..., list[str]]
+) -> None:
+    answer(serving(made, {"main": COMMIT}))
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(WeightsError, match="cannot be kept in the local cache"):
+        checkpoint_folder("ann/meals")
+
+
+def test_a_damaged_checkpoint_of_the_hub_is_refused(
+    made: dict[str, bytes], answer: Callable[..., list[str]]
+) -> None:
+    config = json.loads(made["config.json"]) | {"weights_sha256": "0" * 64}
+    answer(serving({**made, "config.json": json.dumps(config).encode()}, {"main": COMMIT}))
+    with pytest.raises(CheckpointError, match="SHA-256 differs"):
+        open_checkpoint("ann/meals")

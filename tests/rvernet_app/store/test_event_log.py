@@ -1,0 +1,103 @@
+"""Every change of a row leaves an event, and only a real one does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rvernet_app.errors import ConflictError
+from rvernet_app.store.event_log import add, change, find_or_add, snapshot
+from rvernet_app.store.tables import DELETED, Annotation, Annotator, Comment, Event
+from tests.rvernet_app.store.desk import Desk, require_complete_events
+
+
+def events(session: Session, subject: str) -> list[Event]:
+    return list(session.scalars(select(Event).where(Event.subject == subject).order_by(Event.id)))
+
+
+def test_a_snapshot_holds_every_column_as_json(desk: Desk) -> None:
+    saved = desk.save("with peas", suggestions=[("rice", 0.75), ("soup", 0.25)], prompts={"points": [[1, 2]]})
+    row = desk.food(saved.id)
+    taken = snapshot(row)
+    assert json.loads(json.dumps(taken)) == taken
+    assert set(taken) == {column.name for column in Annotation.__table__.columns}
+    assert taken["created_at"] == row.created_at.isoformat()
+    assert taken["created_at"].endswith("+00:00")
+    assert (taken["note"], taken["revision"], taken["status"]) == ("with peas", 1, "saved")
+
+
+def test_a_new_row_is_an_event_of_its_project_and_photo(desk: Desk) -> None:
+    saved = desk.save()
+    with desk.store.reading() as session:
+        (event,) = events(session, "annotation")
+        assert (event.subject_id, event.revision, event.annotator_id) == (saved.id, 1, desk.ann)
+        assert (event.project_id, event.item_id) == (desk.project, desk.items[0])
+        assert event.before is None
+        assert event.after == snapshot(session.get_one(Annotation, saved.id))
+        assert [(e.subject_id, e.project_id, e.item_id) for e in events(session, "project")] == [
+            (desk.project, desk.project, None)
+        ]
+        assert [(e.subject_id, e.item_id) for e in events(session, "item")] == [
+            (item, item) for item in desk.items
+        ]
+
+
+def test_a_row_without_a_revision_has_events_too(desk: Desk) -> None:
+    item = desk.item()
+    with desk.store.writing() as session:
+        words = Comment(item_id=item.id, annotator_id=desk.ben, words="Is this rice?", at=item.photo.added_at)
+        add(session, words, desk.ben)
+    with desk.store.reading() as session:
+        (event,) = events(session, "comment")
+    assert (event.item_id, event.revision, event.annotator_id) == (item.id, None, desk.ben)
+    assert event.after is not None
+    assert event.after["words"] == "Is this rice?"
+
+
+def test_a_change_counts_the_revision_and_keeps_what_was(desk: Desk) -> None:
+    saved = desk.save("peas")
+    with desk.store.writing() as session:
+        row = session.get_one(Annotation, saved.id)
+        was = snapshot(row)
+        change(session, row, {"note": "beans", "amount": 30.0}, desk.ben, revision=1)
+        assert row.revision == 2
+        assert row.changed_at > row.created_at
+    with desk.store.reading() as session:
+        event = events(session, "annotation")[-1]
+        assert event.before == was
+        assert event.after == {
+            **was,
+            **{"note": "beans", "amount": 30.0, "revision": 2, "changed_at": row.changed_at.isoformat()},
+        }
+        assert (event.annotator_id, event.revision, event.undoes_id) == (desk.ben, 2, None)
+        require_complete_events(session)
+
+
+def test_values_a_row_has_already_change_nothing(desk: Desk) -> None:
+    saved, count = desk.save("peas"), desk.count()
+    with desk.store.writing() as session:
+        row = session.get_one(Annotation, saved.id)
+        change(session, row, {"note": "peas", "status": "saved"}, desk.ann, revision=1)
+    assert desk.food(saved.id).revision == 1
+    assert desk.count() == count
+
+
+def test_a_change_from_an_older_revision_is_a_conflict(desk: Desk) -> None:
+    saved, count = desk.save("peas"), desk.count()
+    with desk.store.writing() as session:
+        row = session.get_one(Annotation, saved.id)
+        with pytest.raises(ConflictError) as raised:
+            change(session, row, {"status": DELETED}, desk.ann, revision=0)
+    assert raised.value.theirs == snapshot(desk.food(saved.id))
+    assert desk.count() == count
+
+
+def test_a_row_that_is_there_is_found_rather_than_added(desk: Desk) -> None:
+    asked = select(Annotator).where(Annotator.name == "Cleo")
+    with desk.store.writing() as session:
+        first = find_or_add(session, asked, lambda: Annotator(name="Cleo"))
+        assert find_or_add(session, asked, lambda: Annotator(name="Dan")) is first
+    assert desk.count(Annotator) == 3

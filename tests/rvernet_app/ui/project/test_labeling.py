@@ -1,0 +1,620 @@
+"""What the page asks of the store while labelling, on a real store and real files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gradio import utils
+from PIL import Image
+from sqlalchemy import select
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import StoreError
+from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.store.annotations import Portion, delete, give_verdict
+from rvernet_app.store.database import Store
+from rvernet_app.store.projects import create_project
+from rvernet_app.store.queue import FULL, NEW
+from rvernet_app.store.review import comment
+from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Item
+from rvernet_app.ui.project.adding import Adding
+from rvernet_app.ui.project.label_sets import LabelSets
+from rvernet_app.ui.project.labeling import Labeling, StoreHandler, answered_to
+from rvernet_app.ui.visitor.handlers import UNEXPECTED
+from tests.rvernet_app.store.desk import Desk, picture, set_up, square
+
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+"""Of a server where nobody logs in."""
+
+NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
+"""Progress, beside what is new."""
+
+
+def present(photo: LoadedPhoto, name: str) -> dict[str, Any]:
+    """Stands for what draws a photo for the page."""
+    return {"id": photo.sha256, "name": name, "height": photo.size_hw[0], "width": photo.size_hw[1]}
+
+
+@dataclass(frozen=True)
+class Page:
+    """The handlers of a desk's store, asked as the browser asks them."""
+
+    desk: Desk
+    labeling: Labeling
+    adding: Adding
+    shelf: PhotoShelf
+
+    @property
+    def handlers(self) -> dict[str, StoreHandler]:
+        parts = (self.labeling, self.adding, LabelSets(self.desk.store))
+        return {handler.__name__: handler for part in parts for handler in part.handlers}
+
+    def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
+        """A reply as it is on the wire."""
+        sent = json.loads(json.dumps({**message, "me": me}))
+        return json.loads(json.dumps(answered_to(self.handlers[name])(sent, REQUEST, None)))
+
+    def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
+        return self.ask(name, me, project=self.desk.project, **message)
+
+
+def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
+    shelf = PhotoShelf(AppConfig(photos_dir=folder / "shelf"))
+    desk = set_up(store)
+    labeling, adding = Labeling(store, desk.files, shelf, present), Adding(store, desk.files, import_dir)
+    return Page(desk, labeling, adding, shelf)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """Four photos that each want two annotators; photos may be taken from `import`."""
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "import").mkdir()
+    store = Store(tmp_path / "data")
+    yield new_page(tmp_path, store, tmp_path / "import")
+    store.close()
+
+
+# Replies
+
+
+def test_a_conflict_says_how_it_is_now(page: Page) -> None:
+    saved = page.ask("save_food", item=page.desk.items[0], rle=square(), note="first")
+    page.ask("save_food", "Ben", item=page.desk.items[0], **saved, rle=square(1), note="second")
+    reply = page.ask("save_food", item=page.desk.items[0], **saved, rle=square(2), note="third")
+    assert reply.keys() == {"error", "conflict"}
+    assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
+
+
+def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(message: object, me: str) -> dict[str, Any]:
+        raise ZeroDivisionError("secret")
+
+    assert answered_to(broken)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
+    assert "secret" in caplog.text
+    assert "broken failed" in caplog.text
+
+
+JUNK: tuple[Any, ...] = (True, [], -1, 99, 2.5, 10**400, float("nan"), "\0", "\ud800", "..", "x" * 5000)
+FIELDS: dict[str, tuple[str, ...]] = {
+    "projects": (),
+    "create_project": ("name", "label_set", "double_share", "blind_share"),
+    "open_project": ("project",),
+    "open_item": ("project", "item"),
+    "list_items": ("project", "after", "state", "label", "by", "uncertain"),
+    "save_food": ("item", "id", "revision", "rle", "label", "note"),
+    "delete_food": ("item", "id", "revision"),
+    "undo_food": ("item",),
+    "redo_food": ("item",),
+    "give_verdict": ("project", "item", "state", "reason", "seconds"),
+    "link_before": ("project", "item", "linked"),
+    "set_meal": ("item", "meal"),
+    "history": ("item", "all"),
+    "add_photo": ("project", "path", "name", "meal"),
+    "list_folder": ("folder",),
+    "add_from_folder": ("project", "folder", "name", "meal"),
+    "add_label": ("project", "name"),
+    "put_label": ("project", "id", "name", "synonyms", "parent", "colour", "code"),
+    "take_label_set": ("project", "text"),
+    "label_set": ("project",),
+}
+"""What each handler reads of a message, beside who asks."""
+
+
+def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
+    assert [answered_to(handler).__name__ for handler in page.handlers.values()] == list(FIELDS)
+
+
+@pytest.mark.parametrize("handler", FIELDS)
+def test_no_message_is_unexpected(page: Page, handler: str) -> None:
+    answer = answered_to(page.handlers[handler])
+    for message in (None, 5, "x", [1]):
+        assert set(answer(message, REQUEST, None)) == {"error"}
+    sound = {
+        "me": "Ann",
+        **{"project": page.desk.project, "item": page.desk.items[0], "name": "Other", "rle": square()},
+        **{"id": 1, "revision": 1, "state": DONE, "folder": ""},
+    }
+    for field in ("me", *FIELDS[handler]):
+        missing = {name: value for name, value in sound.items() if name != field}
+        for message in (missing, *({**sound, field: junk} for junk in JUNK)):
+            assert answer(message, REQUEST, None).get("error") != UNEXPECTED, (field, message.get(field))
+
+
+# Projects
+
+
+def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
+    page.desk.save()
+    give_verdict(page.desk.store, page.desk.items[1], page.desk.ann, DONE)
+    mine, of_others = page.ask("projects"), page.ask("projects", me="Someone new")
+    assert (mine["me"], mine["units"], mine["methods"]) == ("Ann", list(UNITS), list(METHODS))
+    (project,) = mine["projects"]
+    assert (project["id"], project["name"]) == (page.desk.project, "Trays")
+    assert project["progress"] == {NEW: 2, **NONE, OPEN: 1, DONE: 1}
+    assert of_others["projects"][0]["progress"] == {NEW: 4, **NONE}
+
+
+def test_a_project_is_made_and_opened(page: Page) -> None:
+    made = page.ask("create_project", name=" Lunches ", new_labels=False, double_share=0.5, blind_share=0.25)
+    opened = page.ask("open_project", project=made["id"])
+    assert (opened["id"], opened["name"], opened["new_labels"]) == (made["id"], "Lunches", False)
+    assert len(opened["labels"]) > 100
+    assert set(opened["labels"][0]) == {"id", "name", "synonyms", "parent", "colour", "code"}
+    assert sum(opened["progress"].values()) == 0
+    assert "keeps to its label set" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
+    assert "already" in page.ask("create_project", name="Lunches")["error"]
+    assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
+
+
+def test_a_label_that_is_added_is_one_of_the_project_and_is_added_once(page: Page) -> None:
+    label = page.of_project("add_label", name="  brown   rice ")["label"]
+    assert label["name"] == "brown rice"
+    assert page.of_project("add_label", me="Ben", name="Brown Rice")["label"] == label
+    labels = page.of_project("open_project")["labels"]
+    assert labels[-1] == label
+    assert [(one["name"], one["synonyms"], one["code"]) for one in labels[:3]] == [
+        *(("rice", [], None), ("soup", ["broth"], None), ("beans", [], "175199")),
+    ]
+
+
+def test_a_project_is_made_with_a_label_set_of_its_own(page: Page) -> None:
+    made = page.ask(
+        "create_project", name="Lunches", label_set="name,parent,food_code\nrice,,1\nbrown rice,rice,2\n"
+    )
+    labels = page.ask("open_project", project=made["id"])["labels"]
+    assert [(one["name"], one["code"]) for one in labels] == [("rice", "1"), ("brown rice", "2")]
+    assert labels[1]["parent"] == labels[0]["id"]
+    assert (
+        "a column 'code'" in page.ask("create_project", name="Other", label_set="name,code,parent\n")["error"]
+    )
+    assert [project["name"] for project in page.ask("projects")["projects"]] == ["Trays", "Lunches"]
+
+
+def test_what_is_known_of_a_label_is_changed_and_a_new_one_put_into_the_set(page: Page) -> None:
+    rice = page.desk.labels["rice"]
+    known = {
+        "name": "boiled rice",
+        "synonyms": " white rice; ; steamed rice",
+        "parent": "soup",
+        "code": " 168878 ",
+    }
+    reply = page.of_project("put_label", id=rice, colour="#ffeedd", **known)
+    (after,) = [one for one in reply["labels"] if one["id"] == reply["id"] == rice]
+    assert after == {
+        **{"id": rice, "name": "boiled rice", "synonyms": ["white rice", "steamed rice"]},
+        **{"parent": page.desk.labels["soup"], "colour": "#ffeedd", "code": "168878"},
+    }
+    new = page.of_project("put_label", name="quinoa")
+    assert new["labels"][-1]["id"] == new["id"]
+    assert "already" in page.of_project("put_label", name="Quinoa")["error"]
+    assert "at most" in page.of_project("put_label", name="oats", synonyms="a;" * 51)["error"]
+
+
+def test_a_label_set_goes_out_and_comes_in_as_csv(page: Page) -> None:
+    told = page.of_project("label_set")
+    assert told["name"] == "Trays labels.csv"
+    assert page.of_project("take_label_set", text=told["csv"])["changed"] == 0
+    reply = page.of_project(
+        "take_label_set", text=told["csv"].replace("175199", "999") + "quinoa,,,,168917\n"
+    )
+    assert (reply["new"], reply["changed"]) == (1, 1)
+    assert [one["code"] for one in reply["labels"][-2:]] == ["999", "168917"]
+    assert "no label" in page.of_project("take_label_set", text=" \n")["error"]
+
+
+# Photos
+
+
+def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> None:
+    desk = page.desk
+    saved = desk.save(
+        "no oil",
+        label="soup",
+        left=3,
+        prompts={"points": [[4, 2, 1]]},
+        segmenter="small_sam@1",
+        checkpoint="meals@2",
+        suggestions=[("soup", 0.75)],
+        suggestion_taken=True,
+        portion=Portion(180.0, "ml", "guessed", 150.0, 200.0),
+    )
+    desk.save("Ben's", by=desk.ben)
+    unnamed = desk.save(label=None)
+    opened = page.of_project("open_item")
+    assert opened["item"] == desk.items[0]
+    assert (opened["position"], opened["state"], opened["blind"], opened["before"]) == (0, OPEN, False, None)
+    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", "height": 6, "width": 8}
+    assert opened["progress"] == {NEW: 3, **NONE, OPEN: 1}
+    first, second = opened["foods"]
+    (outline,) = first.pop("polygons")
+    assert {tuple(outline[i : i + 2]) for i in range(0, 8, 2)} == {(3, 1), (5, 1), (5, 3), (3, 3)}
+    assert first == {
+        "id": saved.id,
+        "revision": 1,
+        "status": "saved",
+        "label": desk.labels["soup"],
+        "rle": square(3),
+        "bbox": [3, 1, 2, 2],
+        "prompts": {"points": [[4, 2, 1]]},
+        "segmenter": "small_sam@1",
+        "checkpoint": "meals@2",
+        "suggestions": [["soup", 0.75]],
+        "taken": True,
+        "portion": {"amount": 180.0, "unit": "ml", "method": "guessed", "low": 150.0, "high": 200.0},
+        "note": "no oil",
+    }
+    assert (second["id"], second["label"], second["portion"]) == (unnamed.id, None, None)
+    # the engine can now be asked about it
+    assert page.shelf.get(opened["photo"]["id"]).size_hw == (6, 8)
+
+
+def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
+    items = page.desk.items
+    assert page.of_project("open_item", after=0)["item"] == items[1]
+    assert page.of_project("open_item", after=3)["item"] == items[0]
+    assert page.of_project("open_item", item=items[2])["position"] == 2
+    assert page.of_project("open_item", position=2, step=1)["item"] == items[3]
+    assert page.of_project("open_item", position=2, step=-1)["item"] == items[1]
+    for at_an_end in ({"position": 3, "step": 1}, {"position": 0, "step": -1}):
+        assert page.of_project("open_item", **at_an_end) == {
+            "item": None,
+            "progress": {NEW: 4, **NONE},
+        }
+
+
+def test_the_uncertain_photos_come_first_where_they_are_asked_for(page: Page) -> None:
+    with page.desk.store.writing() as session:
+        for number, uncertainty in ((1, 0.2), (2, 0.9), (3, 0.5)):
+            session.get_one(Item, page.desk.items[number]).uncertainty = uncertainty
+    assert page.of_project("open_item", order="uncertain first")["item"] == page.desk.items[2]
+    assert "ordered by" in page.of_project("open_item", order="random")["error"]
+
+
+def test_suggestions_are_hidden_on_a_blind_photo(page: Page) -> None:
+    with page.desk.store.writing() as session:
+        session.get_one(Item, page.desk.items[0]).blind = True
+    assert page.of_project("open_item")["blind"] is True
+
+
+def test_a_queue_that_is_done_has_no_next_photo(page: Page) -> None:
+    for item in page.desk.items:
+        give_verdict(page.desk.store, item, page.desk.ann, DONE)
+    assert page.of_project("open_item")["item"] is None
+    assert page.of_project("open_item", me="Ben")["item"] == page.desk.items[0]
+
+
+def test_a_photo_is_opened_from_its_own_project_only(page: Page) -> None:
+    other = create_project(page.desk.store, "Other", [])
+    assert "not in the project" in page.ask("open_item", project=other, item=page.desk.items[0])["error"]
+
+
+def test_a_photo_whose_file_is_gone_is_a_sentence(page: Page) -> None:
+    page.desk.files.original(page.desk.item().photo.sha256).unlink()
+    reply = page.of_project("open_item", item=page.desk.items[0])
+    assert reply["error"] != UNEXPECTED
+    assert (reply["item"], reply["position"]) == (page.desk.items[0], 0)
+    assert set(reply) == {"error", "item", "position"}
+
+
+def test_a_photo_whose_file_is_gone_is_listed_without_a_picture(page: Page) -> None:
+    for file in page.desk.store.folder.rglob(f"*{page.desk.item().photo.sha256}*"):
+        file.unlink()
+    thumbs = [one["thumb"] is None for one in page.of_project("list_items")["items"]]
+    assert thumbs == [True, False, False, False]
+
+
+def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -> None:
+    desk, item = page.desk, page.desk.items[0]
+    desk.save()
+    desk.save(by=desk.ben, left=4)
+    comment(desk.store, item, desk.ben, "Is this rice?")
+    assert page.of_project("open_item", item=item)["comments"] == []
+    whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
+    assert whose == {"Ann"}
+    give_verdict(desk.store, item, desk.ann, DONE)
+    (said,) = page.of_project("open_item", item=item)["comments"]
+    assert (said["who"], said["words"]) == ("Ben", "Is this rice?")
+    whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
+    assert {"Ann", "Ben"} <= whose
+    assert {event["who"] for event in page.ask("history", item=item)["events"]} == {"Ann"}
+
+
+def test_a_photo_is_said_to_be_of_a_meal(page: Page) -> None:
+    item = page.desk.items[1]
+    assert page.ask("set_meal", item=item, meal="  Monday \t lunch ") == {"meal": "Monday lunch"}
+    assert page.of_project("open_item", item=item)["meal"] == "Monday lunch"
+    assert [one["meal"] for one in page.of_project("list_items")["items"]][:2] == [None, "Monday lunch"]
+    assert "at most 200" in page.ask("set_meal", item=item, meal="x" * 201)["error"]
+    assert page.ask("set_meal", item=item, meal=" ") == {"meal": None}
+    assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
+
+
+def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Page) -> None:
+    item = page.desk.items[0]
+    saved = page.ask("save_food", item=item, rle=square(), label=page.desk.labels["rice"])
+    page.ask("save_food", item=item, **saved, rle=square(2), label=page.desk.labels["soup"])
+    undone = page.ask("undo_food", item=item)
+    assert undone["undone"] is True
+    assert [(food["label"], food["rle"]) for food in undone["foods"]] == [
+        (page.desk.labels["rice"], square())
+    ]
+    assert page.ask("undo_food", item=item)["foods"] == []
+    assert page.ask("undo_food", item=item) == {"undone": False, "foods": []}
+    page.ask("redo_food", item=item)
+    again = page.ask("redo_food", item=item)
+    assert [food["label"] for food in again["foods"]] == [page.desk.labels["soup"]]
+    assert page.ask("redo_food", item=item)["undone"] is False
+
+
+def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rvernet_app.ui.project.labeling.visitor_name", lambda *_: "Ben")
+    item = page.desk.items[0]
+    for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
+        message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
+        reply = page.of_project(name, me="Ann", **message)
+        assert (reply["login"], "log in as Ann" in reply["error"]) == (True, True)
+    assert page.desk.count(Annotation) == 0
+
+
+def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
+    desk, items = page.desk, page.desk.items
+    desk.save(label="soup", item=1)
+    desk.save(label="rice", item=1, left=4, by=desk.ben)
+    desk.save(label="rice", item=2, by=desk.ben)
+    give_verdict(desk.store, items[1], desk.ann, DONE)
+
+    def listed(**asked: Any) -> list[int]:
+        return [one["position"] for one in page.of_project("list_items", **asked)["items"]]
+
+    assert listed() == [0, 1, 2, 3]
+    assert listed(after=1) == [2, 3]
+    assert listed(state=DONE) == [1]
+    assert listed(state=NEW) == [0, 2, 3]
+    assert listed(state=OPEN, me="Ben") == [1, 2]
+    assert listed(label=desk.labels["rice"]) == [1]
+    assert listed(label=desk.labels["rice"], me="Ben") == [1, 2]
+    assert listed(by="Ben") == [1, 2]
+    assert listed(by="Ben", label=desk.labels["soup"], state=DONE) == [1]
+    assert listed(by="Ann", state=NEW) == []
+    assert listed(by="Cleo") == []
+    assert page.of_project("open_project")["annotators"] == ["Ann", "Ben"]  # asking for Cleo added none
+    assert "A photo is" in page.of_project("list_items", state="lost")["error"]
+    one = page.of_project("list_items", after=0)["items"][0]
+    thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
+    assert Image.open(io.BytesIO(thumb)).size == (8, 6)
+    known = {
+        "item": items[1],
+        "position": 1,
+        "name": "1.png",
+        "meal": None,
+        "state": DONE,
+        "full": False,
+        "foods": 2,
+    }
+    assert one == known
+
+
+# Foods
+
+
+def test_a_food_is_saved_changed_and_taken_away(page: Page) -> None:
+    desk, item = page.desk, page.desk.items[0]
+    saved = page.ask("save_food", item=item, rle=square(), label=desk.labels["rice"])
+    assert saved == {"id": saved["id"], "revision": 1}
+    changed = page.ask("save_food", item=item, **saved, rle=square(2), label=desk.labels["soup"], note="hot")
+    assert changed == {"id": saved["id"], "revision": 2}
+    row = desk.food(saved["id"])
+    assert (row.counts, row.label_id, row.note, row.annotator_id) == (
+        *(square(2)["counts"], desk.labels["soup"], "hot", desk.ann),
+    )
+    gone = page.ask("delete_food", item=item, **changed)
+    assert gone == {"id": saved["id"], "revision": 3}
+    assert page.of_project("open_item", item=item)["foods"] == []
+    back = page.ask("save_food", item=item, **gone, rle=square(2))
+    assert back["revision"] == 4
+    assert len(page.of_project("open_item", item=item)["foods"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"rle": {"size": [6, 8], "counts": "~~"}}, "mask"),
+        ({"rle": square(size_hw=(8, 6))}, "size"),
+        ({"rle": {"size": [6, 8], "counts": "`1"}}, "empty"),
+        ({"label": 999}, "label set"),
+        ({"id": 999, "revision": 1}, "no such food"),
+        ({"item": 999}, "not in a project"),
+        ({"note": "x" * 10_001}, "at most"),
+        ({"portion": {"amount": 1, "unit": "stone", "method": "guessed"}}, "stone"),
+    ],
+)
+def test_a_food_that_cannot_be_kept_is_refused_whole(page: Page, part: dict[str, Any], says: str) -> None:
+    before = page.desk.count()
+    reply = page.ask("save_food", **{"item": page.desk.items[0], "rle": square(), **part})
+    assert says in reply["error"]
+    assert page.desk.count() == before
+
+
+def test_a_third_annotator_is_sent_on(page: Page) -> None:
+    for name in ("Ann", "Ben"):
+        page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
+    reply = page.ask("save_food", me="Cleo", item=page.desk.items[0], rle=square())
+    assert reply == {"error": reply["error"], "full": True}
+    assert "go on to the next" in reply["error"]
+    assert page.of_project("open_item", me="Cleo")["item"] == page.desk.items[1]
+
+
+def test_a_photo_that_is_full_is_shown_so_to_those_who_are_not_its_annotators(page: Page) -> None:
+    for name in ("Ann", "Ben"):
+        page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
+    for me, full in (("Ann", [False, False]), ("Cleo", [True, False])):
+        opened = [page.of_project("open_item", me=me, item=item) for item in page.desk.items[:2]]
+        assert [one["full"] for one in opened] == full
+        assert [one["full"] for one in page.of_project("list_items", me=me)["items"][:2]] == full
+    assert opened[0]["progress"] == {**NONE, NEW: 3, FULL: 1}
+
+
+def test_a_verdict_changes_the_visitors_progress(page: Page) -> None:
+    done = page.of_project("give_verdict", item=page.desk.items[0], state=DONE, seconds=4.5)
+    assert done["progress"] == {NEW: 3, **NONE, DONE: 1}
+    assert "Say why" in page.of_project("give_verdict", item=page.desk.items[1], state="unusable")["error"]
+    said = page.of_project("give_verdict", item=page.desk.items[1], state="unusable", reason="blurred")
+    assert said["progress"]["unusable"] == 1
+    assert page.of_project("open_item", item=page.desk.items[1])["state"] == "unusable"
+    count = page.desk.count()
+    assert "error" in page.ask("give_verdict", item=page.desk.items[2], state=DONE)
+    assert page.desk.count() == count
+
+
+def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) -> None:
+    item = page.desk.items[0]
+    saved = page.desk.save("first")
+    page.desk.edit(saved, "second")
+    page.desk.save("Ben's", by=page.desk.ben)
+    delete(page.desk.store, item, page.desk.ann, id=saved.id, revision=2)
+    events = page.ask("history", item=item)["events"]
+    assert [event["subject"] for event in events] == ["annotation"] * 3 + ["verdict"]
+    assert [(event["after"]["note"], event["after"]["status"]) for event in events[:3]] == [
+        *(("second", "deleted"), ("second", "saved"), ("first", "saved")),
+    ]
+    assert [(event["before"] or {}).get("note") for event in events[:3]] == ["second", "first", None]
+    assert {event["id"] for event in events[:3]} == {saved.id}
+    for event in events:
+        assert not {"counts", "prompts"} & {*(event["before"] or {}), *event["after"]}
+        assert event["at"].endswith("+00:00")
+
+
+def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
+    items = page.desk.items
+    assert page.of_project("link_before", item=items[2], linked=True) == {"before": items[1]}
+    assert page.of_project("open_item", item=items[2])["before"] == items[1]
+    assert page.of_project("link_before", item=items[2], linked=False) == {"before": None}
+    assert page.of_project("open_item", item=items[2])["before"] is None
+    assert "no photo in front" in page.of_project("link_before", item=items[0], linked=True)["error"]
+    assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
+
+
+# Photos that come in
+
+
+def test_an_upload_joins_the_queue_once(page: Page) -> None:
+    upload = Path(utils.get_upload_folder()) / "ab" / "lunch.png"
+    upload.parent.mkdir(parents=True)
+    upload.write_bytes(picture(77))
+    added = page.of_project("add_photo", path=str(upload), name="Lunch.png", meal=" Monday ")
+    assert added == {"name": "Lunch.png", "item_id": added["item_id"], "was_there": False, "problem": None}
+    again = page.of_project("add_photo", path=str(upload), name="Again.png")
+    assert again == {**added, "name": "Again.png", "was_there": True}
+    with page.desk.store.reading() as session:
+        item = session.get_one(Item, added["item_id"])
+    assert (item.name, item.meal, item.position) == ("Lunch.png", "Monday", 4)
+
+
+def test_an_upload_that_is_no_photo_is_told_of(page: Page) -> None:
+    upload = Path(utils.get_upload_folder()) / "menu.png"
+    upload.parent.mkdir(parents=True)
+    upload.write_text("soup")
+    added = page.of_project("add_photo", path=str(upload), name="menu.png")
+    assert (added["item_id"], added["was_there"]) == (None, False)
+    assert added["problem"]
+
+
+def test_nothing_but_uploads_is_taken_as_one(page: Page) -> None:
+    (outside := page.desk.store.folder / "outside.png").write_bytes(picture(77))
+    for path in (str(outside), "/etc/passwd", None, 5, "a\0b"):
+        assert "did not arrive" in page.of_project("add_photo", path=path, name="x")["error"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of photos that may be imported, beside one that may not."""
+    for name in ("monday/b.PNG", "monday/a.png", "monday/late/c.jpeg", "monday/menu.txt", "tuesday/d.png"):
+        file = tmp_path / "import" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture(len(name)))
+    (tmp_path / "import" / "monday" / "folder.png").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "e.png").write_bytes(picture(99))
+    (tmp_path / "import" / "way-out").symlink_to(tmp_path / "secret")
+    (tmp_path / "import" / "monday" / "out.png").symlink_to(tmp_path / "secret" / "e.png")
+    return tmp_path / "import"
+
+
+def test_a_folder_on_the_server_is_taken_photo_by_photo(page: Page, folder: Path) -> None:
+    names = page.ask("list_folder", folder="monday")["names"]
+    assert [name for name in names if name != "out.png"] == ["a.png", "b.PNG", "late/c.jpeg"]
+    for name in ("a.png", "late/c.jpeg"):
+        added = page.of_project("add_from_folder", folder="monday", name=name, meal="Monday")
+        assert (added["name"], added["problem"], added["was_there"]) == (Path(name).name, None, False)
+    with page.desk.store.reading() as session:
+        added_rows = list(session.scalars(select(Item).where(Item.position > 3).order_by(Item.position)))
+    assert [(row.name, row.meal) for row in added_rows] == [("a.png", "Monday"), ("c.jpeg", "Monday")]
+
+
+def test_a_file_that_is_gone_is_told_of(page: Page, folder: Path) -> None:
+    added = page.of_project("add_from_folder", folder="monday", name="z.png")
+    assert added["item_id"] is None
+    assert added["problem"]
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "/", "/etc", "../secret", "monday/../../secret", "way-out", "nowhere"]
+)
+def test_no_other_folder_can_be_opened(page: Page, folder: Path, name: str) -> None:
+    assert "There is no folder" in page.ask("list_folder", folder=name)["error"]
+    assert "There is no folder" in page.of_project("add_from_folder", folder=name, name="e.png")["error"]
+
+
+@pytest.mark.parametrize("name", ["../tuesday/d.png", "../../secret/e.png", "out.png", "/etc/passwd"])
+def test_no_file_outside_the_folder_is_taken(page: Page, folder: Path, name: str) -> None:
+    assert "is not in the folder" in page.of_project("add_from_folder", folder="monday", name=name)["error"]
+
+
+def test_a_server_without_an_import_folder_takes_uploads_only(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    page = new_page(tmp_path, store, None)
+    for reply in (
+        page.ask("list_folder", folder="/"),
+        page.of_project("add_from_folder", folder="/etc", name="passwd"),
+    ):
+        assert "uploads only" in reply["error"]
+    store.close()
+
+
+def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
+    page: Page, folder: Path
+) -> None:
+    assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
+    with pytest.raises(StoreError):
+        page.adding.list_folder({"folder": str(folder.parent)}, "Ann")

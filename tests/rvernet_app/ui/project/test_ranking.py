@@ -1,0 +1,147 @@
+"""Photos looked over one by one, by an engine whose regions and probabilities are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import SegmentationError
+from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.pipeline import Pipeline
+from rvernet_app.store.database import Store
+from rvernet_app.store.projects import create_project
+from rvernet_app.types import Candidates, Cutouts, Embedding, Photo, Prediction, Prompt
+from rvernet_app.ui.project.labeling import answered_to
+from rvernet_app.ui.project.ranking import NOTHING_FOUND, UNREADABLE, Ranking
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, set_up
+
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+
+
+class TwoFoods:
+    """Stands for a segmenter: a food in the left third of a photo, one in the right third, nothing between them."""
+
+    name, fingerprint = "two foods", "0"
+
+    def encode(self, photo: Photo) -> Embedding:
+        return Embedding(self.name, photo.shape[:2], np.zeros(0))
+
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
+        ((x, _),) = prompt.points_xy
+        mask = np.zeros(SIZE_HW, np.bool_)
+        third = int(3 * x / SIZE_HW[1])
+        if third == 1:
+            raise SegmentationError("Nothing was found here.")
+        mask[1:5, 0:2] = third == 0
+        mask[1:5, 6:8] = third == 2
+        return Candidates(mask[None], np.array([0.9], np.float32), np.zeros((1, 1, 1)))
+
+
+class Nothing(TwoFoods):
+    """Finds no region at all."""
+
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
+        raise SegmentationError("Nothing was found here.")
+
+
+class Sure:
+    """Stands for a classifier: the likeliest class of each region in turn has these probabilities."""
+
+    def __init__(self, *likeliest: float) -> None:
+        self._likeliest = likeliest
+
+    def predict_batch(self, cutouts: Sequence[Cutouts]) -> list[Prediction]:
+        rows = [np.array([1 - p, p], np.float32) for p in self._likeliest]
+        assert len(rows) == len(cutouts)
+        return [Prediction(("rice", "soup"), row) for row in rows]
+
+
+class Engine:
+    """Stands for the pipeline."""
+
+    def __init__(self, segmenter: TwoFoods, classifier: Sure) -> None:
+        self.segmenter, self.classifier = segmenter, classifier
+
+    def encode(self, photo: LoadedPhoto) -> Embedding:
+        return self.segmenter.encode(photo.pixels)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The handler, asked as the browser asks it."""
+
+    desk: Desk
+    ranking: Ranking
+    engine: Engine
+
+    def rank_next(self, **message: Any) -> dict[str, Any]:
+        sent = {"project": self.desk.project, "me": "Ann", **message}
+        return dict(answered_to(self.ranking.rank_next)(sent, REQUEST, None))
+
+    def uncertainties(self) -> list[float | None]:
+        return [self.desk.item(number).uncertainty for number in range(len(self.desk.items))]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """Three photos that nobody looked over yet."""
+    store = Store(tmp_path / "data")
+    desk = set_up(store, photos=3)
+    engine = Engine(TwoFoods(), Sure(0.75, 0.5))
+    shelf = PhotoShelf(AppConfig(photos_dir=tmp_path / "shelf"))
+    yield Page(desk, Ranking(store, desk.files, shelf, cast("Pipeline", engine)), engine)
+    store.close()
+
+
+def test_the_handler_is_offered(page: Page) -> None:
+    assert page.ranking.handlers == [page.ranking.rank_next]
+
+
+def test_photos_are_looked_over_one_by_one_in_the_queues_order(page: Page) -> None:
+    assert page.rank_next() == {"left": 2, "total": 3}
+    assert page.uncertainties() == [0.375, None, None]  # the mean of 0.25 and 0.5
+    page.engine.classifier = Sure(1.0, 0.5)
+    assert page.rank_next() == {"left": 1, "total": 3}
+    assert page.uncertainties() == [0.375, 0.25, None]
+    for _ in range(2):
+        assert page.rank_next() == {"left": 0, "total": 3}
+    assert page.uncertainties() == [0.375, 0.25, 0.25]
+
+
+def test_a_photo_without_regions_is_as_uncertain_as_can_be(page: Page) -> None:
+    page.engine.segmenter = Nothing()
+    page.rank_next()
+    assert page.uncertainties() == [NOTHING_FOUND, None, None]
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
+def test_a_photo_whose_file_is_missing_or_damaged_does_not_hold_up_the_others(
+    page: Page, spoil: Callable[[Path], object]
+) -> None:
+    spoil(page.desk.files.original(page.desk.item(0).photo.sha256))
+    assert page.rank_next() == {"left": 2, "total": 3}
+    assert page.rank_next() == {"left": 1, "total": 3}
+    assert page.uncertainties() == [UNREADABLE, 0.375, None]
+
+
+def test_what_the_engine_refuses_is_no_uncertainty(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(photo: LoadedPhoto) -> Embedding:
+        raise SegmentationError("The engine is out of memory.")
+
+    monkeypatch.setattr(page.engine, "encode", refuse)
+    assert page.rank_next() == {"error": "The engine is out of memory."}
+    assert page.uncertainties() == [None] * 3
+
+
+def test_a_queue_without_photos_has_nothing_left(page: Page) -> None:
+    empty = create_project(page.desk.store, "Empty", [])
+    assert page.rank_next(project=empty) == {"left": 0, "total": 0}
+    assert "project" in page.rank_next(project="Trays")["error"]

@@ -1,0 +1,133 @@
+"""Who a visitor is, alone on a machine, behind a log-in, and on a Space."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from fastapi.testclient import TestClient
+from gradio.routes import App
+
+from rvernet_app.errors import PromptError
+from rvernet_app.store.accounts import Accounts
+from rvernet_app.ui import access
+from rvernet_app.ui.access import LoginError, default_name, visitor_name
+from rvernet_app.ui.project.labeling import answered_to
+
+
+@pytest.fixture(autouse=True)
+def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+
+
+def request(auth: object = None, tokens: dict[str, str] | None = None, **cookies: str) -> Any:
+    """Of a server with the cookies of one browser; "-" in their names is written "_"."""
+    app = SimpleNamespace(auth=auth, cookie_id="7f", tokens=tokens or {})
+    return SimpleNamespace(
+        app=app, cookies={name.replace("_", "-"): token for name, token in cookies.items()}
+    )
+
+
+def somebody(name: str, password: str) -> bool:
+    """Stands for what a server with accounts asks."""
+    return True
+
+
+def profile(name: str) -> gr.OAuthProfile:
+    return gr.OAuthProfile({"preferred_username": name, "name": "Ann Lee", "profile": "", "picture": ""})
+
+
+def test_where_nobody_logs_in_a_visitor_is_who_they_say() -> None:
+    assert visitor_name({"me": "Ann"}, request(), None) == "Ann"
+
+
+@pytest.mark.parametrize("message", [{}, {"me": None}, {"me": ""}])
+def test_or_else_the_one_whose_machine_it_is(message: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "default_name", lambda: "owner")
+    assert visitor_name(message, request(), None) == "owner"
+
+
+@pytest.mark.parametrize("me", [5, True, ["Ann"], {"name": "Ann"}, "An\0n", "\ud800"])
+def test_a_name_is_a_text(me: object) -> None:
+    with pytest.raises(PromptError):
+        visitor_name({"me": me}, request(), None)
+
+
+@pytest.mark.parametrize("cookie", ["access_token_7f", "access_token_unsecure_7f"])
+def test_behind_a_log_in_a_visitor_is_their_account_whatever_they_say(cookie: str) -> None:
+    asked = request(somebody, {"secret": "ann", "other": "ben"}, **{cookie: "secret"})
+    assert visitor_name({"me": "Ben"}, asked, None) == "ann"
+    assert visitor_name({}, asked, None) == "ann"
+
+
+@pytest.mark.parametrize(
+    "cookies", [{}, {"access_token_7f": "guessed"}, {"access_token_8e": "secret"}, {"secret": "secret"}]
+)
+def test_behind_a_log_in_nobody_is_let_by_without_one(cookies: dict[str, str]) -> None:
+    with pytest.raises(LoginError, match="Log in first"):
+        visitor_name({"me": "ann"}, request(somebody, {"secret": "ann"}, **cookies), None)
+
+
+def test_a_stale_cookie_does_not_hide_the_one_that_counts() -> None:
+    cookies = {"access_token_7f": "stale", "access_token_unsecure_7f": "secret"}
+    assert visitor_name({}, request(somebody, {"secret": "ann"}, **cookies), None) == "ann"
+
+
+def test_on_a_space_a_visitor_is_who_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "ann/foods")
+    assert visitor_name({"me": "Ben"}, request(), profile("ann-lee")) == "ann-lee"
+    with pytest.raises(LoginError, match="Sign in"):
+        visitor_name({"me": "Ann"}, request(), None)
+
+
+@pytest.mark.parametrize("error", [OSError, KeyError, ImportError])
+def test_a_machine_that_does_not_know_its_user_has_an_annotator(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise error("no user")
+
+    assert default_name()
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert default_name() == "annotator"
+
+
+def whoami(message: object, me: str) -> dict[str, str]:
+    return {"me": me}
+
+
+def served(auth: Any = None) -> tuple[App, int]:
+    """A page whose component asks the server who a visitor is, and the component's id."""
+    with gr.Blocks(analytics_enabled=False) as demo:
+        component = gr.HTML("", server_functions=[answered_to(whoami)])
+    demo.auth, demo.auth_message = auth, None  # as `launch` sets them
+    return App.create_app(demo), component._id
+
+
+def ask(browser: TestClient, component: int, **message: str) -> dict[str, Any]:
+    body = {"session_hash": "s", "component_id": component, "fn_name": "whoami", "data": message}
+    reply = browser.post("/gradio_api/component_server", json=body)
+    return reply.json() if reply.status_code == 200 else {"status": reply.status_code}
+
+
+def test_the_page_is_told_by_the_server_itself() -> None:
+    app, component = served()
+    assert ask(TestClient(app), component, me="Ann") == {"me": "Ann"}
+
+
+def test_two_browsers_with_accounts_are_told_apart(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path)
+    accounts.add("ann", "correct horse")
+    accounts.add("ben", "battery staple")
+    app, component = served(accounts.holds)
+    anns, bens, nobodys = (TestClient(app, base_url="https://foods.example") for _ in range(3))
+    for browser, name, password in ((anns, "ann", "correct horse"), (bens, "ben", "battery staple")):
+        assert browser.post("/login", data={"username": name, "password": password}).status_code == 200
+    assert nobodys.post("/login", data={"username": "ann", "password": "guessed"}).status_code == 400
+    assert ask(anns, component, me="ben") == {"me": "ann"}
+    assert ask(bens, component) == {"me": "ben"}
+    assert ask(nobodys, component, me="ann") == {"status": 401}

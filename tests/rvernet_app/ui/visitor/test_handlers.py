@@ -1,0 +1,212 @@
+"""The page's requests, on the real engine without weights and a photo of a disc."""
+
+import base64
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio import utils
+from PIL import Image
+
+from rvernet_app.config import AppConfig
+from rvernet_app.picture.masks import from_rle, to_rle
+from rvernet_app.pipeline import Pipeline, build_pipeline
+from rvernet_app.ui.visitor import handlers as handlers_module
+from rvernet_app.ui.visitor.handlers import Handlers, Newest, answered
+from rvernet_app.ui.visitor.samples import Sample, find_samples
+
+
+@dataclass
+class Event:
+    """Stands for gr.EventData."""
+
+    _data: Any
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    config = AppConfig(segmenter="grabcut", device="cpu", photos_dir=tmp_path_factory.mktemp("photos"))
+    return build_pipeline(config)
+
+
+@pytest.fixture
+def handlers(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Handlers:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    y, x = np.mgrid[:90, :120]
+    pixels = np.full((90, 120, 3), 200, np.uint8)
+    pixels[(x - 40) ** 2 + (y - 45) ** 2 < 20**2] = (190, 40, 40)
+    Image.fromarray(pixels).save(tmp_path / "disc.png")
+    return Handlers(pipeline, {"disc": Sample(tmp_path / "disc.png")})
+
+
+def opened(handlers: Handlers) -> str:
+    return answered(handlers.open_photo)({"sample": "disc"})["id"]
+
+
+def segmented(handlers: Handlers, photo: str, **more: Any) -> dict[str, Any]:
+    return answered(handlers.segment)({"photo": photo, "points": [[40, 45, 1]], "box": None, **more})
+
+
+def picture_in(data_url: str) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))))
+
+
+def request(photo: str, rle: object, seq: int = 1, **more: Any) -> Any:
+    fields = {"stage": "all", "label": None, "method": "gradcam", "scale": "own"}
+    return Event({"seq": seq, "photo": photo, "rle": rle, **fields, **more})
+
+
+def test_a_sample_opens_with_a_display_copy_that_holds_no_metadata(handlers: Handlers) -> None:
+    reply = answered(handlers.open_photo)({"sample": "disc"})
+    assert (reply["width"], reply["height"], reply["name"]) == (120, 90, "Disc")
+    [served] = handlers.served_files
+    assert reply["url"] == f"gradio_api/file={served}"
+    shown = Image.open(served)
+    assert shown.size == (120, 90)
+    assert not shown.getexif()
+    assert picture_in(reply["thumb"]).shape == (90, 120, 3)
+
+
+def test_an_upload_opens_under_its_own_name(handlers: Handlers, tmp_path: Path) -> None:
+    uploaded = Path(utils.get_upload_folder()) / "abc" / "meal.png"
+    uploaded.parent.mkdir(parents=True)
+    (tmp_path / "disc.png").rename(uploaded)
+    reply = answered(handlers.open_photo)({"path": str(uploaded), "name": "My <b>meal</b>.png"})
+    assert reply["name"] == "My <b>meal</b>.png"
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../etc/passwd", "a\0b", "x" * 5000, None, 5, ["/etc/passwd"]]
+)
+def test_nothing_but_uploads_can_be_opened(path: object, handlers: Handlers) -> None:
+    assert set(answered(handlers.open_photo)({"path": path})) == {"error"}
+
+
+def test_a_prompt_yields_masks_and_a_token_to_refine_them(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    reply = segmented(handlers, photo)
+    best = reply["candidates"][0]
+    mask = from_rle(best["rle"], (90, 120))
+    assert mask[45, 40]
+    assert mask.sum() == pytest.approx(np.pi * 20**2, rel=0.1)
+    assert len(best["polygons"]) == 1
+    refined = segmented(
+        handlers,
+        photo,
+        points=[[40, 45, 1], [40, 30, 1]],
+        refine={"token": reply["token"], "candidate": 0},
+    )
+    assert "candidates" in refined
+
+
+@pytest.mark.parametrize(
+    "refine", [7, {}, {"token": "gone", "candidate": 0}, {"token": ["x"], "candidate": None}]
+)
+def test_a_token_that_is_not_known_is_no_error(refine: object, handlers: Handlers) -> None:
+    assert "candidates" in segmented(handlers, opened(handlers), refine=refine)
+
+
+def test_a_photo_nobody_opened_is_an_error(handlers: Handlers) -> None:
+    assert "open it again" in segmented(handlers, "0" * 64)["error"]
+
+
+def test_evidence_comes_in_two_steps(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    rle = segmented(handlers, photo)["candidates"][0]["rle"]
+    first, second = (dict(reply) for reply in handlers.evidence(Newest(), request(photo, rle)))  # type: ignore[arg-type]
+    assert [s["probability"] for s in second["suggestions"]] == sorted(
+        (s["probability"] for s in second["suggestions"]), reverse=True
+    )
+    assert {"label", "probability", "without_context"} == set(second["suggestions"][0])
+    assert first["sure"] is second["sure"] is (second["suggestions"][0]["probability"] >= 0.5)
+    roi, extra_roi = picture_in(second["cutouts"]["roi"]), picture_in(second["cutouts"]["extra_roi"])
+    assert roi[45, 40, 0] > 150
+    assert roi[5, 100].max() < 10
+    assert extra_roi[45, 40].max() < 10
+    assert second["maps"]["label"] == second["suggestions"][0]["label"]
+    assert first["seq"] == second["seq"] == 1
+
+
+def test_the_chosen_class_is_explained(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    rle = segmented(handlers, photo)["candidates"][0]["rle"]
+    event = request(photo, rle, stage="maps", label="banana", method="layercam", scale="common")
+    [reply] = handlers.evidence(Newest(), event)
+    assert (reply["maps"]["label"], reply["maps"]["method"]) == ("banana", "layercam")
+    assert "suggestions" not in reply
+
+
+def test_an_overtaken_request_stops_before_the_maps(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    rle = segmented(handlers, photo)["candidates"][0]["rle"]
+    newest = Newest()
+    replies = handlers.evidence(newest, request(photo, rle, seq=1))  # type: ignore[arg-type]
+    assert "maps" not in next(replies)
+    newest.seq = 2
+    assert all("maps" not in reply for reply in replies)
+
+
+def test_an_older_request_does_not_become_the_newest(handlers: Handlers) -> None:
+    newest = Newest(seq=9)
+    list(handlers.evidence(newest, request("0" * 64, None, seq=4)))  # type: ignore[arg-type]
+    assert newest.seq == 9
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Event(None),
+        Event({"seq": "x"}),
+        request("0" * 64, None),
+        request("../x", None),
+    ],
+)
+def test_bad_evidence_requests_are_sentences(event: Any, handlers: Handlers) -> None:
+    [reply] = handlers.evidence(Newest(), event)
+    assert set(reply) == {"seq", "error"}
+
+
+def test_a_mask_of_another_photo_is_refused(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    [reply] = handlers.evidence(Newest(), request(photo, to_rle(np.ones((4, 4), bool))))  # type: ignore[arg-type]
+    assert "size" in reply["error"]
+
+
+def test_the_download_holds_the_files_of_the_command_line(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    candidate = segmented(handlers, photo)["candidates"][0]
+    message = {"photo": photo, "rle": candidate["rle"], "score": 0.5, "label": "apple", "method": "gradcam"}
+    reply = answered(handlers.download)(message)
+    assert reply["name"] == f"{photo[:8]}-apple.zip"
+    with zipfile.ZipFile(reply["url"].removeprefix("gradio_api/file=")) as archive:
+        names = set(archive.namelist())
+    assert names == {
+        "mask.png",
+        "roi.png",
+        "extra_roi.png",
+        "cam_roi.png",
+        "cam_extra_roi.png",
+        "result.json",
+    }
+
+
+def test_what_nobody_expected_is_a_sentence_and_a_log_entry(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(handlers_module, "read_prompt", broken)
+    reply = segmented(handlers, opened(handlers))
+    assert reply == {"error": handlers_module.UNEXPECTED}
+    assert "secret" in caplog.text
+
+
+def test_samples_are_the_folders_jpegs(tmp_path: Path) -> None:
+    for name in ("soup-bowl.jpg", "apple.jpg", "README.md"):
+        (tmp_path / name).touch()
+    assert [sample.title for sample in find_samples(tmp_path).values()] == ["Apple", "Soup bowl"]

@@ -1,0 +1,312 @@
+import argparse
+import json
+import os
+import shutil
+
+import pytest
+import torch
+
+from rvernet_app.errors import CheckpointError, ConfigError
+from rvernet_app.model.checkpoint import save_checkpoint
+from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training.data.regions import DataError
+from training.data.sources import read_data
+from training.evidence.inputs import add_arguments, open_labelled
+from training.loop.options import DataOptions, Source
+from training.shared.configuration import to_json
+
+CLASSES = ("ketchup", "pesto")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    spec = ModuleSpec("mobilenetv2_035")
+    return RveRNet(RveRNetConfig(spec, spec, 2, fusion="features", hidden=8, input_size=32))
+
+
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    save_checkpoint(tmp_path / "tiny", model, CLASSES)
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def opened(made_data, checkpoint, tmp_path):
+    """What more arguments make of the made data and the checkpoint."""
+
+    def open_with(*more, data=made_data):
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
+        folder = () if data is None else ("--data", str(data))
+        return open_labelled(parser.parse_args([str(checkpoint), *folder, *cache, *more]))
+
+    return open_with
+
+
+def edit(folder, change):
+    """Change annotations.json."""
+    path = folder / "annotations.json"
+    described = json.loads(path.read_text())
+    change(described)
+    path.write_text(json.dumps(described))
+
+
+def call_category(name, new):
+    def change(described):
+        for category in described["categories"]:
+            if category["name"] == name:
+                category["name"] = new
+
+    return change
+
+
+def without_splits(described):
+    for image in described["images"]:
+        del image["split"]
+
+
+def trained_on(folder, model, classes=CLASSES, as_it_is=False, **data):
+    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they have."""
+    options = DataOptions(**data)
+    training = {"options": {"data": to_json(options)}}
+    if as_it_is:
+        training["data"] = dict(read_data(options).fingerprints)
+    save_checkpoint(folder, model, classes, training=training)
+    return options
+
+
+def names(regions):
+    return [region.name.removeprefix("data/") for region in regions]
+
+
+def test_validation_regions_are_measured_on_with_a_mask_each(opened):
+    labelled = opened()
+    assert labelled.checkpoint.name == "tiny"
+    assert names(labelled.regions) == ["112", "113", "114", "115"]
+    assert [len(region.masked) for region in labelled.regions] == [1, 1, 1, 1]
+    assert labelled.around == labelled.regions
+    assert labelled.left_out == ()
+
+
+def test_other_splits_and_all_of_them(opened):
+    assert names(opened("--split", "train").regions) == [str(i) for i in range(100, 112)]
+    assert names(opened("--split", "all").regions) == [str(i) for i in range(100, 116)]
+
+
+def test_a_folder_without_splits_is_measured_as_a_whole(opened, made_data):
+    edit(made_data, without_splits)
+    everything = [str(i) for i in range(100, 116)]
+    assert names(opened("--split", "all").regions) == everything
+    assert names(opened().regions) == everything
+
+
+def test_without_a_folder_all_that_was_trained_on_is_measured(opened, made_data, checkpoint, model, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(made_data, other)
+    edit(other, call_category("pesto", "green"))
+    sources = (Source(made_data), Source(other, rename={"green": "pesto"}))
+    trained_on(checkpoint, model, sources=sources)
+    labelled = opened(data=None)
+    assert labelled.name == "data, other"
+    assert [region.name for region in labelled.regions] == [
+        f"{source}/{i}" for source in ("data", "other") for i in range(112, 116)
+    ]
+    assert opened().name == "data"
+    edit(other, call_category("ketchup", "rabbit"))  # of which there was too little to train on
+    assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
+
+
+def test_names_are_not_changed_in_many_folders_at_once(opened, made_data, checkpoint, model):
+    trained_on(checkpoint, model, sources=(Source(made_data),))
+    with pytest.raises(ConfigError, match="--rename is for the names in one folder"):
+        opened("--rename", '{"pesto": "ketchup"}', data=None)
+
+
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(opened):
+    with pytest.raises(ConfigError, match="tiny does not say what it was trained on"):
+        opened(data=None)
+
+
+def test_an_empty_split_is_an_error(opened):
+    with pytest.raises(DataError, match="no test region"):
+        opened("--split", "test")
+
+
+def test_masks_of_one_click_take_the_place_of_the_annotated(opened):
+    (annotated, clicked) = (opened("--masks", kind).regions[1].masked for kind in ("annotated", "click"))
+    assert len(clicked) == len(annotated) == 1
+    assert clicked != annotated
+
+
+def test_classes_not_known_are_an_error_or_left_out_and_named(opened, made_data):
+    edit(made_data, call_category("pesto", "soup"))
+    with pytest.raises(
+        DataError, match=r"tiny does not know the classes soup of .*data; --rename .*--known_only"
+    ):
+        opened()
+    labelled = opened("--known_only")
+    assert names(labelled.regions) == ["112", "114"]
+    assert names(labelled.around) == ["112", "113", "114", "115"]
+    assert all(region.masked for region in labelled.around)
+    assert labelled.left_out == ("left out, of classes not known: 2 (soup)",)
+
+
+def test_where_no_class_is_known_there_is_nothing_to_measure(opened, made_data):
+    edit(made_data, call_category("pesto", "soup"))
+    edit(made_data, call_category("ketchup", "stew"))
+    with pytest.raises(DataError, match=r"no val region of a class that tiny knows"):
+        opened("--known_only")
+
+
+def test_classes_are_renamed(opened, made_data):
+    edit(made_data, call_category("pesto", "green sauce"))
+    labels = [region.label for region in opened("--rename", '{"green sauce": "pesto"}').regions]
+    assert labels == ["ketchup", "pesto", "ketchup", "pesto"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "sentence"),
+    [
+        ("{green sauce: pesto}", ConfigError, "is no JSON"),
+        ('["pesto"]', ConfigError, r"takes a JSON object of texts, got '\[\"pesto\"\]'"),
+        ('{"pesto": 3}', ConfigError, "takes a JSON object of texts"),
+        ('{"broth": "pesto"}', DataError, "no categories broth to rename"),
+    ],
+)
+def test_what_cannot_be_renamed_is_refused(opened, text, error, sentence):
+    with pytest.raises(error, match=sentence):
+        opened("--rename", text)
+
+
+def test_a_folder_it_was_trained_on_is_read_as_it_was_then(opened, made_data, checkpoint, model):
+    edit(made_data, without_splits)
+    edit(made_data, call_category("pesto", "green sauce"))
+    source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
+    options = trained_on(checkpoint, model, sources=(source,))
+    labelled = opened()
+    assert names(labelled.regions) == names(read_data(options).val)
+    assert {"103", "104"} < set(names(labelled.regions)) < {str(i) for i in range(100, 116)}
+    assert {region.label for region in labelled.regions} == {"ketchup", "pesto"}
+    with pytest.raises(DataError, match="green sauce"):
+        opened("--rename", "{}")  # what the arguments say comes first
+
+
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
+    opened, made_data, checkpoint, model, tmp_path, how
+):
+    edit(made_data, without_splits)
+    edit(made_data, call_category("pesto", "green sauce"))
+    source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
+    options = trained_on(checkpoint, model, as_it_is=True, sources=(source,), min_share=0.01)
+    expected = names(read_data(options).val)
+    how(made_data, tmp_path / "elsewhere")
+    labelled = opened(data=tmp_path / "elsewhere")
+    assert names(labelled.regions) == expected
+    assert all(region.photo.is_relative_to(tmp_path / "elsewhere") for region in labelled.regions)
+    edit(tmp_path / "elsewhere", lambda described: described.update(info="another"))
+    with pytest.raises(DataError, match="green sauce"):
+        opened(data=tmp_path / "elsewhere")
+
+
+def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
+    opened, made_foodseg103, made_data, checkpoint, model, tmp_path
+):
+    food = Source(made_foodseg103, "foodseg103", rename={"pesto": "green"}, held_out=("8", "9"))
+    (made_data / "annotations.json").rename(made_data / "labels.json")
+    coco = Source(made_data, annotations=made_data / "labels.json", rename={"pesto": "green"})
+    options = trained_on(
+        checkpoint, model, ("ketchup", "green"), True, sources=(food, coco), cache=tmp_path / "masks"
+    )
+    expected = [r.name for r in read_data(options).val]
+    for folder, layout in ((made_foodseg103, "foodseg103"), (made_data, "coco")):
+        moved = folder.rename(tmp_path / f"moved {layout}")
+        found = [r.name for r in opened("--format", layout, data=moved).regions]
+        assert found == [name for name in expected if name.startswith(f"{folder.name}/")]
+        assert len(found) in (2, 4)
+
+
+def test_its_folder_is_found_by_another_path_to_it(opened, made_data, checkpoint, model, tmp_path):
+    edit(made_data, without_splits)
+    relative = Source(os.path.relpath(made_data), held_out=("g5",))
+    trained_on(checkpoint, model, sources=(relative,))
+    (tmp_path / "link").symlink_to(made_data)
+    assert names(opened(data=tmp_path / "link").regions) == ["105"]
+
+
+def test_a_source_is_called_as_it_was_then(opened, made_data, checkpoint, model, tmp_path):
+    """Groups are held out by a hash of their names, and the source's name is a part of them."""
+    edit(made_data, without_splits)
+    other = tmp_path / "other" / "data"
+    other.mkdir(parents=True)
+    sources = tuple(Source(folder, val_share=0.4) for folder in (other, made_data))
+    trained_on(checkpoint, model, sources=sources)
+    (other / "annotations.json").write_text((made_data / "annotations.json").read_text())
+    (other / "images").symlink_to(made_data / "images")
+    expected = [r.name for r in read_data(DataOptions(sources=sources)).val if r.name.startswith("data-2")]
+    assert [region.name for region in opened().regions] == expected
+
+
+def test_all_annotation_files_of_the_folder_are_read(opened, made_data, checkpoint, model):
+    files = []
+    for split in ("train", "val"):
+        described = json.loads((made_data / "annotations.json").read_text())
+        described["images"] = [image for image in described["images"] if image["split"] == split]
+        kept = {image["id"] for image in described["images"]}
+        described["annotations"] = [a for a in described["annotations"] if a["image_id"] in kept]
+        files.append(made_data / f"{split}.json")
+        files[-1].write_text(json.dumps(described))
+    trained_on(checkpoint, model, sources=tuple(Source(made_data, annotations=file) for file in files))
+    (made_data / "annotations.json").unlink()
+    assert len(opened().regions) == 4
+    assert len(opened("--split", "all").regions) == 16
+
+
+def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
+    opened, made_data, checkpoint, model, tmp_path
+):
+    def shrink(described):
+        described["annotations"][2 * 12]["bbox"] = [4, 4, 2, 2]
+
+    edit(made_data, shrink)
+    assert len(opened().regions) == 4
+    trained_on(checkpoint, model, sources=(Source(made_data),), min_share=0.01)
+    labelled = opened()
+    assert names(labelled.regions) == ["113", "114", "115"]
+    assert labelled.left_out == ("left out, smaller than 1.0000% of the photo: 1 (data/112)",)
+    shutil.copytree(made_data, tmp_path / "elsewhere")
+    edit(tmp_path / "elsewhere", lambda described: described["annotations"].pop(0))
+    assert len(opened(data=tmp_path / "elsewhere").regions) == 4
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"options": "none"},
+        {"options": {"data": "data"}},
+        {"options": {"data": {"sources": "data"}}},
+        {"options": {"data": {"sources": [{"path": "data", "colour": "red"}]}}},
+    ],
+)
+def test_what_another_program_wrote_of_its_training_is_no_obstacle(opened, checkpoint, model, training):
+    save_checkpoint(checkpoint, model, CLASSES, training=training)
+    assert len(opened().regions) == 4
+
+
+def test_classes_asked_for_must_be_known(opened):
+    labelled = opened()
+    labelled.require_known(("pesto",))
+    with pytest.raises(DataError, match="tiny does not know the classes broth, soup"):
+        labelled.require_known(("soup", "pesto", "broth"))
+
+
+def test_what_cannot_be_opened_is_an_error(opened, checkpoint, tmp_path):
+    with pytest.raises(DataError, match=r"annotations\.json cannot be read"):
+        opened(data=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="scissors"):
+        opened("--segmenter", "scissors")
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="damaged"):
+        opened()

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rvernet_app.errors import ConfigError
+from training.loop.mixup import Mix
+
+TRUE = torch.arange(4)
+ROI = torch.arange(4 * 3 * 16 * 16, dtype=torch.float32).view(4, 3, 16, 16)
+EXTRA_ROI = 5000 - ROI.flip(3)
+
+
+def mixed(mix: Mix, seed: int, smoothing: float = 0.0) -> tuple[list[Tensor], Tensor]:
+    return mix.apply([ROI, EXTRA_ROI], TRUE, 5, smoothing, seed)
+
+
+def shares(target: Tensor) -> Tensor:
+    """Of each region's own class in what the mixed pictures show, with every class once in the batch."""
+    return target[torch.arange(4), TRUE]
+
+
+def test_mixup_gives_both_pictures_the_same_partner_and_share() -> None:
+    seen = set()
+    for seed in range(10):
+        (roi, extra_roi), target = mixed(Mix(mixup=1.0), seed)
+        share = shares(target)[0]
+        torch.testing.assert_close(roi, share * ROI + (1 - share) * ROI.flip(0), rtol=1e-5, atol=1e-3)
+        expected = share * EXTRA_ROI + (1 - share) * EXTRA_ROI.flip(0)
+        torch.testing.assert_close(extra_roi, expected, rtol=1e-5, atol=1e-3)
+        expected = torch.zeros(4, 5)
+        expected[TRUE, TRUE], expected[TRUE, TRUE.flip(0)] = share, 1 - share
+        torch.testing.assert_close(target, expected)
+        seen.add(round(share.item(), 3))
+    assert len(seen) == 10
+
+
+def test_cutmix_gives_both_pictures_the_same_box() -> None:
+    areas = set()
+    for seed in range(10):
+        (roi, extra_roi), target = mixed(Mix(cutmix=1.0), seed)
+        taken = (roi == ROI.flip(0)).all(dim=(0, 1))  # (S, S)
+        rows, columns = taken.any(dim=1).nonzero(), taken.any(dim=0).nonzero()
+        area = int(taken.sum())
+        assert area == len(rows) * len(columns)
+        torch.testing.assert_close(roi, torch.where(taken, ROI.flip(0), ROI))
+        torch.testing.assert_close(extra_roi, torch.where(taken, EXTRA_ROI.flip(0), EXTRA_ROI))
+        torch.testing.assert_close(shares(target), torch.full((4,), 1 - area / 256))
+        areas.add(area)
+    assert len(areas) > 5
+
+
+def test_smoothing_is_that_of_the_loss() -> None:
+    target = mixed(Mix(mixup=1.0, probability=1e-9), 0, smoothing=0.1)[1]
+    torch.testing.assert_close(target, 0.9 * torch.eye(5)[TRUE] + 0.1 / 5)
+
+
+def test_a_batch_is_mixed_as_often_as_asked_and_by_either_way() -> None:
+    ways = []
+    for seed in range(60):
+        (roi, _), target = mixed(Mix(mixup=1.0, cutmix=1.0, probability=0.5), seed)
+        if (target == 1).sum() == 4:
+            torch.testing.assert_close(roi, ROI)
+            ways.append("none")
+        else:
+            ways.append("cut" if torch.isin(roi, ROI).all() else "mixed")
+    assert {way: round(ways.count(way) / 60, 1) for way in ("none", "cut", "mixed")} == pytest.approx(
+        {"none": 0.5, "cut": 0.25, "mixed": 0.25}, abs=0.12
+    )
+
+
+def test_the_seed_alone_decides_and_what_is_given_stays() -> None:
+    before = ROI.clone(), EXTRA_ROI.clone()
+    one, first = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
+    np.random.seed(99)  # noqa: NPY002 -- whatever was drawn before
+    other, again = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
+    for a, b in zip([*one, first], [*other, again], strict=True):
+        assert torch.equal(a, b)
+    assert torch.equal(ROI, before[0])
+    assert torch.equal(EXTRA_ROI, before[1])
+
+
+def test_one_picture_alone_is_mixed_as_well() -> None:
+    (only,), target = Mix(mixup=1.0).apply([ROI], TRUE, 5, 0.0, 7)
+    (roi, _), of_both = mixed(Mix(mixup=1.0), 7)
+    assert torch.equal(only, roi)
+    assert torch.equal(target, of_both)
+
+
+@pytest.mark.parametrize(
+    ("mix", "active"),
+    [
+        (Mix(), False),
+        (Mix(mixup=0.2), True),
+        (Mix(cutmix=0.2), True),
+        (Mix(mixup=0.2, probability=0), False),
+    ],
+)
+def test_it_is_active_where_it_may_change_something(mix: Mix, active: bool) -> None:
+    assert mix.active is active
+
+
+@pytest.mark.parametrize("values", [{"mixup": -0.1}, {"cutmix": 101}, {"probability": 1.1}])
+def test_values_out_of_range_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(values))} must be in"):
+        Mix(**values)

@@ -1,0 +1,47 @@
+"""A process that ends when whoever started it does, and by itself when it is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+ATTENDED = """
+import os, sys, time
+from training.shared.exit_with_parent import end_with_standard_input
+end_with_standard_input()
+os.write(1, b"begun")
+time.sleep(600)
+"""
+STARTER = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE, start_new_session=True)
+child.wait()
+"""
+
+
+def test_it_ends_with_the_program_that_started_it_even_where_that_is_killed() -> None:
+    """All that it says comes through one pipe, which is at its end when both processes are."""
+    hear, say = os.pipe()
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, ATTENDED], stdout=say, stderr=say, cwd=ROOT)
+    os.close(say)
+    with os.fdopen(hear, "rb") as heard:
+        assert heard.read(5) == b"begun"
+        starter.send_signal(signal.SIGKILL)
+        starter.wait()
+        assert b"ended with the program that started it" in heard.read()
+
+
+def test_one_that_is_done_ends_by_itself() -> None:
+    quiet = ATTENDED.replace("time.sleep(600)", "")
+    process = subprocess.Popen(
+        [sys.executable, "-c", quiet], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.wait() == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.communicate()
