@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
-from rvernet_app.exchange.spreadsheet import as_typed, neutral
+from rvernet_app.spreadsheet import as_typed, neutral
 
 MAX_NAME = 200
 MAX_CODE = 100

@@ -14,7 +14,8 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
-from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, by_annotator, shared_photos
+from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared_photos
+from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import (
     MINIMUM_IOU,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.picture.masks import Rle
+from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.measures import mask_ious, same_foods
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Item, Photo, Verdict
 
@@ -70,11 +71,6 @@ class SharedPhoto:
     counts: Counter[int]
     foods: list[list[Opinion]]
     pairs: list[Pair]
-
-
-def by_annotator() -> ColumnElement[bool]:
-    """What joins foods to the verdict of the annotator who has them."""
-    return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
 
 
 def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[SharedPhoto]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import FullError, StoreError
@@ -271,6 +271,11 @@ def _go_on(session: Session, item: Item, row: Annotation, annotator_id: int) -> 
     mine = begin(session, item, annotator_id)
     if mine.state == SKIPPED:
         change(session, mine, {"state": OPEN, "reason": None}, annotator_id, mine.revision)
+
+
+def by_annotator() -> ColumnElement[bool]:
+    """The condition that joins foods to the verdict of the annotator who has them."""
+    return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
 
 
 def foods(session: Session, item_id: int, annotator_id: int | None = None) -> list[Annotation]:

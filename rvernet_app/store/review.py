@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.reports.shared_photos import by_annotator
-from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved
+from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.matching import done_with, family, foods_of, rle_of, rows_of

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from rvernet_app.exchange.exporting import WITHOUT_FOODS, ExportPhoto
-from rvernet_app.exchange.spreadsheet import Cell, neutral
+from rvernet_app.spreadsheet import Cell, neutral
 from rvernet_app.store.consensus import FinalFood, FinalPhoto
 from rvernet_app.store.tables import ACCEPTED, Label
 

@@ -1,0 +1,64 @@
+"""Write files so that a reader finds the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool) -> Iterator[Path]:
+    """Give a temporary file beside `path` to write; it takes the place of `path` when the block ends.
+
+    The folder is made when missing. If the block raises, the temporary file is removed and `path` stays as it was. Of
+    several writers, the last one to finish wins.
+
+    Args:
+        path: the file to replace.
+        durable: True to survive a power cut: file and folder are flushed to the disk before the block returns.
+
+    Yields:
+        The path of the temporary file. It does not exist yet, and must exist when the block ends.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        yield unfinished
+        if durable:
+            _flush(unfinished)
+        unfinished.replace(path)
+        if durable:
+            _flush(path.parent)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write(path: Path, content: bytes | str, *, durable: bool) -> None:
+    """Replace the content of a file in one step; text is written as UTF-8.
+
+    Args:
+        path, durable: as in `replacing`.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    with replacing(path, durable=durable) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _flush(path: Path) -> None:
+    """Wait until the operating system has a file or a folder on the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
