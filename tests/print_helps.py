@@ -1,7 +1,7 @@
 """Print the help of many commands as JSON, from one process, so that torch is imported once.
 
 Standard input is a list of argument lists, each a module and words, e.g. [["rvernet_app", "predict"]]. The reply has
-one text for each; it is "" if the command knows no `--help`.
+one text for each; it is "" if the command does not exist or knows no `--help`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def help_of(module: str, words: list[str]) -> str:
             runpy.run_module(module, run_name="__main__")
         except SystemExit as ended:
             return "" if ended.code else printed.getvalue()
+        except ImportError:
+            return ""
     return printed.getvalue()
 
 
