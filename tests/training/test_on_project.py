@@ -32,9 +32,9 @@ from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
 from tests.training.conftest import Store as MadeSource
 from tests.training.conftest import masked_foods
+from training.data.options import DataOptions, Source
 from training.data.regions import DataError, Regions
 from training.data.sources import read_data
-from training.loop.options import DataOptions, Source
 from training.on_project import (
     COMPARISON_NAME,
     calibration_of,
