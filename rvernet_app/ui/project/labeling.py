@@ -167,7 +167,6 @@ class Labeling:
                 draft,
                 id=asked.id,
                 revision=asked.revision or 0,
-                step=asked.step,
             )
         return protocol.SavedReply(**asdict(saved))
 
@@ -176,9 +175,7 @@ class Labeling:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            deleted = annotations.delete(
-                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step
-            )
+            deleted = annotations.delete(session, asked.item, mine, id=asked.id, revision=asked.revision)
         return protocol.SavedReply(**asdict(deleted))
 
     def undo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
