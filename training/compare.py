@@ -19,15 +19,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rvernet_app import files
 from training.data.regions import DataError
 from training.data.sources import source_names
-from training.evidence.grid import Grid, run_grid
 from training.evidence.measure import counts, statistics
 from training.evidence.report import title
 from training.evidence.statistics import ClassCounts, Statistic, interval, paired_interval
+from training.loop.grid import Grid, run_grid
 from training.shared.command import command
 from training.shared.configuration import read_options
-from training.shared.files import write_whole
 
 Row = tuple[str, ...]
 
@@ -179,13 +179,13 @@ def main(arguments: Sequence[str]) -> None:
         description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
         allow_abbrev=False,
     )
-    parser.add_argument("--grid", required=True, help="YAML file, see training.evidence.grid.Grid")
+    parser.add_argument("--grid", required=True, help="YAML file, see training.loop.grid.Grid")
     chosen, changed = parser.parse_known_args(arguments)
     grid = read_options(["--grid", chosen.grid, *changed], Grid, file="grid")
     records = compare(grid)
     table = as_markdown(grid, records)
-    write_whole(grid.folder / "comparison.json", json.dumps(records, indent=2))
-    write_whole(grid.folder / "comparison.md", table)
+    files.write(grid.folder / "comparison.json", json.dumps(records, indent=2), durable=False)
+    files.write(grid.folder / "comparison.md", table, durable=False)
     draw_comparison(grid, records, grid.folder / "comparison.png")
     print(table)
 

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.baseline import Model
 from rvernet_app.model.calibration import Calibration
@@ -34,7 +35,6 @@ from training.loop.models import build_model
 from training.loop.options import TrainOptions
 from training.shared.command import command
 from training.shared.configuration import read_options, to_json
-from training.shared.files import write_whole
 
 STORED = torch.float16
 """How weights are stored in the checkpoint."""
@@ -137,14 +137,16 @@ def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str)
     if "roi" in stored.model.pictures:
         metrics["from_one_click"] = from_one_click(stored, data, options)
     save_checkpoint(options.export, model, data.classes, **how, metrics=metrics)
-    write_whole(
-        options.export / "README.md", model_card(options.export.name, data.classes, training, metrics)
+    files.write(
+        options.export / "README.md",
+        model_card(options.export.name, data.classes, training, metrics),
+        durable=False,
     )
-    write_whole(options.run_folder / "result.json", json.dumps(metrics, indent=2))
+    files.write(options.run_folder / "result.json", json.dumps(metrics, indent=2), durable=False)
     left_out = [*trainer.broken, *scores.broken]
     if left_out:
         print(f"{len(left_out)} regions could not be read, first {left_out[0]}", file=sys.stderr)
-        write_whole(options.run_folder / "broken.txt", "\n".join(left_out) + "\n")
+        files.write(options.run_folder / "broken.txt", "\n".join(left_out) + "\n", durable=False)
     draw_curves(trainer.history, options.run_folder / "curves.png")
     draw_confusion(confusion(scores.true, scores.logits), data.classes, options.run_folder / "confusion.png")
     draw_worst(scores, data.val, data.classes, options.run_folder / "worst.png")
@@ -182,7 +184,9 @@ def _calibration_of(folder: Path, model: Model, classes: Sequence[str]) -> Calib
 
 
 def _describe_run(options: TrainOptions, data: Regions) -> None:
-    write_whole(options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False))
+    files.write(
+        options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False), durable=False
+    )
     described = {
         "classes": list(data.classes),
         "fingerprints": dict(data.fingerprints),
@@ -190,7 +194,7 @@ def _describe_run(options: TrainOptions, data: Regions) -> None:
         "summary": data.summary(),
         "left_out": {reason: list(names) for reason, names in data.left_out.items()},
     }
-    write_whole(options.run_folder / "data.json", json.dumps(described, indent=2))
+    files.write(options.run_folder / "data.json", json.dumps(described, indent=2), durable=False)
 
 
 def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:

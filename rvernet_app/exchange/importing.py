@@ -16,7 +16,16 @@ from rvernet_app.exchange.exporting import Progress
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle
 from rvernet_app.store import label_sets, projects, queue
-from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, has_place, save, verdict
+from rvernet_app.store.annotations import (
+    Draft,
+    Portion,
+    foods,
+    give_verdict,
+    has_place,
+    lock_item,
+    save,
+    verdict,
+)
 from rvernet_app.store.database import Store, is_text
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import DONE, Annotator, Item
@@ -235,31 +244,15 @@ def import_source(
     if not plan.photos:
         return ImportReport(0, 0, 0, (), tuple(plan.not_taken))
     with store.writing() as session:
-        within = _OneTransaction(session)
-        by = annotator if isinstance(annotator, int) else projects.annotator_id(within, annotator)
-        return _Writing(within, _project_id(within, project, by), by, name).write(plan)
+        by = annotator if isinstance(annotator, int) else projects.ensure_annotator(session, annotator)
+        return _Writing(session, _project_id(session, project, by), by, name).write(plan)
 
 
-class _OneTransaction(Store):
-    """The store inside an open transaction: what is saved through it is committed together, or not at all."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        yield self.session
-
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        yield self.session
-
-
-def _project_id(store: _OneTransaction, project: int | str, by: int) -> int:
+def _project_id(session: Session, project: int | str, by: int) -> int:
     if isinstance(project, int):
         return project
-    known = {row.name: row.id for row in projects.all_projects(store.session)}
-    return known[project] if project in known else projects.create_project(store, project, by=by)
+    known = {row.name: row.id for row in projects.all_projects(session)}
+    return known[project] if project in known else projects.create_project(session, project, by=by)
 
 
 class _Writing:
@@ -270,9 +263,8 @@ class _Writing:
         name: of the format.
     """
 
-    def __init__(self, store: _OneTransaction, project_id: int, annotator_id: int, name: str) -> None:
-        self._session = store.session
-        self._store = store
+    def __init__(self, session: Session, project_id: int, annotator_id: int, name: str) -> None:
+        self._session = session
         self._project_id = project_id
         self._annotator_id = annotator_id
         self._name = name
@@ -319,7 +311,7 @@ class _Writing:
         if parent is not None:
             self._label(parent, known, below | {name})
         return label_sets.add_label(
-            self._store, self._project_id, replace(label, parent=parent), self._annotator_id
+            self._session, self._project_id, replace(label, parent=parent), self._annotator_id
         )
 
     def _link_leftovers(self, plan: Plan, items: Mapping[str, int]) -> None:
@@ -329,20 +321,19 @@ class _Writing:
             if before is None or planned.key is None or before == items[planned.key]:
                 continue
             if self._session.get_one(Item, items[planned.key]).before_id is None:
-                queue.link_before(self._store, items[planned.key], before, self._annotator_id)
+                queue.link_before(self._session, items[planned.key], before, self._annotator_id)
 
     def _item(self, planned: PlannedPhoto) -> tuple[Item, bool]:
         """The photo's place in the queue, locked, and whether it was there already."""
-        added = queue.add_item(
+        item_id, was_there = queue.add_item(
             self._session,
             self._project_id,
             planned.name,
-            planned.photo,  # type: ignore[arg-type]  # the pixels are of no account to it
+            planned.photo,
             planned.meal,
             self._annotator_id,
         )
-        item = self._session.get_one(Item, added.item_id, with_for_update={"of": Item})
-        return item, added.was_there
+        return lock_item(self._session, item_id), was_there
 
     def _drafts(
         self, item: Item, planned: PlannedPhoto, labels: Mapping[str, int | str], plan: Plan
@@ -367,5 +358,5 @@ class _Writing:
         if own is None or not has_place(self._session, own):
             item.wanted = max(item.wanted, item.taken + 1)
         for draft in drafts:
-            save(self._store, item.id, self._annotator_id, draft)
-        give_verdict(self._store, item.id, self._annotator_id, DONE)
+            save(self._session, item.id, self._annotator_id, draft)
+        give_verdict(self._session, item.id, self._annotator_id, DONE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,16 +14,20 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.label_sets import LabelSets
-from rvernet_app.ui.project.labeling import Labeling, StoreHandler
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import CopyState
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.api import Api
-from rvernet_app.ui.visitor.handlers import Handlers, Newest
+from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
+from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
 
 TITLE = "RveRNet: name the foods in a photo"
@@ -53,8 +56,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
-    exporting = Exporting(store, files, handlers.served_files.add)
-    api = Api(pipeline)
+    exporting = Exporting(store, files, handlers.served)
+    streams, api = Streams(pipeline, handlers.shelf), Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
@@ -66,8 +69,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
             gr.LoginButton(visible=False)
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
-            (workbench.evidence, handlers.evidence),
-            (workbench.propose, handlers.propose),
+            (workbench.evidence, streams.evidence),
+            (workbench.propose, streams.propose),
         ):
             asked(
                 handler,
@@ -86,7 +89,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
                 concurrency_limit=ENGINE_CONCURRENCY,
                 concurrency_id="engine",
             )
-    demo.temp_file_sets.append(handlers.served_files)
+    handlers.served.clean_with(demo)
     return demo.queue(max_size=64)
 
 
@@ -107,9 +110,9 @@ def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:
 def told_of(copy: HubCopy | None) -> StoreHandler:
     """What tells the page how the copy on the Hub is, where there is one."""
 
-    def keeping(message: Mapping[str, Any], me: str) -> dict[str, Any]:
-        """{} -> why the last push failed, or null."""
-        return {"problem": None if copy is None else copy.problem}
+    def keeping(asked: Empty, me: str) -> CopyState:
+        """Say why the last push failed."""
+        return CopyState(problem=None if copy is None else copy.problem)
 
     return keeping
 

@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.config import AppConfig
-from rvernet_app.picture.overlay import fit_within
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
-from rvernet_app.ui.project.labeling import StoreHandler, answered_to
-from rvernet_app.ui.visitor.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
+from rvernet_app.ui.answers import StoreHandler, answered, answered_to
+from rvernet_app.ui.visitor.handlers import Handlers
+from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
 
 STATIC_DIR = Path(__file__).parent / "static"
@@ -112,5 +112,4 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
 
 def _sample_json(sample: Sample, limits: AppConfig) -> dict[str, str]:
     photo = read_photo(sample.path, max_mb=limits.max_photo_mb, max_megapixels=limits.max_photo_megapixels)
-    thumb = data_url(fit_within(photo.pixels, THUMBNAIL_SIDE))
-    return {"name": sample.name, "title": sample.title, "thumb": thumb}
+    return {"name": sample.name, "title": sample.title, "thumb": thumbnail(photo.pixels)}

@@ -17,9 +17,9 @@ from training import train
 from training.compare import as_markdown, compare, draw_comparison, main
 from training.data.regions import DataError
 from training.data.sources import read_data
-from training.evidence import grid as grid_module
-from training.evidence.grid import Grid
 from training.evidence.measure import Scores
+from training.loop import grid as grid_module
+from training.loop.grid import Grid
 from training.loop.options import TrainOptions
 from training.shared.configuration import options_from
 

@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.baseline import Model
 from rvernet_app.model.checkpoint import Checkpoint
@@ -41,7 +42,6 @@ from training.loop.optimization import (
 )
 from training.loop.options import TrainOptions
 from training.loop.pixels import as_pixels, normalise_pixels, normalised
-from training.shared.files import write_whole
 
 BEST_NAME = "best.safetensors"
 MEASURED_BATCHES = 8
@@ -375,11 +375,10 @@ class Trainer:
         self._accelerator.log({k: v for k, v in record.items() if k != "step"}, step=self.step)
         if self._accelerator.is_main_process:
             lines = "".join(json.dumps(r) + "\n" for r in self.history)
-            write_whole(self._options.run_folder / "metrics.jsonl", lines)
+            files.write(self._options.run_folder / "metrics.jsonl", lines, durable=False)
             if self._options.optimization.keep == "best" and record["val_macro_f1"] > best:
-                part = self._options.run_folder / f"{BEST_NAME}.part"
-                save_file({k: v.contiguous() for k, v in model.state_dict().items()}, part)
-                part.replace(self._options.run_folder / BEST_NAME)
+                with files.replacing(self._options.run_folder / BEST_NAME, durable=False) as unfinished:
+                    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, unfinished)
 
     def _score(self, model: Model) -> Scores:
         """Scores over the validation regions, a share of them in each process."""

@@ -16,7 +16,7 @@ from rvernet_app.errors import PromptError
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.ui import access
 from rvernet_app.ui.access import LoginError, default_name, visitor_name
-from rvernet_app.ui.project.labeling import answered_to
+from rvernet_app.ui.answers import answered_to
 
 
 @pytest.fixture(autouse=True)

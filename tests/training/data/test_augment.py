@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.loop.augment import Augmentation, Change
+from training.data.augment import Augmentation, Change
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (20, 30, 3), dtype=np.uint8)
 MASK = np.zeros((20, 30), np.bool_)

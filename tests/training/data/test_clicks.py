@@ -1,6 +1,6 @@
 import numpy as np
 
-from training.evidence.clicks import correction, innermost_point, iou
+from training.data.clicks import correction, innermost_point, iou
 
 
 def mask(rows):

@@ -13,16 +13,17 @@ from typing import Any
 
 import yaml
 
+from rvernet_app import files
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.checkpoint import load_checkpoint
 from rvernet_app.model.device import torch_device
+from training.data.options import DataOptions, Source
 from training.data.regions import SPLITS, DataError, Region, Regions, require_no_shared_photo
 from training.data.sources import open_source, read_data, read_whole, source_names, with_masks
 from training.evidence.conditions import CLEAN, Condition
 from training.evidence.measure import Scores, score
-from training.loop.options import DataOptions, Source, TrainOptions
+from training.loop.options import TrainOptions
 from training.shared.configuration import options_from, put, read_yaml, require
-from training.shared.files import write_whole
 
 OPTIONS_NAME = "options.yaml"
 RESULT_NAME = "result.json"
@@ -138,7 +139,7 @@ class Run:
         # what an earlier training gave is no result of this one
         for outdated in (result, *self.folder.glob("*.npz")):
             outdated.unlink(missing_ok=True)
-        write_whole(path, text)
+        files.write(path, text, durable=False)
         done = subprocess.run([sys.executable, "-m", "training.train", "--config", str(path)], check=False)
         if done.returncode:
             raise GridError(
