@@ -12,13 +12,14 @@ import shlex
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args, get_type_hints
 
 import pytest
 
+from rvernet_app.cli.training import COMMANDS as TRAINING_COMMANDS
 from rvernet_app.config import AppConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ OF_TESTS = {"RVERNET_PHOTOS"}
 WITH_OPTION_TREES = {
     "training.train": "training.loop.options:TrainOptions",
     "training.segmenter": "training.segmenter.options:SegmenterOptions",
-    "training.compare": "training.evidence.grid:Grid",
+    "training.compare": "training.loop.grid:Grid",
 }
 """Commands that take `--key value` for every field of a tree of dataclasses."""
 IN_BLENDER = {"training.meals.showpieces"}
@@ -63,7 +64,13 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SCHEME = re.compile(r"[a-z]+:")
+MODULE = re.compile(r"(?:training|bench|rvernet_app)(?:\.\w+)*")
 OPTION = re.compile(r"--[A-Za-z][\w.-]*")
+
+
+def ids(path: Path) -> str:
+    """Return the name of a page, also that of its tests."""
+    return str(path.relative_to(ROOT))
 
 
 class Command(NamedTuple):
@@ -113,18 +120,27 @@ def commands() -> list[Command]:
     found = []
     for page in PAGES:
         for line in command_lines(page):
-            for part in line.split(";"):
-                words = _words(part)
-                name = str(page.relative_to(ROOT))
-                for place, word in enumerate(words):
-                    if word == "rvernet":
-                        found.append(Command(name, SERVES, words[place + 1 :]))
-                    elif (
-                        re.match(r"(?:training|bench|rvernet_app)(?:\.\w+)*$", word)
-                        and words[place - 1] == "-m"
-                    ):
-                        found.append(Command(name, word, words[place + 1 :]))
-    return found
+            for words in map(_words, line.split(";")):
+                for place in range(len(words)):
+                    if module := _module(words[: place + 1]):
+                        found.append(Command(ids(page), module, words[place + 1 :]))
+    return [_as_module(command) for command in found]
+
+
+def _module(words: Sequence[str]) -> str | None:
+    """Return the module that the last of these words starts; None if it starts no module of ours."""
+    *before, last = words
+    if last == "rvernet":
+        return SERVES
+    return last if before[-1:] == ["-m"] and MODULE.fullmatch(last) else None
+
+
+def _as_module(command: Command) -> Command:
+    """Return `rvernet train …` as `python -m training.train …`, which it starts."""
+    name = command.subcommand
+    if name not in TRAINING_COMMANDS:
+        return command
+    return Command(command.page, f"training.{name}", command.words[1:])
 
 
 def _words(line: str) -> tuple[str, ...]:
@@ -184,11 +200,6 @@ def slugs(page: Path) -> set[str]:
     prose, _, _ = texts(page)
     headings = re.findall(r"^#+ +(.+)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
-
-
-def ids(path: Path) -> str:
-    """Name a test by its page."""
-    return str(path.relative_to(ROOT))
 
 
 def test_the_readme_is_short() -> None:
