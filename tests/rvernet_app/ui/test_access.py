@@ -17,6 +17,7 @@ from rvernet_app.store.accounts import Accounts
 from rvernet_app.ui import access
 from rvernet_app.ui.access import LoginError, default_name, visitor_name
 from rvernet_app.ui.answers import answered_to
+from rvernet_app.ui.requests import Empty, Reply
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +97,14 @@ def test_a_machine_that_does_not_know_its_user_has_an_annotator(
     assert default_name() == "annotator"
 
 
-def whoami(message: object, me: str) -> dict[str, str]:
-    return {"me": me}
+class Me(Reply):
+    """Who a visitor is."""
+
+    me: str
+
+
+def whoami(asked: Empty, me: str) -> Me:
+    return Me(me=me)
 
 
 def served(auth: Any = None) -> tuple[App, int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from gradio import utils
@@ -30,6 +30,9 @@ from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import ListFolder
+from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.visitor.protocol import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -39,9 +42,10 @@ NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
 """Progress, beside what is new."""
 
 
-def present(photo: LoadedPhoto, name: str) -> dict[str, Any]:
+def present(photo: LoadedPhoto, name: str) -> PhotoReply:
     """Stands for what draws a photo for the page."""
-    return {"id": photo.sha256, "name": name, "height": photo.size_hw[0], "width": photo.size_hw[1]}
+    height, width = photo.size_hw
+    return PhotoReply(id=photo.sha256, name=name, width=width, height=height, url="", thumb="")
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
 
 
 def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(message: object, me: str) -> dict[str, Any]:
+    def broken(asked: Empty, me: str) -> NoReturn:
         raise ZeroDivisionError("secret")
 
     assert answered_to(broken)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
@@ -272,7 +276,8 @@ def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> Non
     opened = page.of_project("open_item")
     assert opened["item"] == desk.items[0]
     assert (opened["position"], opened["state"], opened["blind"], opened["before"]) == (0, OPEN, False, None)
-    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", "height": 6, "width": 8}
+    sizes = {"height": 6, "width": 8, "url": "", "thumb": ""}
+    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", **sizes}
     assert opened["progress"] == {NEW: 3, **NONE, OPEN: 1}
     first, second = opened["foods"]
     (outline,) = first.pop("polygons")
@@ -396,7 +401,7 @@ def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Pa
 
 
 def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.project.labeling.visitor_name", lambda *_: "Ben")
+    monkeypatch.setattr("rvernet_app.ui.answers.visitor_name", lambda *_: "Ben")
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
         message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
@@ -539,7 +544,7 @@ def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["before"] == items[1]
     assert page.of_project("link_before", item=items[2], linked=False) == {"before": None}
     assert page.of_project("open_item", item=items[2])["before"] is None
-    assert "no photo in front" in page.of_project("link_before", item=items[0], linked=True)["error"]
+    assert "no photo before" in page.of_project("link_before", item=items[0], linked=True)["error"]
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
 
 
@@ -635,4 +640,4 @@ def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
     with pytest.raises(StoreError):
-        page.adding.list_folder({"folder": str(folder.parent)}, "Ann")
+        page.adding.list_folder(ListFolder(folder=str(folder.parent)), "Ann")
