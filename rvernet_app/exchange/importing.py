@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import filecmp
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
+from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.exchange.exporting import Progress
+from rvernet_app.exchange.plan import NotTaken, Plan, PlannedPhoto, Read
 from rvernet_app.labels import LabelName
-from rvernet_app.picture.masks import Rle
 from rvernet_app.store import label_sets, projects, queue
-from rvernet_app.store.annotations import Draft, Portion, foods, give_verdict, has_place, save, verdict
-from rvernet_app.store.database import Store, is_text
+from rvernet_app.store.annotations import Draft, foods, give_verdict, has_place, save, verdict
+from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import DONE, Annotator, Item
-
-T = TypeVar("T")
-
-
-class NotTakenError(RvernetError):
-    """A part of what is imported is of no use; the rest is."""
-
-
-@dataclass(frozen=True)
-class NotTaken:
-    """A part of the source that was not imported.
-
-    Attributes:
-        what: file, photo or annotation.
-        why: a sentence.
-    """
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -57,132 +37,6 @@ class ImportReport:
     foods: int
     labels: tuple[str, ...]
     not_taken: tuple[NotTaken, ...]
-
-
-@dataclass(frozen=True)
-class KeptPhoto:
-    """A photo whose file the store has, as `LoadedPhoto` without its pixels."""
-
-    sha256: str
-    format: str
-    size_hw: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class PlannedFood:
-    """A food to be saved.
-
-    Attributes:
-        label: its name in the source.
-        rle: checked against its photo.
-
-    Raises:
-        NotTakenError: no database keeps the label or the note.
-    """
-
-    label: str
-    rle: Rle
-    portion: Portion | None = None
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        _require_text(self.label, self.note)
-
-
-@dataclass(frozen=True)
-class PlannedPhoto:
-    """A photo to be taken into the queue, and its foods.
-
-    Attributes:
-        name: of its file.
-        meal: None where the source does not say.
-        key, before: what the source tells this photo and the one it shows the leftovers of by; None where it does not.
-
-    Raises:
-        NotTakenError: no database keeps the name or the meal.
-    """
-
-    name: str
-    photo: KeptPhoto
-    foods: tuple[PlannedFood, ...]
-    meal: str | None = None
-    key: str | None = None
-    before: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_text(self.name, self.meal or "")
-
-
-def _require_text(*texts: str) -> None:
-    if not all(map(is_text, texts)):
-        raise NotTakenError("Its name or its note holds characters that cannot be kept.")
-
-
-class Plan:
-    """What a source holds, and what of it is of no use.
-
-    Attributes:
-        labels: what the source knows of its labels, by their names.
-
-    Args:
-        files: where photos are kept.
-        progress: told of every photo read.
-    """
-
-    def __init__(self, files: PhotoFiles, progress: Progress | None = None) -> None:
-        self.photos: list[PlannedPhoto] = []
-        self.not_taken: list[NotTaken] = []
-        self.labels: dict[str, LabelName] = {}
-        self._files = files
-        self._progress = progress
-
-    @contextmanager
-    def part(self, what: str) -> Iterator[None]:
-        """A part of the source; where it is of no use it is named as not taken, and the import goes on behind it."""
-        try:
-            yield
-        except (NotTakenError, LabelError, PhotoError, PromptError) as error:
-            self.leave(what, str(error))
-        except OSError as error:
-            self.leave(what, f"It cannot be read: {error.strerror or error}.")
-
-    def leave(self, what: str, why: str) -> None:
-        """Name a part as not taken."""
-        self.not_taken.append(NotTaken(what, why))
-
-    def each(self, photos: Collection[T]) -> Iterator[T]:
-        """The photos one by one, telling the progress."""
-        for done, photo in enumerate(photos, 1):
-            yield photo
-            if self._progress is not None:
-                self._progress(done, len(photos))
-
-    def keep(self, source: Path | bytes, original: object = None) -> KeptPhoto:
-        """Keep a photo's file, as `PhotoFiles.add`.
-
-        Args:
-            original: sha256 of the file that the source says this one is an upright copy of. Where the store has both,
-                and the copy is the same to the last byte, it is that photo.
-
-        Raises:
-            PhotoError, StoreError: as `PhotoFiles.add`.
-            OSError: the file cannot be read.
-        """
-        known = self._original(source, original) if isinstance(source, Path) else None
-        photo = self._files.add(known or source)
-        return KeptPhoto(photo.sha256, photo.format, photo.size_hw)
-
-    def _original(self, copy: Path, sha256: object) -> Path | None:
-        if not (isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
-            return None
-        original = self._files.original(sha256)
-        kept = [self._files.working_copy(sha256, kind) for kind in ("JPEG", "PNG")]
-        same = any(one.is_file() and filecmp.cmp(one, copy, shallow=False) for one in kept)
-        return original if same and original.is_file() else None
-
-
-Read = Callable[[Path, Plan], None]
-"""Reads a source into a plan. Raises StoreError where it is no source of its format at all."""
 
 
 class Import(Protocol):
@@ -305,7 +159,7 @@ class _Writing:
     def _labels(self, plan: Plan) -> Mapping[str, int | str]:
         """Name -> the label's id, or why the project cannot have it."""
         found: dict[str, int | str] = {}
-        for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
+        for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.annotations):
             try:
                 found[name] = self._label(name, plan.labels)
             except (LabelError, StoreError) as error:
@@ -350,7 +204,7 @@ class _Writing:
         """The foods to save on a photo; the others join what is not taken."""
         there = {(row.label_id, row.counts) for row in foods(self._session, item.id, self._annotator_id)}
         drafts = []
-        for food in planned.foods:
+        for food in planned.annotations:
             label = labels[food.label]
             if isinstance(label, str):
                 plan.leave(f"{planned.name}, {food.label}", label)
