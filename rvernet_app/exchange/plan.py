@@ -38,7 +38,7 @@ class NotTaken:
 
 
 @dataclass(frozen=True)
-class KeptPhoto:
+class StoredPhoto:
     """A photo whose file is in the store: a `LoadedPhoto` without its pixels."""
 
     sha256: str
@@ -82,7 +82,7 @@ class PlannedPhoto:
     """
 
     name: str
-    photo: KeptPhoto
+    photo: StoredPhoto
     annotations: tuple[PlannedAnnotation, ...]
     meal: str | None = None
     key: str | None = None
@@ -138,7 +138,7 @@ class Plan:
             if self._progress is not None:
                 self._progress(done, len(photos))
 
-    def keep(self, source: Path | bytes, original: object = None) -> KeptPhoto:
+    def keep(self, source: Path | bytes, original: object = None) -> StoredPhoto:
         """Store the file of a photo.
 
         Args:
@@ -153,7 +153,7 @@ class Plan:
         """
         known = self._original(source, original) if isinstance(source, Path) else None
         photo = self._files.add(known or source)
-        return KeptPhoto(photo.sha256, photo.format, photo.size_hw)
+        return StoredPhoto(photo.sha256, photo.format, photo.size_hw)
 
     def _original(self, copy: Path, sha256: object) -> Path | None:
         if not (isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):

@@ -30,7 +30,7 @@ from rvernet_app.exchange.formats.coco_file import (
 )
 from rvernet_app.exchange.formats.groups import meal_of
 from rvernet_app.exchange.formats.outlines import require_inside, rle_of_polygons
-from rvernet_app.exchange.plan import KeptPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
+from rvernet_app.exchange.plan import StoredPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
 from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle
@@ -258,7 +258,7 @@ class _Reader:
         return PlannedAnnotation(label, rle, portion, note)
 
 
-def _require_size(image: CocoImage, photo: KeptPhoto) -> None:
+def _require_size(image: CocoImage, photo: StoredPhoto) -> None:
     if image.size_hw not in (None, photo.size_hw):
         (height, width), (said_height, said_width) = photo.size_hw, image.size_hw
         raise NotTakenError(

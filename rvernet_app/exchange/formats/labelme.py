@@ -18,7 +18,7 @@ from PIL import Image
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.outlines import Point, points, require_inside, rle_of_polygons
-from rvernet_app.exchange.plan import KeptPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
+from rvernet_app.exchange.plan import StoredPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
 from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
 from rvernet_app.types import Mask
@@ -87,7 +87,7 @@ def _picture(described: Mapping[str, Any], path: Path, folder: SourceFolder) -> 
         raise NotTakenError("The picture inside it is damaged.") from error
 
 
-def _require_size(described: Mapping[str, Any], photo: KeptPhoto) -> None:
+def _require_size(described: Mapping[str, Any], photo: StoredPhoto) -> None:
     height, width = photo.size_hw
     said = described.get("imageWidth") or width, described.get("imageHeight") or height
     if said != (width, height):

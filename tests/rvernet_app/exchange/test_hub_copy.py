@@ -31,7 +31,7 @@ from rvernet_app.ui.page import told_of
 from tests.conftest import ROOT
 from tests.rvernet_app.conftest import NewStore, NewUrl
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
-from tests.rvernet_app.store.desk import Desk, picture, set_up
+from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
 COMMIT = "c" * 40
 
@@ -43,7 +43,7 @@ def desk(new_store: NewStore) -> Desk:
     """Four photos, one of them done, on SQLite."""
     desk = set_up(new_store("sqlite"))
     desk.save("no oil")
-    give_verdict(desk.store, desk.items[0], desk.ann, DONE)
+    commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     return desk
 
 

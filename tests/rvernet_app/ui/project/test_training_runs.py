@@ -36,6 +36,7 @@ from rvernet_app.ui.project.training_runs import (
     checkpoint_in_use,
 )
 from rvernet_app.ui.visitor.handlers import UNEXPECTED
+from tests.rvernet_app.store.desk import commit
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 COMPARISON = {"regions": 4, "old_macro_f1": 0.5, "new_macro_f1": 0.75, "better": True}
@@ -186,7 +187,7 @@ def page(tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.Mon
     config = AppConfig(checkpoint=old, device="cpu", data_dir=tmp_path / "data")
     pipeline = Pipeline(config, GrabCutSegmenter(), load_classifier(config), EmbeddingCache(1))
     store = Store(config.data_dir)
-    project = create_project(store, "Trays", [])
+    project = commit(store, create_project, "Trays", [])
     runs = TrainingRuns(store, pipeline, lambda: {"classes": list(pipeline.classifier.labels)})
     yield Page(store, project, runs, pipeline, processes)
     if processes.last is not None:
@@ -290,7 +291,7 @@ def test_how_far_it_is_never_falls_back(page: Page) -> None:
 
 
 def test_one_training_at_a_time(page: Page) -> None:
-    other = create_project(page.store, "Other", [])
+    other = commit(page.store, create_project, "Other", [])
     page.start()
     assert "'Trays' is under way" in page.start(project=other)["error"]
     assert len(page.processes.commands) == 1
