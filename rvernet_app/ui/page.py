@@ -25,7 +25,7 @@ from rvernet_app.ui.ranking import Ranking
 from rvernet_app.ui.reviewing import Reviewing
 from rvernet_app.ui.samples import find_samples
 from rvernet_app.ui.training_runs import TrainingRuns, checkpoint_in_use
-from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
+from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
@@ -120,7 +120,8 @@ def launch_options(config: AppConfig) -> dict[str, Any]:
         "server_name": config.host,
         "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "css": style_sheet(),
+        "app_kwargs": {"routes": web_routes()},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "footer_links": [],
         "enable_monitoring": False,
