@@ -28,7 +28,7 @@ from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
-from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
+from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
@@ -123,7 +123,8 @@ def launch_options(config: AppConfig) -> dict[str, Any]:
         "server_name": config.host,
         "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "css": style_sheet(),
+        "app_kwargs": {"routes": web_routes()},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "footer_links": [],
         "enable_monitoring": False,
