@@ -83,14 +83,15 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
                 api_visibility="private",
             )
         for endpoint in (api.segment, api.classify):
-            gr.api(
+            gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
                 concurrency_limit=ENGINE_CONCURRENCY,
                 concurrency_id="engine",
             )
     handlers.served.clean_with(demo)
-    return demo.queue(max_size=64)
+    demo.queue(max_size=64)
+    return demo
 
 
 def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:

@@ -47,7 +47,9 @@ def test_where_nobody_logs_in_a_visitor_is_who_they_say() -> None:
 
 
 @pytest.mark.parametrize("message", [{}, {"me": None}, {"me": ""}])
-def test_or_else_the_one_whose_machine_it_is(message: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_or_else_the_one_whose_machine_it_is(
+    message: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(access, "default_name", lambda: "owner")
     assert visitor_name(message, request(), None) == "owner"
 

@@ -59,7 +59,8 @@ def test_every_format_comes_as_a_zip_of_the_photos_that_are_done(desk: Desk, wan
 def test_the_food_record_holds_the_foods(desk: Desk) -> None:
     served = ServedFiles()
     ask(desk, served, project=desk.project, format="csv")
-    with zipfile.ZipFile(*served.paths) as archive:
+    (path,) = served.paths
+    with zipfile.ZipFile(path) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith("foods.csv"))
         rows = list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"))))
     assert sorted(row["food"] for row in rows) == ["rice", "soup"]

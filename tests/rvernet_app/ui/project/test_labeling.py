@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 from gradio import utils
@@ -65,7 +65,8 @@ class Page:
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        return json.loads(json.dumps(answered_to(self.handlers[name])(sent, REQUEST, None)))
+        reply = answered_to(self.handlers[name])(sent, REQUEST, None)
+        return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         return self.ask(name, me, project=self.desk.project, **message)
@@ -162,10 +163,16 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
     answer = answered_to(page.handlers[handler])
     for message in (None, 5, "x", [1]):
         assert set(answer(message, REQUEST, None)) == {"error"}
-    sound = {
+    sound: dict[str, Any] = {
         "me": "Ann",
-        **{"project": page.desk.project, "item": page.desk.items[0], "name": "Other", "rle": square()},
-        **{"id": 1, "revision": 1, "state": DONE, "folder": ""},
+        "project": page.desk.project,
+        "item": page.desk.items[0],
+        "name": "Other",
+        "rle": square(),
+        "id": 1,
+        "revision": 1,
+        "state": DONE,
+        "folder": "",
     }
     for field in ("me", *FIELDS[handler]):
         missing = {name: value for name, value in sound.items() if name != field}
@@ -309,8 +316,8 @@ def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["position"] == 2
     assert page.of_project("open_item", position=2, step=1)["item"] == items[3]
     assert page.of_project("open_item", position=2, step=-1)["item"] == items[1]
-    for at_an_end in ({"position": 3, "step": 1}, {"position": 0, "step": -1}):
-        assert page.of_project("open_item", **at_an_end) == {
+    for position, step in ((3, 1), (0, -1)):
+        assert page.of_project("open_item", position=position, step=step) == {
             "item": None,
             "progress": {NEW: 4, **NONE},
         }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -58,7 +58,8 @@ class Page:
     def ask(self, name: str, /, me: str = "Rita", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        return json.loads(json.dumps(answered_to(getattr(self.reviewing, name))(sent, REQUEST, None)))
+        reply: dict[str, Any] = answered_to(getattr(self.reviewing, name))(sent, REQUEST, None)
+        return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def open(self, **message: Any) -> dict[str, Any]:
         return self.ask("open_review", project=self.desk.project, **message)
