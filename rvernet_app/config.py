@@ -33,10 +33,10 @@ class AppConfig:
         data_dir: folder of projects, their photos and annotations.
         database_url: URL of a PostgreSQL database for projects and annotations, also read from DATABASE_URL.
             Empty means SQLite in `data_dir`.
-        import_dir: folder from which the page may add photos to a project. Empty allows every folder if the page
-            is served to this machine only, and no folder otherwise.
-        hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all annotations
-            and restores them. Empty keeps no copy.
+        import_dir: folder from which the page may add photos to a project. Empty allows every folder if the
+            page is served to this machine only, and no folder otherwise.
+        hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
+            annotations and restores them. Empty keeps no copy.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
@@ -84,8 +84,8 @@ class AppConfig:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
         """Return the options set by RVERNET_* variables; the other fields keep their defaults.
 
-        An empty variable counts as not set. On Hugging Face Spaces, where SPACE_ID is set, the default host serves
-        the page to other machines.
+        An empty variable counts as not set. On Hugging Face Spaces, where SPACE_ID is set, the default host
+        serves the page to other machines.
 
         Raises:
             ConfigError: a variable has an invalid value.

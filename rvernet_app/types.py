@@ -45,12 +45,12 @@ class Prompt:
         points_xy: pixel coordinates in the photo's frame, x to the right, y down.
         point_labels: one per point, 1 foreground or 0 background.
         box_xyxy: at most one box, left, top, right, bottom in pixels.
-        low_res_mask: float32 (h, w) logits to refine, one entry of `Candidates.low_res` from the same segmenter
-            and photo.
+        low_res_mask: float32 (h, w) logits to refine, one entry of `Candidates.low_res` from the same
+            segmenter and photo.
 
     Raises:
-        PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, only background points without
-            a box, a coordinate that is not a finite number, or a box without area.
+        PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, only background points
+            without a box, a coordinate that is not a finite number, or a box without area.
     """
 
     points_xy: tuple[tuple[float, float], ...] = ()

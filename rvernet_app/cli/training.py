@@ -10,6 +10,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rvernet_app.errors import ConfigError
 
@@ -25,7 +26,7 @@ COMMANDS = {
 """Command -> what it does, and the module `training.<command>` that does it."""
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
     """List the commands in the help; `run` takes their arguments."""
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False)

@@ -21,8 +21,9 @@ OUTSIDE = np.float32(-8.0)
 def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: float = CRUMB_SHARE) -> Mask:
     """Remove fragments (small components, 8-connected) and fill pinholes (small holes, 4-connected).
 
-    Small means fewer pixels than `crumb_share` of the mask. The largest component stays, and so does every component
-    that contains a point of `keep_xy`. The work is done on outlines, which is fast even for large photos.
+    Small means fewer pixels than `crumb_share` of the mask. The largest component stays, and so does every
+    component that contains a point of `keep_xy`. The work is done on outlines, which is fast even for large
+    photos.
 
     Args:
         mask: bool (H, W).
@@ -55,8 +56,8 @@ def keep_to_prompt(
 ) -> NDArray[np.float32]:
     """Discard the parts of a mask that the prompt cannot mean.
 
-    With a box, discard everything beyond the box and its margin. Without a box, discard every component (8-connected)
-    without a foreground point, unless all components are without one.
+    With a box, discard everything beyond the box and its margin. Without a box, discard every component
+    (8-connected) without a foreground point, unless all components are without one.
 
     Args:
         logits: float32 (h, w), above 0 on the food.

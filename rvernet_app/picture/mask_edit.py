@@ -18,7 +18,7 @@ SHIFT = 4
 """OpenCV draws with coordinates in steps of 2^-SHIFT pixels."""
 
 WIDE_RADIUS = 32
-"""A wider brush is drawn by the distance from its path: thousands of overlapping discs would take too long."""
+"""A wider brush is drawn by the distance from its path: its many overlapping discs would take too long."""
 
 EXACT_RADIUS = 128
 """A wider brush is drawn on a reduced mask; the error is too small to be seen on a screen."""
@@ -75,7 +75,8 @@ def move_outline(mask: Mask, outline_xy: Points, moved_xy: Points) -> Mask:
 
     Args:
         mask: bool (H, W).
-        outline_xy: one outline from `masks.polygons`, on pixel corners. Outlines of holes run the other way round.
+        outline_xy: one outline from `masks.polygons`, on pixel corners. Outlines of holes run the other way
+            round.
         moved_xy: the same outline with corners moved, added or removed; at least three corners.
 
     Returns:
@@ -127,7 +128,7 @@ def fill_holes(mask: Mask) -> Mask:
 
 
 def keep_largest(mask: Mask) -> Mask:
-    """Keep the largest 8-connected component of a mask: bool (H, W), a new array. An empty mask stays empty."""
+    """Keep the largest 8-connected component of a mask (none if it is empty): bool (H, W), a new array."""
 
     def largest(part: Mask) -> Mask:
         _, parts, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)

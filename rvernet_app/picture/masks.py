@@ -33,9 +33,10 @@ def to_rle(mask: Mask) -> Rle:
 def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
     """Check an RLE and return it as this program encodes the mask.
 
-    Every RLE is checked, also one from our own database, because pycocotools writes past its buffer on runs that are
-    longer than the photo, and a database can come from a backup that somebody else made. The check is vectorised and
-    costs less than decoding. Runs of length zero, which pycocotools counts wrongly, are encoded again.
+    Every RLE is checked, also one from our own database, because pycocotools writes past its buffer on runs
+    that are longer than the photo, and a database can come from a backup that somebody else made. The check
+    is vectorised and costs less than decoding. Runs of length zero, which pycocotools counts wrongly, are
+    encoded again.
 
     Args:
         rle: anything.
@@ -91,8 +92,9 @@ def polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
         tolerance: largest deviation of an outline in pixels (Douglas-Peucker).
 
     Returns:
-        One flat list x0, y0, x1, y1, … per outline, on pixel corners: a mask of one pixel at (x, y) is the unit
-        square from (x, y) to (x + 1, y + 1). Outlines may deviate from the mask by a pixel; its RLE is exact.
+        One flat list x0, y0, x1, y1, … per outline, on pixel corners: a mask of one pixel at (x, y) is the
+        unit square from (x, y) to (x + 1, y + 1). Outlines may deviate from the mask by a pixel; its RLE is
+        exact.
     """
     x, y, width, height = bbox_xywh(mask)
     corners = _grown_to_corners(mask[y : y + height, x : x + width])
@@ -113,9 +115,10 @@ def _decode(rle: Rle) -> Mask:
 def _run_lengths(counts: str) -> NDArray[np.int64] | None:
     """Decode a counts string: int64 (R,), or None if it is damaged.
 
-    The code is COCO's variant of LEB128 (`rleFrString` in pycocotools): each character less '0' holds five bits of a
-    number, least significant first; bit 0x20 says that more characters follow, and bit 0x10 of the last one is the
-    sign. From the fourth run on, the number is the difference to the run before the previous one.
+    The code is COCO's variant of LEB128 (`rleFrString` in pycocotools): each character less '0' holds five
+    bits of a number, least significant first; bit 0x20 says that more characters follow, and bit 0x10 of the
+    last one is the sign. From the fourth run on, the number is the difference to the run before the previous
+    one.
     """
     chunks = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - ord("0")
     ends = np.flatnonzero(chunks & 0x20 == 0)

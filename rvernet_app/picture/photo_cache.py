@@ -23,8 +23,8 @@ DECODED_BYTES = 400_000_000
 class PhotoCache:
     """Keeps opened photos, so that the SHA-256 of a file is enough to find its photo. Safe between threads.
 
-    Visitors share the cache without seeing each other's photos: only a person who has a file knows its SHA-256. Adding
-    a photo removes the files that nobody has used for KEEP_SECONDS.
+    Visitors share the cache without seeing each other's photos: only a person who has a file knows its
+    SHA-256. Adding a photo removes the files that nobody has used for KEEP_SECONDS.
     """
 
     def __init__(self, config: AppConfig) -> None:

@@ -42,8 +42,8 @@ PHOTO_SUFFIXES = frozenset(
 )
 """File name suffixes of FORMATS, lower case with a dot."""
 
-# Pillow warns about unusual metadata, which does not help a person, and about large pictures, which the limits here
-# refuse. The filter is set once at import: catching warnings call by call is not safe between threads.
+# Pillow warns about unusual metadata, which does not help a person, and about large pictures, which the
+# limits here refuse. The filter is set once at import: catching warnings per call is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -70,9 +70,9 @@ class LoadedPhoto:
 def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) -> LoadedPhoto:
     """Decode a file's first picture. Both limits are checked before decoding.
 
-    Grey levels of 16 bits are scaled to 8. Deeper integers and floats are divided by the smallest of 1 (floats only),
-    255, 65535 and their own maximum that brings them to at most 1. Colours are converted from an embedded ICC profile
-    to sRGB. Damaged metadata (EXIF, ICC) is ignored; damaged pixels raise an error.
+    Grey levels of 16 bits are scaled to 8. Deeper integers and floats are divided by the smallest of 1
+    (floats only), 255, 65535 and their own maximum that brings them to at most 1. Colours are converted from
+    an embedded ICC profile to sRGB. Damaged metadata (EXIF, ICC) is ignored; damaged pixels raise an error.
 
     Args:
         source: path of a file, or its bytes.
@@ -169,7 +169,8 @@ def _not_a_photo(data: bytes) -> str:
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation, unless the decoder did so (HEIF and TIFF, which then drop the tag).
 
-    `ImageOps.exif_transpose` would copy upright pictures, and fails on any damaged tag because it rewrites the metadata.
+    `ImageOps.exif_transpose` would copy upright pictures, and fails on any damaged tag because it rewrites
+    the metadata.
     """
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -198,7 +199,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale grey levels (H, W) of uint16, int32 or float32 to uint8 (H, W); negative values and NaN become 0."""
+    """Scale grey levels (H, W), uint16, int32 or float32, to uint8 (H, W); below 0 and NaN become 0."""
     if levels.dtype.kind == "u":
         top = 65535.0
     else:

@@ -28,7 +28,7 @@ from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
-from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
+from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
@@ -83,14 +83,15 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
                 api_visibility="private",
             )
         for endpoint in (api.segment, api.classify):
-            gr.api(
+            gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
                 concurrency_limit=ENGINE_CONCURRENCY,
                 concurrency_id="engine",
             )
     handlers.served.clean_with(demo)
-    return demo.queue(max_size=64)
+    demo.queue(max_size=64)
+    return demo
 
 
 def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:
@@ -123,7 +124,8 @@ def launch_options(config: AppConfig) -> dict[str, Any]:
         "server_name": config.host,
         "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "css": style_sheet(),
+        "app_kwargs": {"routes": web_routes()},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "footer_links": [],
         "enable_monitoring": False,

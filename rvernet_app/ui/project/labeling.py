@@ -15,7 +15,8 @@ from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.labels import parse_label_set
 from rvernet_app.picture.photo_cache import PhotoShelf
 from rvernet_app.picture.photos import LoadedPhoto
-from rvernet_app.store import annotations, listing, projects, queue
+from rvernet_app.store import annotations as stored_foods
+from rvernet_app.store import listing, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
@@ -160,7 +161,7 @@ class Labeling:
         _require_own(asked, me)
         draft = asked.draft()
         with self._store.writing() as session:
-            saved = annotations.save(
+            saved = stored_foods.save(
                 session,
                 asked.item,
                 projects.ensure_annotator(session, me),
@@ -175,16 +176,16 @@ class Labeling:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            deleted = annotations.delete(session, asked.item, mine, id=asked.id, revision=asked.revision)
+            deleted = stored_foods.delete(session, asked.item, mine, id=asked.id, revision=asked.revision)
         return protocol.SavedReply(**asdict(deleted))
 
     def undo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
         """Take back the visitor's last step on a photo."""
-        return self._taken_back(annotations.undo, asked, me)
+        return self._taken_back(stored_foods.undo, asked, me)
 
     def redo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
         """Do again the step that was taken back last."""
-        return self._taken_back(annotations.redo, asked, me)
+        return self._taken_back(stored_foods.redo, asked, me)
 
     def _taken_back(
         self,
@@ -205,7 +206,7 @@ class Labeling:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            annotations.give_verdict(
+            stored_foods.give_verdict(
                 session, asked.item, mine, asked.state, reason=asked.reason, seconds=asked.seconds or 0.0
             )
         with self._store.reading() as session:
@@ -235,12 +236,12 @@ class Labeling:
             mine = _find(session, me)
             of_all = bool(asked.all) and queue.state_of(session, asked.item, mine) == DONE
             names = projects.annotator_names(session)
-            events = annotations.history(session, asked.item, None if of_all else mine)
+            events = stored_foods.history(session, asked.item, None if of_all else mine)
             return protocol.History(events=[event_reply(event, names) for event in reversed(events)])
 
     def _foods(self, session: Session, item: Item, mine: int) -> list[protocol.FoodReply]:
         size_hw = item.photo.height, item.photo.width
-        return [food_reply(row, size_hw) for row in annotations.foods(session, item.id, mine)]
+        return [food_reply(row, size_hw) for row in stored_foods.foods(session, item.id, mine)]
 
     def _lead(self, asked: protocol.OpenItem, me: str) -> int | None:
         after = -1 if asked.after is None else asked.after

@@ -250,7 +250,7 @@ def test_a_project_is_found_whatever_the_spaces_in_its_name(
 NOTHING_WRITTEN = {
     "coco": (
         ("nowhere", None, "cannot be read"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("other", b'{"images": []}', "no list of annotations"),
         ("empty", b'{"images": [], "annotations": [], "categories": []}', "it holds no photos"),
         (
@@ -261,10 +261,10 @@ NOTHING_WRITTEN = {
     ),
     "labelme": (
         ("nowhere", None, "no such file or folder"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("lost", b'{"shapes": [], "imagePath": "a.png"}', "The file 'a.png' is missing."),
     ),
-    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "no YAML file")),
+    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "not a YAML file")),
 }
 
 

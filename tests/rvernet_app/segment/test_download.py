@@ -148,14 +148,14 @@ def test_a_missing_page_is_an_error_with_address_and_file(server: Server, target
 
 def test_an_unreachable_server_is_an_error(server: Server, target: Path) -> None:
     server.url = server.url.replace(str(server.server_address[1]), "1")
-    with pytest.raises(WeightsError, match="could not be fetched"):
+    with pytest.raises(WeightsError, match="could not be downloaded"):
         fetch(server, target)
     assert not target.exists()
 
 
 def test_a_folder_that_cannot_be_created_is_an_error(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WeightsError, match="could not be fetched"):
+    with pytest.raises(WeightsError, match="could not be downloaded"):
         fetch(server, tmp_path / "file" / "sam.pth")
 
 

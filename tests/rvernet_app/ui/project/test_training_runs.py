@@ -24,7 +24,7 @@ from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
-from rvernet_app.ui.answers import answered_to
+from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project import training_runs
 from rvernet_app.ui.project.training_runs import (
     CUT_SHORT,

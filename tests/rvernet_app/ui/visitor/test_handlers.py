@@ -50,7 +50,7 @@ def streams(pipeline: Pipeline, handlers: Handlers) -> Streams:
 
 
 def opened(handlers: Handlers) -> str:
-    return answered(handlers.open_photo)({"sample": "disc"})["id"]
+    return str(answered(handlers.open_photo)({"sample": "disc"})["id"])
 
 
 def segmented(handlers: Handlers, photo: str, **more: Any) -> dict[str, Any]:
