@@ -202,6 +202,11 @@ def slugs(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
+def reference() -> str:
+    """Return the text of the reference."""
+    return (ROOT / "docs" / "reference.md").read_text("utf-8")
+
+
 def test_the_readme_is_short() -> None:
     body = README.read_text("utf-8").split("---\n", 2)[2]
     assert len(body.split()) <= MAX_WORDS
@@ -278,6 +283,29 @@ def test_options_with_a_dot_are_training_options() -> None:
     named = {span.split()[0] for page in PAGES for span in texts(page)[2] if re.match(r"--\w+\.\w", span)}
     assert named
     assert named - tree_of("training.train") == set()
+
+
+def test_the_reference_lists_every_training_option() -> None:
+    options = {option for option in tree_of("training.train") if option.count(".") < 2}
+    groups = {option.split(".")[0] for option in options if "." in option}
+    table = reference().split("| group of `training.train` |")[1].split("\n\n")[0]
+    listed = set()
+    for group, names in re.findall(r"^\| (`\w+`|top level) \| (`.*`) \|$", table, re.MULTILINE):
+        prefix = "--" if group == "top level" else f"--{group.strip('`')}."
+        listed |= {prefix + name for name in re.findall(r"\w+", names)}
+    assert listed == options - groups
+
+
+def test_the_architecture_lists_the_layers_that_the_contracts_hold() -> None:
+    contracts = (ROOT / "pyproject.toml").read_text("utf-8")
+    held: list[str] = ast.literal_eval(
+        re.findall(r"^layers = (\[.*?\])", contracts, re.MULTILINE | re.DOTALL)[0]
+    )
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = re.findall(r"^\d+\. ((?:`\w+`(?:, )?)+)$", page, re.MULTILINE)
+    assert [line.split(" | ") for line in held if line != "__main__"] == [
+        re.findall(r"\w+", line) for line in listed
+    ]
 
 
 def test_the_reference_names_every_setting_and_no_page_another() -> None:
