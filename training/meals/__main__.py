@@ -1,6 +1,7 @@
 """Render meals: `python -m training.meals --count 1000 --seed 1 --out DIR`, in the environment with Blender.
 
-Meal i depends on the seed and on i alone, so a folder can grow, and an interrupted run goes on where it stopped.
+Meal i depends on the seed and on i alone, so a folder can grow, and an interrupted run goes on where it
+stopped.
 """
 
 from __future__ import annotations

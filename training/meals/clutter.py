@@ -63,7 +63,7 @@ def _strip(
 
 def _along(ys: Array, knots: list[tuple[float, float]]) -> Array:
     at, values = np.array(knots).T
-    return np.interp(ys, at, values)
+    return np.asarray(np.interp(ys, at, values))
 
 
 def _spoon(rng: np.random.Generator) -> list[bpy.types.Object]:

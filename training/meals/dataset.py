@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rvernet_app import files
 from rvernet_app.errors import RvernetError
 from rvernet_app.picture.masks import bbox_xywh, to_rle
 from rvernet_app.types import Mask
-from training.shared.files import write_whole
 
 LICENCE = {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
 END_OF_JPEG = b"\xff\xd9"
@@ -78,7 +78,7 @@ class MealFolder:
         """Take over a meal: its photo, moved from where it is, what is told about it, and its servings."""
         photo.replace(self.photo(index))
         record = {"about": dict(about), "annotations": [_described(a) for a in found]}
-        write_whole(self._record(index), json.dumps(record))
+        files.write(self._record(index), json.dumps(record), durable=False)
 
     def write_annotations(self, labels: Sequence[str]) -> int:
         """Write the COCO file over all whole meals in the folder; returns how many there are.
@@ -127,7 +127,7 @@ class MealFolder:
             "images": images,
             "annotations": annotations,
         }
-        write_whole(self.path / "annotations.json", json.dumps(coco))
+        files.write(self.path / "annotations.json", json.dumps(coco), durable=False)
         return len(images)
 
     def _record(self, index: int) -> Path:
@@ -144,7 +144,7 @@ class MealFolder:
             return
         for name in ("images", "meals"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(wanted, indent=1))
+        files.write(path, json.dumps(wanted, indent=1), durable=False)
 
 
 def _described(found: Annotation) -> dict[str, Any]:

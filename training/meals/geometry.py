@@ -1,13 +1,14 @@
 """Meshes from numbers: made, read, bent, moved, copied and joined.
 
-Lengths are centimetres, z is up. What these functions make rests where its numbers put it; nothing is selected or
-active afterwards, and every object's own frame stays that of the scene. Two attributes of the vertices vary a
-material: `shade`, a float in [0, 1], one value a copy, and `paint`, a colour.
+Lengths are centimetres, z is up. What these functions make rests where its numbers put it; nothing is
+selected or active afterwards, and every object's own frame stays that of the scene. Two attributes of the
+vertices vary a material: `shade`, a float in [0, 1], one value a copy, and `paint`, a colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -135,8 +136,8 @@ def lathe(name: str, profile_rz: Array, segments: int = 96) -> bpy.types.Object:
     """Surface of revolution about z.
 
     Args:
-        profile_rz: float (N, 2) radius and height along the outline, from bottom to top for outward normals; a
-            radius of 0 closes the surface there.
+        profile_rz: float (N, 2) radius and height along the outline, from bottom to top for outward normals;
+            a radius of 0 closes the surface there.
     """
     profile = np.asarray(profile_rz, float)
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
@@ -258,8 +259,8 @@ def copies(
 ) -> bpy.types.Object:
     """Many copies of prototypes joined into one mesh; the prototypes leave the scene.
 
-    A copy is one of the prototypes by chance, with one `shade` of its own. All prototypes' first material is kept
-    for their copies.
+    A copy is one of the prototypes by chance, with one `shade` of its own. All prototypes' first material is
+    kept for their copies.
 
     Args:
         places: float (N, 3), where the prototypes' origins go.
@@ -355,8 +356,8 @@ def remove(things: Sequence[bpy.types.Object]) -> None:
         bpy.data.meshes.remove(thing.data)
 
 
-def _read(items: bpy.types.bpy_prop_collection, name: str, kind: type, width: int = 1) -> NDArray:
-    values: NDArray = np.empty(len(items) * width, kind)
+def _read(items: bpy.types.bpy_prop_collection, name: str, kind: type, width: int = 1) -> NDArray[Any]:
+    values: NDArray[Any] = np.empty(len(items) * width, kind)
     items.foreach_get(name, values)
     return values
 

@@ -1,7 +1,7 @@
 """Render one meal into its folder.
 
-Blender is imported only when a meal is rendered: it changes `sys.path` and `__main__`, so a process that has imported
-it cannot start others.
+Blender is imported only when a meal is rendered: it changes `sys.path` and `__main__`, so a process that has
+imported it cannot start others.
 """
 
 from __future__ import annotations

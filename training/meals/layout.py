@@ -39,8 +39,8 @@ def pack(
 ) -> Array:
     """Places, float (N, 2), for discs within a superellipse about the origin.
 
-    Discs are pushed apart until they touch, pulled towards the middle and kept within; where there are too many
-    they overlap.
+    Discs are pushed apart until they touch, pulled towards the middle and kept within; where there are too
+    many they overlap.
 
     Args:
         half, exponent: of the floor's outline.
@@ -59,7 +59,7 @@ def pack(
         places *= 1 - pull * (1 - i / rounds)
         out = (np.abs(places / room) ** exponent).sum(axis=1) ** (1 / exponent)
         places /= np.maximum(out, 1)[:, None]
-    return places
+    return np.asarray(places)
 
 
 def footprint(points: Array) -> Footprint:
@@ -71,7 +71,7 @@ def footprint(points: Array) -> Footprint:
     cells = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(cells, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(cells, contours, -1, 1, cv2.FILLED)
-    return cells.astype(bool)
+    return np.asarray(cells.astype(np.bool_))
 
 
 def place_all(

@@ -71,7 +71,7 @@ def _irradiance(world: str) -> Array:
     upper = pixels.reshape(height, width, -1)[height // 2 :, :, :3].astype(float)
     elevation = (np.arange(len(upper)) + 0.5) / height * np.pi
     solid = (np.pi / height) * (2 * np.pi / width) * np.cos(elevation) * np.sin(elevation)
-    return (upper.sum(axis=1) * solid[:, None]).sum(axis=0)
+    return np.asarray((upper.sum(axis=1) * solid[:, None]).sum(axis=0))
 
 
 def _key(light: Light, irradiance: float) -> None:

@@ -36,8 +36,8 @@ def serving_masks(
 ) -> list[tuple[Mask, list[Mask]] | None]:
     """For each serving the mask of all of it and of its visible pieces.
 
-    A pixel belongs to the serving that covers most of it, or to none if what is no food covers more; within its
-    serving it belongs to the piece that covers most.
+    A pixel belongs to the serving that covers most of it, or to none if what is no food covers more; within
+    its serving it belongs to the piece that covers most.
 
     Args:
         servings: names of each one's pieces.
@@ -71,4 +71,4 @@ def _ranked(channels: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.uint32
 
 
 def _cover(ids: NDArray[np.uint32], shares: NDArray[np.float32], wanted: int) -> NDArray[np.float32]:
-    return np.where(ids == np.uint32(wanted), shares, np.float32(0)).sum(axis=0)
+    return np.asarray(np.where(ids == np.uint32(wanted), shares, np.float32(0)).sum(axis=0))

@@ -109,7 +109,8 @@ def painted(name: str, look: Look) -> bpy.types.Material:
 
 
 def speckled(name: str, look: Look, speckle: float = 0.08, vary: float = 0.0) -> bpy.types.Material:
-    """A material that shows `paint`, a little richer and in uneven brightness; the look's own colours do not count.
+    """A material that shows `paint`, a little richer and in uneven brightness; the look's own colours do not
+    count.
 
     Args:
         speckle: how much noise of the look's patch size lightens and darkens the paint.

@@ -53,8 +53,8 @@ class HeightMap:
 class Pile:
     """A plate on which pieces are let down one by one.
 
-    A piece that falls turns and slides a little, as long as its middle sinks; it touches what is below it and goes
-    through neither that nor the plate.
+    A piece that falls turns and slides a little, as long as its middle sinks; it touches what is below it and
+    goes through neither that nor the plate.
     """
 
     def __init__(self, radius: float, cell: float = CELL) -> None:
@@ -132,7 +132,8 @@ class Pile:
         tilt: float = 0.3,
         sink: float = 0.03,
     ) -> tuple[Array, Array]:
-        """Places and turns, both float (count, 3), of copies of a prototype about its origin, dropped one by one.
+        """Places and turns, both float (count, 3), of copies of a prototype about its origin, dropped one by
+        one.
 
         Args:
             spread: radius of the disc they fall on, cm.
@@ -287,4 +288,5 @@ def _between(heights: Array, where: Array) -> Array:
     i, j = where.astype(int).T
     u, v = (where - where.astype(int)).T
     low = heights[i, j] * (1 - v) + heights[i, j + 1] * v
-    return low * (1 - u) + (heights[i + 1, j] * (1 - v) + heights[i + 1, j + 1] * v) * u
+    high = heights[i + 1, j] * (1 - v) + heights[i + 1, j + 1] * v
+    return np.asarray(low * (1 - u) + high * u)

@@ -100,7 +100,7 @@ def _fill_height(vessel: Vessel, serving: Serving, food: Food) -> float:
 def _points(thing: bpy.types.Object) -> Array:
     """float (N, 2): the vertices seen from above, in the scene's frame."""
     matrix = np.array(thing.matrix_basis)
-    return (vertices_of(thing) @ matrix[:3, :3].T + matrix[:3, 3])[:, :2]
+    return np.asarray((vertices_of(thing) @ matrix[:3, :3].T + matrix[:3, 3])[:, :2])
 
 
 def _frame(xy: tuple[float, float], z: float, turn: float) -> Matrix:

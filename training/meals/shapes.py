@@ -18,7 +18,8 @@ class Shape:
         half: smallest and largest half length.
         aspect: smallest and largest width as a share of the length.
         exponent: of the superellipse of its outline; 2 is an ellipse, 8 nearly a rectangle.
-        profile: inner side as (share of the half length, height as a share of it) from the flat floor to the rim.
+        profile: inner side as (share of the half length, height as a share of it) from the flat floor to the
+            rim.
         wall: thickness of the wall in cm.
         stuff: what it may be made of.
     """
@@ -140,9 +141,9 @@ def outline(half: tuple[float, float], exponent: float, segments: int) -> Array:
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     ray = np.column_stack([np.cos(turn), np.sin(turn)])
     reach = (np.abs(ray / np.asarray(half)) ** exponent).sum(axis=1) ** (-1 / exponent)
-    return ray * reach[:, None]
+    return np.asarray(ray * reach[:, None])
 
 
 def inside(points: Array, half: tuple[float, float], exponent: float) -> NDArray[np.bool_]:
     """Which of the points, float (..., 2), a superellipse about the origin holds."""
-    return (np.abs(points / np.asarray(half)) ** exponent).sum(axis=-1) <= 1
+    return np.asarray((np.abs(points / np.asarray(half)) ** exponent).sum(axis=-1) <= 1)

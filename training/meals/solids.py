@@ -54,7 +54,8 @@ def disc(
         rounding: radius of the rounded edge, at most half the thickness.
 
     Returns:
-        The slice, its underside on z = 0, and float (N,), how far out each vertex is: 0 the middle, 1 the outline.
+        The slice, its underside on z = 0, and float (N,), how far out each vertex is: 0 the middle, 1 the
+        outline.
     """
     outline = np.asarray(outline_xy, float)
     edge = rounding / np.linalg.norm(outline, axis=1).mean()
@@ -85,14 +86,16 @@ def puck(
 def wedge(
     name: str, angle: float, radius_at: Callable[[Array], Array], cells: int = 16, along: int = 48
 ) -> tuple[bpy.types.Object, Array, Array, NDArray[np.bool_]]:
-    """A wedge cut from a round fruit about the x axis; its lower cut face lies in z = 0, its back points to +y.
+    """A wedge cut from a round fruit about the x axis; its lower cut face lies in z = 0, its back points to
+    +y.
 
     Args:
         angle: between the cut faces, radians.
         radius_at: outer radius for float (N,) angles from 0 (one end of the axis) to pi (the other).
 
     Returns:
-        The object, and for each vertex the share of the outer radius, the angle from the axis, whether it is skin.
+        The object, and for each vertex the share of the outer radius, the angle from the axis, whether it is
+        skin.
     """
     share = np.sqrt(np.linspace(0, 1, cells))
     back = np.linspace(0, angle, cells)

@@ -1,7 +1,8 @@
 """What is on a photo, drawn from (seed, index) alone and without Blender.
 
-Every part of a meal has a stream of random numbers of its own. Those of the table, the vessels, the sauce, the light
-and the camera never see the cuisine, so that the foods around a red sauce are all that tells ketchup from chili paste.
+Every part of a meal has a stream of random numbers of its own. Those of the table, the vessels, the sauce,
+the light and the camera never see the cuisine, so that the foods around a red sauce are all that tells
+ketchup from chili paste.
 """
 
 from __future__ import annotations

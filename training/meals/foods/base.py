@@ -19,8 +19,8 @@ FRUIT = "fruit"
 Build = Callable[[np.random.Generator, float], "list[bpy.types.Object]"]
 """(random numbers, radius in cm) -> the pieces of one serving.
 
-The pieces rest on z = 0 about the origin and stay within about the radius. A piece is what a person could lift: one
-sausage, one dumpling; a heap of rice is one piece.
+The pieces rest on z = 0 about the origin and stay within about the radius. A piece is what a person could
+lift: one sausage, one dumpling; a heap of rice is one piece.
 """
 
 
@@ -34,8 +34,8 @@ class Food:
         cuisines: the meals it belongs to.
         radii_cm: smallest and largest radius of a serving.
         build: makes its pieces.
-        liquid: it takes the shape of its dish (soup, sauce in a bowl): `build` gets the radius of the dish's inside
-            at the surface and lays the surface at z = 0.
+        liquid: it takes the shape of its dish (soup, sauce in a bowl): `build` gets the radius of the dish's
+            inside at the surface and lays the surface at z = 0.
     """
 
     kind: str

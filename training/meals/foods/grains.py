@@ -246,7 +246,7 @@ def _wandering(rng: np.random.Generator, radius: float, share: float) -> Array:
 def _within(path: Array, radius: float) -> Array:
     """Bend what leads out of the disc back in."""
     far = np.linalg.norm(path, axis=1, keepdims=True) + 1e-9
-    return path / far * radius * 0.97 * np.tanh(far / radius)
+    return np.asarray(path / far * radius * 0.97 * np.tanh(far / radius))
 
 
 def _sauce_cap(rng: np.random.Generator, radius: float, height: float, sauce: str) -> Things:
