@@ -61,7 +61,9 @@ def test_other_variables_are_ignored() -> None:
     assert AppConfig.from_env({"PORT": "1", "RVERNET_PHOTOS": "elsewhere"}) == AppConfig()
 
 
-def test_folders_given_as_text_become_paths_with_the_home_folder_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_given_as_text_become_paths_with_the_home_folder_expanded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     config = AppConfig(weights_dir="~/weights", photos_dir="w")  # type: ignore[arg-type]  # text on purpose
 

@@ -47,4 +47,3 @@ def defined() -> set[Error]:
 
 def test_the_docstring_shows_every_error_under_its_base_class() -> None:
     assert printed() == defined()
-
