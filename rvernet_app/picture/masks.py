@@ -109,7 +109,7 @@ def _encoded(rle: Rle) -> dict[str, object]:
 def _decode(rle: Rle) -> Mask:
     """Decode a checked RLE: bool (H, W), rows first."""
     # OpenCV transposes the column-first array twice as fast as NumPy copies it.
-    return cv2.transpose(coco.decode(_encoded(rle)).T).view(np.bool_)
+    return np.asarray(cv2.transpose(coco.decode(_encoded(rle)).T)).view(np.bool_)
 
 
 def _run_lengths(counts: str) -> NDArray[np.int64] | None:

@@ -46,6 +46,7 @@ class PhotoCache:
         photo = self._decode(data)
         kept = self._folder / photo.sha256
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # photos are private
             self._remove_old_files()
             if not kept.exists():
                 files.write(kept, data, durable=False)

@@ -180,7 +180,7 @@ def test_saving_replaces_an_older_checkpoint_and_leaves_other_files(folder: Path
         ({"model__roi_module__std": [0, 1, 1]}, "above 0"),
         ({"model__roi_module__kwargs": {"wings": 2}}, "wings"),
         ({"model__fusion": "sum"}, "fusion"),
-        ({"model__fusion": "logits"}, "lacks|shape|no place"),
+        ({"model__fusion": "logits"}, "lacks|shape|does not have"),
         ({"model__hidden": 9}, "shape"),
         ({"model__surprise": 1}, "surprise"),
         ({"model__picture": "roi"}, "'module' is missing"),
@@ -216,8 +216,8 @@ def reshape(tensors: Tensors) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (remove, "lacks 1 of the model's weights, first integration_module.0.weight"),
-        (add, "no place for: wings"),
+        (remove, "lacks 1 of the model's weights, for example integration_module.0.weight"),
+        (add, "does not have, for example wings"),
         (poison, "not finite"),
         (reshape, r"shape \(4,\), the model needs \(3,\)"),
     ],

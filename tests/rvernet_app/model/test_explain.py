@@ -111,7 +111,7 @@ def tokens_to_grid(prefix_tokens: int, side: int) -> Callable[[Tensor], Tensor]:
 
 
 def separately(model: RveRNet, pictures: Pictures, which: int, class_index: int) -> NDArray[np.float32]:
-    """Explain one module with pytorch-grad-cam while the other picture stays fixed: float32 (64, 64) in [0, 1]."""
+    """Explain one module with pytorch-grad-cam, with the other picture fixed: float32 (64, 64) in [0, 1]."""
 
     class OneModule(nn.Module):
         def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -120,3 +121,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Pat
     config = AppConfig(photos_dir=tmp_path / "file")
     with pytest.raises(PhotoError, match=r"The photo cannot be saved in .*file"):
         PhotoCache(config).add(picture(tmp_path / "a.png", 40))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
+def test_other_users_of_the_machine_cannot_read_the_photos(tmp_path: Path, config: AppConfig) -> None:
+    PhotoCache(config).add(picture(tmp_path / "a.png", 40))
+    assert stat.S_IMODE(config.photos_dir.stat().st_mode) == 0o700

@@ -29,8 +29,8 @@ RED, GREEN, BLUE, YELLOW, GREY, BROWN = (
     (110, 60, 20),
 )
 # Flat blocks of 16 pixels: exact where a format is lossless, and off by a few levels at most where it is not.
-UPRIGHT = np.kron(
-    np.array([[RED, GREEN, BLUE], [YELLOW, GREY, BROWN]], np.uint8), np.ones((16, 16, 1), np.uint8)
+UPRIGHT: NDArray[np.uint8] = np.repeat(
+    np.repeat(np.array([[RED, GREEN, BLUE], [YELLOW, GREY, BROWN]], np.uint8), 16, axis=0), 16, axis=1
 )  # (32, 48, 3)
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -43,7 +43,7 @@ SAVING = {**LOSSLESS, "JPEG": {"quality": 98, "subsampling": 0}, "HEIF": {"quali
 ROUNDING = 6
 
 
-def encoded(picture: Image.Image | NDArray[np.uint8], file_format: str, **options: Any) -> bytes:
+def encoded(picture: Image.Image | NDArray[Any], file_format: str, **options: Any) -> bytes:
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     buffer = io.BytesIO()
     image.save(buffer, file_format, **{**SAVING[file_format], **options})

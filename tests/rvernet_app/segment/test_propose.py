@@ -202,8 +202,7 @@ def test_a_grid_lies_inside_photos_of_any_shape(size_hw: tuple[int, int], per_si
 
 
 def test_every_second_point_of_a_row_comes_first() -> None:
-    points = [(int(y), int(x)) for x, y in grid((3, 4), 4)]  # of cells of one pixel: row, column
-    assert points == [
-        *((0, 0), (0, 2), (2, 0), (2, 2), (1, 1), (1, 3)),
-        *((0, 1), (0, 3), (2, 1), (2, 3), (1, 0), (1, 2)),
-    ]
+    points = [(int(y), int(x)) for x, y in grid((3, 4), 4)]  # row and column of cells of one pixel
+    first = [(0, 0), (0, 2), (2, 0), (2, 2), (1, 1), (1, 3)]
+    second = [(0, 1), (0, 3), (2, 1), (2, 3), (1, 0), (1, 2)]
+    assert points == first + second

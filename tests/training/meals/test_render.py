@@ -128,7 +128,7 @@ def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(
         os.killpg(render.pid, signal.SIGINT)
         said = render.stderr.read()  # up to the end of the last process that could write
     assert render.returncode == 130
-    assert said.rstrip().endswith("interrupted; the same command goes on from here")
+    assert said.rstrip().endswith("interrupted; run the same command again to resume")
     assert json.loads((tmp_path / "annotations.json").read_text())["images"]
 
 
