@@ -30,7 +30,7 @@ from rvernet_app.exchange.formats.coco_file import (
 )
 from rvernet_app.exchange.formats.groups import meal_of
 from rvernet_app.exchange.formats.outlines import require_inside, rle_of_polygons
-from rvernet_app.exchange.plan import StoredPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
+from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle

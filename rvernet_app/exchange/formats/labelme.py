@@ -18,7 +18,7 @@ from PIL import Image
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.outlines import Point, points, require_inside, rle_of_polygons
-from rvernet_app.exchange.plan import StoredPhoto, NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
+from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
 from rvernet_app.types import Mask
