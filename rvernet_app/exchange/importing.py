@@ -1,4 +1,4 @@
-"""Import photos and annotations: read the whole source into a plan, then write the plan in one transaction."""
+"""Import photos and annotations: read a source into a plan, then write the plan in one transaction."""
 
 from __future__ import annotations
 
