@@ -22,8 +22,10 @@ from training.data.regions import SPLITS, DataError, Region, Regions, require_no
 from training.data.sources import open_source, read_data, read_whole, source_names, with_masks
 from training.evidence.conditions import CLEAN, Condition
 from training.evidence.measure import Scores, score
+from training.loop.optimization import STATE_NAME
 from training.loop.options import TrainOptions
 from training.shared.configuration import options_from, put, read_yaml, require
+from training.shared.progress import Progress
 
 OPTIONS_NAME = "options.yaml"
 RESULT_NAME = "result.json"
@@ -134,16 +136,18 @@ class Run:
         """
         path, result = self.folder / OPTIONS_NAME, self.folder / RESULT_NAME
         text = yaml.safe_dump(self.options(), sort_keys=False)
-        if result.is_file() and path.is_file() and path.read_text(encoding="utf-8") == text:
+        same = path.is_file() and path.read_text(encoding="utf-8") == text
+        if same and result.is_file():
             return
-        # what an earlier training gave is no result of this one
-        for outdated in (result, *self.folder.glob("*.npz")):
-            outdated.unlink(missing_ok=True)
+        outdated = [result, *self.folder.glob("*.npz")]
+        if not same:  # a training does not continue one with other options
+            outdated.append(self.folder / STATE_NAME)
+        for file in outdated:
+            file.unlink(missing_ok=True)
         files.write(path, text, durable=False)
-        done = subprocess.run([sys.executable, "-m", "training.train", "--config", str(path)], check=False)
-        if done.returncode:
+        if status := train_in_own_process(path):
             raise GridError(
-                f"The run {self.folder} failed with exit status {done.returncode}; fix it and go on."
+                f"The run {self.folder} failed with exit status {status}. Correct the cause, then start again."
             )
 
     def require_trained_on(self, data: Regions) -> None:
@@ -180,27 +184,52 @@ class Run:
         return found
 
 
-def run_grid(grid: Grid) -> Iterator[tuple[Run, Sequence[str], TrainOptions, Mapping[str, Scores]]]:
-    """Train and measure every run; what is done already is not done again.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A run and what was measured of it.
 
-    Yields:
-        The run, its classes, its options, and its scores under each condition.
+    Attributes:
+        classes: of the checkpoint.
+        ambiguous: those whose mean F1 is reported by itself.
+        scores: under each condition of the grid.
+    """
+
+    run: Run
+    classes: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+    scores: Mapping[str, Scores]
+
+
+def train_in_own_process(config: Path) -> int:
+    """Run `python -m training.train` on a file of options. Return its exit status."""
+    command = [sys.executable, "-m", "training.train", "--config", str(config)]
+    return subprocess.run(command, check=False).returncode
+
+
+def run_grid(grid: Grid, progress: Progress) -> Iterator[Measured]:
+    """Train and measure every run that is not done yet, and yield all runs in the order of `Grid.runs`.
+
+    Args:
+        progress: gets the stage "runs", whose unit is a run trained and measured.
 
     Raises:
         GridError: a run failed, or the data have changed since it was trained.
         RvernetError: the options or the data are at fault.
     """
+    progress.stage("runs", len(grid.runs), unit="run")
     # those of all runs before the first is trained, as a mistake in the last is better told now than in some hours
     options_of_runs = [options_from(run.options(), TrainOptions) for run in grid.runs]
     read: dict[str, tuple[Regions, str, Sequence[Region]]] = {}
-    for run, options in zip(grid.runs, options_of_runs, strict=True):
+    for number, (run, options) in enumerate(zip(grid.runs, options_of_runs, strict=True), 1):
         if (key := repr(options.data)) not in read:
             data = read_data(options.data)
             read[key] = data, *_measured_on(grid, data, options.data)
         data, where, regions = read[key]
         run.train()
         run.require_trained_on(data)
-        yield run, data.classes, options, run.measure(where, regions, options)
+        scores = run.measure(where, regions, options)
+        progress.step(number)
+        yield Measured(run, data.classes, options.ambiguous, scores)
 
 
 def _measured_on(grid: Grid, data: Regions, options: DataOptions) -> tuple[str, Sequence[Region]]:

@@ -18,8 +18,6 @@ MAX_SUGGESTIONS = 20
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
 MAX_STEP = 64
-MAX_EPOCHS = 200
-DEFAULT_EPOCHS = 10
 
 Id = WholeNumber
 
@@ -277,7 +275,7 @@ class ShowReport(OfProject):
 class StartTraining(OfProject):
     """Train on a project."""
 
-    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] | None = None
+    epochs: WholeNumber | None = None
 
 
 class ProjectReply(Reply):

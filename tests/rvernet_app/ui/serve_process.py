@@ -1,4 +1,4 @@
-"""Run `app.main` with a Hub that is a folder and a page that saves one photo and then waits to be terminated.
+"""Run `rvernet serve` with a Hub that is a folder and a page that saves one photo and then waits to be terminated.
 
 Arguments: the folder of the Hub and the id of a project in the store of RVERNET_DATA_DIR. Prints "saved" when
 there is a photo to push, "pushing" when it starts to push that photo, which then waits for a line on stdin,
@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import app
+from rvernet_app.cli import main as cli
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy, open_copied
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.queue import add_photos
+from rvernet_app.ui import serve
 from tests.rvernet_app.exchange.folder_hub import A_DAY, FolderHub
 from tests.rvernet_app.store.desk import picture
 
@@ -56,15 +57,11 @@ def main() -> int:
         assert copy is not None
         return Page(copy, project)
 
-    stand_ins = {
-        "keep_memory": lambda: None,
-        "open_copied": partial(open_copied, hf_api=hub, every=A_DAY),
-        "build_demo": build_demo,
-    }
-    for name, stand_in in stand_ins.items():
-        setattr(app, name, stand_in)
+    vars(cli)["keep_memory"] = lambda: None
+    vars(serve)["open_copied"] = partial(open_copied, hf_api=hub, every=A_DAY)
+    vars(serve)["build_demo"] = build_demo
     try:
-        return app.main()
+        return cli.main(["serve"])
     finally:
         print("\n".join(hub.messages), flush=True)
 

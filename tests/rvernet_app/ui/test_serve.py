@@ -104,7 +104,9 @@ def test_the_page_asks_for_a_password_if_there_are_accounts(
 def test_damaged_accounts_are_reported_and_let_nobody_in(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rvernet_app.ui.serve.build_demo", lambda config, copy: pytest.fail("the page was built"))
+    monkeypatch.setattr(
+        "rvernet_app.ui.serve.build_demo", lambda config, copy: pytest.fail("the page was built")
+    )
     (data / ACCOUNTS_NAME).write_text('{"Ann": "not$base64"}')
     assert main(["serve"]) == 2
     assert capsys.readouterr().err == f"rvernet: {data / ACCOUNTS_NAME} is not a list of accounts.\n"
