@@ -1,5 +1,5 @@
-// Suggestions, cut-outs and maps of a mask. Each request carries a number; a reply that is not the awaited one is
-// dropped.
+// Suggestions, cut-outs and maps of a mask. Each request carries a number; a reply that is not the awaited
+// one is dropped.
 
 import { downloadFile } from "./dom.js";
 import { complain, status, whileBusy } from "./feedback.js";

@@ -1,5 +1,5 @@
-// Undo and redo. A photo outside a project has the page's own history. A photo of a project has the store's, so that
-// both walk one line, also after a reload.
+// Undo and redo. A photo outside a project has the page's own history. A photo of a project has the store's,
+// so that both walk one line, also after a reload.
 
 import { complain, status } from "./feedback.js";
 import { takeOver } from "./project/outbox.js";

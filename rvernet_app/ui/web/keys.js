@@ -70,8 +70,8 @@ export function nameOf({ code, key, ctrlKey, metaKey, shiftKey }) {
   return `${ctrlKey || metaKey ? "ctrl+" : ""}${shifted ? "shift+" : ""}${plain}`;
 }
 
-// What a key does, as the name of an action and its arguments; null where it does nothing. `free` is whether the
-// canvas, or nothing, has the focus.
+// What a key does, as the name of an action and its arguments; null where it does nothing. `free` is whether
+// the canvas, or nothing, has the focus.
 export function actionOf(name, { inProject, free }) {
   const found =
     (inProject && (IN_PROJECT[name] ?? digitOf(name, "takeNumber", 9, 0))) ||
@@ -99,7 +99,8 @@ export function listenToKeys({ root, overlay, state }, actions) {
       return;
     }
     if (event.defaultPrevented || event.altKey || document.querySelector("dialog:modal")) return;
-    if (event.key === "Enter" && event.target.matches?.("button:focus-visible")) return; // it presses the button
+    const pressesButton = event.key === "Enter" && event.target.matches?.("button:focus-visible");
+    if (pressesButton) return;
     if (event.target.closest?.(FIELDS)) return;
     const free = event.target === overlay || event.target === document.body;
     const action = actionOf(nameOf(event), { inProject: state.project !== null, free });

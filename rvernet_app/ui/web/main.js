@@ -96,7 +96,8 @@ function createFields(page, actions) {
   return { label, portion };
 }
 
-// What is drawn of the parts that changed. What follows from another mask comes after that mask is on the screen.
+// What is drawn of the parts that changed. What follows from another mask comes after that mask is on the
+// screen.
 function drawOnChange(page) {
   const { state, canvas } = page;
   const strip = createStrip(page, {
@@ -190,7 +191,8 @@ function begin(page) {
   state.redraw("facts", "panels", "strip", "account");
   const project = Number(remembered("rvernet-project"));
   if (project) attempt(page, () => learnProjects(page).then(() => openProject(page, project)));
-  else if (state.facts.signs_in) learnProjects(page).catch(() => {}); // nobody is signed in yet, as the header says
+  // When nobody is signed in yet, the header says so.
+  else if (state.facts.signs_in) learnProjects(page).catch(() => {});
   state.drawn().then(() => {
     root.dataset.ready = "true";
   });

@@ -1,13 +1,13 @@
-// All that changes while the page is open. Everybody reads it; it is changed through the functions here only. Each
-// value says which parts of the page show it, and all changes of one task are drawn once, together.
+// All that changes while the page is open. Everybody reads it; it is changed through the functions here only.
+// Each value says which parts of the page show it, and all changes of one task are drawn once, together.
 
 import { commitStep } from "./project/outbox.js";
 import { activeFood, commitWork, foodWith, maskOf, redoWork, undoWork } from "./work.js";
 
 const NO_FILTER = { state: null, label: null, by: null, uncertain: null };
 
-// value -> [how it starts, the parts that are drawn when it changes]. "work" is no part of the page: it stands for
-// what follows from other foods or another selection, such as asking for suggestions.
+// value -> [how it starts, the parts that are drawn when it changes]. "work" is no part of the page: it
+// stands for what follows from other foods or another selection, such as asking for suggestions.
 const VALUES = {
   // The photo that is open, and what is drawn of it.
   current: [() => null, ["scene", "panels", "strip", "work"]],
@@ -81,8 +81,8 @@ const VALUES = {
   toastTimer: [() => null, []],
 };
 
-// Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab that is
-// hidden, where animation frames do not.
+// Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab
+// that is hidden, where animation frames do not.
 export function createState(given = {}, schedule = queueMicrotask) {
   const values = Object.fromEntries(Object.entries(VALUES).map(([name, [start]]) => [name, start()]));
   const listeners = [];
@@ -119,8 +119,8 @@ export function createState(given = {}, schedule = queueMicrotask) {
   return state;
 }
 
-// A photo of the front page has the page's own history. A photo of a project has the store's: there each change is a
-// step that waits in the outbox until the store has it.
+// A photo of the front page has the page's own history. A photo of a project has the store's: there each
+// change is a step that waits in the outbox until the store has it.
 export function commit(state, photo, snapshot) {
   if (photo.item) commitStep(photo, snapshot);
   else commitWork(photo.work, snapshot);

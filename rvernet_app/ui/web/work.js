@@ -1,4 +1,5 @@
-// The foods of one photo: snapshots, and the page's own history of them. Snapshots are never changed in place.
+// The foods of one photo: snapshots, and the page's own history of them. Snapshots are never changed in
+// place.
 
 export const COLOURS = [
   "#e4572e",

@@ -1,5 +1,5 @@
-// Corrections by hand: brush, eraser, polygon, corners, holes, crumbs, edges. The server makes the mask, so that it is
-// exact.
+// Corrections by hand: brush, eraser, polygon, corners, holes, crumbs, edges. The server makes the mask, so
+// that it is exact.
 
 import { complain } from "../feedback.js";
 import { commitFoods } from "../foods.js";
@@ -27,8 +27,8 @@ export const handToolOf = ({ tool }) => (isHandTool(tool) ? tool : "");
 export const setBrush = ({ state }, radius) =>
   state.set({ brush: clamp(radius, SMALLEST_BRUSH, LARGEST_BRUSH) });
 
-// One correction after the other, each of what the one before left, and of the food that was selected when it was
-// made.
+// One correction after the other, each of what the one before left, and of the food that was selected when it
+// was made.
 export function editMask(page, edit) {
   const { state } = page;
   const photo = state.current;

@@ -1,4 +1,5 @@
-// Draws a scene with a pen whose unit is a photo pixel. Line widths and markers keep their size on the screen.
+// Draws a scene with a pen whose unit is a photo pixel. Line widths and markers keep their size on the
+// screen.
 
 const DARK = "#1c1f1d";
 const paths = new WeakMap(); // mask -> Path2D

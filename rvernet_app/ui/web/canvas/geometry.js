@@ -34,13 +34,15 @@ export function handlesAmong(points, tolerance) {
   return [...between(0, far), ...between(far, points.length)];
 }
 
-// The outlines of a mask: their points, and which of these are handles. Outlines too small for three are left out.
+// The outlines of a mask: their points, and which of these are handles. Outlines too small for three are left
+// out.
 export function handleRings(polygons, tolerance) {
   const rings = polygons.map(pointsOf).map((points) => ({ points, at: handlesAmong(points, tolerance) }));
   return rings.filter(({ at }) => at.length > 2);
 }
 
-// What a pointer has hold of: the nearest handle within reach, else the nearest edge, where it makes a new corner.
+// What a pointer has hold of: the nearest handle within reach, else the nearest edge, where it makes a new
+// corner.
 export function findGrip({ rings, place, reach }) {
   return nearestHandle(rings, place, reach) ?? nearestEdge(rings, place, reach);
 }

@@ -52,8 +52,8 @@ const promptOf = ({ food, corrected }) =>
     refine: food.token && { token: food.token, candidate: food.chosen },
   };
 
-// One request at a time. A food that was clicked again meanwhile is asked for once more, with all its points; the
-// reply to what it was before never shows.
+// One request at a time. A food that was clicked again meanwhile is asked for once more, with all its points;
+// the reply to what it was before never shows.
 async function segment(page) {
   const { state } = page;
   if (state.segmenting) return;

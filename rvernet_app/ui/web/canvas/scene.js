@@ -11,7 +11,8 @@ const STRAY = 4; // CSS pixels by which an outline may stray from the lines betw
 export const REVIEW_COLOURS = ["#e4572e", "#1b7fc4", "#c445a5", "#e0a100"];
 const MERGED_COLOUR = "#2a9d5c";
 
-const ringsOf = new WeakMap(); // mask -> { scale, rings }: costly to find, asked for at every move of the pointer
+// mask -> { scale, rings }. They are costly to find, and asked for at every move of the pointer.
+const ringsOf = new WeakMap();
 
 // The outlines of the selected food whose corners can be dragged now.
 export function gripRings(state) {

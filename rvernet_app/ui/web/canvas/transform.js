@@ -1,5 +1,5 @@
-// Where a photo lies on the stage: { scale, x, y, fitted }. The stage is { width, height } in CSS pixels, a spot on it
-// [x, y].
+// Where a photo lies on the stage: { scale, x, y, fitted }. The stage is { width, height } in CSS pixels, a
+// spot on it [x, y].
 
 import { clamp } from "./geometry.js";
 

@@ -1,4 +1,5 @@
-// The field that finds a label while one types: a combobox (ARIA 1.2). Arrows choose, Enter takes, Escape leaves.
+// The field that finds a label while one types: a combobox (ARIA 1.2). Arrows choose, Enter takes, Escape
+// leaves.
 
 import { keepInView, make, muted, swatch } from "../dom.js";
 import { plain } from "../project/labels.js";

@@ -12,7 +12,8 @@ export function readPortion({ amount, unit, method, low, high }) {
 // One end of the range is there, the other is still being typed.
 export const isHalf = (portion) => Boolean(portion) && (portion.low === null) !== (portion.high === null);
 
-// What is wrong with what was typed, as a sentence; null where nothing is. `bad` names fields that hold no number.
+// What is wrong with what was typed, as a sentence; null where nothing is. `bad` names fields that hold no
+// number.
 export function faultOf(typed, bad = []) {
   if (bad.length) return "An amount is a number.";
   const portion = readPortion(typed);

@@ -19,8 +19,8 @@ export function sentencesOf(content, theirs, nameOf) {
   };
 }
 
-// Resolves to true where one's own is to be saved over what someone else saved. Only its buttons close the sheet:
-// either choice takes something off the page.
+// Resolves to true where one's own is to be saved over what someone else saved. Only its buttons close the
+// sheet: either choice takes something off the page.
 export function chooseBetween({ find }, photo, content, theirs) {
   const nameOf = (id) => (id ? words(photo.project.labels.get(id)?.name ?? "another label") : "no name");
   const sentences = sentencesOf(content, theirs, nameOf);

@@ -40,8 +40,8 @@ export const rowOf = (food) => ({
   bbox: maskOf(food).bbox,
 });
 
-// A food of the store as one on the page. `masks` (counts -> mask) holds those the page knows: to a mask that is the
-// same object belongs the evidence already shown of it.
+// A food of the store as one on the page. `masks` (counts -> mask) holds those the page knows: to a mask that
+// is the same object belongs the evidence already shown of it.
 export function foodOf(row, id, masks = new Map()) {
   const { points = [], box = null, edits = 0, score = null } = row.prompts;
   const fresh = { rle: row.rle, polygons: row.polygons, bbox: row.bbox, score };

@@ -27,7 +27,8 @@ export function createLabelSet(labels) {
 export const withLabel = (set, label) =>
   createLabelSet([...set.all().filter(({ id }) => id !== label.id), label]);
 
-// The best matches first: a name that begins so, a word that does, a synonym, anything that holds it, a food code.
+// The best matches first: a name that begins so, a word that does, a synonym, anything that holds it, a food
+// code.
 function searched(labels, typed, limit) {
   const wanted = plain(typed);
   if (!wanted) return [];

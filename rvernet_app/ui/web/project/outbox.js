@@ -1,5 +1,5 @@
-// The changes of a project's photo on their way to the store. Each thing a person does is one step: the foods as they
-// are afterwards, and an id by which the store knows what belongs together.
+// The changes of a project's photo on their way to the store. Each thing a person does is one step: the foods
+// as they are afterwards, and an id by which the store knows what belongs together.
 
 import { dropFood, maskOf, nextId, putFood, withFoods } from "../work.js";
 import { contentOf, DELETED, differences, foodOf, textOf } from "./contents.js";
@@ -14,8 +14,8 @@ export function newStep(source = globalThis.crypto) {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-// What a photo of a project has besides its foods. `stored` holds what the store has of each food, by the page's
-// number; foods that were deleted stay in it, because an undo brings them back.
+// What a photo of a project has besides its foods. `stored` holds what the store has of each food, by the
+// page's number; foods that were deleted stay in it, because an undo brings them back.
 export const emptyRecord = () => ({ outbox: [], stored: new Map(), masks: new Map(), sent: null });
 
 export function commitStep(photo, snapshot, step = newStep()) {
@@ -48,8 +48,8 @@ export function replay(foods, steps) {
   });
 }
 
-// The photo's foods become those the store has; steps that still wait are made again on them. A food the page has had
-// before keeps its number and colour, a mask its evidence.
+// The photo's foods become those the store has; steps that still wait are made again on them. A food the page
+// has had before keeps its number and colour, a mask its evidence.
 export function takeOver(photo, rows) {
   const waiting = pendingSteps(photo);
   const numbers = new Map([...photo.stored].map(([number, { id }]) => [id, number]));

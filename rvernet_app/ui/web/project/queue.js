@@ -16,7 +16,8 @@ import { keepSeconds, keptSeconds } from "./time.js";
 
 const KEPT_PHOTOS = 8; // photos of a queue whose pictures stay in memory
 
-// Opens the photo asked for: { item }, { after, order } for the next to label, { position, step } for a neighbour.
+// Opens the photo asked for: { item }, { after, order } for the next to label, { position, step } for a
+// neighbour.
 export async function openItem(page, query) {
   const { state } = page;
   const seq = state.openSeq + 1;
@@ -186,7 +187,8 @@ export async function chooseOrder(page, order) {
   if (state.project && state.current?.state === "new") openNext(page, -1);
 }
 
-// To know how uncertain photos are, each is looked over once; that can be stopped, and goes on when it is asked again.
+// To know how uncertain photos are, each is looked over once; that can be stopped, and goes on when it is
+// asked again.
 async function lookOver(page) {
   const { state } = page;
   let stopped = false;

@@ -1,5 +1,6 @@
-// Steps that the store does not have yet are kept in this tab's session storage too: after a reload, or a log-in on the
-// way, they are sent as the steps they were. Another tab has a storage of its own and never sends them twice.
+// Steps that the store does not have yet are kept in this tab's session storage too: after a reload, or a
+// log-in on the way, they are sent as the steps they were. Another tab has a storage of its own and never
+// sends them twice.
 
 import { nextId, withFoods } from "../work.js";
 import { foodOf, rowOf } from "./contents.js";
@@ -7,8 +8,8 @@ import { newStep, pendingSteps, replay } from "./outbox.js";
 
 const PREFIX = "rvernet-unsaved-";
 
-// What is kept of a photo; null where nothing waits. `key` is the page's number of a food, `known` what the store
-// has of it, `row` the food as it shall be, null to delete it.
+// What is kept of a photo; null where nothing waits. `key` is the page's number of a food, `known` what the
+// store has of it, `row` the food as it shall be, null to delete it.
 export function stashOf(photo) {
   const steps = pendingSteps(photo).filter(({ changes }) => changes.length);
   if (!steps.length) return null;
@@ -40,8 +41,8 @@ export function upgraded(kept) {
   };
 }
 
-// Puts what was kept on a photo newly told by the store. Each food is asked to be saved from the revision it was
-// changed from: where someone else changed it since, the store says so.
+// Puts what was kept on a photo newly told by the store. Each food is asked to be saved from the revision it
+// was changed from: where someone else changed it since, the store says so.
 export function restore(photo, stash) {
   const kept = upgraded(stash);
   const numbers = new Map();

@@ -1,5 +1,5 @@
-// What is on the page goes to the store: step after step of each photo, one request at a time. The page says "saved"
-// only when no step waits.
+// What is on the page goes to the store: step after step of each photo, one request at a time. The page says
+// "saved" only when no step waits.
 
 import { complain } from "../feedback.js";
 import { tell } from "../server.js";
@@ -136,7 +136,8 @@ async function takeTheirs(page, photo, id) {
   updatePhoto(page.state, photo, {});
 }
 
-// Resolves once all that was done on a photo has reached the store: masks under way, corrections, steps that wait.
+// Resolves once all that was done on a photo has reached the store: masks under way, corrections, steps that
+// wait.
 export async function reached(page, photo) {
   const { state } = page;
   const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
