@@ -72,6 +72,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
         **{name: value for name, value in os.environ.items() if not name.startswith(("RVERNET_", "PYTHON"))},
         "HOME": str(folder / "home"),
         "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_TEMP_DIR": str(folder / "gradio"),
         "RVERNET_DATA_DIR": str(folder / "data"),
