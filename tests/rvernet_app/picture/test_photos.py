@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError
-from rvernet_app.picture.photos import FORMATS, LoadedPhoto, read_photo
+from rvernet_app.picture.photos import FORMATS, PHOTO_SUFFIXES, LoadedPhoto, read_photo
 
 # pytest replaces the filters photos.py sets at import; test_pillows_warnings_stay_inside holds them.
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
@@ -499,3 +499,19 @@ def _png(*, width: int, height: int, bits: int, colour_type: int, rows: bytes) -
     PngImagePlugin.putchunk(buffer, b"IDAT", zlib.compress(rows))
     PngImagePlugin.putchunk(buffer, b"IEND", b"")
     return buffer.getvalue()
+
+
+def test_photo_suffixes_are_those_of_the_accepted_formats() -> None:
+    assert {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".heic",
+        ".heif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+    } <= PHOTO_SUFFIXES
+    assert not {".pdf", ".svg", ".avif", ".psd", ".txt", ""} & PHOTO_SUFFIXES
