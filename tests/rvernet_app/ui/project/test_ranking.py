@@ -42,7 +42,7 @@ class TwoFoods:
             raise SegmentationError("Nothing was found here.")
         mask[1:5, 0:2] = third == 0
         mask[1:5, 6:8] = third == 2
-        return Candidates(mask[None], np.array([0.9], np.float32), np.zeros((1, 1, 1)))
+        return Candidates(mask[None], np.array([0.9], np.float32), np.zeros((1, 1, 1), np.float32))
 
 
 class Nothing(TwoFoods):
