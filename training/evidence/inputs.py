@@ -12,10 +12,10 @@ from rvernet_app.errors import ConfigError
 from rvernet_app.model.checkpoint import Checkpoint
 from rvernet_app.model.hub import open_checkpoint
 from training.data.masks import MASKS
+from training.data.options import FORMATS, DataOptions, Source
 from training.data.regions import SPLITS, DataError, Region, assemble
 from training.data.sources import open_source, read_whole, source_names, with_masks
 from training.evidence.measure import Scores, score
-from training.loop.options import FORMATS, DataOptions, Source
 from training.shared.configuration import options_from
 
 

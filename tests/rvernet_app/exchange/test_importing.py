@@ -13,7 +13,7 @@ from sqlalchemy import select
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange import importing
 from rvernet_app.exchange.formats.registry import IMPORTS
-from rvernet_app.exchange.importing import NotTaken
+from rvernet_app.exchange.plan import NotTaken
 from rvernet_app.store.annotations import foods
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects

@@ -9,10 +9,10 @@ import torch
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.checkpoint import save_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training.data.options import DataOptions, Source
 from training.data.regions import DataError
 from training.data.sources import read_data
 from training.evidence.inputs import add_arguments, open_labelled
-from training.loop.options import DataOptions, Source
 from training.shared.configuration import to_json
 
 CLASSES = ("ketchup", "pesto")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import pytest
 from gradio import utils
@@ -25,12 +25,15 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Item
+from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
+from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
-from rvernet_app.ui.project.labeling import Labeling, StoreHandler, answered_to
-from rvernet_app.ui.visitor.handlers import UNEXPECTED
-from tests.rvernet_app.store.desk import Desk, picture, set_up, square
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import ListFolder
+from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.visitor.protocol import PhotoReply
+from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """Of a server where nobody logs in."""
@@ -39,9 +42,10 @@ NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
 """Progress, beside what is new."""
 
 
-def present(photo: LoadedPhoto, name: str) -> dict[str, Any]:
+def present(photo: LoadedPhoto, name: str) -> PhotoReply:
     """Stands for what draws a photo for the page."""
-    return {"id": photo.sha256, "name": name, "height": photo.size_hw[0], "width": photo.size_hw[1]}
+    height, width = photo.size_hw
+    return PhotoReply(id=photo.sha256, name=name, width=width, height=height, url="", thumb="")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Page:
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        return json.loads(json.dumps(answered_to(self.handlers[name])(sent, REQUEST, None)))
+        reply = answered_to(self.handlers[name])(sent, REQUEST, None)
+        return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         return self.ask(name, me, project=self.desk.project, **message)
@@ -96,8 +101,26 @@ def test_a_conflict_says_how_it_is_now(page: Page) -> None:
     assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
 
 
+def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
+    desk, before = page.desk, (page.desk.count(Annotator), page.desk.count())
+    new = {NEW: 4, **NONE}
+    (project,) = page.ask("projects", "Visitor")["projects"]
+    assert project == {"id": desk.project, "name": "Trays", "progress": new}
+    opened = page.of_project("open_project", "Visitor")
+    assert (opened["progress"], opened["annotators"]) == (new, ["Ann", "Ben"])
+    desk.save()
+    shown = page.of_project("open_item", "Visitor", item=desk.items[0])
+    assert (shown["state"], shown["full"], shown["foods"], shown["progress"]) == (NEW, False, [], new)
+    states = [one["state"] for one in page.of_project("list_items", "Visitor")["items"]]
+    assert states == [NEW] * 4
+    assert page.of_project("list_items", "Visitor", state=DONE)["items"] == []
+    assert page.ask("history", "Visitor", item=desk.items[0], all=True) == {"events": []}
+    # Ann's food and her first visit to its photo are the only new events.
+    assert (desk.count(Annotator), desk.count()) == (before[0], before[1] + 2)
+
+
 def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(message: object, me: str) -> dict[str, Any]:
+    def broken(asked: Empty, me: str) -> NoReturn:
         raise ZeroDivisionError("secret")
 
     assert answered_to(broken)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
@@ -140,10 +163,16 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
     answer = answered_to(page.handlers[handler])
     for message in (None, 5, "x", [1]):
         assert set(answer(message, REQUEST, None)) == {"error"}
-    sound = {
+    sound: dict[str, Any] = {
         "me": "Ann",
-        **{"project": page.desk.project, "item": page.desk.items[0], "name": "Other", "rle": square()},
-        **{"id": 1, "revision": 1, "state": DONE, "folder": ""},
+        "project": page.desk.project,
+        "item": page.desk.items[0],
+        "name": "Other",
+        "rle": square(),
+        "id": 1,
+        "revision": 1,
+        "state": DONE,
+        "folder": "",
     }
     for field in ("me", *FIELDS[handler]):
         missing = {name: value for name, value in sound.items() if name != field}
@@ -156,7 +185,7 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
 
 def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
     page.desk.save()
-    give_verdict(page.desk.store, page.desk.items[1], page.desk.ann, DONE)
+    commit(page.desk.store, give_verdict, page.desk.items[1], page.desk.ann, DONE)
     mine, of_others = page.ask("projects"), page.ask("projects", me="Someone new")
     assert (mine["me"], mine["units"], mine["methods"]) == ("Ann", list(UNITS), list(METHODS))
     (project,) = mine["projects"]
@@ -254,7 +283,8 @@ def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> Non
     opened = page.of_project("open_item")
     assert opened["item"] == desk.items[0]
     assert (opened["position"], opened["state"], opened["blind"], opened["before"]) == (0, OPEN, False, None)
-    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", "height": 6, "width": 8}
+    sizes = {"height": 6, "width": 8, "url": "", "thumb": ""}
+    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", **sizes}
     assert opened["progress"] == {NEW: 3, **NONE, OPEN: 1}
     first, second = opened["foods"]
     (outline,) = first.pop("polygons")
@@ -286,8 +316,8 @@ def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["position"] == 2
     assert page.of_project("open_item", position=2, step=1)["item"] == items[3]
     assert page.of_project("open_item", position=2, step=-1)["item"] == items[1]
-    for at_an_end in ({"position": 3, "step": 1}, {"position": 0, "step": -1}):
-        assert page.of_project("open_item", **at_an_end) == {
+    for position, step in ((3, 1), (0, -1)):
+        assert page.of_project("open_item", position=position, step=step) == {
             "item": None,
             "progress": {NEW: 4, **NONE},
         }
@@ -309,13 +339,13 @@ def test_suggestions_are_hidden_on_a_blind_photo(page: Page) -> None:
 
 def test_a_queue_that_is_done_has_no_next_photo(page: Page) -> None:
     for item in page.desk.items:
-        give_verdict(page.desk.store, item, page.desk.ann, DONE)
+        commit(page.desk.store, give_verdict, item, page.desk.ann, DONE)
     assert page.of_project("open_item")["item"] is None
     assert page.of_project("open_item", me="Ben")["item"] == page.desk.items[0]
 
 
 def test_a_photo_is_opened_from_its_own_project_only(page: Page) -> None:
-    other = create_project(page.desk.store, "Other", [])
+    other = commit(page.desk.store, create_project, "Other", [])
     assert "not in the project" in page.ask("open_item", project=other, item=page.desk.items[0])["error"]
 
 
@@ -338,11 +368,11 @@ def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -
     desk, item = page.desk, page.desk.items[0]
     desk.save()
     desk.save(by=desk.ben, left=4)
-    comment(desk.store, item, desk.ben, "Is this rice?")
+    commit(desk.store, comment, item, desk.ben, "Is this rice?")
     assert page.of_project("open_item", item=item)["comments"] == []
     whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
     assert whose == {"Ann"}
-    give_verdict(desk.store, item, desk.ann, DONE)
+    commit(desk.store, give_verdict, item, desk.ann, DONE)
     (said,) = page.of_project("open_item", item=item)["comments"]
     assert (said["who"], said["words"]) == ("Ben", "Is this rice?")
     whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
@@ -378,7 +408,7 @@ def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Pa
 
 
 def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.project.labeling.visitor_name", lambda *_: "Ben")
+    monkeypatch.setattr("rvernet_app.ui.answers.visitor_name", lambda *_: "Ben")
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
         message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
@@ -392,7 +422,7 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     desk.save(label="soup", item=1)
     desk.save(label="rice", item=1, left=4, by=desk.ben)
     desk.save(label="rice", item=2, by=desk.ben)
-    give_verdict(desk.store, items[1], desk.ann, DONE)
+    commit(desk.store, give_verdict, items[1], desk.ann, DONE)
 
     def listed(**asked: Any) -> list[int]:
         return [one["position"] for one in page.of_project("list_items", **asked)["items"]]
@@ -502,7 +532,7 @@ def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) 
     saved = page.desk.save("first")
     page.desk.edit(saved, "second")
     page.desk.save("Ben's", by=page.desk.ben)
-    delete(page.desk.store, item, page.desk.ann, id=saved.id, revision=2)
+    commit(page.desk.store, delete, item, page.desk.ann, id=saved.id, revision=2)
     events = page.ask("history", item=item)["events"]
     assert [event["subject"] for event in events] == ["annotation"] * 3 + ["verdict"]
     assert [(event["after"]["note"], event["after"]["status"]) for event in events[:3]] == [
@@ -521,7 +551,7 @@ def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["before"] == items[1]
     assert page.of_project("link_before", item=items[2], linked=False) == {"before": None}
     assert page.of_project("open_item", item=items[2])["before"] is None
-    assert "no photo in front" in page.of_project("link_before", item=items[0], linked=True)["error"]
+    assert "no photo before" in page.of_project("link_before", item=items[0], linked=True)["error"]
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
 
 
@@ -617,4 +647,4 @@ def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
     with pytest.raises(StoreError):
-        page.adding.list_folder({"folder": str(folder.parent)}, "Ann")
+        page.adding.list_folder(ListFolder(folder=str(folder.parent)), "Ann")
