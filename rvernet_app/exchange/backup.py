@@ -276,7 +276,7 @@ def _as_text(value: datetime) -> str:
 
 
 def _require_whole(source: Path, report: BackupReport) -> None:
-    """Raise StoreError if a file of the backup is missing or damaged, or a table has another number of rows."""
+    """Raise StoreError if a file of the backup is missing or damaged, or has too few or too many rows."""
     wrong = [
         f"{name} is {'damaged' if (source / name).is_file() else 'missing'}"
         for name, digest in report.files.items()
@@ -302,7 +302,8 @@ def _require_empty(store: Store, schema: str) -> None:
                 raise StoreError("The database is not empty; restore into a new one.")
         if (found := _revision(connection)) != schema:
             raise StoreError(
-                f"The database has schema {found}, the backup {schema}; restore into a database without tables."
+                f"The database has schema {found}, the backup {schema}; "
+                "restore into a database without tables."
             )
 
 
