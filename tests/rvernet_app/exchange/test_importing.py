@@ -94,8 +94,8 @@ def test_a_name_that_is_no_label_is_left(kitchen: Kitchen, tmp_path: Path) -> No
     report = kitchen.take("coco", write_coco(tmp_path / "in", [["x" * 201, "rice", " "]]), project)
     assert (report.foods, report.labels) == (1, ("rice",))
     assert [one.why for one in report.not_taken] == [
-        "A label has 1 to 200 characters, got 201.",
-        "A label has 1 to 200 characters, got 0.",
+        "A label has 1 to 200 characters, not 201.",
+        "A label has 1 to 200 characters, not 0.",
     ]
 
 
