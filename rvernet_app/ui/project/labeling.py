@@ -16,7 +16,7 @@ from rvernet_app.labels import parse_label_set
 from rvernet_app.picture.photo_cache import PhotoShelf
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import annotations as stored_foods
-from rvernet_app.store import listing, projects, queue
+from rvernet_app.store import history, listing, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
@@ -168,6 +168,7 @@ class Labeling:
                 draft,
                 id=asked.id,
                 revision=asked.revision or 0,
+                step=asked.step,
             )
         return protocol.SavedReply(**asdict(saved))
 
@@ -176,16 +177,18 @@ class Labeling:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            deleted = stored_foods.delete(session, asked.item, mine, id=asked.id, revision=asked.revision)
+            deleted = stored_foods.delete(
+                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step
+            )
         return protocol.SavedReply(**asdict(deleted))
 
     def undo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
         """Take back the visitor's last step on a photo."""
-        return self._taken_back(stored_foods.undo, asked, me)
+        return self._taken_back(history.undo, asked, me)
 
     def redo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
         """Do again the step that was taken back last."""
-        return self._taken_back(stored_foods.redo, asked, me)
+        return self._taken_back(history.redo, asked, me)
 
     def _taken_back(
         self,
@@ -236,7 +239,7 @@ class Labeling:
             mine = _find(session, me)
             of_all = bool(asked.all) and queue.state_of(session, asked.item, mine) == DONE
             names = projects.annotator_names(session)
-            events = stored_foods.history(session, asked.item, None if of_all else mine)
+            events = history.history(session, asked.item, None if of_all else mine)
             return protocol.History(events=[event_reply(event, names) for event in reversed(events)])
 
     def _foods(self, session: Session, item: Item, mine: int) -> list[protocol.FoodReply]:
