@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from PIL import Image
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.exporting import ExportPhoto
@@ -25,12 +24,9 @@ from rvernet_app.exchange.formats.outlines import filled, outline, points, requi
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
 from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
-from rvernet_app.picture.photos import FORMATS
+from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.consensus import SPLITS
 from rvernet_app.store.tables import Label
-
-SUFFIXES = frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS)
-"""Suffixes of files that may be photos, in lower case."""
 
 DATA_NAME = "data.yaml"
 MASKS_NAME = "masks.jsonl"
@@ -207,7 +203,7 @@ def _place(entry: object, base: Path, folder: SourceFolder) -> Path:
 
 
 def _photos_in(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in place.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def _photo(
