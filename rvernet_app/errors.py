@@ -13,7 +13,8 @@
     + FullError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
-  x NotTakenError (rvernet_app.exchange.importing)
+  x NotTakenError (rvernet_app.exchange.plan)
+  x CocoError (rvernet_app.exchange.formats.coco_file)
   x DataError (training.data.regions)
   x GridError (training.loop.grid)
   x DatasetError (training.meals.dataset)
