@@ -1,4 +1,4 @@
-"""Masks as one outline."""
+"""Masks as single outlines, and back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pixels(*places: tuple[int, int], size_hw: tuple[int, int] = (6, 9)) -> np.nd
     ],
     ids=["disc", "in a corner", "everything", "one pixel", "two", "two by a corner", "a hook"],
 )
-def test_a_mask_of_one_part_without_holes_comes_back(mask: np.ndarray) -> None:
+def test_a_mask_of_one_part_without_holes_is_restored_exactly(mask: np.ndarray) -> None:
     points = outline(mask)
     assert len(points) >= 3
     np.testing.assert_array_equal(filled(points.tolist(), mask.shape), mask)
@@ -48,7 +48,7 @@ def test_parts_are_joined_by_a_short_bridge(mask: np.ndarray, gap: int) -> None:
     assert (back & ~mask).sum() == gap
 
 
-def test_many_parts_are_one_outline() -> None:
+def test_many_parts_become_one_outline() -> None:
     mask = np.zeros((20, 60), np.bool_)
     for left in range(2, 58, 8):
         mask[4:16, left : left + 6] = True
