@@ -17,9 +17,9 @@ from tests.rvernet_app.exchange.formats.kitchen import SHARES, Kitchen
 
 LEFT_OUT = {
     "photos that are not done": 1,
-    "photos called unusable": 1,
+    "photos marked as unusable": 1,
     "foods without a name": 1,
-    "foods of other annotators than the one whose were taken": 1,
+    "foods of other annotators on the same photos": 1,
 }
 
 
@@ -31,7 +31,7 @@ def files_in(folder: Path) -> list[str]:
 def test_the_report_counts_what_is_exported_and_left_out(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
     report = kitchen.export(name, tmp_path / "out")
     left_out = dict(report.left_out)
-    covered = {"pixels of foods that lie under another food", "foods that lie wholly under others"}
+    covered = {"pixels of foods covered by another food", "foods completely covered by others"}
     assert (left_out.keys() & covered == covered) == (name == "foodseg103")
     for reason in covered:
         left_out.pop(reason, None)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import MANIFEST, restore
-from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back
+from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back, open_copied
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
@@ -365,6 +365,21 @@ def test_a_new_data_folder_is_restored_from_the_copy(
     asked.clear()
     assert bring_back(REPOSITORY, tmp_path / "data") is False
     assert asked == []
+
+
+def test_a_lost_store_is_opened_with_its_rows_and_pushed_again(
+    desk: Desk, kept: Path, hub: FolderHub, answer: Answer, tmp_path: Path
+) -> None:
+    answer(serving(kept))
+    copy = open_copied(REPOSITORY, tmp_path / "data", hf_api=hub, every=A_DAY)
+    assert content(copy.store) == content(desk.store)
+    copy.store.folder.joinpath("mine.txt").write_text("mine")
+    with copy.store.writing() as session:
+        session.add(Event(at=now(), subject="item", subject_id=1))
+    copy.close()
+    assert hub.messages[-1] == f"Up to change {desk.count() + 1}"
+    assert not list(hub.folder.rglob("mine.txt"))
+    copy.store.close()
 
 
 def test_a_data_folder_with_a_database_is_not_changed(kept: Path, answer: Answer, desk: Desk) -> None:

@@ -58,10 +58,8 @@ def test_later_foods_cover_earlier_ones_and_covered_pixels_are_counted(
     report = kitchen.export("foodseg103", tmp_path / "out")
     under, over = disc(SMALL, 20, 24, 14), disc(SMALL, 30, 24, 10)
     hidden = disc(SMALL, 52, 24, 4)
-    assert (
-        report.left_out["pixels of foods that lie under another food"] == (under & over).sum() + hidden.sum()
-    )
-    assert report.left_out["foods that lie wholly under others"] == 1
+    assert report.left_out["pixels of foods covered by another food"] == (under & over).sum() + hidden.sum()
+    assert report.left_out["foods completely covered by others"] == 1
     index = index_of(tmp_path / "out", kitchen.finals()[4].item.photo.sha256[:8])
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index(".."), over)
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index("a/b"), under & ~over)
