@@ -262,12 +262,10 @@ def _left_out(session: Session, project_id: int, exported_foods: int) -> dict[st
     standing = Annotation.status.in_((SAVED, ACCEPTED))
     return {
         "photos that are not done": _count_items(session, project_id, ~_has(UNUSABLE), ~_has(DONE)),
-        "photos called unusable": _count_items(session, project_id, _has(UNUSABLE)),
+        "photos marked as unusable": _count_items(session, project_id, _has(UNUSABLE)),
         "foods without a name": foods(standing, Annotation.label_id.is_(None)),
         "foods that a reviewer rejected": foods(Annotation.status == REJECTED),
-        "foods of other annotators than the one whose were taken": foods(
-            standing, Annotation.label_id.is_not(None)
-        )
+        "foods of other annotators on the same photos": foods(standing, Annotation.label_id.is_not(None))
         - exported_foods,
     }
 

@@ -1,4 +1,4 @@
-"""Label sets: names that are unique, files that can be read, colours that can be told apart."""
+"""Label sets: unique names, files, and distinguishable colours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def hue(colour: str) -> float:
     return colorsys.rgb_to_hls(*(int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)))[0]
 
 
-def test_white_space_in_a_name_is_of_no_account() -> None:
+def test_white_space_in_a_name_is_normalized() -> None:
     assert LabelName(" brown \t rice\n") == LabelName("brown rice")
 
 
@@ -44,12 +44,12 @@ def test_a_colour_is_six_digits(colour: str) -> None:
 @pytest.mark.parametrize(
     "colour", ["", "red", "#fff", "#12345g", "#1234567", "123456", "##12345", "#12345\n"]
 )
-def test_what_is_no_colour_is_refused(colour: str) -> None:
+def test_an_invalid_colour_is_refused(colour: str) -> None:
     with pytest.raises(LabelError, match="#rrggbb"):
         LabelName("rice", colour=colour)
 
 
-def test_a_file_has_a_label_a_line_with_its_synonyms(tmp_path: Path) -> None:
+def test_a_text_file_has_one_label_a_line_with_its_synonyms(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes("\ufeffrice\r\n\r\n crème brûlée ; burnt cream;; crema catalana \r\nsoup;\r\n".encode())
     assert read_label_set(path) == [
@@ -67,7 +67,7 @@ KNOWN = [
 ]
 
 
-def test_a_label_set_as_csv_comes_back_as_it_was() -> None:
+def test_a_label_set_survives_csv() -> None:
     text = label_set_csv(KNOWN)
     assert text.splitlines()[:4] == [
         "name,synonyms,parent,colour,food_code",
@@ -79,7 +79,7 @@ def test_a_label_set_as_csv_comes_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_columns_stand_in_any_order_between_what_a_spreadsheet_puts_there(separator: str) -> None:
+def test_columns_may_have_any_order_and_common_separators(separator: str) -> None:
     rows = [
         ["Food_Code", "NAME", "synonyms"],
         ["168878", "rice", '"white; boiled"'],
@@ -104,7 +104,7 @@ def test_columns_stand_in_any_order_between_what_a_spreadsheet_puts_there(separa
         (f"name,synonyms\nrice,{'a' * 201}\n", "1 to 200 characters"),
     ],
 )
-def test_csv_that_is_no_label_set_is_refused(text: str, says: str) -> None:
+def test_invalid_csv_is_refused(text: str, says: str) -> None:
     with pytest.raises(LabelError, match=says):
         parse_label_set(text)
 
@@ -115,20 +115,20 @@ def test_an_empty_file_has_no_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"rice\nsoup\nRICE\n", b"cr\xe8me\n", b"a" * 201])
-def test_a_file_that_is_no_label_set_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(LabelError):
         read_label_set(tmp_path / "labels.txt")
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.txt"):
         with pytest.raises(LabelError, match=f"label set {path} cannot be read"):
             read_label_set(path)
 
 
 @pytest.mark.parametrize("twice", [("Rice", "rice"), ("STRASSE", "straße"), ("rice", " rice ")])
-def test_names_that_differ_in_case_alone_are_one(twice: tuple[str, str]) -> None:
+def test_names_that_differ_only_in_case_are_refused(twice: tuple[str, str]) -> None:
     with pytest.raises(LabelError, match="twice"):
         require_unique([LabelName("soup"), *map(LabelName, twice)])
     require_unique([LabelName("soup"), LabelName(twice[0])])

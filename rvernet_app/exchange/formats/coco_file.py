@@ -69,7 +69,7 @@ class CocoAnnotation:
         bbox: left, top, width and height in pixels.
         area: in pixels.
         iscrowd, ignore: True if the file sets the flag.
-        pieces: unchecked masks of single pieces of the food, as `segmentation`.
+        pieces: unchecked masks of single pieces of the food.
         attributes: everything else that is known of the food.
     """
 
@@ -229,11 +229,8 @@ def _whole(row: Row, name: str) -> int | None:
 
 
 def _box(row: Row) -> tuple[float, float, float, float] | None:
-    found = row.get("bbox")
-    numbers = (
-        [number for one in found if (number := _number(one)) is not None] if isinstance(found, list) else []
-    )
-    if len(numbers) != 4:
+    numbers = row.get("bbox")
+    if not isinstance(numbers, list) or len(numbers) != 4 or None in map(_number, numbers):
         return None
     left, top, width, height = numbers
     return left, top, width, height

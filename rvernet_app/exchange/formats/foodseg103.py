@@ -25,8 +25,8 @@ from rvernet_app.picture.masks import from_rle
 from rvernet_app.store.files import JPEG_QUALITY
 from rvernet_app.store.tables import Label
 
-COVERED_PIXELS = "pixels of foods that lie under another food"
-COVERED_FOODS = "foods that lie wholly under others"
+COVERED_PIXELS = "pixels of foods covered by another food"
+COVERED_FOODS = "foods completely covered by others"
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""The kitchen, on SQLite: cooked once, and copied for each test."""
+"""The kitchen on SQLite, created once and copied for each test."""
 
 from __future__ import annotations
 

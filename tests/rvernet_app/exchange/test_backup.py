@@ -1,4 +1,4 @@
-"""A backup is whole or refused, and fills either database with what the other held."""
+"""A backup is complete or refused, and can be restored on either kind of database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.rvernet_app.store.desk import Desk, commit, picture, require_complete
 
 
 def work(desk: Desk) -> None:
-    """Something in every table and in every kind of column, naming earlier and later rows."""
+    """Fill every table and every kind of column, with references to earlier and to later rows."""
     commit(desk.store, add_label, desk.project, LabelName("Süßkartoffel", parent="beans"), desk.ann)
     commit(desk.store, create_project, "Kinds", [LabelName("brown rice", parent="rice"), LabelName("rice")])
     saved = desk.save("„0,5 l“ — 半分", prompts={"box": [0, 1.5, None]})
@@ -85,7 +85,7 @@ def small(new_store: NewStore, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("target", KINDS)
-def test_a_store_is_filled_again_on_either_database(
+def test_a_store_is_restored_on_either_database(
     desk: Desk, kind: str, made: Path, target: str, new_url: NewUrl, tmp_path: Path
 ) -> None:
     folder, url = tmp_path / "data", new_url(target)
@@ -102,7 +102,7 @@ def test_a_store_is_filled_again_on_either_database(
         assert (
             session.scalars(select(Event).where(Event.undoes_id.is_not(None))).one().subject == "annotation"
         )
-    # what is null in the one is null in the other, not a JSON null
+    # SQL null stays SQL null and does not become JSON null
     nulls = text("SELECT count(*) FROM annotation WHERE suggestions IS NULL")
     for one in (desk.store, store):
         with one.reading() as session:
@@ -110,7 +110,7 @@ def test_a_store_is_filled_again_on_either_database(
     store.close()
 
 
-def test_ids_go_on_behind_those_restored(
+def test_new_ids_continue_after_the_restored_ones(
     made: Path, desk: Desk, kind: str, new_url: NewUrl, tmp_path: Path
 ) -> None:
     folder, url = tmp_path / "data", new_url(kind)
@@ -133,7 +133,7 @@ def test_a_backup_of_a_backup_is_the_same(made: Path, kind: str, new_url: NewUrl
     assert (second.files, second.rows, second.schema) == (first.files, first.rows, first.schema)
 
 
-def test_an_empty_store_has_a_backup_too(store: Store, new_url: NewUrl, kind: str, tmp_path: Path) -> None:
+def test_an_empty_store_can_be_backed_up(store: Store, new_url: NewUrl, kind: str, tmp_path: Path) -> None:
     report = backup(store, tmp_path / "backup")
     assert set(report.rows.values()) == {0}
     url = new_url(kind)
@@ -143,7 +143,7 @@ def test_an_empty_store_has_a_backup_too(store: Store, new_url: NewUrl, kind: st
     restored.close()
 
 
-def test_a_backup_is_of_one_moment_while_others_write(desk: Desk, tmp_path: Path) -> None:
+def test_a_backup_shows_one_moment_while_others_write(desk: Desk, tmp_path: Path) -> None:
     under_way, enough = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -170,13 +170,13 @@ def test_a_backup_is_of_one_moment_while_others_write(desk: Desk, tmp_path: Path
         assert 3 <= report.rows["annotation"] < report.rows["event"] <= saves
 
 
-def test_photo_files_take_no_space_of_their_own_on_one_disk(small: Path, tmp_path: Path) -> None:
+def test_photo_files_are_hard_links_on_the_same_disk(small: Path, tmp_path: Path) -> None:
     restore(small, tmp_path / "data")
     for name in photo_files(small):
         assert (small / name).samefile(tmp_path / "data" / name)
 
 
-def test_a_photo_the_store_lost_or_damaged_is_named(desk: Desk, tmp_path: Path) -> None:
+def test_photo_files_lost_or_damaged_in_the_store_are_reported(desk: Desk, tmp_path: Path) -> None:
     first, second = (desk.item(number).photo.sha256 for number in (0, 1))
     desk.files.working_copy(first, "PNG").unlink()
     desk.files.original(second).write_bytes(b"damaged")
@@ -188,7 +188,7 @@ def test_a_photo_the_store_lost_or_damaged_is_named(desk: Desk, tmp_path: Path) 
     assert len(photo_files(tmp_path / "data")) == 7
 
 
-def test_a_backup_has_a_folder_of_its_own(desk: Desk, tmp_path: Path) -> None:
+def test_a_backup_needs_an_empty_folder(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(StoreError, match="is not empty; give the backup a folder of its own"):
         backup(desk.store, tmp_path)
@@ -208,7 +208,7 @@ def original(folder: Path) -> Path:
 
 
 def damage(path: Path) -> None:
-    """Change a byte, in a copy: the file may be the store's own."""
+    """Change a byte in a copy of the file, because the store may share the file."""
     data = bytearray(path.read_bytes())
     path.unlink()
     data[len(data) // 2] ^= 1
@@ -242,7 +242,7 @@ def damage(path: Path) -> None:
         (lambda folder: edit(folder, lambda m: m.update(schema="9999")), "newer version .*schema 9999"),
     ],
 )
-def test_a_backup_that_is_not_whole_is_refused(
+def test_an_incomplete_or_damaged_backup_is_refused(
     small: Path, harm: Callable[[Path], object], message: str, tmp_path: Path
 ) -> None:
     harm(small)
@@ -251,7 +251,7 @@ def test_a_backup_that_is_not_whole_is_refused(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_store_with_rows_is_left_as_it_is(store: Store, small: Path) -> None:
+def test_a_store_with_rows_is_not_changed(store: Store, small: Path) -> None:
     commit(store, ensure_annotator, "Cleo")
     before = content(store)
     with pytest.raises(StoreError, match="database is not empty"):
@@ -260,7 +260,7 @@ def test_a_store_with_rows_is_left_as_it_is(store: Store, small: Path) -> None:
     assert photo_files(store.folder) == {}
 
 
-def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> None:
+def test_a_folder_with_photos_is_not_changed(small: Path, tmp_path: Path) -> None:
     name = f"originals/ab/{'ab' * 32}"
     (tmp_path / "data" / name).parent.mkdir(parents=True)
     (tmp_path / "data" / name).write_bytes(b"mine")
@@ -270,7 +270,7 @@ def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> N
     assert not (tmp_path / "data" / DATABASE_NAME).exists()
 
 
-def test_what_a_restoring_that_was_killed_left_is_no_hindrance(small: Path, tmp_path: Path) -> None:
+def test_leftover_files_of_a_killed_restore_do_not_matter(small: Path, tmp_path: Path) -> None:
     taken, damaged, *_ = sorted(photo_files(small))
     for name in (taken, damaged, "originals/ab/tmpunfinished"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -282,12 +282,12 @@ def test_what_a_restoring_that_was_killed_left_is_no_hindrance(small: Path, tmp_
     assert photo_files(tmp_path / "data") == photo_files(small)
 
 
-def test_a_store_that_was_only_opened_is_empty(store: Store, small: Path) -> None:
+def test_a_store_that_was_only_opened_counts_as_empty(store: Store, small: Path) -> None:
     restore(small, store.folder, store.engine.url.render_as_string(hide_password=False))
     assert len(content(store)["item"]) == 4
 
 
-def test_what_the_other_database_cannot_keep_is_not_half_restored(
+def test_rows_that_the_other_database_refuses_leave_nothing_restored(
     new_store: NewStore, tmp_path: Path
 ) -> None:
     desk, target = set_up(new_store("sqlite")), new_store("postgresql")
@@ -319,7 +319,7 @@ def downgrade():
 
 
 @pytest.mark.parametrize("target", KINDS)
-def test_a_backup_of_an_older_schema_is_brought_up_to_date(
+def test_a_backup_of_an_older_schema_is_migrated(
     small: Path, target: str, new_url: NewUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(database.MIGRATIONS, tmp_path / "migrations")
@@ -344,7 +344,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("target", KINDS)
-def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
+def test_a_failed_migration_leaves_nothing_restored(
     small: Path, target: str, new_url: NewUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, url = tmp_path / "data", new_url(target)
@@ -363,7 +363,7 @@ def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
     store.close()
 
 
-def test_a_report_has_a_file_for_every_table() -> None:
+def test_a_manifest_lists_a_valid_file_for_every_table() -> None:
     with pytest.raises(StoreError, match="lists no file with the rows of 'event'"):
         BackupReport(now(), "0001", {"event": 1}, {})
     with pytest.raises(StoreError, match=r"cannot hold a file 'tables/event.jsonl' with the SHA-256 'abc'"):

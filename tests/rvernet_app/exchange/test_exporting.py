@@ -1,4 +1,4 @@
-"""What all exports share: which photos, what they are called, and a folder that is there whole or not at all."""
+"""All exports: the choice of photos, their names, and a folder that is complete or absent."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange import exporting
 from rvernet_app.exchange.formats.registry import EXPORTS
-from rvernet_app.store.consensus import FinalPhoto
+from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.tables import Photo
 from tests.rvernet_app.exchange.formats.kitchen import SHARES, Kitchen
 
 LEFT_OUT = {
     "photos that are not done": 1,
-    "photos called unusable": 1,
+    "photos marked as unusable": 1,
     "foods without a name": 1,
-    "foods of other annotators than the one whose were taken": 1,
+    "foods of other annotators on the same photos": 1,
 }
 
 
@@ -27,12 +28,10 @@ def files_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_the_report_says_what_was_written_and_what_was_not(
-    kitchen: Kitchen, tmp_path: Path, name: str
-) -> None:
+def test_the_report_counts_what_is_exported_and_left_out(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
     report = kitchen.export(name, tmp_path / "out")
     left_out = dict(report.left_out)
-    covered = {"pixels of foods that lie under another food", "foods that lie wholly under others"}
+    covered = {"pixels of foods covered by another food", "foods completely covered by others"}
     assert (left_out.keys() & covered == covered) == (name == "foodseg103")
     for reason in covered:
         left_out.pop(reason, None)
@@ -57,14 +56,13 @@ def test_the_same_project_gives_the_same_files(kitchen: Kitchen, tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_photos_are_read_one_by_one_and_the_progress_is_told(
+def test_photos_are_read_one_by_one_with_progress(
     kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     events: list[object] = []
-    read_all = exporting.final_photos
 
-    def recording(*arguments: object) -> Iterator[FinalPhoto]:
-        for number, final in enumerate(read_all(*arguments), 1):  # type: ignore[arg-type]
+    def recording(session: Session, project_id: int, shares: Shares) -> Iterator[FinalPhoto]:
+        for number, final in enumerate(final_photos(session, project_id, shares), 1):
             events.append(number)
             yield final
 
@@ -74,7 +72,7 @@ def test_photos_are_read_one_by_one_and_the_progress_is_told(
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_that_fails_half_way_leaves_nothing(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
+def test_a_failed_export_leaves_nothing(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
     with kitchen.store.reading() as session:
         photo = session.get_one(Photo, kitchen.finals()[3].item.photo_id)
     kitchen.files.working_copy(photo.sha256, photo.format).unlink()
@@ -85,7 +83,7 @@ def test_an_export_that_fails_half_way_leaves_nothing(kitchen: Kitchen, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_that_is_stopped_leaves_nothing(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_an_interrupted_export_leaves_nothing(kitchen: Kitchen, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -96,7 +94,7 @@ def test_an_export_that_is_stopped_leaves_nothing(kitchen: Kitchen, tmp_path: Pa
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_empty_folder_is_filled_and_a_new_one_made_with_its_parents(
+def test_an_empty_folder_is_filled_and_a_new_one_created_with_its_parents(
     kitchen: Kitchen, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -105,7 +103,7 @@ def test_an_empty_folder_is_filled_and_a_new_one_made_with_its_parents(
     assert files_in(tmp_path / "empty") == files_in(tmp_path / "a" / "b" / "c") == ["foods.csv", "meals.csv"]
 
 
-def test_a_folder_with_something_in_it_is_left_alone(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_not_changed(kitchen: Kitchen, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
@@ -115,7 +113,7 @@ def test_a_folder_with_something_in_it_is_left_alone(kitchen: Kitchen, tmp_path:
     assert files_in(tmp_path) == ["file", "out/mine.txt"]
 
 
-def test_a_folder_that_another_export_writes_is_left_alone(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_the_folder_of_a_running_export_is_not_changed(kitchen: Kitchen, tmp_path: Path) -> None:
     (tmp_path / "out.part").mkdir()
     (tmp_path / "out.part" / "theirs").write_text("theirs")
     with pytest.raises(
@@ -125,26 +123,26 @@ def test_a_folder_that_another_export_writes_is_left_alone(kitchen: Kitchen, tmp
     assert files_in(tmp_path) == ["out.part/theirs"]
 
 
-def test_a_folder_that_cannot_be_made_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(kitchen: Kitchen, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="cannot be created"):
         kitchen.export("csv", tmp_path / "file" / "out")
 
 
-def test_a_project_that_is_not_there_is_refused(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_an_unknown_project_is_refused(kitchen: Kitchen, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such project"):
         EXPORTS["coco"](kitchen.store, kitchen.files, 99, tmp_path / "out", SHARES)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_project_without_photos_is_a_whole_export(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_project_without_photos_can_be_exported(kitchen: Kitchen, tmp_path: Path) -> None:
     empty = kitchen.new_project("rice")
     for name, export in EXPORTS.items():
         report = export(kitchen.store, kitchen.files, empty, tmp_path / name, SHARES)
         assert (report.photos, report.foods, dict(report.left_out)) == (0, 0, {})
 
 
-def test_photos_are_called_as_they_were_given_and_by_their_content(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_photos_are_named_by_their_given_name_and_their_hash(kitchen: Kitchen, tmp_path: Path) -> None:
     kitchen.export("coco", tmp_path / "out")
     expected = {
         f"{stem}-{final.item.photo.sha256[:8]}{'.jpg' if final.item.photo.format == 'JPEG' else '.png'}"
@@ -156,8 +154,8 @@ def test_photos_are_called_as_they_were_given_and_by_their_content(kitchen: Kitc
     assert len(expected) == 6
 
 
-def test_contents_with_one_beginning_get_the_whole_of_it(kitchen: Kitchen, tmp_path: Path) -> None:
-    """Photos of one name and one beginning of the hash, as a hundred thousand photos called image.jpg may have."""
+def test_photos_whose_hashes_start_alike_get_the_whole_hash(kitchen: Kitchen, tmp_path: Path) -> None:
+    """As may happen among a hundred thousand photos that are all called image.jpg."""
     first, last = kitchen.finals()[0].item.photo, kitchen.finals()[5].item.photo
     alike = first.sha256[:8] + last.sha256[8:]
     moved = kitchen.files.working_copy(alike, last.format)
@@ -171,14 +169,14 @@ def test_contents_with_one_beginning_get_the_whole_of_it(kitchen: Kitchen, tmp_p
     assert len(names) == 6
 
 
-def test_a_name_that_ends_in_its_mark_does_not_get_it_again(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_name_that_ends_with_its_hash_is_not_extended(kitchen: Kitchen, tmp_path: Path) -> None:
     mark = kitchen.finals()[0].item.photo.sha256[:8]
     kitchen.change_item(0, name=f"plate-{mark}.png")
     kitchen.export("coco", tmp_path / "out")
     assert (tmp_path / "out" / "images" / f"plate-{mark}.png").is_file()
 
 
-def test_photos_are_copies_that_may_be_changed(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_exported_photos_can_be_changed_without_changing_the_store(kitchen: Kitchen, tmp_path: Path) -> None:
     kitchen.export("coco", tmp_path / "out")
     photo = kitchen.finals()[0].item.photo
     kept = kitchen.files.working_copy(photo.sha256, photo.format)
@@ -189,7 +187,7 @@ def test_photos_are_copies_that_may_be_changed(kitchen: Kitchen, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["foodseg103", "rvernet"])
-def test_a_damaged_copy_is_named(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
+def test_a_damaged_photo_file_is_reported(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
     photo = kitchen.finals()[0].item.photo
     copy = kitchen.files.working_copy(photo.sha256, photo.format)
     copy.write_bytes(copy.read_bytes()[:-60])

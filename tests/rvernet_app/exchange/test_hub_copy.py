@@ -1,4 +1,4 @@
-"""A copy on the Hub is pushed when something was saved, and fills a new store; nothing leaves the machine."""
+"""A copy on the Hub is pushed after changes, and restores a lost store. Nothing leaves the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import MANIFEST, restore
-from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back
+from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back, open_copied
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
@@ -54,7 +54,7 @@ def hub(tmp_path: Path) -> FolderHub:
 
 @pytest.fixture
 def copies() -> Iterator[Callable[[Store, HfApi], HubCopy]]:
-    """Makes copies that are stopped in the end, so that none pushes when the tests are over."""
+    """Makes copies, and stops them after the test."""
     made: list[HubCopy] = []
 
     def make(store: Store, hub: HfApi) -> HubCopy:
@@ -70,7 +70,7 @@ NewCopy = Callable[[Store, HfApi], HubCopy]
 
 
 def pushed(copy: HubCopy) -> object:
-    """What came of a push, with that at the start behind it."""
+    """Push after the push at the start, and return its result."""
     future: Future[Any] = copy.trigger()
     return future.result()
 
@@ -92,7 +92,7 @@ def photo_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-# To the Hub
+# Pushing to the Hub
 
 
 def test_the_repository_is_private(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
@@ -102,7 +102,7 @@ def test_the_repository_is_private(desk: Desk, hub: FolderHub, copies: NewCopy) 
     assert (options["private"], options["repo_type"], options["exist_ok"]) == (True, "dataset", True)
 
 
-def test_what_is_there_is_pushed_once(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+def test_an_unchanged_store_is_pushed_once(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     copy = copies(desk.store, hub)
     for _ in range(3):
         pushed(copy)
@@ -110,7 +110,9 @@ def test_what_is_there_is_pushed_once(desk: Desk, hub: FolderHub, copies: NewCop
     assert [path.name for path in hub.folder.iterdir()] == [FOLDER]
 
 
-def test_every_change_is_pushed_and_nothing_else(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+def test_changes_are_pushed_and_photos_only_if_there_are_new_ones(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
     first = desk.count()
@@ -126,7 +128,7 @@ def test_every_change_is_pushed_and_nothing_else(desk: Desk, hub: FolderHub, cop
     assert photo_files(hub.folder / FOLDER) == photo_files(desk.store.folder)
 
 
-def test_a_push_that_fails_is_told_of_until_one_does_not(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
     assert copy.problem is None
@@ -141,12 +143,14 @@ def test_a_push_that_fails_is_told_of_until_one_does_not(desk: Desk, hub: Folder
     assert told_of(copy)({}, "Ann") == told_of(None)({}, "Ann") == {"problem": None}
 
 
-def test_of_an_empty_store_nothing_is_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:
+def test_an_empty_store_is_not_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:
     assert pushed(copies(new_store("sqlite"), hub)) is None
     assert not hub.folder.exists()
 
 
-def test_the_newest_copy_is_the_store(desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path) -> None:
+def test_the_copy_restores_the_current_store(
+    desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path
+) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
     desk.save("one more", item=1)
@@ -158,9 +162,7 @@ def test_the_newest_copy_is_the_store(desk: Desk, hub: FolderHub, copies: NewCop
     store.close()
 
 
-def test_what_could_not_be_pushed_is_pushed_the_next_time(
-    desk: Desk, hub: FolderHub, copies: NewCopy
-) -> None:
+def test_the_push_after_a_failed_one_has_its_changes(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     hub.files_left = 0
     copy = copies(desk.store, hub)
     with pytest.raises(ConnectionError):
@@ -171,7 +173,7 @@ def test_what_could_not_be_pushed_is_pushed_the_next_time(
 
 
 @pytest.mark.parametrize("files_left", range(6))
-def test_a_push_that_broke_off_leaves_the_copy_before_it(
+def test_an_interrupted_push_leaves_the_previous_copy(
     desk: Desk, hub: FolderHub, copies: NewCopy, tmp_path: Path, files_left: int
 ) -> None:
     copy = copies(desk.store, hub)
@@ -187,10 +189,10 @@ def test_a_push_that_broke_off_leaves_the_copy_before_it(
     store.close()
 
 
-def test_a_change_that_was_committed_behind_a_later_one_is_pushed_too(
+def test_a_change_with_a_lower_id_than_the_last_is_pushed(
     desk: Desk, hub: FolderHub, copies: NewCopy
 ) -> None:
-    """As PostgreSQL does, where each writer draws its id before it commits."""
+    """On PostgreSQL each writer gets its id before it commits, so that ids may be committed out of order."""
     with desk.store.writing() as session:
         session.add(Event(id=900, at=now(), subject="item", subject_id=1))
     copy = copies(desk.store, hub)
@@ -206,7 +208,7 @@ def test_a_change_that_was_committed_behind_a_later_one_is_pushed_too(
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_nothing_of_a_push_stays_in_the_data_folder(
+def test_a_push_leaves_no_files_in_the_data_folder(
     desk: Desk, hub: FolderHub, copies: NewCopy, broken: bool
 ) -> None:
     before = {path.name for path in desk.store.folder.iterdir()}
@@ -220,7 +222,7 @@ def test_nothing_of_a_push_stays_in_the_data_folder(
     assert {path.name for path in desk.store.folder.iterdir()} <= before
 
 
-def test_a_copy_that_is_stopped_pushes_no_more(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+def test_a_stopped_copy_does_not_push(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
     copy.stop()
@@ -250,7 +252,7 @@ def test_a_failed_push_on_closing_is_logged(
     assert pushed(copy) is None
 
 
-# What answers in the Hub's place
+# Stand-ins for the Hub
 
 
 @pytest.fixture
@@ -276,7 +278,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
 
 
 def serving(folder: Path) -> Handler:
-    """A Hub that has the files of a folder as the data set ann/meals, and nothing else."""
+    """Return a Hub with the files of a folder as the data set ann/meals, and no other."""
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
@@ -322,31 +324,33 @@ def refusing(request: Any) -> Any:
 
 
 @pytest.mark.parametrize("handler", [unreachable, behind_a_broken_proxy, refusing])
-def test_a_repository_that_cannot_be_made_is_named(desk: Desk, answer: Answer, handler: Handler) -> None:
+def test_a_repository_that_cannot_be_created_is_reported(
+    desk: Desk, answer: Answer, handler: Handler
+) -> None:
     answer(handler)
     with pytest.raises(StoreError, match="cannot be copied to ann/meals") as refused:
         HubCopy(desk.store, REPOSITORY, HfApi(endpoint="https://hub.example", token="hf_test"))
     assert "\n" not in str(refused.value)
 
 
-def test_what_is_no_repository_is_named(desk: Desk, answer: Answer) -> None:
+def test_an_invalid_repository_name_is_reported(desk: Desk, answer: Answer) -> None:
     asked = answer(unreachable)
     with pytest.raises(StoreError, match="cannot be copied to ann/meals/more"):
         HubCopy(desk.store, "ann/meals/more", HfApi(endpoint="https://hub.example", token="hf_test"))
     assert asked == []
 
 
-# From the Hub
+# Restoring from the Hub
 
 
 @pytest.fixture
 def kept(desk: Desk, hub: FolderHub, copies: NewCopy) -> Path:
-    """What the repository holds of the desk."""
+    """The folder of the Hub, with a copy of the desk."""
     pushed(copies(desk.store, hub))
     return hub.folder
 
 
-def test_a_new_data_folder_is_filled_from_the_copy(
+def test_a_new_data_folder_is_restored_from_the_copy(
     desk: Desk, kept: Path, answer: Answer, tmp_path: Path
 ) -> None:
     (kept / "README.md").write_text("not asked for")
@@ -357,28 +361,41 @@ def test_a_new_data_folder_is_filled_from_the_copy(
     assert content(store) == content(desk.store)
     assert photo_files(store.folder) == photo_files(desk.store.folder)
     store.close()
-    # from then on it is its own
+    # the second time, nothing is missing
     asked.clear()
     assert bring_back(REPOSITORY, tmp_path / "data") is False
     assert asked == []
 
 
-def test_a_data_folder_with_a_database_is_left_as_it_is(kept: Path, answer: Answer, desk: Desk) -> None:
+def test_a_lost_store_is_opened_with_its_rows_and_pushed_again(
+    desk: Desk, kept: Path, hub: FolderHub, answer: Answer, tmp_path: Path
+) -> None:
+    answer(serving(kept))
+    copy = open_copied(REPOSITORY, tmp_path / "data", hf_api=hub, every=A_DAY)
+    assert content(copy.store) == content(desk.store)
+    copy.store.folder.joinpath("mine.txt").write_text("mine")
+    with copy.store.writing() as session:
+        session.add(Event(at=now(), subject="item", subject_id=1))
+    copy.close()
+    assert hub.messages[-1] == f"Up to change {desk.count() + 1}"
+    assert not list(hub.folder.rglob("mine.txt"))
+    copy.store.close()
+
+
+def test_a_data_folder_with_a_database_is_not_changed(kept: Path, answer: Answer, desk: Desk) -> None:
     asked, before = answer(serving(kept)), content(desk.store)
     assert bring_back(REPOSITORY, desk.store.folder) is False
     assert asked == []
     assert content(desk.store) == before
 
 
-def test_of_an_unknown_repository_there_is_nothing_to_bring(
-    kept: Path, answer: Answer, tmp_path: Path
-) -> None:
+def test_an_unknown_repository_restores_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:
     answer(serving(kept))
     assert bring_back("ann/other", tmp_path / "data") is False
     assert not (tmp_path / "data").exists()
 
 
-def test_nor_of_one_that_was_never_pushed_to(answer: Answer, tmp_path: Path) -> None:
+def test_an_empty_repository_restores_nothing(answer: Answer, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / ".gitattributes").write_text("")
     answer(serving(tmp_path / "empty"))
@@ -387,7 +404,7 @@ def test_nor_of_one_that_was_never_pushed_to(answer: Answer, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("handler", [unreachable, behind_a_broken_proxy, refusing])
-def test_a_hub_that_does_not_answer_is_no_empty_store(
+def test_an_unreachable_hub_is_not_taken_for_an_empty_repository(
     answer: Answer, tmp_path: Path, handler: Handler
 ) -> None:
     answer(handler)
@@ -397,9 +414,7 @@ def test_a_hub_that_does_not_answer_is_no_empty_store(
     assert not (tmp_path / "data").exists()
 
 
-def test_an_older_copy_from_an_earlier_start_does_not_stand_for_the_newest(
-    kept: Path, answer: Answer, tmp_path: Path
-) -> None:
+def test_a_cached_older_copy_is_never_used(kept: Path, answer: Answer, tmp_path: Path) -> None:
     answer(serving(kept))
     assert bring_back(REPOSITORY, tmp_path / "data") is True
     answer(unreachable)
@@ -408,7 +423,7 @@ def test_an_older_copy_from_an_earlier_start_does_not_stand_for_the_newest(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_database_without_rows_is_filled(
+def test_a_database_without_rows_is_restored(
     desk: Desk, kept: Path, answer: Answer, new_store: NewStore
 ) -> None:
     answer(serving(kept))
@@ -423,7 +438,7 @@ def elsewhere(kind: str, new_url: NewUrl, tmp_path: Path) -> str:
     return new_url(kind) or f"sqlite:///{tmp_path}/elsewhere.sqlite3"
 
 
-def test_a_database_elsewhere_is_filled_once(
+def test_a_database_outside_the_folder_is_restored_once(
     desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
 ) -> None:
     asked = answer(serving(kept))
@@ -437,7 +452,7 @@ def test_a_database_elsewhere_is_filled_once(
     store.close()
 
 
-def test_photo_files_lost_beside_a_database_are_brought_back(
+def test_lost_photo_files_of_a_surviving_database_are_restored(
     desk: Desk, kept: Path, answer: Answer, elsewhere: str, tmp_path: Path
 ) -> None:
     (kept / "README.md").write_text("not asked for")
@@ -460,7 +475,7 @@ def test_photo_files_lost_beside_a_database_are_brought_back(
     store.close()
 
 
-def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
+def test_photo_files_that_the_copy_lacks_are_counted_and_the_others_restored(
     desk: Desk, kept: Path, answer: Answer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, elsewhere = tmp_path / "data", f"sqlite:///{tmp_path}/elsewhere.sqlite3"
@@ -479,21 +494,23 @@ def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
     store.close()
 
 
-def test_a_hub_that_does_not_answer_brings_no_photo_files(desk: Desk, answer: Answer, tmp_path: Path) -> None:
+def test_an_unreachable_hub_is_reported_when_photo_files_are_lost(
+    desk: Desk, answer: Answer, tmp_path: Path
+) -> None:
     desk.files.original(desk.item().photo.sha256).unlink()
     answer(unreachable)
     with pytest.raises(StoreError, match="in ann/meals cannot be fetched"):
         bring_back(REPOSITORY, desk.store.folder)
 
 
-def test_a_database_that_does_not_answer_is_named(answer: Answer, tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported(answer: Answer, tmp_path: Path) -> None:
     asked = answer(unreachable)
     with pytest.raises(StoreError, match=r"The database cannot be opened: .*refused"):
         bring_back(REPOSITORY, tmp_path / "data", "postgresql://ann:secret@127.0.0.1:1/foods")
     assert asked == []
 
 
-def test_a_damaged_copy_fills_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:
+def test_a_damaged_copy_restores_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:
     original = next(path for path in (kept / FOLDER / "originals").rglob("*") if path.is_file())
     original.write_bytes(b"damaged")
     answer(serving(kept))
@@ -503,7 +520,7 @@ def test_a_damaged_copy_fills_nothing(kept: Path, answer: Answer, tmp_path: Path
     assert photo_files(tmp_path / "data") == {}
 
 
-def test_a_copy_without_its_manifest_was_never_finished(kept: Path, answer: Answer, tmp_path: Path) -> None:
+def test_a_copy_without_a_manifest_restores_nothing(kept: Path, answer: Answer, tmp_path: Path) -> None:
     (kept / FOLDER / MANIFEST).unlink()
     answer(serving(kept))
     assert bring_back(REPOSITORY, tmp_path / "data") is False

@@ -1,4 +1,4 @@
-"""What all imports share: one transaction, labels, photos that are there already."""
+"""All imports: one transaction, labels, photos that the project has already."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SQUARE = [[4, 4, 20, 4, 20, 20, 4, 20]]
 
 
 def write_coco(folder: Path, foods: Sequence[Sequence[str]], **rest: Any) -> Path:
-    """A COCO folder of a photo for each list of labels, with a square of each label."""
+    """Make a COCO folder with a photo for each list of labels, and on it a square for each label."""
     (folder / "images").mkdir(parents=True)
     names = list(dict.fromkeys(label for labels in foods for label in labels))
     described: dict[str, Any] = {
@@ -45,7 +45,7 @@ def write_coco(folder: Path, foods: Sequence[Sequence[str]], **rest: Any) -> Pat
 
 
 def verdicts(kitchen: Kitchen, project: int, by: int) -> list[str | None]:
-    """An annotator's, in the queue's order; None where there is none."""
+    """Return the verdicts of an annotator in the order of the queue, None for items without one."""
     with kitchen.store.reading() as session:
         asked = (
             select(Verdict.state)
@@ -56,7 +56,7 @@ def verdicts(kitchen: Kitchen, project: int, by: int) -> list[str | None]:
         return list(session.scalars(asked.order_by(Item.position)))
 
 
-def test_photos_with_foods_are_done_and_the_others_wait(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_photos_with_foods_are_done_and_others_wait(kitchen: Kitchen, tmp_path: Path) -> None:
     project = kitchen.new_project()
     source = write_coco(tmp_path / "in", [["rice"], [], ["peas", "rice"]])
     report = kitchen.take("coco", source, project)
@@ -69,7 +69,7 @@ def test_photos_with_foods_are_done_and_the_others_wait(kitchen: Kitchen, tmp_pa
     assert waiting.name == "1.png"
 
 
-def test_labels_are_found_whatever_their_case(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_labels_are_found_regardless_of_case(kitchen: Kitchen, tmp_path: Path) -> None:
     project = kitchen.new_project("CAFÉ", "Rice", new_labels=False)
     report = kitchen.take("coco", write_coco(tmp_path / "in", [["café", "rice", " rice "]]), project)
     assert (report.foods, report.labels, report.not_taken) == (3, (), ())
@@ -77,7 +77,9 @@ def test_labels_are_found_whatever_their_case(kitchen: Kitchen, tmp_path: Path) 
         assert [label.name for label in labels_of(session, project)] == ["CAFÉ", "Rice"]
 
 
-def test_a_project_that_keeps_to_its_label_set_leaves_other_foods(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_project_that_accepts_no_new_labels_skips_foods_with_other_labels(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
     project = kitchen.new_project("rice", new_labels=False)
     source = write_coco(tmp_path / "in", [["rice", "peas"], ["peas"]])
     report = kitchen.take("coco", source, project)
@@ -89,7 +91,7 @@ def test_a_project_that_keeps_to_its_label_set_leaves_other_foods(kitchen: Kitch
     assert verdicts(kitchen, project, kitchen.ben) == ["done", None]
 
 
-def test_a_name_that_is_no_label_is_left(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_food_with_an_invalid_label_is_skipped(kitchen: Kitchen, tmp_path: Path) -> None:
     project = kitchen.new_project()
     report = kitchen.take("coco", write_coco(tmp_path / "in", [["x" * 201, "rice", " "]]), project)
     assert (report.foods, report.labels) == (1, ("rice",))
@@ -99,7 +101,7 @@ def test_a_name_that_is_no_label_is_left(kitchen: Kitchen, tmp_path: Path) -> No
     ]
 
 
-def test_photos_that_are_there_keep_their_place_and_get_the_importers_foods(
+def test_known_photos_keep_their_place_and_get_the_foods_of_the_importer(
     kitchen: Kitchen, tmp_path: Path
 ) -> None:
     before = said(kitchen.finals())
@@ -130,7 +132,7 @@ def test_importing_twice_saves_once(kitchen: Kitchen, tmp_path: Path) -> None:
     assert kitchen.rows() == rows
 
 
-def test_a_photo_that_wants_nobody_any_more_makes_room(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_photo_with_enough_annotators_makes_room_for_one_more(kitchen: Kitchen, tmp_path: Path) -> None:
     project = kitchen.new_project()
     source = write_coco(tmp_path / "in", [["rice"]])
     kitchen.take("coco", source, project, by=kitchen.ann)
@@ -142,7 +144,7 @@ def test_a_photo_that_wants_nobody_any_more_makes_room(kitchen: Kitchen, tmp_pat
     assert verdicts(kitchen, project, kitchen.ben) == ["done"]
 
 
-def test_one_photo_under_two_names_is_one(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_one_photo_under_two_names_is_imported_once(kitchen: Kitchen, tmp_path: Path) -> None:
     project = kitchen.new_project()
     source = write_coco(tmp_path / "in", [["rice"], ["peas"]])
     (source / "images" / "1.png").write_bytes((source / "images" / "0.png").read_bytes())
@@ -150,7 +152,7 @@ def test_one_photo_under_two_names_is_one(kitchen: Kitchen, tmp_path: Path) -> N
     assert (report.photos, report.known_photos, report.foods) == (1, 1, 2)
 
 
-def test_an_error_on_the_way_leaves_no_row(
+def test_an_error_while_writing_leaves_no_row(
     kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = kitchen.new_project()
@@ -170,9 +172,9 @@ def test_an_error_on_the_way_leaves_no_row(
     assert kitchen.rows() == rows
 
 
-def test_who_and_where_may_be_new_and_come_with_what_is_imported(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_new_project_and_a_new_annotator_are_created_once(kitchen: Kitchen, tmp_path: Path) -> None:
     source = write_coco(tmp_path / "in", [["rice"]])
-    for _ in range(2):  # made once
+    for _ in range(2):
         IMPORTS["coco"](kitchen.store, kitchen.files, "Canteen", "Cleo", source)
     with kitchen.store.reading() as session:
         canteen = {row.name: row.id for row in all_projects(session)}["Canteen"]
@@ -182,7 +184,7 @@ def test_who_and_where_may_be_new_and_come_with_what_is_imported(kitchen: Kitche
     assert kitchen.rows()["annotator"] == 3
 
 
-def test_an_error_on_the_way_leaves_neither_project_nor_annotator(
+def test_an_error_while_writing_leaves_neither_project_nor_annotator(
     kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*arguments: Any) -> None:
@@ -196,7 +198,7 @@ def test_an_error_on_the_way_leaves_neither_project_nor_annotator(
     assert kitchen.rows() == rows
 
 
-def test_a_source_without_a_photo_of_use_brings_nothing_new(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_source_without_usable_photos_creates_nothing(kitchen: Kitchen, tmp_path: Path) -> None:
     source = write_coco(tmp_path / "in", [["rice"]])
     (source / "images" / "0.png").unlink()
     rows = kitchen.rows()
@@ -207,7 +209,9 @@ def test_a_source_without_a_photo_of_use_brings_nothing_new(kitchen: Kitchen, tm
 
 
 @pytest.mark.parametrize("name", IMPORTS)
-def test_who_and_where_are_asked_first(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
+def test_project_and_annotator_are_checked_before_the_source(
+    kitchen: Kitchen, tmp_path: Path, name: str
+) -> None:
     nothing = tmp_path / "nothing"
     with pytest.raises(StoreError, match="no such project"):
         IMPORTS[name](kitchen.store, kitchen.files, 99, kitchen.ann, nothing)
@@ -217,31 +221,37 @@ def test_who_and_where_are_asked_first(kitchen: Kitchen, tmp_path: Path, name: s
         IMPORTS[name](kitchen.store, kitchen.files, kitchen.project, kitchen.ann, nothing / "x")
 
 
-def test_the_progress_is_told(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_progress_is_reported_after_each_photo(kitchen: Kitchen, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     source = write_coco(tmp_path / "in", [["rice"], [], ["rice"]])
     IMPORTS["coco"](
-        *(kitchen.store, kitchen.files, kitchen.new_project(), kitchen.ann, source),
+        kitchen.store,
+        kitchen.files,
+        kitchen.new_project(),
+        kitchen.ann,
+        source,
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize("name", ["coco", "yolo-seg"])
-def test_meals_come_back(kitchen: Kitchen, tmp_path: Path, name: str) -> None:
+def test_meals_and_splits_survive_an_export_and_an_import(
+    kitchen: Kitchen, tmp_path: Path, name: str
+) -> None:
     kitchen.export(name, tmp_path / "out")
     project = kitchen.new_project()
     kitchen.take(name, tmp_path / "out", project)
     expected = {final.item.photo.sha256: (final.meal, final.split) for final in kitchen.finals()}
     found = {final.item.photo.sha256: (final.meal, final.split) for final in kitchen.finals(project)}
     assert found == {sha256: expected[sha256] for sha256 in found}
-    assert len(found) == 5  # all but the one without foods, which nobody is done with here
+    assert len(found) == 5  # without the photo that has no foods, which nobody has finished here
     with kitchen.store.reading() as session:
         meals = session.scalars(select(Item.meal).where(Item.project_id == project))
         assert sum(meal is None for meal in meals) == 1
 
 
-def test_a_copy_that_was_changed_is_another_photo(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_changed_copy_is_a_new_photo(kitchen: Kitchen, tmp_path: Path) -> None:
     kitchen.export("coco", tmp_path / "out")
     photo = kitchen.finals()[0].item.photo
     [copy] = (tmp_path / "out" / "images").glob(f"*{photo.sha256[:8]}*")
@@ -251,7 +261,9 @@ def test_a_copy_that_was_changed_is_another_photo(kitchen: Kitchen, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"], indirect=True)
-def test_another_store_gets_the_same_masks_and_labels(kind: str, new_store: NewStore, tmp_path: Path) -> None:
+def test_an_import_into_another_store_gives_the_same_masks_and_labels(
+    kind: str, new_store: NewStore, tmp_path: Path
+) -> None:
     one, other = cook(new_store(kind)), cook(new_store(kind))
     for name in ("coco", "yolo-seg"):
         one.export(name, tmp_path / name)

@@ -1,4 +1,4 @@
-"""A project with everything that an export can stumble over, and the rows of a store to compare."""
+"""A project with everything that is difficult to export."""
 
 from __future__ import annotations
 
@@ -31,21 +31,27 @@ from tests.rvernet_app.store.desk import commit
 SHARES = Shares(val=0.3, test=0.3)
 CREME, FORMULA = "crème; fraîche, ½", "=cmd|' /C calc'!A0"
 LABELS = (
-    *(LabelName("rice", food_code="168878"), LabelName(CREME), LabelName(FORMULA), LabelName("fruit")),
-    *(LabelName("apple", parent="fruit"), LabelName("a/b"), LabelName(".."), LabelName("CON")),
+    LabelName("rice", food_code="168878"),
+    LabelName(CREME),
+    LabelName(FORMULA),
+    LabelName("fruit"),
+    LabelName("apple", parent="fruit"),
+    LabelName("a/b"),
+    LabelName(".."),
+    LabelName("CON"),
     LabelName("never seen"),
 )
 LABEL_NAMES = tuple(label.name for label in LABELS)
 
 
 def meal_in(split: str, number: int = 0) -> str:
-    """The name of a meal that SHARES put into a split, another for each number."""
+    """Return the name of a meal that SHARES puts into a split, a different one for each number."""
     fitting = (name for n in count() if SHARES.split_of(name := f"tray {n}") == split)
     return [next(fitting) for _ in range(number + 1)][number]
 
 
 def draw(size_hw: tuple[int, int], seed: int) -> Photo:
-    """A photo without any black, which compresses well as JPEG."""
+    """Return a photo without black that compresses well as JPEG."""
     height, width = size_hw
     rows, columns = np.mgrid[:height, :width]
     return np.stack([90 + rows, 90 + columns, np.full(size_hw, 90 + 10 * seed)], axis=2).astype(np.uint8)
@@ -61,8 +67,10 @@ def encoded(photo: Photo, file_format: str, orientation: int = 1) -> bytes:
 
 
 def disc(size_hw: tuple[int, int], x: int, y: int, radius: int) -> Mask:
+    """Return a mask of a disc around the pixel (x, y)."""
     rows, columns = np.mgrid[: size_hw[0], : size_hw[1]]
-    return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    mask: Mask = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    return mask
 
 
 PLATE, TALL, SMALL = (72, 96), (64, 48), (48, 64)
@@ -76,14 +84,14 @@ class Kitchen:
     """A project of eight photos, six of them done.
 
     Attributes:
-        items: ids, in the queue's order:
+        items: ids in the order of the queue:
             0 training: rice with a hole and a portion in grams, CREME of two parts
-            1 validation, JPEG lying on its side, upright 64 x 48: Ann's apple; Ben's rice does not count
+            1 validation, JPEG with EXIF orientation, upright 64 x 48: Ann's apple; Ben's rice does not count
             2 unusable, and 3 not done, both with a food
             4 training: done, without foods
-            5 what was left of 0: rice
-            6 test: a/b with .. over a part of it, CON under FORMULA, a food without a name
-            7 of no meal, with the name of 0: two of rice
+            5 leftovers of 0: rice
+            6 test: a/b partly covered by .., CON covered by FORMULA, a food without a name
+            7 without a meal, same name as 0: rice twice
     """
 
     store: Store
@@ -112,7 +120,7 @@ class Kitchen:
             return list(final_photos(session, project or self.project, SHARES))
 
     def rows(self) -> dict[str, int]:
-        """How many there are in every table."""
+        """Return the number of rows in each table."""
         with self.store.reading() as session:
             return {
                 table.name: session.scalar(select(func.count()).select_from(table)) or 0
@@ -127,7 +135,7 @@ class Kitchen:
 
 
 def masks_of(final: FinalPhoto) -> dict[str, list[Mask]]:
-    """Label -> its masks on a photo, in their order."""
+    """Return the masks on a photo in their order, by label."""
     found: dict[str, list[Mask]] = {}
     size_hw = final.item.photo.height, final.item.photo.width
     for food in final.foods:
@@ -136,7 +144,7 @@ def masks_of(final: FinalPhoto) -> dict[str, list[Mask]]:
 
 
 def said(finals: list[FinalPhoto]) -> list[list[tuple[str, str, list[int]]]]:
-    """Label, RLE counts and size of every food, photo by photo, without those that have none."""
+    """Return label, RLE counts and size of every food, photo by photo, without photos that have no foods."""
     return [[(f.label.name, f.rle["counts"], f.rle["size"]) for f in p.foods] for p in finals if p.foods]
 
 
@@ -145,7 +153,7 @@ def open_files(store: Store) -> PhotoFiles:
 
 
 def cook(store: Store) -> Kitchen:
-    """The kitchen, in an empty store."""
+    """Create the kitchen in an empty store."""
     project = commit(store, create_project, "Kitchen", LABELS, double_share=1.0)
     files = open_files(store)
     ann, ben = commit(store, ensure_annotator, "Ann, RD"), commit(store, ensure_annotator, "Ben")

@@ -1,4 +1,4 @@
-"""COCO: the export as others read it, and the import of files that others wrote."""
+"""COCO: exports read by other programs, and imports of files from other programs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def out(kitchen: Kitchen, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def exported(out: Path) -> dict[str, Any]:
-    return json.loads((out / "annotations.json").read_text(encoding="ascii"))
+    described: dict[str, Any] = json.loads((out / "annotations.json").read_text(encoding="ascii"))
+    return described
 
 
 def test_pycocotools_reads_the_masks(kitchen: Kitchen, out: Path) -> None:
@@ -84,32 +85,42 @@ def test_images_have_split_and_meal(kitchen: Kitchen, exported: dict[str, Any]) 
     assert [(i["width"], i["height"]) for i in images] == [(96, 72), (48, 64), *[(64, 48)] * 4]
 
 
-def test_annotations_carry_what_coco_has_no_place_for(kitchen: Kitchen, exported: dict[str, Any]) -> None:
+def test_attributes_hold_portion_note_annotator_and_food_code(
+    kitchen: Kitchen, exported: dict[str, Any]
+) -> None:
     first, second = exported["annotations"][:2]
     assert first["attributes"] == {
-        **{"amount": 150.0, "unit": "g", "low": 120.0, "high": 180.5, "method": "weighed"},
-        **{"note": "=1+1, «two»\nlines", "annotator": "Ann, RD", "food_code": "168878"},
+        "amount": 150.0,
+        "unit": "g",
+        "low": 120.0,
+        "high": 180.5,
+        "method": "weighed",
+        "note": "=1+1, «two»\nlines",
+        "annotator": "Ann, RD",
+        "food_code": "168878",
     }
     assert second["attributes"] == {
         **dict.fromkeys(("amount", "unit", "low", "high", "method", "food_code")),
-        **{"note": "", "annotator": "Ann, RD"},
+        "note": "",
+        "annotator": "Ann, RD",
     }
     assert {a["iscrowd"] for a in exported["annotations"]} == {0}
     assert len({a["id"] for a in exported["annotations"]}) == 10
 
 
-def test_supervision_reads_it(kitchen: Kitchen, out: Path) -> None:
+def test_supervision_reads_the_export(kitchen: Kitchen, out: Path) -> None:
     found = supervision.DetectionDataset.from_coco(
         str(out / "images"), str(out / "annotations.json"), force_masks=True
     )
     assert tuple(found.classes) == LABEL_NAMES
     first = kitchen.finals()[0].item.photo
     [detections] = [d for path, d in found.annotations.items() if first.sha256[:8] in path]
+    assert detections.class_id is not None
     assert [LABEL_NAMES[i] for i in detections.class_id] == ["rice", CREME]
     np.testing.assert_array_equal(detections.mask, [RING, TWO_PARTS])
 
 
-def test_the_trainer_reads_it(kitchen: Kitchen, out: Path) -> None:
+def test_the_training_reads_the_export(kitchen: Kitchen, out: Path) -> None:
     found = CocoFolder("kitchen", out).read()
     assert found.labels == LABEL_NAMES
     finals = [final for final in kitchen.finals() for _ in final.foods]
@@ -133,7 +144,7 @@ def test_photos_are_upright_and_without_metadata(out: Path) -> None:
         assert not image.getexif()
 
 
-def test_an_import_into_another_project_gives_the_same(kitchen: Kitchen, out: Path) -> None:
+def test_an_import_into_another_project_gives_the_same_annotations(kitchen: Kitchen, out: Path) -> None:
     before, photos = said(kitchen.finals()), kitchen.rows()["photo"]
     other = kitchen.new_project()
     report = kitchen.take("coco", out, other)
@@ -147,7 +158,7 @@ def test_an_import_into_another_project_gives_the_same(kitchen: Kitchen, out: Pa
     portion = first.amount, first.unit, first.method, first.low, first.high
     assert portion == (GRAMS.amount, GRAMS.unit, GRAMS.method, GRAMS.low, GRAMS.high)
     assert (first.note, first.prompts) == ("=1+1, «two»\nlines", {"imported": "coco"})
-    assert kitchen.rows()["photo"] == photos, "the store knew these photos by their copies"
+    assert kitchen.rows()["photo"] == photos, "the store recognizes its photos by their copies"
 
 
 # Imports of files from other programs
@@ -159,7 +170,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def taken(kitchen: Kitchen, source: Path) -> np.ndarray:
-    """The one mask that an import into a new project gives."""
+    """Return the only mask after an import into a new project."""
     project = kitchen.new_project()
     report = kitchen.take("coco", source, project)
     assert report.not_taken == ()
@@ -187,7 +198,7 @@ def test_every_kind_of_mask_is_read(kitchen: Kitchen, source: Path, segmentation
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
 
-def test_a_polygon_is_what_pycocotools_makes_of_it(kitchen: Kitchen, source: Path) -> None:
+def test_a_polygon_is_rasterized_by_pycocotools(kitchen: Kitchen, source: Path) -> None:
     slanted = [10.3, 5.2, 50.9, 11.7, 33.1, 40.4, -0.6, 30.0]
     content = one_photo()
     content["annotations"][0]["segmentation"] = [slanted]
@@ -196,8 +207,8 @@ def test_a_polygon_is_what_pycocotools_makes_of_it(kitchen: Kitchen, source: Pat
     np.testing.assert_array_equal(taken(kitchen, source), expected)
 
 
-def test_a_crowd_is_a_mask_as_others(kitchen: Kitchen, source: Path) -> None:
-    """Some tools call every mask that is drawn with a brush a crowd."""
+def test_a_crowd_is_imported_like_any_mask(kitchen: Kitchen, source: Path) -> None:
+    """Some programs mark every mask drawn with a brush as a crowd."""
     content = one_photo()
     content["annotations"][0].update(iscrowd=1, segmentation={"size": [48, 64], "counts": RUNS})
     write_coco(source, content)
@@ -215,7 +226,7 @@ def test_a_crowd_is_a_mask_as_others(kitchen: Kitchen, source: Path) -> None:
         ("images/default/one.png", "annotations/instances_default.json", ""),
     ],
 )
-def test_photos_are_found_in_the_layouts_there_are(
+def test_photos_are_found_in_common_layouts(
     kitchen: Kitchen, tmp_path: Path, photo: str, annotations: str, named: str
 ) -> None:
     folder = tmp_path / "in"
@@ -226,12 +237,17 @@ def test_photos_are_found_in_the_layouts_there_are(
     np.testing.assert_array_equal(taken(kitchen, folder / named), MASK)
 
 
-def test_portion_note_and_meal_come_along(kitchen: Kitchen, source: Path) -> None:
+def test_portion_note_and_meal_are_imported(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     content["images"][0]["group"] = meal_in("val")
     content["annotations"][0]["attributes"] = {
-        **{"amount": "80", "unit": "g", "method": "weighed", "low": None, "high": ""},
-        **{"note": "with salt", "occluded": False},
+        "amount": "80",
+        "unit": "g",
+        "method": "weighed",
+        "low": None,
+        "high": "",
+        "note": "with salt",
+        "occluded": False,
     }
     write_coco(source, content)
     project = kitchen.new_project()
@@ -243,14 +259,14 @@ def test_portion_note_and_meal_come_along(kitchen: Kitchen, source: Path) -> Non
 
 
 @pytest.mark.parametrize("said", [None, 0])
-def test_a_size_that_is_not_said_is_the_photos(kitchen: Kitchen, source: Path, said: int | None) -> None:
+def test_a_missing_size_is_accepted(kitchen: Kitchen, source: Path, said: int | None) -> None:
     content = one_photo()
     content["images"][0].update(width=said, height=said)
     write_coco(source, content)
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
 
-def test_a_whole_path_of_another_computer_is_found_by_its_name(kitchen: Kitchen, source: Path) -> None:
+def test_a_photo_is_found_by_name_if_its_path_is_of_another_computer(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     content["images"][0]["file_name"] = "/home/someone/photos/one.png"
     write_coco(source, content)
@@ -258,8 +274,8 @@ def test_a_whole_path_of_another_computer_is_found_by_its_name(kitchen: Kitchen,
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_runs_of_no_length_are_not_kept(kitchen: Kitchen, source: Path, compressed: bool) -> None:
-    """As some tools write them; pycocotools merges such masks wrong."""
+def test_empty_runs_are_removed(kitchen: Kitchen, source: Path, compressed: bool) -> None:
+    """Some programs write empty runs; pycocotools merges such masks incorrectly."""
     runs = [*RUNS[:3], 0, 0, *RUNS[3:]]
     rle: Any = {"size": [48, 64], "counts": runs}
     if compressed:
@@ -274,7 +290,7 @@ def test_runs_of_no_length_are_not_kept(kitchen: Kitchen, source: Path, compress
     assert final.foods[0].rle == to_rle(MASK)
 
 
-def test_categories_of_one_name_are_one_label(kitchen: Kitchen, source: Path) -> None:
+def test_categories_whose_names_differ_in_case_are_one_label(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     content["categories"].append({"id": 6, "name": "Rice"})
     content["annotations"].append({**content["annotations"][0], "id": 4, "category_id": 6})
@@ -284,7 +300,7 @@ def test_categories_of_one_name_are_one_label(kitchen: Kitchen, source: Path) ->
     assert (report.foods, report.labels, report.not_taken) == (2, ("rice",), ())
 
 
-def test_labels_come_with_all_that_is_known_of_them(kitchen: Kitchen, source: Path) -> None:
+def test_labels_are_imported_with_their_details(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     (category,) = content["categories"]
     name = category["name"]
@@ -307,10 +323,12 @@ def test_labels_come_with_all_that_is_known_of_them(kitchen: Kitchen, source: Pa
     assert (known["grain"].parent, known["staple"].parent) == (
         "staple",
         None,
-    )  # a colour nobody has is nothing known
+    )
 
 
-def test_a_project_comes_back_with_its_label_set_and_its_leftovers(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_label_details_and_leftovers_survive_an_export_and_an_import(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
     kitchen.export("coco", tmp_path / "out")
     project = kitchen.new_project()
     kitchen.take("coco", tmp_path / "out", project)
@@ -323,8 +341,8 @@ def test_a_project_comes_back_with_its_label_set_and_its_leftovers(kitchen: Kitc
     assert [(photo[:4], before[:7]) for photo, before in linked] == [("left", "plate 1")]
 
 
-def test_photos_that_only_a_hash_keeps_together_stay_together(kitchen: Kitchen, tmp_path: Path) -> None:
-    """Leftovers of a photo without a meal: the export calls both by the first one's hash, which a copy has not."""
+def test_photos_grouped_only_by_a_hash_stay_together(kitchen: Kitchen, tmp_path: Path) -> None:
+    """Leftovers of a photo without a meal: both have the hash of the first one's original file as group."""
     kitchen.change_item(0, meal=None)
     kitchen.export("coco", tmp_path / "out")
     served = kitchen.finals()[0].item.photo.sha256
@@ -337,12 +355,12 @@ def test_photos_that_only_a_hash_keeps_together_stay_together(kitchen: Kitchen, 
     assert (meals["plate 1"], meals["left"]) == (served, served)
 
 
-def test_a_photo_on_its_side_is_measured_upright(kitchen: Kitchen, source: Path) -> None:
+def test_the_size_is_that_of_the_upright_photo(kitchen: Kitchen, source: Path) -> None:
     (source / "images" / "one.png").write_bytes(encoded(draw((64, 48), 9), "JPEG", orientation=6))
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
 
-def test_the_photo_is_kept_as_it_came(kitchen: Kitchen, source: Path) -> None:
+def test_the_original_file_of_the_photo_is_kept(kitchen: Kitchen, source: Path) -> None:
     project = kitchen.new_project()
     kitchen.take("coco", source, project)
     [final] = kitchen.finals(project)

@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
     return new_source(tmp_path / "in")
 
 
-def test_a_folder_with_several_files_needs_a_name(kitchen: Kitchen, source: Path) -> None:
+def test_a_folder_with_several_json_files_is_refused(kitchen: Kitchen, source: Path) -> None:
     (source / "annotations.json").rename(source / "one.json")
     (source / "two.json").write_text("{}")
     with pytest.raises(StoreError, match=r"has 2 JSON files and no annotations\.json; name the file"):
@@ -55,7 +55,7 @@ def test_a_folder_with_several_files_needs_a_name(kitchen: Kitchen, source: Path
         ({"note": "x" * 10_001}, "one.png, annotation 3, note", "It has 10001 characters"),
     ],
 )
-def test_a_food_is_taken_without_a_portion_or_note_of_no_use(
+def test_an_invalid_portion_or_note_is_reported_and_the_food_imported(
     kitchen: Kitchen, source: Path, attributes: dict[str, Any], what: str, why: str
 ) -> None:
     content = one_photo()
@@ -88,7 +88,7 @@ def rle(counts: Any, size: Any = (48, 64)) -> Callable[[Described], None]:
 
 
 def category(name: Any) -> Callable[[Described], None]:
-    """Another name for the category of the first annotation alone."""
+    """Give the first annotation a category of its own with this name."""
 
     def edit(content: Described) -> None:
         content["categories"].append({"id": 6, "name": name})
@@ -143,7 +143,7 @@ FOOD, PHOTO = "one.png, annotation 3", "one.png"
         (image(file_name="x" * 300), "x" * 300, "It cannot be read: File name too long."),
     ],
 )
-def test_what_is_of_no_use_is_named_and_the_rest_taken(
+def test_an_invalid_part_is_reported_and_the_rest_imported(
     kitchen: Kitchen, source: Path, edit: Callable[[Described], None], what: str, why: str
 ) -> None:
     content = one_photo()
@@ -165,7 +165,7 @@ def test_what_is_of_no_use_is_named_and_the_rest_taken(
     np.testing.assert_array_equal(masks_of(final)["rice"], [MASK])
 
 
-def test_ids_that_are_missing_are_never_taken_for_each_other(kitchen: Kitchen, source: Path) -> None:
+def test_missing_ids_do_not_match(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     for row, name in (("images", "id"), ("categories", "id"), ("annotations", "image_id")):
         content[row][0].pop(name)
@@ -177,7 +177,7 @@ def test_ids_that_are_missing_are_never_taken_for_each_other(kitchen: Kitchen, s
     ]
 
 
-def test_two_photos_of_one_id_are_not_taken(kitchen: Kitchen, source: Path) -> None:
+def test_photos_with_the_same_id_are_not_imported(kitchen: Kitchen, source: Path) -> None:
     content = one_photo()
     content["images"].append({"id": "7", "file_name": "other.png"})
     (source / "images" / "other.png").write_bytes(encoded(draw(SMALL, 10), "PNG"))
@@ -192,7 +192,7 @@ def test_two_photos_of_one_id_are_not_taken(kitchen: Kitchen, source: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"no photo", b"", encoded(draw(SMALL, 9), "PNG")[:-40]])
-def test_a_broken_photo_is_named(kitchen: Kitchen, source: Path, content: bytes) -> None:
+def test_a_damaged_photo_is_reported(kitchen: Kitchen, source: Path, content: bytes) -> None:
     (source / "images" / "one.png").write_bytes(content)
     rows = kitchen.rows()
     report = kitchen.take("coco", source)

@@ -1,4 +1,4 @@
-"""FoodSeg103's layout, read by the trainer."""
+"""FoodSeg103: exports read by the training."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def index_of(out: Path, mark: str) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-def test_pixels_are_categories_in_the_label_sets_order(kitchen: Kitchen, out: Path) -> None:
+def test_pixels_are_category_ids_in_the_order_of_the_label_set(kitchen: Kitchen, out: Path) -> None:
     lines = (out / "category_id.txt").read_text(encoding="utf-8").splitlines()
     assert lines == [f"{n}\t{name}" for n, name in enumerate(["background", *LABEL_NAMES])]
     index = index_of(out, kitchen.finals()[0].item.photo.sha256[:8])
@@ -52,21 +52,21 @@ def test_pixels_are_categories_in_the_label_sets_order(kitchen: Kitchen, out: Pa
     assert index.dtype == np.uint8
 
 
-def test_later_foods_cover_earlier_ones_and_that_is_counted(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_later_foods_cover_earlier_ones_and_covered_pixels_are_counted(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
     report = kitchen.export("foodseg103", tmp_path / "out")
     under, over = disc(SMALL, 20, 24, 14), disc(SMALL, 30, 24, 10)
     hidden = disc(SMALL, 52, 24, 4)
-    assert (
-        report.left_out["pixels of foods that lie under another food"] == (under & over).sum() + hidden.sum()
-    )
-    assert report.left_out["foods that lie wholly under others"] == 1
+    assert report.left_out["pixels of foods covered by another food"] == (under & over).sum() + hidden.sum()
+    assert report.left_out["foods completely covered by others"] == 1
     index = index_of(tmp_path / "out", kitchen.finals()[4].item.photo.sha256[:8])
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index(".."), over)
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index("a/b"), under & ~over)
     assert not (index == 1 + LABEL_NAMES.index("CON")).any()
 
 
-def test_validation_is_on_the_side_of_training(kitchen: Kitchen, out: Path) -> None:
+def test_validation_photos_are_in_train(kitchen: Kitchen, out: Path) -> None:
     sides = {
         final.item.photo.sha256[:8]: "test" if final.split == "test" else "train"
         for final in kitchen.finals()
@@ -79,7 +79,7 @@ def test_validation_is_on_the_side_of_training(kitchen: Kitchen, out: Path) -> N
             assert (out / "Images" / "img_dir" / side / name).is_file()
 
 
-def test_the_trainer_reads_it(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
+def test_the_training_reads_the_export(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
     found = FoodSeg103Folder("kitchen", out, tmp_path / "cache").read()
     assert found.labels == LABEL_NAMES
     assert found.left_out == {}
@@ -93,7 +93,7 @@ def test_the_trainer_reads_it(kitchen: Kitchen, out: Path, tmp_path: Path) -> No
         assert np.abs(photo.astype(int) - draw(mask.shape, 0)).max() <= 8  # PNG became JPEG
 
 
-def test_two_foods_of_a_class_are_one_region(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
+def test_two_foods_of_a_class_become_one_region(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
     last = kitchen.finals()[5].item.photo.sha256[:8]
     [region] = [r for r in FoodSeg103Folder("k", out, tmp_path / "c").read().regions if last in r.name]
     _, mask = region.masked[0].read(open_photo)
@@ -111,7 +111,7 @@ def test_the_groups_are_the_meals(kitchen: Kitchen, out: Path, tmp_path: Path) -
 
 
 def one_photo(kitchen: Kitchen, classes: int, *foods: tuple[int, Mask]) -> int:
-    """A project of so many classes with one photo, done, and foods of (number of the class from 1, mask)."""
+    """Create a project with one finished photo. Foods are (class number from 1, mask). Return its id."""
     project = kitchen.new_project(*(f"food {n}" for n in range(1, classes + 1)))
     [added] = add_photos(kitchen.store, kitchen.files, project, [("one.png", encoded(draw(SMALL, 9), "PNG"))])
     with kitchen.store.reading() as session:
@@ -122,7 +122,7 @@ def one_photo(kitchen: Kitchen, classes: int, *foods: tuple[int, Mask]) -> int:
     return project
 
 
-def test_the_trainer_reads_three_hundred_categories(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_the_training_reads_three_hundred_categories(kitchen: Kitchen, tmp_path: Path) -> None:
     masks = {1: disc(SMALL, 10, 10, 6), 255: disc(SMALL, 30, 10, 6), 256: disc(SMALL, 50, 10, 6)}
     masks |= {257: disc(SMALL, 10, 35, 6), 300: disc(SMALL, 50, 35, 6)}
     project = one_photo(kitchen, 300, *masks.items())

@@ -1,4 +1,4 @@
-"""Hugging Face's imagefolder, read by datasets."""
+"""Hugging Face's imagefolder: exports read by datasets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLDERS = {"train": "train", "val": "validation", "test": "test"}
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Reads a folder, with its cache elsewhere and no network."""
+    """Reads a folder with datasets, with a temporary cache and no network."""
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.setenv(name, "1")
     datasets = pytest.importorskip("datasets")
@@ -74,14 +74,14 @@ def test_photos_without_foods_are_left_out(kitchen: Kitchen, tmp_path: Path) -> 
 
 
 def test_texts_that_look_like_dates_stay_texts(kitchen: Kitchen, tmp_path: Path, load: Any) -> None:
-    """Of a split where all are dates, datasets would make another type than of the other splits."""
+    """datasets would infer another type for a split in which all texts are dates."""
     dates = [f"20{n:02}-05-01" for n in range(24, 99)]
     by_split = {s: next(d for d in dates if SHARES.split_of(d) == s) for s in FOLDERS}
     kitchen.change_item(0, meal=by_split["train"])
     kitchen.change_item(1, meal=by_split["val"])
     kitchen.change_item(5, meal=by_split["train"], before_id=None)
     kitchen.change_item(7, meal=by_split["train"])
-    assert SHARES.split_of(meal_in("test")) == "test"  # photo 6 keeps its name, which is no date
+    assert SHARES.split_of(meal_in("test")) == "test"  # photo 6 keeps its meal, which is not a date
     kitchen.export("imagefolder", tmp_path / "out")
     assert [row["group"] for row in rows(tmp_path / "out", "val")] == [f"{by_split['val']} "]
     found = load(tmp_path / "out")

@@ -1,4 +1,4 @@
-"""labelme import: shapes, groups, photos beside and inside the file."""
+"""labelme import: shapes, groups, and photos beside or inside the JSON file."""
 
 from __future__ import annotations
 
@@ -35,9 +35,14 @@ def source(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, *shapes: Any, name: str = "one", **rest: Any) -> Path:
-    described = {
-        **{"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "one.png", "imageData": None},
-        **{"imageHeight": 48, "imageWidth": 64},
+    described: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": "one.png",
+        "imageData": None,
+        "imageHeight": 48,
+        "imageWidth": 64,
     }
     path = folder / f"{name}.json"
     path.write_text(json.dumps({**described, **rest}))
@@ -45,7 +50,7 @@ def write(folder: Path, *shapes: Any, name: str = "one", **rest: Any) -> Path:
 
 
 def taken(kitchen: Kitchen, source: Path) -> dict[str, list[np.ndarray]]:
-    """Label -> masks of the one photo that an import into a new project gives."""
+    """Return the masks by label after an import of one photo into a new project."""
     project = kitchen.new_project()
     report = kitchen.take("labelme", source, project)
     assert report.not_taken == ()
@@ -69,11 +74,11 @@ def box(left: int, top: int, right: int, bottom: int) -> np.ndarray:
     ],
     ids=["rectangle", "polygon", "a polygon of an older labelme"],
 )
-def test_shapes_are_masks(kitchen: Kitchen, source: Path, drawn: dict[str, Any]) -> None:
+def test_rectangles_and_polygons_become_masks(kitchen: Kitchen, source: Path, drawn: dict[str, Any]) -> None:
     np.testing.assert_array_equal(taken(kitchen, write(source, drawn))["rice"], [box(30, 10, 50, 20)])
 
 
-def test_a_circle_is_a_middle_and_a_point_on_its_rim(kitchen: Kitchen, source: Path) -> None:
+def test_a_circle_is_a_centre_and_a_point_on_its_rim(kitchen: Kitchen, source: Path) -> None:
     [mask] = taken(kitchen, write(source, shape("circle", (20, 24), (20, 34))))["rice"]
     rows, columns = np.nonzero(mask)
     assert (columns.min(), columns.max(), rows.min(), rows.max()) == (10, 29, 14, 33)
@@ -82,7 +87,7 @@ def test_a_circle_is_a_middle_and_a_point_on_its_rim(kitchen: Kitchen, source: P
     assert not mask[14, 10]
 
 
-def test_a_circle_over_the_edge_is_cut_off(kitchen: Kitchen, source: Path) -> None:
+def test_a_circle_is_clipped_at_the_edge(kitchen: Kitchen, source: Path) -> None:
     [mask] = taken(kitchen, write(source, shape("circle", (0, 0), (10, 0))))["rice"]
     assert mask.sum() == pytest.approx(np.pi * 25, rel=0.04)
 
@@ -118,7 +123,7 @@ def test_a_mask_is_a_picture_of_its_box(kitchen: Kitchen, source: Path, white: i
         (((30, 10), (49, 19)), picture_of(np.zeros((10, 20))), "The mask is empty."),
     ],
 )
-def test_a_mask_of_no_use_is_named(
+def test_an_invalid_mask_is_reported(
     kitchen: Kitchen, source: Path, corners: Any, mask: str | None, why: str
 ) -> None:
     report = kitchen.take("labelme", write(source, shape("mask", *corners, mask=mask), RECTANGLE))
@@ -128,7 +133,7 @@ def test_a_mask_of_no_use_is_named(
     assert report.foods == 1
 
 
-def test_shapes_of_one_label_and_group_are_one_food(kitchen: Kitchen, source: Path) -> None:
+def test_shapes_with_the_same_label_and_group_are_one_food(kitchen: Kitchen, source: Path) -> None:
     one, other = (
         shape("rectangle", (0, 0), (5, 5), group_id=1),
         shape("rectangle", (9, 0), (14, 5), group_id=1),
@@ -141,7 +146,7 @@ def test_shapes_of_one_label_and_group_are_one_food(kitchen: Kitchen, source: Pa
     np.testing.assert_array_equal(masks["peas"], [box(0, 9, 9, 20)])
 
 
-def test_a_folder_is_read_with_its_folders(kitchen: Kitchen, source: Path) -> None:
+def test_subfolders_are_read(kitchen: Kitchen, source: Path) -> None:
     write(source, RECTANGLE)
     (source / "json").mkdir()
     (source / "photos").mkdir()
@@ -153,7 +158,7 @@ def test_a_folder_is_read_with_its_folders(kitchen: Kitchen, source: Path) -> No
     assert {final.item.name for final in kitchen.finals(project)} == {"one.png", "two.png"}
 
 
-def test_a_photo_inside_the_file_serves_where_there_is_none_beside_it(kitchen: Kitchen, source: Path) -> None:
+def test_the_photo_inside_the_file_is_used_if_its_file_is_missing(kitchen: Kitchen, source: Path) -> None:
     (source / "one.png").unlink()
     write(source, RECTANGLE, imageData=INSIDE)
     np.testing.assert_array_equal(taken(kitchen, source)["rice"], [box(30, 10, 50, 20)])
@@ -170,7 +175,7 @@ def test_nothing_outside_the_folder_is_read(kitchen: Kitchen, source: Path, name
     assert kitchen.rows() == rows
 
 
-def test_a_file_that_is_a_link_to_the_outside_is_not_read(kitchen: Kitchen, source: Path) -> None:
+def test_a_link_to_the_outside_is_not_followed(kitchen: Kitchen, source: Path) -> None:
     (source.parent / "elsewhere").mkdir()
     (source / "linked.json").symlink_to(write(source.parent / "elsewhere", RECTANGLE))
     [left] = kitchen.take("labelme", source).not_taken
@@ -205,7 +210,7 @@ def test_a_file_that_is_a_link_to_the_outside_is_not_read(kitchen: Kitchen, sour
         ("rice", "It has no label."),
     ],
 )
-def test_a_shape_of_no_use_is_named_and_the_rest_taken(
+def test_an_invalid_shape_is_reported_and_the_rest_imported(
     kitchen: Kitchen, source: Path, drawn: Any, why: str
 ) -> None:
     project = kitchen.new_project()
@@ -228,7 +233,7 @@ def test_a_shape_of_no_use_is_named_and_the_rest_taken(
         ({"shapes": None}, "It is not a labelme file: it has no shapes."),
     ],
 )
-def test_a_file_of_no_use_is_named_and_the_others_taken(
+def test_an_invalid_file_is_reported_and_the_others_imported(
     kitchen: Kitchen, source: Path, content: dict[str, Any], why: str
 ) -> None:
     write(source, RECTANGLE)
@@ -250,6 +255,6 @@ def test_a_damaged_file_changes_nothing(kitchen: Kitchen, source: Path, content:
     assert kitchen.rows() == rows
 
 
-def test_a_folder_without_files_of_labelme_is_refused(kitchen: Kitchen, source: Path) -> None:
+def test_a_folder_without_json_files_is_refused(kitchen: Kitchen, source: Path) -> None:
     with pytest.raises(StoreError, match="has no JSON files, which labelme writes beside the photos"):
         kitchen.take("labelme", source)

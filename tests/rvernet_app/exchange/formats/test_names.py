@@ -1,4 +1,4 @@
-"""Names that are safe as files on any system."""
+"""File names that are safe on every system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rvernet_app.exchange.formats.names import MAX_BYTES, safe_name, safe_names
 
 
 @pytest.mark.parametrize("name", ["rice", "crème; fraîche, ½", "=cmd", "IMG_0012", "a.b", "米饭", "console"])
-def test_a_safe_name_stays(name: str) -> None:
+def test_a_safe_name_is_not_changed(name: str) -> None:
     assert safe_name(name) == name
 
 
@@ -34,7 +34,7 @@ def test_a_safe_name_stays(name: str) -> None:
         ("e\u0301", "é"),
     ],
 )
-def test_what_no_file_may_be_called_is_replaced(text: str, expected: str) -> None:
+def test_forbidden_characters_and_names_are_replaced(text: str, expected: str) -> None:
     assert safe_name(text) == expected
 
 
@@ -43,9 +43,9 @@ def test_a_long_name_is_cut_between_characters() -> None:
     assert safe_name("x" + "米" * 100) == "x" + "米" * ((MAX_BYTES - 1) // 3)
 
 
-def test_names_that_come_out_the_same_are_numbered() -> None:
+def test_equal_safe_names_are_numbered() -> None:
     assert safe_names(["a/b", "a?b", "a_b", "A_B"]) == ["a_b-3", "a_b-4", "a_b", "A_B-2"]
 
 
-def test_a_number_that_is_taken_is_passed_over() -> None:
+def test_a_number_in_use_is_skipped() -> None:
     assert safe_names(["a/b", "a_b", "a_b-2"]) == ["a_b-3", "a_b", "a_b-2"]

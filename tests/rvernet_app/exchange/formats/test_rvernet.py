@@ -1,4 +1,4 @@
-"""RveRNet's paired folders, read by the trainer."""
+"""RveRNet's paired folders: exports read by the training."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ from tests.rvernet_app.exchange.formats.kitchen import (
 from training.data.paired_folders import PairedFolders
 from training.data.photos import open_photo
 
-FOLDERS = {**{name: name for name in LABEL_NAMES}, "a/b": "a_b", "..": "__", "CON": "_CON"} | {
-    FORMULA: "=cmd_' _C calc'!A0"
+FOLDERS = {name: name for name in LABEL_NAMES} | {
+    "a/b": "a_b",
+    "..": "__",
+    "CON": "_CON",
+    FORMULA: "=cmd_' _C calc'!A0",
 }
+"""Label -> the name of its folder."""
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def out(kitchen: Kitchen, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_the_two_pictures_of_a_food_add_up_to_the_photo(kitchen: Kitchen, out: Path) -> None:
+def test_the_two_cut_outs_of_a_food_add_up_to_the_photo(kitchen: Kitchen, out: Path) -> None:
     name = f"rice/plate 1-{kitchen.finals()[0].item.photo.sha256[:8]}.png"
     roi, extra_roi = (np.asarray(Image.open(out / "train" / kind / name)) for kind in ("roi", "extra-roi"))
     photo = draw(RING.shape, 0)
@@ -43,7 +47,7 @@ def test_the_two_pictures_of_a_food_add_up_to_the_photo(kitchen: Kitchen, out: P
     np.testing.assert_array_equal(roi + extra_roi, photo)
 
 
-def test_names_that_no_folder_can_have_are_changed_and_said(out: Path, tmp_path: Path) -> None:
+def test_labels_that_cannot_name_a_folder_are_changed_and_listed(out: Path, tmp_path: Path) -> None:
     described = json.loads((out / "classes.json").read_text(encoding="ascii"))
     assert described == {folder: name for name, folder in FOLDERS.items()}
     kinds = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_dir()}
@@ -52,7 +56,7 @@ def test_names_that_no_folder_can_have_are_changed_and_said(out: Path, tmp_path:
     assert sorted(path.name for path in out.iterdir()) == ["classes.json", "groups.jsonl", "test", "train"]
 
 
-def test_the_trainer_reads_it(kitchen: Kitchen, out: Path) -> None:
+def test_the_training_reads_the_export(kitchen: Kitchen, out: Path) -> None:
     back = {folder: name for name, folder in FOLDERS.items()}
     used = {"rice", CREME, "apple", "a/b", "..", "CON", FORMULA}
     found = PairedFolders("kitchen", out, {f: n for f, n in back.items() if n in used}).read()
@@ -80,7 +84,7 @@ def test_the_groups_are_the_meals(kitchen: Kitchen, out: Path) -> None:
     assert len({r.group for r in regions}) == 4
 
 
-def test_foods_of_one_meal_never_stand_on_both_sides(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_foods_of_one_meal_are_never_in_two_splits(kitchen: Kitchen, tmp_path: Path) -> None:
     for number, share in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
         out = tmp_path / str(number)
         EXPORTS["rvernet"](kitchen.store, kitchen.files, kitchen.project, out, Shares(share, 0.99 - share))
@@ -90,7 +94,7 @@ def test_foods_of_one_meal_never_stand_on_both_sides(kitchen: Kitchen, tmp_path:
             assert len(sides) == len({group for group, _ in sides}) == 4
 
 
-def test_what_was_for_validation_is_so_again_with_the_same_share(kitchen: Kitchen, out: Path) -> None:
+def test_the_same_share_selects_the_same_validation_photos(kitchen: Kitchen, out: Path) -> None:
     splits = {r.group: r.split for r in PairedFolders("k", out, val_share=SHARES.val).read().regions}
     assert splits == {f"k/{final.meal}": final.split for final in kitchen.finals() if final.foods}
     assert set(splits.values()) == {"train", "val", "test"}

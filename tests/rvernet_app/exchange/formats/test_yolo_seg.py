@@ -39,18 +39,21 @@ def out(kitchen: Kitchen, tmp_path: Path) -> Path:
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
-    return (one & other).sum() / (one | other).sum()
+    return float((one & other).sum() / (one | other).sum())
 
 
-def test_the_data_file_holds_wherever_the_folder_is(out: Path) -> None:
+def test_the_data_file_has_relative_paths_and_all_labels(out: Path) -> None:
     described = yaml.safe_load((out / "data.yaml").read_text(encoding="ascii"))
     assert described == {
-        **{"path": "", "train": "images/train", "val": "images/val", "test": "images/test"},
+        "path": "",
+        "train": "images/train",
+        "val": "images/val",
+        "test": "images/test",
         "names": dict(enumerate(LABEL_NAMES)),
     }
 
 
-def test_photos_and_labels_lie_side_by_side_by_split(kitchen: Kitchen, out: Path) -> None:
+def test_photos_and_label_files_lie_in_folders_by_split(kitchen: Kitchen, out: Path) -> None:
     for final in kitchen.finals():
         mark = final.item.photo.sha256[:8]
         [photo] = (out / "images").rglob(f"*-{mark}.*")
@@ -64,7 +67,7 @@ def test_photos_and_labels_lie_side_by_side_by_split(kitchen: Kitchen, out: Path
         assert all(len(line.split()) >= 7 for line in lines)
 
 
-def test_supervision_reads_outlines_of_the_same_pixels(kitchen: Kitchen, out: Path) -> None:
+def test_supervision_reads_the_same_pixels(kitchen: Kitchen, out: Path) -> None:
     checked = 0
     for split in SPLITS:
         found = supervision.DetectionDataset.from_yolo(
@@ -74,8 +77,9 @@ def test_supervision_reads_outlines_of_the_same_pixels(kitchen: Kitchen, out: Pa
         for final in (f for f in kitchen.finals() if f.split == split and f.foods):
             [detections] = [d for p, d in found.annotations.items() if final.item.photo.sha256[:8] in p]
             masks = [m for masks in masks_of(final).values() for m in masks]
+            assert isinstance(detections.mask, np.ndarray)
             for mask, read_mask, food in zip(masks, detections.mask, final.foods, strict=True):
-                if food.annotation.area == RING.sum():  # the ring, of which the hole is filled
+                if food.annotation.area == RING.sum():  # the hole of the ring is filled
                     mask = disc(PLATE, 28, 36, 22)
                 if food.label.name == CREME:
                     assert iou(read_mask, mask) > 0.99
@@ -85,7 +89,7 @@ def test_supervision_reads_outlines_of_the_same_pixels(kitchen: Kitchen, out: Pa
     assert checked == 10
 
 
-def test_an_import_with_the_exact_masks_gives_the_same(kitchen: Kitchen, out: Path) -> None:
+def test_an_import_with_exact_masks_gives_the_same_masks(kitchen: Kitchen, out: Path) -> None:
     other = kitchen.new_project()
     report = kitchen.take("yolo-seg", out, other)
     assert (report.photos, report.foods, report.not_taken) == (6, 10, ())
@@ -93,7 +97,7 @@ def test_an_import_with_the_exact_masks_gives_the_same(kitchen: Kitchen, out: Pa
     assert kitchen.finals(other)[0].foods[0].annotation.prompts == {"imported": "yolo-seg"}
 
 
-def test_an_import_of_the_outlines_alone_is_within_a_pixel(kitchen: Kitchen, out: Path) -> None:
+def test_an_import_of_outlines_gives_almost_the_same_masks(kitchen: Kitchen, out: Path) -> None:
     (out / "masks.jsonl").unlink()
     other = kitchen.new_project()
     report = kitchen.take("yolo-seg", out, other)
@@ -109,7 +113,7 @@ def test_an_import_of_the_outlines_alone_is_within_a_pixel(kitchen: Kitchen, out
                 assert iou(mask, before) > 0.98
 
 
-def test_a_label_file_that_was_changed_counts_more_than_the_exact_masks(kitchen: Kitchen, out: Path) -> None:
+def test_a_changed_label_file_overrides_the_exact_masks(kitchen: Kitchen, out: Path) -> None:
     mark = kitchen.finals()[0].item.photo.sha256[:8]
     labels = out / "labels" / "train" / f"plate 1-{mark}.txt"
     first, _ = labels.read_text().splitlines()
@@ -124,7 +128,7 @@ def test_a_label_file_that_was_changed_counts_more_than_the_exact_masks(kitchen:
     assert mask.sum() == 19 * 25
 
 
-def test_the_exact_masks_name_the_label_file_they_are_of(kitchen: Kitchen, out: Path) -> None:
+def test_exact_masks_refer_to_their_label_file(kitchen: Kitchen, out: Path) -> None:
     for line in (out / "masks.jsonl").read_text(encoding="ascii").splitlines():
         entry = json.loads(line)
         content = (out / entry["labels"]).read_bytes()
@@ -140,7 +144,7 @@ def described(**rest: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, lines: str, photo: str = "images/train/one.png", **rest: Any) -> Path:
-    """A data set of one photo."""
+    """Make a data set of one photo."""
     labels = folder / photo.replace("images", "labels").replace(".png", ".txt")
     for path in (folder / photo, labels):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +174,7 @@ def expected() -> np.ndarray:
         ("train/images/one.png", {"train": "../train/images", "val": "../valid/images"}),
     ],
 )
-def test_data_sets_of_other_tools_are_read(
+def test_data_sets_of_other_programs_are_read(
     kitchen: Kitchen, tmp_path: Path, photo: str, rest: dict[str, Any]
 ) -> None:
     folder = write(tmp_path / "in", BOX, photo, **rest)
@@ -192,7 +196,7 @@ def test_a_photo_without_a_label_file_has_no_foods(kitchen: Kitchen, tmp_path: P
     assert kitchen.finals(project) == []
 
 
-def test_a_photo_that_two_splits_share_is_read_once(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_photo_in_two_splits_is_read_once(kitchen: Kitchen, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", BOX, val="images/train")
     report = kitchen.take("yolo-seg", folder, kitchen.new_project())
     assert (report.photos, report.known_photos, report.foods) == (1, 0, 1)
@@ -218,7 +222,7 @@ def test_a_photo_that_two_splits_share_is_read_once(kitchen: Kitchen, tmp_path: 
         ("0 32 12 48 12 48 24", "It lies outside the photo of 64 x 48 pixels, at 2048, 576."),
     ],
 )
-def test_a_line_of_no_use_is_named_and_the_rest_taken(
+def test_an_invalid_line_is_reported_and_the_rest_imported(
     kitchen: Kitchen, tmp_path: Path, line: str, why: str
 ) -> None:
     folder = write(tmp_path / "in", f"{BOX}\n\n{line}\n")
@@ -236,7 +240,7 @@ def test_a_class_may_be_written_as_a_decimal(kitchen: Kitchen, tmp_path: Path) -
     assert list(masks_of(kitchen.finals(project)[0])) == ["peas"]
 
 
-def test_a_label_file_that_is_no_text_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_label_file_that_is_not_text_is_reported(kitchen: Kitchen, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", BOX)
     (folder / "labels" / "train" / "one.txt").write_bytes(b"0 \xff\xfe")
     rows = kitchen.rows()
@@ -257,7 +261,7 @@ def test_nothing_outside_the_folder_is_read(kitchen: Kitchen, tmp_path: Path, en
     assert report.photos == 1
 
 
-def test_a_folder_that_is_missing_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(kitchen: Kitchen, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", BOX, val="images/valid")
     [left] = kitchen.take("yolo-seg", folder, kitchen.new_project()).not_taken
     assert (left.what, left.why) == ("data.yaml, val", "There is no folder 'images/valid'.")
@@ -308,7 +312,7 @@ def test_a_damaged_data_file_changes_nothing(kitchen: Kitchen, tmp_path: Path, c
         ).encode(),
     ],
 )
-def test_a_damaged_line_of_exact_masks_is_named_and_the_outlines_taken(
+def test_a_damaged_line_of_exact_masks_is_reported_and_the_outline_used(
     kitchen: Kitchen, tmp_path: Path, change: bytes
 ) -> None:
     folder = write(tmp_path / "in", BOX)
