@@ -62,10 +62,7 @@ def read_scenes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[
     Raises:
         DataError: the source is missing or damaged.
     """
-    split = _from_boxes(source, segmenter, mask_cache) if source.boxes else read_masks(source)
-    if source.limit:
-        split["train"] = split["train"][: source.limit]
-    return split
+    return _from_boxes(source, segmenter, mask_cache) if source.boxes else read_masks(source)
 
 
 def read_masks(source: Source) -> dict[str, list[Scene]]:
