@@ -90,9 +90,10 @@ def fill(store: Store, photos: int, foods: int, team: int) -> BigStore:
     """
     blocks = int(photos * BEGUN) // BLOCK
     double = DOUBLE if team > 1 else 0.0
-    project = projects.create_project(store, "Canteen", double_share=double)
     names = [*(f"annotator {n}" for n in range(1, team + 1)), "late"]
-    ids = [projects.annotator_id(store, name) for name in names]
+    with store.writing() as session:
+        project = projects.create_project(session, "Canteen", double_share=double)
+        ids = [projects.ensure_annotator(session, name) for name in names]
     with store.reading() as session:
         labels = tuple(label.id for label in labels_of(session, project))
         before = session.scalar(select(func.max(Event.id))) or 0

@@ -114,7 +114,9 @@ def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store:
         project_id = _project(store, arguments.project)
         if arguments.take is not None:
-            new, changed = take_label_set(store, project_id, read_label_set(arguments.take))
+            labels = read_label_set(arguments.take)
+            with store.writing() as session:
+                new, changed = take_label_set(session, project_id, labels)
             print(f"{new} labels are new, {changed} changed")
             return
         with store.reading() as session:

@@ -1,4 +1,7 @@
-"""What an annotator says of a photo: its foods, and when it is done. Every call is one commit."""
+"""What an annotator says of a photo: its foods, and when it is done.
+
+The caller opens the transaction; tell a person that something is saved only after it has ended.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
-from rvernet_app.store.database import Store
-from rvernet_app.store.event_log import add, change, changed_meanwhile, now, snapshot
+from rvernet_app.store.event_log import add, change, changed_meanwhile, locked, now, snapshot
 from rvernet_app.store.matching import reopen
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -120,7 +122,13 @@ class Saved:
 
 
 def save(
-    store: Store, item_id: int, annotator_id: int, draft: Draft, *, id: int | None = None, revision: int = 0
+    session: Session,
+    item_id: int,
+    annotator_id: int,
+    draft: Draft,
+    *,
+    id: int | None = None,
+    revision: int = 0,
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
@@ -135,53 +143,51 @@ def save(
     """
     if len(draft.note) > MAX_NOTE:
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
-    with store.writing() as session:
-        item = _item(session, item_id)
-        draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
-        if draft.label_id is not None:
-            label = session.get(Label, draft.label_id)
-            if label is None or label.project_id != item.project_id:
-                raise StoreError("This label is not in the project's label set.")
-        if id is not None:
-            row = _annotation(session, id, item_id)
-            _go_on(session, item, row, annotator_id)
-            columns = draft.columns()
-            status = SAVED if row.status == DELETED else row.status
-            if _is_decided(row) and any(getattr(row, name) != columns[name] for name in JUDGED):
-                reopen(session, item, row)
-                status = SAVED
-            change(session, row, {**columns, "status": status}, annotator_id, revision)
-            return Saved(row.id, row.revision)
-        row = Annotation(
-            project_id=item.project_id,
-            item_id=item_id,
-            annotator_id=annotator_id,
-            status=SAVED,
-            revision=1,
-            created_at=now(),
-            changed_at=now(),
-            sources=[],
-            **draft.columns(),
-        )
+    item = lock_item(session, item_id)
+    draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
+    if draft.label_id is not None:
+        label = session.get(Label, draft.label_id)
+        if label is None or label.project_id != item.project_id:
+            raise StoreError("This label is not in the project's label set.")
+    if id is not None:
+        row = _annotation(session, id, item_id)
         _go_on(session, item, row, annotator_id)
-        add(session, row, annotator_id)
+        columns = draft.columns()
+        status = SAVED if row.status == DELETED else row.status
+        if _is_decided(row) and any(getattr(row, name) != columns[name] for name in JUDGED):
+            reopen(session, item, row)
+            status = SAVED
+        change(session, row, {**columns, "status": status}, annotator_id, revision)
         return Saved(row.id, row.revision)
+    row = Annotation(
+        project_id=item.project_id,
+        item_id=item_id,
+        annotator_id=annotator_id,
+        status=SAVED,
+        revision=1,
+        created_at=now(),
+        changed_at=now(),
+        sources=[],
+        **draft.columns(),
+    )
+    _go_on(session, item, row, annotator_id)
+    add(session, row, annotator_id)
+    return Saved(row.id, row.revision)
 
 
-def delete(store: Store, item_id: int, annotator_id: int, *, id: int, revision: int) -> Saved:
+def delete(session: Session, item_id: int, annotator_id: int, *, id: int, revision: int) -> Saved:
     """Take a food away; history keeps it, and a reviewer's decision on it is withdrawn as by `save`.
 
     Raises:
         ConflictError, StoreError: as `save`.
     """
-    with store.writing() as session:
-        item = _item(session, item_id)
-        row = _annotation(session, id, item_id)
-        _go_on(session, item, row, annotator_id)
-        if _is_decided(row):
-            reopen(session, item, row)
-        change(session, row, {"status": DELETED}, annotator_id, revision)
-        return Saved(row.id, row.revision)
+    item = lock_item(session, item_id)
+    row = _annotation(session, id, item_id)
+    _go_on(session, item, row, annotator_id)
+    if _is_decided(row):
+        reopen(session, item, row)
+    change(session, row, {"status": DELETED}, annotator_id, revision)
+    return Saved(row.id, row.revision)
 
 
 def _is_decided(row: Annotation) -> bool:
@@ -190,7 +196,12 @@ def _is_decided(row: Annotation) -> bool:
 
 
 def give_verdict(
-    store: Store, item_id: int, annotator_id: int, state: str, reason: str | None = None, seconds: float = 0.0
+    session: Session,
+    item_id: int,
+    annotator_id: int,
+    state: str,
+    reason: str | None = None,
+    seconds: float = 0.0,
 ) -> Saved:
     """Say how far one is with a photo: one of STATES.
 
@@ -209,21 +220,20 @@ def give_verdict(
     reason = (reason or "").strip() or None
     if state == UNUSABLE and reason is None:
         raise StoreError("Say why this photo is unusable.")
-    with store.writing() as session:
-        item = _item(session, item_id)
-        row = begin(session, item, annotator_id)
-        values = {"state": state, "reason": reason, "seconds": row.seconds + max(0.0, seconds)}
-        change(session, row, values, annotator_id, row.revision)
-        if not has_place(session, row):
-            item.taken -= 1
-        return Saved(row.id, row.revision)
+    item = lock_item(session, item_id)
+    row = begin(session, item, annotator_id)
+    values = {"state": state, "reason": reason, "seconds": row.seconds + max(0.0, seconds)}
+    change(session, row, values, annotator_id, row.revision)
+    if not has_place(session, row):
+        item.taken -= 1
+    return Saved(row.id, row.revision)
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
     """The annotator's verdict on a photo, on which they have a place from now on.
 
     Args:
-        item: locked against others, as `_item` gives it.
+        item: locked against others, as `lock_item` gives it.
 
     Raises:
         FullError: all its places are taken.
@@ -294,7 +304,7 @@ def history(session: Session, item_id: int, annotator_id: int | None = None) -> 
     return list(session.scalars(asked.order_by(Event.id)))
 
 
-def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
+def undo(session: Session, item_id: int, annotator_id: int) -> Event | None:
     """Take back the annotator's last change of a food on a photo that still stands; None where there is none.
 
     A food that was new becomes deleted, any other gets back what it was, but for a reviewer's decision that the change
@@ -304,22 +314,20 @@ def undo(store: Store, item_id: int, annotator_id: int) -> Event | None:
         ConflictError: someone else changed the food since.
         StoreError: there is no such photo.
     """
-    with store.writing() as session:
-        item = _item(session, item_id)
-        done, _ = _stacks(session, item_id, annotator_id)
-        return _take_back(session, item, done[-1], annotator_id) if done else None
+    item = lock_item(session, item_id)
+    done, _ = _stacks(session, item_id, annotator_id)
+    return _take_back(session, item, done[-1], annotator_id) if done else None
 
 
-def redo(store: Store, item_id: int, annotator_id: int) -> Event | None:
+def redo(session: Session, item_id: int, annotator_id: int) -> Event | None:
     """Take back the annotator's last `undo` on a photo, unless they changed a food since; None where there is none.
 
     Raises:
         ConflictError, StoreError: as `undo`.
     """
-    with store.writing() as session:
-        item = _item(session, item_id)
-        _, undone = _stacks(session, item_id, annotator_id)
-        return _take_back(session, item, undone[-1], annotator_id) if undone else None
+    item = lock_item(session, item_id)
+    _, undone = _stacks(session, item_id, annotator_id)
+    return _take_back(session, item, undone[-1], annotator_id) if undone else None
 
 
 def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Event], list[Event]]:
@@ -360,16 +368,20 @@ def _content(columns: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _item(session: Session, item_id: int) -> Item:
-    """A photo, locked: whoever changes anything on it waits here, so that no two wait for each other later."""
-    item = session.get(Item, item_id, with_for_update={"of": Item})
+def lock_item(session: Session, item_id: int) -> Item:
+    """Lock a photo before anything on it changes, so that no two people wait for each other later.
+
+    Raises:
+        StoreError: there is no such photo.
+    """
+    item = locked(session, Item, item_id)
     if item is None:
         raise StoreError("This photo is not in a project any more.")
     return item
 
 
 def _annotation(session: Session, id: int, item_id: int | None) -> Annotation:
-    row = session.get(Annotation, id, with_for_update=True)
+    row = locked(session, Annotation, id)
     if row is None or row.item_id != item_id:
         raise StoreError("There is no such food on this photo.")
     return row

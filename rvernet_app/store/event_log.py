@@ -15,6 +15,7 @@ from rvernet_app.store.tables import Annotation, Annotator, Base, Event, Photo, 
 
 Row = TypeVar("Row", Annotation, Verdict)
 Shared = TypeVar("Shared", Annotator, Photo)
+AnyRow = TypeVar("AnyRow", bound=Base)
 
 
 def now() -> datetime:
@@ -26,6 +27,15 @@ def snapshot(row: Base) -> dict[str, Any]:
     """All columns of a row, as JSON can hold them; points in time in ISO 8601."""
     values = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+def locked(session: Session, table: type[AnyRow], id: int) -> AnyRow | None:
+    """Read a row as it is now and lock it until the transaction ends; None where it does not exist.
+
+    `Session.get` alone would lock the row but keep the values that the session read before it had to wait.
+    """
+    session.flush()
+    return session.get(table, id, populate_existing=True, with_for_update={"of": table})
 
 
 def add(session: Session, row: Base, by: int | None) -> None:

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import LabelName, colour_of, require_unique
-from rvernet_app.store.database import Store
-from rvernet_app.store.event_log import add, amend
+from rvernet_app.store.event_log import add, amend, locked
 from rvernet_app.store.tables import Label, Project
 
 
@@ -53,25 +52,24 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
     _require_tree(rows.values())
 
 
-def add_label(store: Store, project_id: int, name: LabelName, by: int | None = None) -> int:
+def add_label(session: Session, project_id: int, name: LabelName, by: int | None = None) -> int:
     """A label added while labelling; returns its id, or that of the one that has the name already.
 
     Raises:
         StoreError: there is no such project, or it keeps to its label set.
         LabelError: its parent is no label of the project.
     """
-    with store.writing() as session:
-        project = _locked(session, project_id)
-        rows = _by_name(session, project_id)
-        if found := _named(rows, name.name):
-            return found.id
-        if not project.new_labels:
-            raise StoreError(f"The project {project.name!r} keeps to its label set.")
-        return _add(session, project_id, name, rows, by).id
+    project = _locked(session, project_id)
+    rows = _by_name(session, project_id)
+    if found := _named(rows, name.name):
+        return found.id
+    if not project.new_labels:
+        raise StoreError(f"The project {project.name!r} keeps to its label set.")
+    return _add(session, project_id, name, rows, by).id
 
 
 def put_label(
-    store: Store, project_id: int, name: LabelName, *, id: int | None = None, by: int | None = None
+    session: Session, project_id: int, name: LabelName, *, id: int | None = None, by: int | None = None
 ) -> int:
     """Put a label into the set, or with `id` change all that is known of one; returns its id.
 
@@ -81,26 +79,25 @@ def put_label(
         StoreError: there is no such project or label.
         LabelError: another label has the name, the parent is no label of the project, or it would be a kind of itself.
     """
-    with store.writing() as session:
-        _locked(session, project_id)
-        rows = _by_name(session, project_id)
-        same = _named(rows, name.name)
-        if same is not None and same.id != id:
-            raise LabelError(f"There is a label {same.name!r} already.")
-        if id is None:
-            return _add(session, project_id, name, rows, by).id
-        row = next((row for row in rows.values() if row.id == id), None)
-        if row is None:
-            raise StoreError("There is no such label.")
-        known = {"name": name.name, "synonyms": list(name.synonyms), "food_code": name.food_code}
-        parent_id = _parent_id(name.name, name.parent, rows)
-        _amend(session, row, {**known, "parent_id": parent_id, "colour": name.colour or row.colour}, by)
-        _require_tree(rows.values())
-        return row.id
+    _locked(session, project_id)
+    rows = _by_name(session, project_id)
+    same = _named(rows, name.name)
+    if same is not None and same.id != id:
+        raise LabelError(f"There is a label {same.name!r} already.")
+    if id is None:
+        return _add(session, project_id, name, rows, by).id
+    row = next((row for row in rows.values() if row.id == id), None)
+    if row is None:
+        raise StoreError("There is no such label.")
+    known = {"name": name.name, "synonyms": list(name.synonyms), "food_code": name.food_code}
+    parent_id = _parent_id(name.name, name.parent, rows)
+    _amend(session, row, {**known, "parent_id": parent_id, "colour": name.colour or row.colour}, by)
+    _require_tree(rows.values())
+    return row.id
 
 
 def take_label_set(
-    store: Store, project_id: int, labels: Sequence[LabelName], by: int | None = None
+    session: Session, project_id: int, labels: Sequence[LabelName], by: int | None = None
 ) -> tuple[int, int]:
     """Bring what a label set says into that of a project; returns how many labels are new and how many changed.
 
@@ -111,29 +108,28 @@ def take_label_set(
         LabelError: as `begin_label_set`; a parent may also be a label of the project. Nothing was changed.
     """
     require_unique(labels)
-    with store.writing() as session:
-        _locked(session, project_id)
-        rows = _by_name(session, project_id)
-        new = [name for name in labels if _named(rows, name.name) is None]
-        for name in new:
-            rows[name.name] = _add(session, project_id, LabelName(name.name), rows, by)
-        changed = 0
-        for name in labels:
-            row = _named(rows, name.name)
-            assert row is not None
-            said = {
-                "synonyms": list(name.synonyms) or row.synonyms,
-                "parent_id": _parent_id(name.name, name.parent, rows) or row.parent_id,
-                "colour": name.colour or row.colour,
-                "food_code": name.food_code or row.food_code,
-            }
-            changed += _amend(session, row, said, by) and name not in new
-        _require_tree(rows.values())
-        return len(new), changed
+    _locked(session, project_id)
+    rows = _by_name(session, project_id)
+    new = [name for name in labels if _named(rows, name.name) is None]
+    for name in new:
+        rows[name.name] = _add(session, project_id, LabelName(name.name), rows, by)
+    changed = 0
+    for name in labels:
+        row = _named(rows, name.name)
+        assert row is not None
+        said = {
+            "synonyms": list(name.synonyms) or row.synonyms,
+            "parent_id": _parent_id(name.name, name.parent, rows) or row.parent_id,
+            "colour": name.colour or row.colour,
+            "food_code": name.food_code or row.food_code,
+        }
+        changed += _amend(session, row, said, by) and name not in new
+    _require_tree(rows.values())
+    return len(new), changed
 
 
 def _locked(session: Session, project_id: int) -> Project:
-    project = session.get(Project, project_id, with_for_update=True)
+    project = locked(session, Project, project_id)
     if project is None:
         raise StoreError("There is no such project.")
     return project

@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.labels import LabelName, default_label_set
-from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, find_or_add, now
 from rvernet_app.store.label_sets import begin_label_set
 from rvernet_app.store.tables import Annotator, Project
 
+NOBODY = 0
+"""An id that no annotator has. Read functions take it for a visitor who has saved nothing yet."""
+
 
 def create_project(
-    store: Store,
+    session: Session,
     name: str,
     labels: Sequence[LabelName] | None = None,
     *,
@@ -40,19 +42,18 @@ def create_project(
         if not 0 <= share <= 1:
             raise StoreError(f"{what} is a share from 0 to 1, got {share}.")
     labels = default_label_set() if labels is None else labels
-    with store.writing() as session:
-        if session.scalar(select(Project.id).where(Project.name == name)) is not None:
-            raise StoreError(f"There is a project {name!r} already.")
-        project = Project(
-            name=name,
-            new_labels=new_labels,
-            double_share=double_share,
-            blind_share=blind_share,
-            created_at=now(),
-        )
-        add(session, project, by)
-        begin_label_set(session, project.id, labels)
-        return project.id
+    if session.scalar(select(Project.id).where(Project.name == name)) is not None:
+        raise StoreError(f"There is a project {name!r} already.")
+    project = Project(
+        name=name,
+        new_labels=new_labels,
+        double_share=double_share,
+        blind_share=blind_share,
+        created_at=now(),
+    )
+    add(session, project, by)
+    begin_label_set(session, project.id, labels)
+    return project.id
 
 
 def all_projects(session: Session) -> list[Project]:
@@ -68,25 +69,23 @@ def project(session: Session, project_id: int) -> Project:
     return found
 
 
-def annotator_id(store: Store, name: str) -> int:
-    """The id of an annotator, who is added when new.
+def find_annotator(session: Session, name: str) -> int | None:
+    """Return an annotator's id, or None for a name that nobody has saved anything under."""
+    return session.scalar(select(Annotator.id).where(Annotator.name == " ".join(name.split())))
+
+
+def ensure_annotator(session: Session, name: str) -> int:
+    """Return an annotator's id; a new name gets a row.
+
+    Call it first in a transaction. Two people who come with one new name at once then wait for each other here, and
+    neither of them holds a photo meanwhile.
 
     Raises:
         StoreError: the name is empty or too long.
     """
     name = _name(name, "annotator")
-    with store.reading() as session:
-        found = known_annotator(session, name)
-    if found is not None:
-        return found
     asked = select(Annotator).where(Annotator.name == name)
-    with store.writing() as session:
-        return find_or_add(session, asked, lambda: Annotator(name=name)).id
-
-
-def known_annotator(session: Session, name: str) -> int | None:
-    """The id of an annotator by a name as `annotator_id` takes it; None where nobody has it."""
-    return session.scalar(select(Annotator.id).where(Annotator.name == " ".join(name.split())))
+    return find_or_add(session, asked, lambda: Annotator(name=name)).id
 
 
 def annotator_names(session: Session) -> dict[int, str]:

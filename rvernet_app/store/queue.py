@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import has_place, verdict
 from rvernet_app.store.database import Store
-from rvernet_app.store.event_log import add, amend, find_or_add, now
+from rvernet_app.store.event_log import add, amend, find_or_add, locked, now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import (
     DELETED,
@@ -60,6 +60,17 @@ class Added:
     problem: str | None = None
 
 
+class KeptPhoto(Protocol):
+    """A photo whose file the store has."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def size_hw(self) -> tuple[int, int]: ...
+
+
 def add_photos(
     store: Store,
     files: PhotoFiles,
@@ -69,7 +80,10 @@ def add_photos(
     meal: str | None = None,
     by: int | None = None,
 ) -> Iterator[Added]:
-    """Take photos into a queue, each committed by itself, in the order given.
+    """Take photos into a queue, in the order given.
+
+    Each photo is committed by itself, so that an upload that breaks off keeps what came before. This is why the function
+    takes the store and opens its own transactions; `add_item` is the part for one photo.
 
     Args:
         sources: (name, file or its bytes).
@@ -90,19 +104,22 @@ def add_photos(
             yield Added(name, problem=str(error))
             continue
         with store.writing() as session:
-            added = add_item(session, project_id, name, photo, meal, by)
-        yield added
+            item_id, was_there = add_item(session, project_id, name, photo, meal, by)
+        yield Added(name, item_id, was_there)
 
 
 def add_item(
-    session: Session, project_id: int, name: str, photo: LoadedPhoto, meal: str | None, by: int | None
-) -> Added:
+    session: Session, project_id: int, name: str, photo: KeptPhoto, meal: str | None, by: int | None
+) -> tuple[int, bool]:
     """Put a photo whose file is kept at the end of a queue, unless it is in it already.
+
+    Returns:
+        The item's id, and whether the project had this photo already.
 
     Raises:
         StoreError: there is no such project.
     """
-    project = session.get(Project, project_id, with_for_update=True)
+    project = locked(session, Project, project_id)
     if project is None:
         raise StoreError("There is no such project.")
     height, width = photo.size_hw
@@ -113,7 +130,7 @@ def add_item(
     )
     there = select(Item.id).where(Item.project_id == project_id, Item.photo_id == row.id)
     if (found := session.scalar(there)) is not None:
-        return Added(name, found, was_there=True)
+        return found, True
     item = Item(
         project_id=project_id,
         photo_id=row.id,
@@ -127,7 +144,7 @@ def add_item(
         blind=_share(photo.sha256, 8) < project.blind_share,
     )
     add(session, item, by)
-    return Added(name, item.id)
+    return item.id, False
 
 
 def _share(sha256: str, start: int) -> float:
@@ -153,29 +170,27 @@ def count_unranked(session: Session, project_id: int) -> tuple[int, int]:
     return session.scalar(unranked) or 0, count_items(session, project_id)
 
 
-def set_uncertainty(store: Store, item_id: int, uncertainty: float) -> None:
+def set_uncertainty(session: Session, item_id: int, uncertainty: float) -> None:
     """Keep how unsure the classifier is of a photo, 0 to 1; what is computed anew has no history."""
-    with store.writing() as session:
-        session.execute(update(Item).where(Item.id == item_id).values(uncertainty=uncertainty))
+    session.execute(update(Item).where(Item.id == item_id).values(uncertainty=uncertainty))
 
 
-def link_before(store: Store, item_id: int, before_id: int | None, by: int | None = None) -> None:
+def link_before(session: Session, item_id: int, before_id: int | None, by: int | None = None) -> None:
     """Say that a photo shows what was left of the meal on another of the same project, or with None that it does not.
 
     Raises:
         StoreError: one of them is not there, or they are one photo or of two projects.
     """
-    with store.writing() as session:
-        row = session.get(Item, item_id, with_for_update={"of": Item})
-        before = None if before_id is None else session.get(Item, before_id)
-        if row is None or (before_id is not None and before is None):
-            raise StoreError("This photo is not in the project.")
-        if before is not None and (before.id == row.id or before.project_id != row.project_id):
-            raise StoreError("A photo of leftovers belongs to another photo of the same project.")
-        amend(session, row, {"before_id": before_id}, by)
+    row = locked(session, Item, item_id)
+    before = None if before_id is None else session.get(Item, before_id)
+    if row is None or (before_id is not None and before is None):
+        raise StoreError("This photo is not in the project.")
+    if before is not None and (before.id == row.id or before.project_id != row.project_id):
+        raise StoreError("A photo of leftovers belongs to another photo of the same project.")
+    amend(session, row, {"before_id": before_id}, by)
 
 
-def set_meal(store: Store, item_id: int, meal: str, by: int | None = None) -> str | None:
+def set_meal(session: Session, item_id: int, meal: str, by: int | None = None) -> str | None:
     """Say which meal, tray or day a photo is of, or with nothing but white space that it is of none; returns it.
 
     Raises:
@@ -184,17 +199,16 @@ def set_meal(store: Store, item_id: int, meal: str, by: int | None = None) -> st
     known = " ".join(meal.split()) or None
     if known is not None and len(known) > MAX_MEAL:
         raise StoreError(f"The name of a meal has at most {MAX_MEAL} characters, this one {len(known)}.")
-    with store.writing() as session:
-        row = session.get(Item, item_id, with_for_update={"of": Item})
-        if row is None:
-            raise StoreError("This photo is not in the project.")
-        if row.meal != known:
-            amend(session, row, {"meal": known}, by)
-        return known
+    row = locked(session, Item, item_id)
+    if row is None:
+        raise StoreError("This photo is not in the project.")
+    if row.meal != known:
+        amend(session, row, {"meal": known}, by)
+    return known
 
 
 def lead(
-    store: Store, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
+    session: Session, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
 ) -> int | None:
     """The id of `next_item`, held for the annotator, so that two who ask at once are led to two photos.
 
@@ -204,16 +218,15 @@ def lead(
         StoreError: there is no such order.
     """
     while True:
-        with store.writing() as session:
-            found = next_item(session, project_id, annotator_id, after, order)
-            if found is None:
-                return None
-            if state_of(session, found.id, annotator_id) != NEW:
-                return found.id
-            hold = update(Item).where(Item.id == found.id, _not_held(annotator_id))
-            hold = hold.values(held_by=annotator_id, held_until=now() + HOLD)
-            if session.execute(hold.returning(Item.id)).scalar() is not None:
-                return found.id
+        found = next_item(session, project_id, annotator_id, after, order)
+        if found is None:
+            return None
+        if state_of(session, found.id, annotator_id) != NEW:
+            return found.id
+        hold = update(Item).where(Item.id == found.id, _not_held(annotator_id))
+        hold = hold.values(held_by=annotator_id, held_until=now() + HOLD)
+        if session.execute(hold.returning(Item.id)).scalar() is not None:
+            return found.id
 
 
 def _not_held(annotator_id: int) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """What a reviewer does with photos that several annotators are done with: compare, accept, reject, merge, comment.
 
-Every decision is one commit. A food that several have ends up with at most one accepted annotation.
+The caller opens the transaction. A food that several have ends up with at most one accepted annotation.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator
-from rvernet_app.store.database import Store
+from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.matching import done_with, family, foods_of, rle_of, rows_of
 from rvernet_app.store.measures import mask_ious
@@ -130,7 +129,9 @@ def side_by_side(session: Session, item_id: int) -> Comparison:
     )
 
 
-def accept(store: Store, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> list[Saved]:
+def accept(
+    session: Session, item_id: int, reviewer_id: int, annotation_id: int, revision: int
+) -> list[Saved]:
     """Accept a food as one annotator has it, or as it was merged; what others made of it becomes rejected.
 
     Args:
@@ -143,33 +144,31 @@ def accept(store: Store, item_id: int, reviewer_id: int, annotation_id: int, rev
         ConflictError: it was changed since that revision.
         StoreError: there is no such food, or its annotator is not done with the photo.
     """
-    with store.writing() as session:
-        item = _item(session, item_id, lock=True)
-        rows = rows_of(session, item)
-        chosen = _row(rows, annotation_id)
-        others = [row for row in family(item, rows, [chosen]) if row is not chosen]
-        for row in others:
-            change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
-        # Last, so that the reviewer's first undo takes it back.
-        change(session, chosen, {"status": ACCEPTED}, reviewer_id, revision)
-        return [Saved(row.id, row.revision) for row in (chosen, *others)]
+    item = lock_item(session, item_id)
+    rows = rows_of(session, item)
+    chosen = _row(rows, annotation_id)
+    others = [row for row in family(item, rows, [chosen]) if row is not chosen]
+    for row in others:
+        change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
+    # Last, so that the reviewer's first undo takes it back.
+    change(session, chosen, {"status": ACCEPTED}, reviewer_id, revision)
+    return [Saved(row.id, row.revision) for row in (chosen, *others)]
 
 
-def reject(store: Store, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> Saved:
+def reject(session: Session, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> Saved:
     """Reject one annotation; nothing else changes.
 
     Raises:
         ConflictError, StoreError: as `accept`.
     """
-    with store.writing() as session:
-        item = _item(session, item_id, lock=True)
-        row = _row(rows_of(session, item), annotation_id)
-        change(session, row, {"status": REJECTED}, reviewer_id, revision)
-        return Saved(row.id, row.revision)
+    item = lock_item(session, item_id)
+    row = _row(rows_of(session, item), annotation_id)
+    change(session, row, {"status": REJECTED}, reviewer_id, revision)
+    return Saved(row.id, row.revision)
 
 
 def merge(
-    store: Store,
+    session: Session,
     item_id: int,
     reviewer_id: int,
     revisions: Mapping[int, int],
@@ -198,31 +197,30 @@ def merge(
         raise StoreError(f"Masks are merged by {', '.join(HOWS)}; got {how!r}.")
     if len(revisions) < 2:
         raise StoreError("Choose two or more foods to merge.")
-    with store.writing() as session:
-        item = _item(session, item_id, lock=True)
-        label = None if label_id is None else session.get(Label, label_id)
-        if label_id is not None and (label is None or label.project_id != item.project_id):
-            raise StoreError("This label is not in the project's label set.")
-        rows = rows_of(session, item)
-        chosen = [_row(rows, id) for id in sorted(revisions)]
-        rle = merged_mask([rle_of(item, row) for row in chosen], how)
-        note = "; ".join(dict.fromkeys(row.note for row in chosen if row.note))[:MAX_NOTE]
-        others = family(item, rows, chosen)
-        for row in others:
-            change(session, row, {"status": REJECTED}, reviewer_id, revisions.get(row.id, row.revision))
-        new = Annotation(
-            project_id=item.project_id,
-            item_id=item_id,
-            annotator_id=reviewer_id,
-            status=ACCEPTED,
-            revision=1,
-            created_at=now(),
-            changed_at=now(),
-            sources=sorted(revisions),
-            **Draft(rle, label_id, prompts={"merge": how}, portion=portion, note=note).columns(),
-        )
-        add(session, new, reviewer_id)
-        return [Saved(row.id, row.revision) for row in (new, *others)]
+    item = lock_item(session, item_id)
+    label = None if label_id is None else session.get(Label, label_id)
+    if label_id is not None and (label is None or label.project_id != item.project_id):
+        raise StoreError("This label is not in the project's label set.")
+    rows = rows_of(session, item)
+    chosen = [_row(rows, id) for id in sorted(revisions)]
+    rle = merged_mask([rle_of(item, row) for row in chosen], how)
+    note = "; ".join(dict.fromkeys(row.note for row in chosen if row.note))[:MAX_NOTE]
+    others = family(item, rows, chosen)
+    for row in others:
+        change(session, row, {"status": REJECTED}, reviewer_id, revisions.get(row.id, row.revision))
+    new = Annotation(
+        project_id=item.project_id,
+        item_id=item_id,
+        annotator_id=reviewer_id,
+        status=ACCEPTED,
+        revision=1,
+        created_at=now(),
+        changed_at=now(),
+        sources=sorted(revisions),
+        **Draft(rle, label_id, prompts={"merge": how}, portion=portion, note=note).columns(),
+    )
+    add(session, new, reviewer_id)
+    return [Saved(row.id, row.revision) for row in (new, *others)]
 
 
 def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
@@ -248,7 +246,7 @@ def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
 
 
 def comment(
-    store: Store, item_id: int, annotator_id: int, words: str, annotation_id: int | None = None
+    session: Session, item_id: int, annotator_id: int, words: str, annotation_id: int | None = None
 ) -> int:
     """Remark on a photo, or on one of its annotations; returns the comment's id.
 
@@ -258,17 +256,16 @@ def comment(
     words = words.strip()
     if not 0 < len(words) <= MAX_COMMENT:
         raise StoreError(f"A comment has 1 to {MAX_COMMENT} characters, this one {len(words)}.")
-    with store.writing() as session:
-        _item(session, item_id)
-        if annotation_id is not None:
-            food = session.get(Annotation, annotation_id)
-            if food is None or food.item_id != item_id:
-                raise StoreError("There is no such food on this photo.")
-        row = Comment(
-            item_id=item_id, annotation_id=annotation_id, annotator_id=annotator_id, words=words, at=now()
-        )
-        add(session, row, annotator_id)
-        return row.id
+    _item(session, item_id)
+    if annotation_id is not None:
+        food = session.get(Annotation, annotation_id)
+        if food is None or food.item_id != item_id:
+            raise StoreError("There is no such food on this photo.")
+    row = Comment(
+        item_id=item_id, annotation_id=annotation_id, annotator_id=annotator_id, words=words, at=now()
+    )
+    add(session, row, annotator_id)
+    return row.id
 
 
 def comments(session: Session, item_id: int) -> list[Comment]:
@@ -276,9 +273,8 @@ def comments(session: Session, item_id: int) -> list[Comment]:
     return list(session.scalars(select(Comment).where(Comment.item_id == item_id).order_by(Comment.id)))
 
 
-def _item(session: Session, item_id: int, *, lock: bool = False) -> Item:
-    """A photo; locked, as whoever changes anything on it does first."""
-    item = session.get(Item, item_id, with_for_update={"of": Item} if lock else None)
+def _item(session: Session, item_id: int) -> Item:
+    item = session.get(Item, item_id)
     if item is None:
         raise StoreError("This photo is not in a project any more.")
     return item

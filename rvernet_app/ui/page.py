@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.config import AppConfig
-from rvernet_app.exchange.hub_copy import HubCopy, bring_back
+from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -32,8 +32,11 @@ HOUR = 3600
 ENGINE_CONCURRENCY = 4
 
 
-def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks:
+def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCopy | None = None) -> gr.Blocks:
     """The Gradio app for an engine, which is built from `config` when not given.
+
+    Args:
+        copy: the copy of the store on the Hub; the caller closes it. None opens the store of `config` alone.
 
     Raises:
         WeightsError, CheckpointError: as `build_pipeline`.
@@ -44,7 +47,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
-    store, copy = open_store(config)
+    store = Store(config.data_dir, config.database_url or None) if copy is None else copy.store
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
@@ -88,20 +91,6 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
             )
     demo.temp_file_sets.append(handlers.served_files)
     return demo.queue(max_size=64)
-
-
-def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:
-    """The store, brought back from its copy on the Hub and kept there, where one is configured; and that copy.
-
-    Raises:
-        StoreError: it cannot be opened, brought back or kept.
-    """
-    url = config.database_url or None
-    if not config.hub_dataset:
-        return Store(config.data_dir, url), None
-    bring_back(config.hub_dataset, config.data_dir, url)
-    store = Store(config.data_dir, url)
-    return store, HubCopy(store, config.hub_dataset)
 
 
 def told_of(copy: HubCopy | None) -> StoreHandler:

@@ -15,6 +15,7 @@ from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Annotation, Item
 from tests.e2e.project import Project, label_of, new_name, standing
+from tests.rvernet_app.store.desk import commit
 
 if TYPE_CHECKING:
     from conftest import DrawnPhoto, Workbench
@@ -236,11 +237,19 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     project.name_by_typing("rice")
     project.saved()
     (row,) = standing(store, project.item)
-    other = projects.annotator_id(store, "Someone else")
+    other = commit(store, projects.ensure_annotator, "Someone else")
     with store.reading() as session:
         labels = {label.name: label.id for label in label_sets.labels_of(session, row.project_id)}
     rle = to_rle(mask_of(row, plates[0]))
-    annotations.save(store, row.item_id, other, Draft(rle, labels["tofu"]), id=row.id, revision=row.revision)
+    commit(
+        store,
+        annotations.save,
+        row.item_id,
+        other,
+        Draft(rle, labels["tofu"]),
+        id=row.id,
+        revision=row.revision,
+    )
     project.name_by_typing("bread")
     project.page.wait_for_selector("#rv-conflict-sheet[open]")
     assert "tofu" in (project.page.text_content("#rv-conflict-theirs") or "")
@@ -262,11 +271,11 @@ def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_
         project.keys("Enter")
     project.saved()
     first, _ = standing(store, project.item)
-    other = projects.annotator_id(store, "Someone else")
+    other = commit(store, projects.ensure_annotator, "Someone else")
     with store.reading() as session:
         labels = {label.name: label.id for label in label_sets.labels_of(session, first.project_id)}
     theirs = Draft(to_rle(mask_of(first, plates[0])), labels["tofu"])
-    annotations.save(store, first.item_id, other, theirs, id=first.id, revision=first.revision)
+    commit(store, annotations.save, first.item_id, other, theirs, id=first.id, revision=first.revision)
     project.keys("[")
     project.name_by_typing("bread")
     sheet = "#rv-conflict-sheet"

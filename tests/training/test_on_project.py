@@ -27,9 +27,10 @@ from rvernet_app.store.annotations import Draft, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
+from tests.rvernet_app.store.desk import commit
 from tests.training.conftest import Store as MadeSource
 from tests.training.conftest import masked_foods
 from training.data.options import DataOptions, Source
@@ -160,8 +161,10 @@ def food_store(folder: Path, foods: Sequence[tuple[str | None, str]]) -> Path:
     """A data folder whose project has finished photos with one food each, given as (meal, label)."""
     drawn = list(masked_foods())
     store = Store(folder)
-    project = create_project(store, "Sauces", [LabelName("pesto"), LabelName("ketchup"), LabelName("rice")])
-    files, ann = PhotoFiles(store.folder, max_mb=1, max_megapixels=1), annotator_id(store, "Ann")
+    project = commit(
+        store, create_project, "Sauces", [LabelName("pesto"), LabelName("ketchup"), LabelName("rice")]
+    )
+    files, ann = PhotoFiles(store.folder, max_mb=1, max_megapixels=1), commit(store, ensure_annotator, "Ann")
     with store.reading() as session:
         labels = {label.name: label.id for label in labels_of(session, project)}
     for (number, _, photo, mask), (meal, label) in zip(drawn, foods, strict=False):
@@ -169,8 +172,8 @@ def food_store(folder: Path, foods: Sequence[tuple[str | None, str]]) -> Path:
         Image.fromarray(photo).save(file, "PNG")
         (added,) = add_photos(store, files, project, [(f"{number}.png", file.getvalue())], meal=meal)
         assert added.item_id is not None
-        save(store, added.item_id, ann, Draft(to_rle(mask), labels[label]))
-        give_verdict(store, added.item_id, ann, DONE)
+        commit(store, save, added.item_id, ann, Draft(to_rle(mask), labels[label]))
+        commit(store, give_verdict, added.item_id, ann, DONE)
     store.close()
     return folder
 

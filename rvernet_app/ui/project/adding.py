@@ -60,7 +60,8 @@ class Adding:
         return self._add(message, me, path, path.name)
 
     def _add(self, message: Mapping[str, Any], me: str, path: Path, name: str) -> Reply:
-        mine = projects.annotator_id(self._store, me)
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
         meal = text(message, "meal", "").strip() or None
         project_id = int(number(message, "project"))
         (added,) = queue.add_photos(self._store, self._files, project_id, [(name, path)], meal=meal, by=mine)

@@ -9,7 +9,7 @@ from rvernet_app.errors import LabelError
 from rvernet_app.labels import LabelName, label_set_csv, parse_label_set
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
-from rvernet_app.store.projects import annotator_id, project
+from rvernet_app.store.projects import ensure_annotator, project
 from rvernet_app.store.tables import Label
 from rvernet_app.ui.requests import number, text
 from rvernet_app.ui.visitor.handlers import Reply
@@ -30,10 +30,9 @@ class LabelSets:
 
     def add_label(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "name"} of a food that has no label yet -> the label."""
-        mine = annotator_id(self._store, me)
-        name = LabelName(text(message, "name"))
-        added = label_sets.add_label(self._store, int(number(message, "project")), name, mine)
-        with self._store.reading() as session:
+        project_id, name = int(number(message, "project")), LabelName(text(message, "name"))
+        with self._store.writing() as session:
+            added = label_sets.add_label(session, project_id, name, ensure_annotator(session, me))
             return {"label": label_json(label_sets.label(session, added))}
 
     def put_label(self, message: Mapping[str, Any], me: str) -> Reply:
@@ -41,18 +40,21 @@ class LabelSets:
 
         Without an id it is a new one; synonyms have semicolons between them.
         """
-        mine, project_id = annotator_id(self._store, me), int(number(message, "project"))
+        project_id, name = int(number(message, "project")), _label_name(message)
         id = None if message.get("id") is None else int(number(message, "id"))
-        put = label_sets.put_label(self._store, project_id, _label_name(message), id=id, by=mine)
+        with self._store.writing() as session:
+            put = label_sets.put_label(session, project_id, name, id=id, by=ensure_annotator(session, me))
         return {"id": put, **self._labels(project_id)}
 
     def take_label_set(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "text"} of a file -> how many labels are new and changed, and the set."""
-        mine, project_id = annotator_id(self._store, me), int(number(message, "project"))
+        project_id = int(number(message, "project"))
         labels = parse_label_set(text(message, "text"))
         if not labels:
             raise LabelError("There is no label in this file.")
-        new, changed = label_sets.take_label_set(self._store, project_id, labels, mine)
+        with self._store.writing() as session:
+            mine = ensure_annotator(session, me)
+            new, changed = label_sets.take_label_set(session, project_id, labels, mine)
         return {"new": new, "changed": changed, **self._labels(project_id)}
 
     def label_set(self, message: Mapping[str, Any], me: str) -> Reply:

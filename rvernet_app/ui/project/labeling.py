@@ -102,8 +102,8 @@ class Labeling:
 
     def projects(self, message: Mapping[str, Any], me: str) -> Reply:
         """Every project, with how far the visitor is."""
-        mine = projects.annotator_id(self._store, me)
         with self._store.reading() as session:
+            mine = _find(session, me)
             found = [
                 {"id": p.id, "name": p.name, "progress": queue.progress(session, p.id, mine)}
                 for p in projects.all_projects(session)
@@ -115,22 +115,25 @@ class Labeling:
 
         The label set is the text of a file; without one it is the default.
         """
-        chosen = text(message, "label_set", "")
-        created = projects.create_project(
-            self._store,
-            text(message, "name"),
-            parse_label_set(chosen) if chosen.strip() else None,
-            new_labels=bool(message.get("new_labels", True)),
-            double_share=number(message, "double_share", 0.0),
-            blind_share=number(message, "blind_share", 0.0),
-            by=projects.annotator_id(self._store, me),
-        )
+        name, chosen = text(message, "name"), text(message, "label_set", "")
+        labels = parse_label_set(chosen) if chosen.strip() else None
+        double_share, blind_share = (number(message, key, 0.0) for key in ("double_share", "blind_share"))
+        with self._store.writing() as session:
+            created = projects.create_project(
+                session,
+                name,
+                labels,
+                new_labels=bool(message.get("new_labels", True)),
+                double_share=double_share,
+                blind_share=blind_share,
+                by=projects.ensure_annotator(session, me),
+            )
         return {"id": created}
 
     def open_project(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project"} -> its label set and the visitor's progress."""
-        mine = projects.annotator_id(self._store, me)
         with self._store.reading() as session:
+            mine = _find(session, me)
             project = projects.project(session, int(number(message, "project")))
             return {
                 "id": project.id,
@@ -150,40 +153,41 @@ class Labeling:
         {"project", "item"} asks for one by its id, {"project", "after", "order"} for the next to label,
         {"project", "position", "step"} for the one before (-1) or behind (1).
         """
-        mine = projects.annotator_id(self._store, me)
         project_id = int(number(message, "project"))
         named = message.get("item") is not None or message.get("step") is not None
-        led_to = None if named else self._lead(message, project_id, mine)
+        led_to = None if named else self._lead(message, project_id, me)
         with self._store.reading() as session:
+            mine = _find(session, me)
             item = _asked_item(session, message, project_id) if named else session.get(Item, led_to or 0)
             if item is None:
                 return {"item": None, "progress": queue.progress(session, project_id, mine)}
             place = {"item": item.id, "position": item.position}
-            try:
-                photo = self._shelf.add(self._files.original(item.photo.sha256))
-            except RvernetError as error:
-                return {"error": str(error), **place}
             state = queue.state_of(session, item.id, mine)
-            return {
+            reply = {
                 **place,
                 "blind": item.blind,
                 "state": state,
                 "full": queue.is_full(session, item, mine),
                 "before": item.before_id,
                 "meal": item.meal,
-                "photo": self._present(photo, item.name),
                 "foods": self._foods(session, item, mine),
                 "comments": comments_json(session, item.id) if state == DONE else [],
                 "progress": queue.progress(session, project_id, mine),
             }
+        # Outside the transaction: decoding and encoding a photo takes long.
+        try:
+            photo = self._shelf.add(self._files.original(item.photo.sha256))
+        except RvernetError as error:
+            return {"error": str(error), **place}
+        return {**reply, "photo": self._present(photo, item.name)}
 
     def list_items(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "after", "state", "label", "by", "uncertain"} -> a page of the queue, with thumbnails."""
-        mine = projects.annotator_id(self._store, me)
         with self._store.reading() as session:
+            mine = _find(session, me)
             by = None
             if message.get("by") is not None:
-                by = projects.known_annotator(session, text(message, "by"))
+                by = projects.find_annotator(session, text(message, "by"))
                 if by is None:
                     return {"items": []}
             listed = listing.list_items(
@@ -200,24 +204,23 @@ class Labeling:
 
     def save_food(self, message: Mapping[str, Any], me: str) -> Reply:
         """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed."""
-        mine = self._own(message, me)
-        draft = read_draft(message)
-        known = message.get("id")
-        saved = saved_foods.save(
-            self._store,
-            int(number(message, "item")),
-            mine,
-            draft,
-            id=None if known is None else int(number(message, "id")),
-            revision=int(number(message, "revision", 0)),
-        )
+        _require_own(message, me)
+        draft, item = read_draft(message), int(number(message, "item"))
+        id = None if message.get("id") is None else int(number(message, "id"))
+        revision = int(number(message, "revision", 0))
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+            saved = saved_foods.save(session, item, mine, draft, id=id, revision=revision)
         return asdict(saved)
 
     def delete_food(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> its new revision, once committed."""
-        mine = self._own(message, me)
+        _require_own(message, me)
         item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        return asdict(saved_foods.delete(self._store, item, mine, id=id, revision=revision))
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+            saved = saved_foods.delete(session, item, mine, id=id, revision=revision)
+        return asdict(saved)
 
     def undo_food(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item"} -> whether a change of the visitor's was taken back, and the foods as they are then."""
@@ -228,56 +231,56 @@ class Labeling:
         return self._taken_back(saved_foods.redo, message, me)
 
     def _taken_back(
-        self, take_back: Callable[[Store, int, int], Event | None], message: Mapping[str, Any], me: str
+        self, take_back: Callable[[Session, int, int], Event | None], message: Mapping[str, Any], me: str
     ) -> Reply:
-        mine, item_id = self._own(message, me), int(number(message, "item"))
-        event = take_back(self._store, item_id, mine)
+        _require_own(message, me)
+        item_id = int(number(message, "item"))
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+            event = take_back(session, item_id, mine)
         with self._store.reading() as session:
             foods = self._foods(session, session.get_one(Item, item_id), mine)
         return {"undone": event is not None, "foods": foods}
 
     def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
-        mine = self._own(message, me)
+        _require_own(message, me)
         project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
-        saved_foods.give_verdict(
-            self._store,
-            item_id,
-            mine,
-            text(message, "state"),
-            reason=text(message, "reason", ""),
-            seconds=number(message, "seconds", 0.0),
-        )
+        state, reason = text(message, "state"), text(message, "reason", "")
+        seconds = number(message, "seconds", 0.0)
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+            saved_foods.give_verdict(session, item_id, mine, state, reason=reason, seconds=seconds)
         with self._store.reading() as session:
             return {"progress": queue.progress(session, project_id, mine)}
 
     def link_before(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "linked"} -> the photo in front of it, of which it then shows the leftovers, or null."""
-        mine = projects.annotator_id(self._store, me)
         project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
-        with self._store.reading() as session:
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
             position = queue.item(session, project_id, item_id).position
             before = queue.neighbour(session, project_id, position, -1)
-        if message.get("linked") and before is None:
-            raise StoreError("There is no photo in front of this one.")
-        before_id = before.id if before and message.get("linked") else None
-        queue.link_before(self._store, item_id, before_id, mine)
+            if message.get("linked") and before is None:
+                raise StoreError("There is no photo in front of this one.")
+            before_id = before.id if before and message.get("linked") else None
+            queue.link_before(session, item_id, before_id, mine)
         return {"before": before_id}
 
     def set_meal(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "meal"} -> the meal it is of now, null for none."""
-        mine = projects.annotator_id(self._store, me)
-        return {
-            "meal": queue.set_meal(self._store, int(number(message, "item")), text(message, "meal", ""), mine)
-        }
+        item_id, meal = int(number(message, "item")), text(message, "meal", "")
+        with self._store.writing() as session:
+            return {"meal": queue.set_meal(session, item_id, meal, projects.ensure_annotator(session, me))}
 
     def history(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "all"} -> every change of the visitor's on it, newest first.
 
         All is everyone's, once the visitor is done with it.
         """
-        mine, item_id = projects.annotator_id(self._store, me), int(number(message, "item"))
+        item_id = int(number(message, "item"))
         with self._store.reading() as session:
+            mine = _find(session, me)
             of_all = bool(message.get("all")) and queue.state_of(session, item_id, mine) == DONE
             names = projects.annotator_names(session)
             events = saved_foods.history(session, item_id, None if of_all else mine)
@@ -295,26 +298,14 @@ class Labeling:
                 ]
             }
 
-    def _own(self, message: Mapping[str, Any], me: str) -> int:
-        """The id of who asks to save something.
-
-        Raises:
-            LoginError: the page was opened by someone else, who was logged in then.
-        """
-        said = text(message, "me", "")
-        if said and said != me:
-            raise LoginError(
-                f"You are logged in as {me} by now, and this page holds work of {said}; log in as {said}."
-            )
-        return projects.annotator_id(self._store, me)
-
     def _foods(self, session: Session, item: Item, mine: int) -> list[Reply]:
         size_hw = item.photo.height, item.photo.width
         return [_food_json(row, size_hw) for row in saved_foods.foods(session, item.id, mine)]
 
-    def _lead(self, message: Mapping[str, Any], project_id: int, mine: int) -> int | None:
+    def _lead(self, message: Mapping[str, Any], project_id: int, me: str) -> int | None:
         after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
-        return queue.lead(self._store, project_id, mine, after, order)
+        with self._store.writing() as session:
+            return queue.lead(session, project_id, projects.ensure_annotator(session, me), after, order)
 
     def _listed_json(self, listed: listing.Listed) -> Reply:
         item = listed.item
@@ -336,6 +327,20 @@ class Labeling:
         except RvernetError:
             return None
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
+
+
+def _find(session: Session, me: str) -> int:
+    """Return the visitor's id as an annotator, or NOBODY before they have saved anything."""
+    return projects.find_annotator(session, me) or projects.NOBODY
+
+
+def _require_own(message: Mapping[str, Any], me: str) -> None:
+    """Raise LoginError if the page was opened by someone else, who was logged in then."""
+    said = text(message, "me", "")
+    if said and said != me:
+        raise LoginError(
+            f"You are logged in as {me} by now, and this page holds work of {said}; log in as {said}."
+        )
 
 
 def _asked_item(session: Session, message: Mapping[str, Any], project_id: int) -> Item | None:

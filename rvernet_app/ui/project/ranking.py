@@ -51,7 +51,8 @@ class Ranking:
                 uncertainty = UNREADABLE
             else:
                 uncertainty = self._uncertainty(photo)
-            queue.set_uncertainty(self._store, item.id, uncertainty)
+            with self._store.writing() as session:
+                queue.set_uncertainty(session, item.id, uncertainty)
         with self._store.reading() as session:
             left, total = queue.count_unranked(session, project_id)
         return {"left": left, "total": total}

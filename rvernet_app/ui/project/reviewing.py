@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -59,52 +60,47 @@ class Reviewing:
             item = self._asked(session, message, project_id, me)
             if item is None:
                 return {"item": None}
-            photo = self._shelf.add(self._files.original(item.photo.sha256))
-            return {
-                "item": item.id,
-                "position": item.position,
-                "photo": self._present(photo, item.name),
-                **self._comparison(session, item),
-            }
+            sha256, name = item.photo.sha256, item.name
+            reply = {"item": item.id, "position": item.position, **self._comparison(session, item)}
+        # Outside the transaction: decoding a photo takes long.
+        photo = self._shelf.add(self._files.original(sha256))
+        return {**reply, "photo": self._present(photo, name)}
 
     def accept(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, mine = self._reviewed(message, me)
-        id, revision = (int(number(message, name)) for name in ("id", "revision"))
-        review.accept(self._store, item, mine, id, revision)
+        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
+        with self._reviewing(item, me) as (session, mine):
+            review.accept(session, item, mine, id, revision)
         return self._now(item)
 
     def reject(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, mine = self._reviewed(message, me)
-        id, revision = (int(number(message, name)) for name in ("id", "revision"))
-        review.reject(self._store, item, mine, id, revision)
+        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
+        with self._reviewing(item, me) as (session, mine):
+            review.reject(session, item, mine, id, revision)
         return self._now(item)
 
     def merge(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "foods": [{"id", "revision"}, …], "how", "label", "portion"} -> the foods, once committed."""
-        item, mine = self._reviewed(message, me)
+        item = int(number(message, "item"))
         foods, portion = message.get("foods"), message.get("portion")
         if not isinstance(foods, list):
             raise PromptError("Choose two or more foods to merge.")
         revisions = {
             int(number(food, "id")): int(number(food, "revision")) for food in map(as_mapping, foods)
         }
-        review.merge(
-            self._store,
-            item,
-            mine,
-            revisions,
-            text(message, "how"),
-            None if message.get("label") is None else int(number(message, "label")),
-            None if portion is None else read_portion(as_mapping(portion)),
-        )
+        how = text(message, "how")
+        label_id = None if message.get("label") is None else int(number(message, "label"))
+        merged_portion = None if portion is None else read_portion(as_mapping(portion))
+        with self._reviewing(item, me) as (session, mine):
+            review.merge(session, item, mine, revisions, how, label_id, merged_portion)
         return self._now(item)
 
     def comment(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"item", "words"} -> the photo's foods and comments, once committed."""
-        item, mine = self._reviewed(message, me)
-        review.comment(self._store, item, mine, text(message, "words"))
+        item, words = int(number(message, "item")), text(message, "words")
+        with self._reviewing(item, me) as (session, mine):
+            review.comment(session, item, mine, words)
         return self._now(item)
 
     def report(self, message: Mapping[str, Any], me: str) -> Reply:
@@ -119,7 +115,7 @@ class Reviewing:
             return _report_json(standing.tables(), draw_dashboard(standing))
 
     def _asked(self, session: Session, message: Mapping[str, Any], project_id: int, me: str) -> Item | None:
-        mine = projects.known_annotator(session, me)
+        mine = projects.find_annotator(session, me)
         if message.get("item") is not None:
             item = queue.item(session, project_id, int(number(message, "item")))
             if mine is not None:
@@ -134,12 +130,17 @@ class Reviewing:
                 return waiting[0]
         return None
 
-    def _reviewed(self, message: Mapping[str, Any], me: str) -> tuple[int, int]:
-        """The id of the photo and of who reviews it. Raises StoreError as `review.require_independent`."""
-        item_id, mine = int(number(message, "item")), projects.annotator_id(self._store, me)
-        with self._store.reading() as session:
+    @contextmanager
+    def _reviewing(self, item_id: int, me: str) -> Iterator[tuple[Session, int]]:
+        """Open a transaction for a reviewer's decision; yields the session and the reviewer's id.
+
+        Raises:
+            StoreError: the reviewer has begun this photo and is not done with it.
+        """
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
             review.require_independent(session, item_id, mine)
-        return item_id, mine
+            yield session, mine
 
     def _now(self, item_id: int) -> Reply:
         with self._store.reading() as session:

@@ -18,7 +18,7 @@ from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects, create_project
 from rvernet_app.store.tables import DONE, Annotator, Project
-from tests.rvernet_app.store.desk import Desk, picture, set_up
+from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
 Command = Callable[..., int]
 
@@ -42,7 +42,7 @@ def desk(data: Path) -> Iterator[Desk]:
     desk.save(label=None, item=1, left=4)
     desk.save(item=2)
     for number in (0, 1):
-        give_verdict(desk.store, desk.items[number], desk.ann, DONE)
+        commit(desk.store, give_verdict, desk.items[number], desk.ann, DONE)
     yield desk
     desk.store.close()
 
@@ -76,7 +76,7 @@ def said(photos: list[FinalPhoto]) -> list[list[tuple[str, str, str, float | Non
 
 
 def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    create_project(desk.store, "Nothing yet", [])
+    commit(desk.store, create_project, "Nothing yet", [])
     assert run("projects") == 0
     assert capsys.readouterr().out == "Trays: 4 photos\nNothing yet: 0 photos\n"
 
@@ -140,7 +140,7 @@ def test_a_project_is_exported_as_coco(
 
 
 def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> None:
-    create_project(desk.store, "Other", [])
+    commit(desk.store, create_project, "Other", [])
     assert run("export", "--format", "csv", "--out", tmp_path / "out", "--project", "Trays") == 0
     with (tmp_path / "out" / "foods.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -250,7 +250,7 @@ def test_a_project_is_found_whatever_the_spaces_in_its_name(
 NOTHING_WRITTEN = {
     "coco": (
         ("nowhere", None, "cannot be read"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("other", b'{"images": []}', "no list of annotations"),
         ("empty", b'{"images": [], "annotations": [], "categories": []}', "it holds no photos"),
         (
@@ -261,10 +261,10 @@ NOTHING_WRITTEN = {
     ),
     "labelme": (
         ("nowhere", None, "no such file or folder"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("lost", b'{"shapes": [], "imagePath": "a.png"}', "The file 'a.png' is missing."),
     ),
-    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "no YAML file")),
+    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "not a YAML file")),
 }
 
 
@@ -399,8 +399,8 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
             ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
             "no project 'Soups', but Trays",
         ),
-        (["export", "--format", "coco", "--out", "taken"], "is there already"),
-        (["export", "--format", "coco", "--out", "/"], "is there already"),
+        (["export", "--format", "coco", "--out", "taken"], "already exists"),
+        (["export", "--format", "coco", "--out", "/"], "already exists"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
         (
             ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
@@ -412,7 +412,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["import", "--format", "coco", "taken", "--annotator", ""], "1 to 200 characters"),
         (["import", "--format", "coco", "taken", "--project", "half \udcff"], "1 to 200 characters"),
         (["backup", "taken"], "not empty"),
-        (["restore", "taken"], "no backup"),
+        (["restore", "taken"], "not a backup"),
         (["accounts", "add"], "NAME"),
         (["accounts", "remove", "ann"], "no account 'ann'"),
         (["accounts", "show"], "show"),
@@ -461,7 +461,7 @@ def test_without_a_project_one_has_to_be_named(
 def test_of_several_projects_one_has_to_be_named(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_project(desk.store, "Other", [])
+    commit(desk.store, create_project, "Other", [])
     assert run("export", "--format", "coco", "--out", tmp_path / "out") == 2
     assert "Trays, Other" in capsys.readouterr().err
 

@@ -20,17 +20,17 @@ from rvernet_app.store.annotations import Portion, delete, give_verdict, undo
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import add, now
 from rvernet_app.store.label_sets import add_label
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo
 from tests.rvernet_app.conftest import KINDS, NewStore, NewUrl
-from tests.rvernet_app.store.desk import Desk, picture, require_complete_events, set_up
+from tests.rvernet_app.store.desk import Desk, commit, picture, require_complete_events, set_up
 
 
 def work(desk: Desk) -> None:
     """Something in every table and in every kind of column, naming earlier and later rows."""
-    add_label(desk.store, desk.project, LabelName("Süßkartoffel", parent="beans"), desk.ann)
-    create_project(desk.store, "Kinds", [LabelName("brown rice", parent="rice"), LabelName("rice")])
+    commit(desk.store, add_label, desk.project, LabelName("Süßkartoffel", parent="beans"), desk.ann)
+    commit(desk.store, create_project, "Kinds", [LabelName("brown rice", parent="rice"), LabelName("rice")])
     saved = desk.save("„0,5 l“ — 半分", prompts={"box": [0, 1.5, None]})
     desk.edit(
         saved,
@@ -40,9 +40,9 @@ def work(desk: Desk) -> None:
         suggestion_taken=False,
     )
     gone = desk.save("gone", by=desk.ben, item=1)
-    delete(desk.store, desk.items[1], desk.ben, id=gone.id, revision=1)
-    undo(desk.store, desk.items[1], desk.ben)
-    give_verdict(desk.store, desk.items[0], desk.ann, DONE, seconds=12.5)
+    commit(desk.store, delete, desk.items[1], desk.ben, id=gone.id, revision=1)
+    commit(desk.store, undo, desk.items[1], desk.ben)
+    commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE, seconds=12.5)
     with desk.store.writing() as session:
         session.get_one(Item, desk.items[0]).before_id = desk.items[3]
         session.get_one(Item, desk.items[1]).uncertainty = 0.25
@@ -118,8 +118,8 @@ def test_ids_go_on_behind_those_restored(
     assert there.save("new").id == 3
     (added,) = add_photos(there.store, there.files, there.project, [("new.png", picture(77))])
     assert added.item_id == max(desk.items) + 1
-    assert annotator_id(there.store, "Cleo") == 3
-    assert undo(there.store, there.items[0], there.ann) is not None
+    assert commit(there.store, ensure_annotator, "Cleo") == 3
+    assert commit(there.store, undo, there.items[0], there.ann) is not None
     there.store.close()
 
 
@@ -138,7 +138,7 @@ def test_an_empty_store_has_a_backup_too(store: Store, new_url: NewUrl, kind: st
     url = new_url(kind)
     restore(tmp_path / "backup", tmp_path / "data", url)
     restored = Store(tmp_path / "data", url)
-    assert create_project(restored, "Trays", []) == 1
+    assert commit(restored, create_project, "Trays", []) == 1
     restored.close()
 
 
@@ -217,7 +217,7 @@ def damage(path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (lambda folder: (folder / MANIFEST).unlink(), "one that was never finished: it has no manifest.json"),
+        (lambda folder: (folder / MANIFEST).unlink(), "or was never finished: it has no manifest.json"),
         (lambda folder: (folder / MANIFEST).write_text('{"made_at":'), "manifest.json is damaged"),
         (lambda folder: (folder / MANIFEST).write_text("[]"), "manifest.json is damaged"),
         (lambda folder: edit(folder, lambda m: m.pop("rows")), "manifest.json is damaged"),
@@ -232,9 +232,12 @@ def damage(path: Path) -> None:
         ),
         (
             lambda folder: edit(folder, lambda m: m["rows"].update(meals=0)),
-            "names no file with the rows of 'meals'",
+            "lists no file with the rows of 'meals'",
         ),
-        (lambda folder: edit(folder, lambda m: m["files"].update({"../x": "0" * 64})), "no file '../x'"),
+        (
+            lambda folder: edit(folder, lambda m: m["files"].update({"../x": "0" * 64})),
+            "cannot hold a file '../x'",
+        ),
         (lambda folder: edit(folder, lambda m: m.update(schema="9999")), "newer version .*schema 9999"),
     ],
 )
@@ -248,7 +251,7 @@ def test_a_backup_that_is_not_whole_is_refused(
 
 
 def test_a_store_with_rows_is_left_as_it_is(store: Store, small: Path) -> None:
-    annotator_id(store, "Cleo")
+    commit(store, ensure_annotator, "Cleo")
     before = content(store)
     with pytest.raises(StoreError, match="database is not empty"):
         restore(small, store.folder, store.engine.url.render_as_string(hide_password=False))
@@ -260,7 +263,7 @@ def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> N
     name = f"originals/ab/{'ab' * 32}"
     (tmp_path / "data" / name).parent.mkdir(parents=True)
     (tmp_path / "data" / name).write_bytes(b"mine")
-    with pytest.raises(StoreError, match="holds other photos already"):
+    with pytest.raises(StoreError, match="already holds other photos"):
         restore(small, tmp_path / "data")
     assert photo_files(tmp_path / "data") == {name: b"mine"}
     assert not (tmp_path / "data" / DATABASE_NAME).exists()
@@ -360,7 +363,7 @@ def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
 
 
 def test_a_report_has_a_file_for_every_table() -> None:
-    with pytest.raises(StoreError, match="no file with the rows of 'event'"):
+    with pytest.raises(StoreError, match="lists no file with the rows of 'event'"):
         BackupReport(now(), "0001", {"event": 1}, {})
-    with pytest.raises(StoreError, match=r"no file 'tables/event.jsonl' with the SHA-256 'abc'"):
+    with pytest.raises(StoreError, match=r"cannot hold a file 'tables/event.jsonl' with the SHA-256 'abc'"):
         BackupReport(now(), "0001", {"event": 1}, {"tables/event.jsonl": "abc"})

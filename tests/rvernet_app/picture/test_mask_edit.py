@@ -106,7 +106,7 @@ def test_a_stroke_outside_the_photo_changes_nothing(stroke: list[tuple[float, fl
 
 
 @pytest.mark.parametrize("radius", [3, 60])
-def test_a_brush_whose_middle_is_outside_the_photo_reaches_into_it(radius: float) -> None:
+def test_a_brush_with_its_centre_outside_the_photo_reaches_into_it(radius: int) -> None:
     painted = paint(np.zeros((2 * radius, 3 * radius), np.bool_), [(-radius / 3, radius)], radius)
     distance = distance_to([(-radius / 3, radius)], painted.shape)
     assert painted[distance <= radius - 1].all()
@@ -180,9 +180,9 @@ def test_a_hole_that_grows_takes_from_the_mask() -> None:
 
 
 def test_polygons_tell_the_outlines_of_holes_from_others() -> None:
-    outer, hole = (np.float32(ring).reshape(-1, 2) for ring in polygons(RING))
+    outer, hole = (np.array(ring, np.float32).reshape(-1, 2) for ring in polygons(RING))
     for ring, ours in ((outer, OUTER), (hole, HOLE)):
-        assert (cv2.contourArea(ring, True) > 0) == (cv2.contourArea(np.float32(ours), True) > 0)
+        assert (cv2.contourArea(ring, True) > 0) == (cv2.contourArea(np.array(ours, np.float32), True) > 0)
 
 
 def test_a_corner_that_is_cut_away_takes_its_pixels_along() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ RED, GREEN, BLUE, YELLOW, GREY, BROWN = (
     (110, 60, 20),
 )
 # Flat blocks of 16 pixels: exact where a format is lossless, and off by a few levels at most where it is not.
-UPRIGHT = np.kron(
-    np.array([[RED, GREEN, BLUE], [YELLOW, GREY, BROWN]], np.uint8), np.ones((16, 16, 1), np.uint8)
+UPRIGHT: NDArray[np.uint8] = np.repeat(
+    np.repeat(np.array([[RED, GREEN, BLUE], [YELLOW, GREY, BROWN]], np.uint8), 16, axis=0), 16, axis=1
 )  # (32, 48, 3)
-LOSSLESS = {
+LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
     "WEBP": {"lossless": True},
     "TIFF": {"compression": "tiff_lzw"},
@@ -42,7 +43,7 @@ SAVING = {**LOSSLESS, "JPEG": {"quality": 98, "subsampling": 0}, "HEIF": {"quali
 ROUNDING = 6
 
 
-def encoded(picture: Image.Image | NDArray, file_format: str, **options: object) -> bytes:
+def encoded(picture: Image.Image | NDArray[Any], file_format: str, **options: Any) -> bytes:
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     buffer = io.BytesIO()
     image.save(buffer, file_format, **{**SAVING[file_format], **options})
@@ -53,7 +54,7 @@ def read(source: Path | bytes) -> LoadedPhoto:
     return read_photo(source, max_mb=1, max_megapixels=1)
 
 
-def stored(upright: NDArray, orientation: int) -> NDArray:
+def stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """The rows and columns a camera writes for each EXIF orientation (CIPA DC-008, tag 274)."""
     turned = upright.transpose(1, 0, 2)
     return np.ascontiguousarray(

@@ -20,9 +20,10 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import fleiss_kappa, icc
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.review import accept, merge
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo
+from tests.rvernet_app.store.desk import commit
 
 SIDE = 10
 """Of the photos."""
@@ -60,11 +61,11 @@ class Desk:
             portion=None if grams is None else Portion(grams, unit, "guessed"),
             suggestions=[(top, 0.8), ("beans", 0.1)] if top else None,
         )
-        return save(self.store, self.photos[photo], self.people[who], draft)
+        return commit(self.store, save, self.photos[photo], self.people[who], draft)
 
     def done(self, who: int, *photos: int, state: str = DONE) -> None:
         for photo in photos:
-            give_verdict(self.store, self.photos[photo], self.people[who], state)
+            commit(self.store, give_verdict, self.photos[photo], self.people[who], state)
 
     def measure(self, **options: float) -> AgreementReport:
         with self.store.reading() as session:
@@ -75,8 +76,8 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Six photos that want three annotators each; the last two are blind."""
     store = Store(tmp_path)
-    project = create_project(store, "Trays", [LabelName(name) for name in ("rice", "soup", "beans")])
-    people = tuple(annotator_id(store, name) for name in ("Ann", "Ben", "Cleo"))
+    project = commit(store, create_project, "Trays", [LabelName(name) for name in ("rice", "soup", "beans")])
+    people = tuple(commit(store, ensure_annotator, name) for name in ("Ann", "Ben", "Cleo"))
     with store.writing() as session:
         items = []
         for position in range(6):
@@ -169,7 +170,7 @@ def test_foods_without_a_name_count_as_masks_only(desk: Desk) -> None:
 
 def test_deleted_foods_are_not_compared(shared: Desk) -> None:
     extra = shared.save(0, 1, "soup", square(0, 6))
-    delete(shared.store, shared.photos[1], shared.people[0], id=extra.id, revision=extra.revision)
+    commit(shared.store, delete, shared.photos[1], shared.people[0], id=extra.id, revision=extra.revision)
     assert shared.measure().overall.only == (2, 0)
 
 
@@ -180,9 +181,15 @@ def test_what_a_reviewer_decides_changes_nothing(desk: Desk) -> None:
             desk.done(who, photo)
     before = desk.measure()
     reviewer = desk.people[1]  # who is an annotator of these photos too
-    accept(desk.store, desk.photos[1], reviewer, saved[0].id, 1)
-    merge(
-        desk.store, desk.photos[1], reviewer, {saved[0].id: 2, saved[1].id: 2}, "union", desk.labels["soup"]
+    commit(desk.store, accept, desk.photos[1], reviewer, saved[0].id, 1)
+    commit(
+        desk.store,
+        merge,
+        desk.photos[1],
+        reviewer,
+        {saved[0].id: 2, saved[1].id: 2},
+        "union",
+        desk.labels["soup"],
     )
     assert desk.measure().tables() == before.tables()
 

@@ -17,9 +17,10 @@ from rvernet_app.store.annotations import Draft, delete, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.review import accept
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Item, Photo
+from tests.rvernet_app.store.desk import commit
 
 MASK = to_rle(np.ones((3, 3), np.bool_))
 ANN, BEN = 0, 1
@@ -37,10 +38,10 @@ class Desk:
 
     def save(self, who: int, photo: int, label: str | None, taken: bool | None = None) -> int:
         draft = Draft(MASK, label_id=None if label is None else self.labels[label], suggestion_taken=taken)
-        return save(self.store, self.photos[photo], self.people[who], draft).id
+        return commit(self.store, save, self.photos[photo], self.people[who], draft).id
 
     def say(self, who: int, photo: int, state: str, seconds: float = 0.0) -> None:
-        give_verdict(self.store, self.photos[photo], self.people[who], state, "blurred", seconds)
+        commit(self.store, give_verdict, self.photos[photo], self.people[who], state, "blurred", seconds)
 
     def look(self) -> DashboardReport:
         with self.store.reading() as session:
@@ -49,7 +50,7 @@ class Desk:
 
 def make_desk(store: Store, name: str, photos: int) -> Desk:
     """Photos that want two annotators each."""
-    project = create_project(store, name, [LabelName(label) for label in ("rice", "soup", "beans")])
+    project = commit(store, create_project, name, [LabelName(label) for label in ("rice", "soup", "beans")])
     with store.writing() as session:
         items = []
         for position in range(photos):
@@ -62,7 +63,7 @@ def make_desk(store: Store, name: str, photos: int) -> Desk:
         session.add_all(items)
         session.flush()
         labels = {label.name: label.id for label in labels_of(session, project)}
-    people = annotator_id(store, "Zoe"), annotator_id(store, "Ben")
+    people = commit(store, ensure_annotator, "Zoe"), commit(store, ensure_annotator, "Ben")
     return Desk(store, project, labels, people, tuple(item.id for item in items))
 
 
@@ -105,12 +106,12 @@ def test_foods_by_label_and_annotator(desk: Desk) -> None:
     desk.save(BEN, 0, "rice", taken=False)
     for who in (ANN, BEN):
         desk.say(who, 0, DONE)
-    accept(desk.store, desk.photos[0], desk.people[BEN], first, 1)
+    commit(desk.store, accept, desk.photos[0], desk.people[BEN], first, 1)
     desk.save(ANN, 1, "soup", taken=True)
     desk.save(ANN, 1, "soup")
     desk.save(BEN, 1, None, taken=False)
     gone = desk.save(BEN, 1, "beans", taken=True)
-    delete(desk.store, desk.photos[1], desk.people[BEN], id=gone, revision=1)
+    commit(desk.store, delete, desk.photos[1], desk.people[BEN], id=gone, revision=1)
     report = desk.look()
     soup = Tally(standing=3, accepted=1, rejected=0, offered=2, taken=2)
     rice = Tally(standing=0, accepted=0, rejected=1, offered=1, taken=0)
@@ -165,7 +166,7 @@ def test_times_are_told_to_a_tenth_of_a_second(desk: Desk) -> None:
 def test_deleted_foods_take_no_share_of_the_time(desk: Desk) -> None:
     desk.save(ANN, 0, "rice")
     gone = desk.save(ANN, 0, "soup")
-    delete(desk.store, desk.photos[0], desk.people[ANN], id=gone, revision=1)
+    commit(desk.store, delete, desk.photos[0], desk.people[ANN], id=gone, revision=1)
     desk.say(ANN, 0, DONE, 12)
     assert desk.look().food_seconds == Spread(1, 12, 12, 12)
 

@@ -11,7 +11,7 @@ from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.review import merge
 from rvernet_app.store.tables import DONE, OPEN, Item
-from tests.rvernet_app.store.desk import Desk
+from tests.rvernet_app.store.desk import Desk, commit
 
 
 def read(desk: Desk, minimum_iou: float = 0.5) -> list[SharedPhoto]:
@@ -21,7 +21,7 @@ def read(desk: Desk, minimum_iou: float = 0.5) -> list[SharedPhoto]:
 
 def done(desk: Desk, item: int, *people: int, state: str = DONE) -> None:
     for by in people or (desk.ann, desk.ben):
-        give_verdict(desk.store, desk.items[item], by, state)
+        commit(desk.store, give_verdict, desk.items[item], by, state)
 
 
 def test_the_foods_of_two_are_put_together(desk: Desk) -> None:
@@ -29,7 +29,7 @@ def test_the_foods_of_two_are_put_together(desk: Desk) -> None:
     desk.save(label="rice", portion=Portion(80.0, "g", "weighed"), suggestions=[("rice", 0.9)])
     desk.save(label=None, by=desk.ben)
     gone = desk.save(by=desk.ben, left=5)
-    delete(desk.store, desk.items[0], desk.ben, id=gone.id, revision=1)
+    commit(desk.store, delete, desk.items[0], desk.ben, id=gone.id, revision=1)
     done(desk, 0)
     beans = Opinion(desk.ann, desk.labels["beans"], None, suggested=False)
     rice = Opinion(desk.ann, desk.labels["rice"], 80.0, suggested=True)
@@ -66,7 +66,9 @@ def test_what_a_reviewer_merged_is_nobodys_opinion(desk: Desk) -> None:
     saved = [desk.save(by=by) for by in (desk.ann, desk.ben)]
     done(desk, 0)
     before = read(desk)
-    merge(desk.store, desk.items[0], desk.ben, {one.id: 1 for one in saved}, "union", desk.labels["soup"])
+    commit(
+        desk.store, merge, desk.items[0], desk.ben, {one.id: 1 for one in saved}, "union", desk.labels["soup"]
+    )
     assert read(desk) == before
 
 

@@ -1,4 +1,4 @@
-"""Foods proposed all over a photo, by a segmenter that knows exactly what lies where."""
+"""Foods proposed all over a photo, by a segmenter with known regions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rvernet_app.errors import SegmentationError
 from rvernet_app.segment.propose import MIN_SCORE, Proposals, grid, propose
@@ -39,10 +40,12 @@ class Known:
         if not found:
             raise SegmentationError("Nothing was found here.")
         masks, scores = zip(*found, strict=True)
-        return Candidates(np.stack(masks), np.array(scores, np.float32), np.zeros((len(found), 1, 1)))
+        return Candidates(
+            np.stack(masks), np.array(scores, np.float32), np.zeros((len(found), 1, 1), np.float32)
+        )
 
 
-def of_map(labels: np.ndarray) -> Known:
+def of_map(labels: NDArray[np.int64]) -> Known:
     """A segmenter that finds the region of a label map that is pointed at."""
     return Known(lambda x, y: [(labels == labels[y, x], SCORES[int(labels[y, x])])])
 
@@ -58,7 +61,7 @@ def rectangle(size_hw: tuple[int, int], top: int, left: int, height: int, width:
 
 
 @pytest.fixture
-def table() -> np.ndarray:
+def table() -> NDArray[np.int64]:
     """60 x 100 with three foods, a crumb where a point falls, and the table around them."""
     labels = np.full((60, 100), TABLE)
     labels[5:25, 5:35] = RICE
@@ -68,7 +71,7 @@ def table() -> np.ndarray:
     return labels
 
 
-def test_every_food_is_found_once_and_neither_the_table_nor_a_crumb(table: np.ndarray) -> None:
+def test_every_food_is_found_once_and_neither_the_table_nor_a_crumb(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     *_, last = look_over(segmenter, (60, 100))
     assert last.scores == pytest.approx((0.95, 0.9, 0.85))
@@ -79,7 +82,7 @@ def test_every_food_is_found_once_and_neither_the_table_nor_a_crumb(table: np.nd
     assert {TABLE, CRUMB} <= set(asked)
 
 
-def test_what_was_found_is_not_pointed_at_again(table: np.ndarray) -> None:
+def test_what_was_found_is_not_pointed_at_again(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     look_over(segmenter, (60, 100))
     asked = [int(table[int(y), int(x)]) for x, y in segmenter.asked]
@@ -89,7 +92,7 @@ def test_what_was_found_is_not_pointed_at_again(table: np.ndarray) -> None:
     assert len(segmenter.asked) == len(elsewhere) + 3
 
 
-def test_every_point_is_told_of_in_its_turn(table: np.ndarray) -> None:
+def test_every_point_is_told_of_in_its_turn(table: NDArray[np.int64]) -> None:
     told = look_over(of_map(table), (60, 100))
     assert [found.done for found in told] == list(range(1, 61))
     assert {found.total for found in told} == {60}
@@ -97,7 +100,7 @@ def test_every_point_is_told_of_in_its_turn(table: np.ndarray) -> None:
     assert counts == sorted(counts)
 
 
-def test_nothing_is_asked_before_it_is_wanted(table: np.ndarray) -> None:
+def test_nothing_is_asked_before_it_is_wanted(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     looking = propose(segmenter, segmenter.encode(np.zeros((60, 100, 3), np.uint8)))
     assert segmenter.asked == []
@@ -199,8 +202,7 @@ def test_a_grid_lies_inside_photos_of_any_shape(size_hw: tuple[int, int], per_si
 
 
 def test_every_second_point_of_a_row_comes_first() -> None:
-    points = [(int(y), int(x)) for x, y in grid((3, 4), 4)]  # of cells of one pixel: row, column
-    assert points == [
-        *((0, 0), (0, 2), (2, 0), (2, 2), (1, 1), (1, 3)),
-        *((0, 1), (0, 3), (2, 1), (2, 3), (1, 0), (1, 2)),
-    ]
+    points = [(int(y), int(x)) for x, y in grid((3, 4), 4)]  # row and column of cells of one pixel
+    first = [(0, 0), (0, 2), (2, 0), (2, 2), (1, 1), (1, 3)]
+    second = [(0, 1), (0, 3), (2, 1), (2, 3), (1, 0), (1, 2)]
+    assert points == first + second

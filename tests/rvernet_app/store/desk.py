@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,7 +22,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import snapshot
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import Annotation, Base, Event, Item, Verdict
 
@@ -30,6 +30,7 @@ SIZE_HW = (6, 8)
 """Of every photo."""
 
 Result = TypeVar("Result")
+Given = ParamSpec("Given")
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Desk:
 
     def save(self, note: str = "", by: int | None = None, item: int = 0, **rest: Any) -> Saved:
         """A new food on one of the photos, Ann's where nobody else is named."""
-        return save(self.store, self.items[item], by or self.ann, self.draft(note, **rest))
+        return commit(self.store, save, self.items[item], by or self.ann, self.draft(note, **rest))
 
     def edit(self, saved: Saved, note: str, by: int | None = None, item: int = 0, **rest: Any) -> Saved:
         draft = self.draft(note, **rest)
-        return save(self.store, self.items[item], by or self.ann, draft, id=saved.id, revision=saved.revision)
+        return commit(
+            self.store, save, self.items[item], by or self.ann, draft, id=saved.id, revision=saved.revision
+        )
 
     def food(self, id: int) -> Annotation:
         with self.store.reading() as session:
@@ -75,18 +78,28 @@ class Desk:
             return session.scalar(select(func.count()).select_from(table)) or 0
 
 
+def commit(
+    store: Store,
+    change: Callable[Concatenate[Session, Given], Result],
+    *args: Given.args,
+    **kwargs: Given.kwargs,
+) -> Result:
+    """Call a function of the store in a transaction of its own."""
+    with store.writing() as session:
+        return change(session, *args, **kwargs)
+
+
 def set_up(store: Store, photos: int = 4, double_share: float = 1.0) -> Desk:
     """A desk in an empty store."""
     names = [LabelName("rice"), LabelName("soup", ("broth",)), LabelName("beans", food_code="175199")]
-    project = create_project(store, "Trays", names, double_share=double_share)
+    project = commit(store, create_project, "Trays", names, double_share=double_share)
     files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
     added = add_photos(store, files, project, [(f"{n}.png", picture(n)) for n in range(photos)])
     with store.reading() as session:
         labels = {label.name: label.id for label in labels_of(session, project)}
-    return Desk(
-        *(store, files, project, labels, annotator_id(store, "Ann"), annotator_id(store, "Ben")),
-        items=tuple(one.item_id or 0 for one in list(added)),
-    )
+    items = tuple(one.item_id or 0 for one in added)
+    ann, ben = (commit(store, ensure_annotator, name) for name in ("Ann", "Ben"))
+    return Desk(store, files, project, labels, ann, ben, items)
 
 
 def picture(number: int, file_format: str = "PNG") -> bytes:

@@ -27,10 +27,11 @@ def save_for_ever(
     while True:
         number += 1
         draft = Draft(rle, label_id=label, note=f"{run}.{number}")
-        if number % 3 == 1:
-            saved = save(store, item, annotator, draft)
-        else:
-            saved = save(store, item, annotator, draft, id=saved.id, revision=saved.revision)
+        with store.writing() as session:
+            if number % 3 == 1:
+                saved = save(session, item, annotator, draft)
+            else:
+                saved = save(session, item, annotator, draft, id=saved.id, revision=saved.revision)
         tell(f"{saved.id} {saved.revision} {draft.note}")
 
 

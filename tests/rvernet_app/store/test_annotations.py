@@ -24,7 +24,7 @@ from rvernet_app.store.annotations import (
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import DONE, METHODS, OPEN, SKIPPED, UNITS, UNUSABLE, Annotation, Verdict
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, require_complete_events, square
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, require_complete_events, square
 
 
 def verdict(desk: Desk, id: int) -> Verdict:
@@ -117,7 +117,7 @@ def test_a_portion_can_be_taken_away_again(desk: Desk) -> None:
 def test_a_mask_that_is_none_of_the_photos_is_refused(desk: Desk, rle: Rle, message: str) -> None:
     count = desk.count()
     with pytest.raises(PromptError, match=message):
-        save(desk.store, desk.items[0], desk.ann, Draft(rle))
+        commit(desk.store, save, desk.items[0], desk.ann, Draft(rle))
     assert (ids(desk), desk.count(), desk.count(Verdict)) == ([], count, 0)
 
 
@@ -129,24 +129,24 @@ def test_a_note_has_its_longest(desk: Desk) -> None:
 
 
 def test_a_label_is_of_the_project_itself(desk: Desk) -> None:
-    other = create_project(desk.store, "Other trays", [LabelName("rice")])
+    other = commit(desk.store, create_project, "Other trays", [LabelName("rice")])
     with desk.store.reading() as session:
         (label,) = labels_of(session, other)
     for label_id in (label.id, 999):
         with pytest.raises(StoreError, match="label set"):
-            save(desk.store, desk.items[0], desk.ann, Draft(square(), label_id=label_id))
+            commit(desk.store, save, desk.items[0], desk.ann, Draft(square(), label_id=label_id))
     assert (desk.count(Annotation), desk.count(Verdict)) == (0, 0)
 
 
 def test_there_is_no_such_photo_or_food(desk: Desk) -> None:
     saved = desk.save()
     with pytest.raises(StoreError, match="photo is not in a project"):
-        save(desk.store, 999, desk.ann, desk.draft())
+        commit(desk.store, save, 999, desk.ann, desk.draft())
     for id, item in ((999, 0), (saved.id, 1)):
         with pytest.raises(StoreError, match="no such food on this photo"):
-            save(desk.store, desk.items[item], desk.ann, desk.draft("x"), id=id, revision=1)
+            commit(desk.store, save, desk.items[item], desk.ann, desk.draft("x"), id=id, revision=1)
         with pytest.raises(StoreError, match="no such food on this photo"):
-            delete(desk.store, desk.items[item], desk.ann, id=id, revision=1)
+            commit(desk.store, delete, desk.items[item], desk.ann, id=id, revision=1)
     assert desk.food(saved.id).revision == 1
 
 
@@ -174,7 +174,7 @@ def test_saving_the_same_again_changes_nothing(desk: Desk, prompts: dict[str, An
 
 def test_a_deleted_food_is_gone_and_kept_in_history(desk: Desk) -> None:
     first, second = desk.save("peas"), desk.save("beans")
-    gone = delete(desk.store, desk.items[0], desk.ann, id=first.id, revision=1)
+    gone = commit(desk.store, delete, desk.items[0], desk.ann, id=first.id, revision=1)
     assert gone.revision == 2
     assert ids(desk) == [second.id]
     with desk.store.reading() as session:
@@ -186,7 +186,7 @@ def test_a_deleted_food_is_gone_and_kept_in_history(desk: Desk) -> None:
 
 def test_saving_over_a_deleted_food_brings_it_back(desk: Desk) -> None:
     saved = desk.save("peas")
-    gone = delete(desk.store, desk.items[0], desk.ben, id=saved.id, revision=1)
+    gone = commit(desk.store, delete, desk.items[0], desk.ben, id=saved.id, revision=1)
     with pytest.raises(ConflictError) as raised:
         desk.edit(saved, "beans")
     assert raised.value.theirs["status"] == "deleted"
@@ -202,9 +202,9 @@ def test_a_conflict_tells_how_it_is_now(desk: Desk) -> None:
         desk.edit(saved, "rice")
     assert (raised.value.theirs["note"], raised.value.theirs["revision"]) == ("beans", 2)
     with pytest.raises(ConflictError):
-        delete(desk.store, desk.items[0], desk.ann, id=saved.id, revision=1)
+        commit(desk.store, delete, desk.items[0], desk.ann, id=saved.id, revision=1)
     with pytest.raises(ConflictError):
-        save(desk.store, desk.items[0], desk.ann, desk.draft("rice"), id=saved.id)
+        commit(desk.store, save, desk.items[0], desk.ann, desk.draft("rice"), id=saved.id)
     assert (desk.food(saved.id).note, desk.count()) == ("beans", count)
 
 
@@ -229,9 +229,11 @@ def test_history_is_by_one_or_by_all_oldest_first(desk: Desk) -> None:
 
 
 def test_a_verdict_counts_its_time_and_its_changes(desk: Desk) -> None:
-    first = give_verdict(desk.store, desk.items[0], desk.ann, OPEN, seconds=2.5)
-    second = give_verdict(desk.store, desk.items[0], desk.ann, DONE, seconds=4.0)
-    third = give_verdict(desk.store, desk.items[0], desk.ann, SKIPPED, " a hand is in the way ", seconds=-9.0)
+    first = commit(desk.store, give_verdict, desk.items[0], desk.ann, OPEN, seconds=2.5)
+    second = commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE, seconds=4.0)
+    third = commit(
+        desk.store, give_verdict, desk.items[0], desk.ann, SKIPPED, " a hand is in the way ", seconds=-9.0
+    )
     row = verdict(desk, third.id)
     assert first.id == second.id == third.id
     assert (row.state, row.reason, row.seconds, row.revision) == (SKIPPED, "a hand is in the way", 6.5, 4)
@@ -240,31 +242,31 @@ def test_a_verdict_counts_its_time_and_its_changes(desk: Desk) -> None:
 
 
 def test_a_verdict_given_again_changes_nothing(desk: Desk) -> None:
-    first = give_verdict(desk.store, desk.items[0], desk.ann, DONE)
+    first = commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     count = desk.count()
-    assert give_verdict(desk.store, desk.items[0], desk.ann, DONE) == first
+    assert commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE) == first
     assert desk.count() == count
 
 
 @pytest.mark.parametrize("reason", [None, "", " \n"])
 def test_an_unusable_photo_needs_a_reason(desk: Desk, reason: str | None) -> None:
     with pytest.raises(StoreError, match="Say why"):
-        give_verdict(desk.store, desk.items[0], desk.ann, UNUSABLE, reason)
+        commit(desk.store, give_verdict, desk.items[0], desk.ann, UNUSABLE, reason)
     assert desk.count(Verdict) == 0
 
 
 def test_a_verdict_is_one_of_few_and_on_a_photo(desk: Desk) -> None:
     with pytest.raises(StoreError, match="open, done, unusable, skipped; got 'new'"):
-        give_verdict(desk.store, desk.items[0], desk.ann, "new")
+        commit(desk.store, give_verdict, desk.items[0], desk.ann, "new")
     with pytest.raises(StoreError, match="not in a project"):
-        give_verdict(desk.store, 999, desk.ann, DONE)
+        commit(desk.store, give_verdict, 999, desk.ann, DONE)
 
 
 def test_the_first_save_takes_a_place_and_the_others_do_not(desk: Desk) -> None:
     assert (desk.item().taken, desk.item().wanted) == (0, 2)
     desk.save()
     desk.save()
-    give_verdict(desk.store, desk.items[0], desk.ann, DONE)
+    commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     assert desk.item().taken == 1
-    give_verdict(desk.store, desk.items[0], desk.ben, OPEN)
+    commit(desk.store, give_verdict, desk.items[0], desk.ben, OPEN)
     assert (desk.item().taken, desk.item(1).taken) == (2, 0)

@@ -23,7 +23,7 @@ from rvernet_app.store.tables import (
     Annotation,
     Item,
 )
-from tests.rvernet_app.store.desk import Desk, square
+from tests.rvernet_app.store.desk import Desk, commit, square
 
 
 def read(desk: Desk, shares: Shares | None = None) -> list[FinalPhoto]:
@@ -36,7 +36,7 @@ def notes(photo: FinalPhoto) -> list[str]:
 
 
 def done(desk: Desk, by: int | None = None, item: int = 0, state: str = DONE) -> None:
-    give_verdict(desk.store, desk.items[item], by or desk.ann, state, "a hand is in the way")
+    commit(desk.store, give_verdict, desk.items[item], by or desk.ann, state, "a hand is in the way")
 
 
 def review(desk: Desk, id: int, status: str) -> None:
@@ -89,7 +89,7 @@ def test_foods_without_a_name_and_deleted_or_rejected_ones_are_left_out(desk: De
     desk.save("unnamed", label=None)
     gone, refused = desk.save("deleted"), desk.save("rejected")
     desk.save("kept")
-    delete(desk.store, desk.items[0], desk.ann, id=gone.id, revision=1)
+    commit(desk.store, delete, desk.items[0], desk.ann, id=gone.id, revision=1)
     review(desk, refused.id, REJECTED)
     done(desk)
     assert [notes(photo) for photo in read(desk)] == [["kept"]]
@@ -120,7 +120,7 @@ def test_what_a_reviewer_accepted_counts_beside_what_is_undecided_of_the_first(d
 def test_photos_come_in_the_queues_order_whatever_is_read_at_a_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create_project(desk.store, "Other trays", [])
+    commit(desk.store, create_project, "Other trays", [])
     for number in (3, 0, 2):
         desk.save(str(number), item=number)
         done(desk, item=number)

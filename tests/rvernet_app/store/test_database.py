@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, func, inspect, select, text
 from rvernet_app.errors import StoreError
 from rvernet_app.store.database import DATABASE_NAME, Store, known_revisions, migrate, migration_config
 from rvernet_app.store.event_log import now
-from rvernet_app.store.projects import annotator_id
+from rvernet_app.store.projects import ensure_annotator
 from rvernet_app.store.tables import Annotator, Base, Photo
 from tests.conftest import ROOT
 from tests.rvernet_app.conftest import NewUrl
-from tests.rvernet_app.store.desk import at_once
+from tests.rvernet_app.store.desk import at_once, commit
 
 OPEN_A_STORE = """
 import sys
@@ -53,18 +53,18 @@ def test_migrations_can_be_taken_back_and_made_again(store: Store) -> None:
     assert inspect(store.engine).get_table_names() == ["alembic_version"]
     migrate(store.engine)
     assert version(store) == newest
-    annotator_id(store, "Ann")
+    commit(store, ensure_annotator, "Ann")
 
 
 def test_a_store_opened_again_is_as_it_was(store: Store) -> None:
-    ann = annotator_id(store, "Ann")
+    ann = commit(store, ensure_annotator, "Ann")
     again = Store(store.folder, store.engine.url.render_as_string(hide_password=False))
-    assert annotator_id(again, "Ann") == ann
+    assert commit(again, ensure_annotator, "Ann") == ann
     again.close()
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store) -> None:
-    annotator_id(store, "Ann")
+    commit(store, ensure_annotator, "Ann")
     with store.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"newer version of this program .*\(schema 9999\)"):
@@ -177,11 +177,11 @@ def test_one_too_many_at_once_is_told_so(store: Store) -> None:
 
 
 def test_a_reader_sees_one_state_and_keeps_no_one_from_writing(store: Store) -> None:
-    annotator_id(store, "Ann")
+    commit(store, ensure_annotator, "Ann")
     with store.reading() as session:
         counted = select(func.count()).select_from(Annotator)
         assert session.scalar(counted) == 1
-        annotator_id(store, "Ben")
+        commit(store, ensure_annotator, "Ben")
         assert session.scalar(counted) == 1
     assert names(store) == ["Ann", "Ben"]
 
@@ -196,7 +196,7 @@ def test_what_a_reader_changes_is_dropped(store: Store) -> None:
 def test_writers_wait_for_each_other(store: Store) -> None:
     def write(who: int) -> None:
         for number in range(10):
-            annotator_id(store, f"{who}.{number}")
+            commit(store, ensure_annotator, f"{who}.{number}")
 
     assert at_once(*[lambda who=who: write(who) for who in range(4)]) == [None] * 4
     assert sorted(names(store)) == sorted(f"{who}.{number}" for who in range(4) for number in range(10))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import ConflictError
-from rvernet_app.store.event_log import add, change, find_or_add, snapshot
-from rvernet_app.store.tables import DELETED, Annotation, Annotator, Comment, Event
+from rvernet_app.store.event_log import add, change, find_or_add, locked, snapshot
+from rvernet_app.store.tables import DELETED, Annotation, Annotator, Comment, Event, Item
 from tests.rvernet_app.store.desk import Desk, require_complete_events
 
 
@@ -101,3 +101,15 @@ def test_a_row_that_is_there_is_found_rather_than_added(desk: Desk) -> None:
         first = find_or_add(session, asked, lambda: Annotator(name="Cleo"))
         assert find_or_add(session, asked, lambda: Annotator(name="Dan")) is first
     assert desk.count(Annotator) == 3
+
+
+def test_a_locked_row_is_read_again_and_keeps_what_the_session_changed(desk: Desk) -> None:
+    with desk.store.writing() as session:
+        item = session.get_one(Item, desk.items[0])
+        item.wanted = 5
+        changed = update(Item).where(Item.id == item.id).values(taken=1)
+        session.execute(changed, execution_options={"synchronize_session": False})
+        assert item.taken == 0
+        assert locked(session, Item, item.id) is item
+        assert (item.taken, item.wanted) == (1, 5)
+        assert locked(session, Item, 999) is None

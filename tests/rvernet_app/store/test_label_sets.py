@@ -11,7 +11,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import add_label, label, label_names, labels_of, put_label, take_label_set
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import Event, Label, Project
-from tests.rvernet_app.store.desk import Desk
+from tests.rvernet_app.store.desk import Desk, commit
 
 
 def labels(store: Store, project_id: int) -> list[Label]:
@@ -20,7 +20,7 @@ def labels(store: Store, project_id: int) -> list[Label]:
 
 
 def test_a_project_has_the_default_label_set_where_none_is_given(store: Store) -> None:
-    found = labels(store, create_project(store, "Trays"))
+    found = labels(store, commit(store, create_project, "Trays"))
     assert [(row.name, row.colour) for row in found] == [
         (name.name, colour_of(position)) for position, name in enumerate(default_label_set())
     ]
@@ -31,7 +31,7 @@ def test_labels_keep_all_that_is_said_of_them(store: Store) -> None:
         LabelName("brown rice", ("whole rice", "wholegrain rice"), parent="rice", colour="#8a5A2b"),
         LabelName("rice", food_code="168878"),
     ]
-    brown, rice = labels(store, create_project(store, "Trays", names))
+    brown, rice = labels(store, commit(store, create_project, "Trays", names))
     assert (brown.name, brown.synonyms, brown.colour) == (
         "brown rice",
         ["whole rice", "wholegrain rice"],
@@ -52,13 +52,15 @@ def test_labels_keep_all_that_is_said_of_them(store: Store) -> None:
 )
 def test_a_label_set_that_contradicts_itself_makes_no_project(store: Store, names: list[LabelName]) -> None:
     with pytest.raises(LabelError):
-        create_project(store, "Trays", names)
+        commit(store, create_project, "Trays", names)
     with store.reading() as session:
         assert session.scalars(select(Project.id)).all() == session.scalars(select(Label.id)).all() == []
 
 
 def test_a_label_is_added_behind_the_others(desk: Desk) -> None:
-    made = add_label(desk.store, desk.project, LabelName(" brown  rice", ("rice",), parent="rice"), desk.ben)
+    made = commit(
+        desk.store, add_label, desk.project, LabelName(" brown  rice", ("rice",), parent="rice"), desk.ben
+    )
     row = labels(desk.store, desk.project)[-1]
     assert (row.id, row.name, row.position, row.colour) == (made, "brown rice", 3, colour_of(3))
     assert (row.synonyms, row.parent_id) == (["rice"], desk.labels["rice"])
@@ -69,27 +71,27 @@ def test_a_label_is_added_behind_the_others(desk: Desk) -> None:
 
 
 def test_the_first_label_of_all_stands_first(store: Store) -> None:
-    made = create_project(store, "Trays", [])
-    add_label(store, made, LabelName("rice"))
+    made = commit(store, create_project, "Trays", [])
+    commit(store, add_label, made, LabelName("rice"))
     assert [row.position for row in labels(store, made)] == [0]
 
 
 @pytest.mark.parametrize(("first", "again"), [("rice", "RICE"), ("Éclair", "Éclair"), ("Éclair", "éCLAIR")])
 def test_a_label_there_is_already_is_not_added_again(store: Store, first: str, again: str) -> None:
-    made = create_project(store, "Trays", [LabelName(first)], new_labels=False)
-    assert add_label(store, made, LabelName(again)) == labels(store, made)[0].id
+    made = commit(store, create_project, "Trays", [LabelName(first)], new_labels=False)
+    assert commit(store, add_label, made, LabelName(again)) == labels(store, made)[0].id
     assert [row.name for row in labels(store, made)] == [first]
 
 
 def test_a_label_that_cannot_be_added(store: Store) -> None:
-    closed = create_project(store, "Trays", [], new_labels=False)
+    closed = commit(store, create_project, "Trays", [], new_labels=False)
     with pytest.raises(StoreError, match="'Trays' keeps to its label set"):
-        add_label(store, closed, LabelName("rice"))
+        commit(store, add_label, closed, LabelName("rice"))
     with pytest.raises(StoreError, match="no such project"):
-        add_label(store, 999, LabelName("rice"))
-    open_ = create_project(store, "Bowls", [])
+        commit(store, add_label, 999, LabelName("rice"))
+    open_ = commit(store, create_project, "Bowls", [])
     with pytest.raises(LabelError, match="'brown rice' is a kind of 'rice', which is no label"):
-        add_label(store, open_, LabelName("brown rice", parent="rice"))
+        commit(store, add_label, open_, LabelName("brown rice", parent="rice"))
     assert labels(store, closed) == labels(store, open_) == []
 
 
@@ -102,7 +104,12 @@ def test_there_is_no_such_label(store: Store) -> None:
 
 def test_labels_that_are_kinds_of_each_other_make_no_project(store: Store) -> None:
     with pytest.raises(LabelError, match="'rice' would be a kind of itself"):
-        create_project(store, "Trays", [LabelName("rice", parent="grain"), LabelName("grain", parent="rice")])
+        commit(
+            store,
+            create_project,
+            "Trays",
+            [LabelName("rice", parent="grain"), LabelName("grain", parent="rice")],
+        )
 
 
 def test_a_label_set_is_told_as_it_was_given(store: Store) -> None:
@@ -110,7 +117,7 @@ def test_a_label_set_is_told_as_it_was_given(store: Store) -> None:
         LabelName("brown rice", ("whole rice",), "rice", "#8a5a2b", "168874"),
         LabelName("rice", colour="#ffffff"),
     ]
-    made = create_project(store, "Trays", names)
+    made = commit(store, create_project, "Trays", names)
     with store.reading() as session:
         assert label_names(session, made) == names
 
@@ -118,7 +125,7 @@ def test_a_label_set_is_told_as_it_was_given(store: Store) -> None:
 def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: Desk) -> None:
     known = LabelName("boiled rice", ("white rice",), parent="beans", colour="#ffeedd", food_code="168878")
     rice = desk.labels["rice"]
-    assert put_label(desk.store, desk.project, known, id=rice, by=desk.ben) == rice
+    assert commit(desk.store, put_label, desk.project, known, id=rice, by=desk.ben) == rice
     with desk.store.reading() as session:
         (after,) = [name for name in label_names(session, desk.project) if name.name == "boiled rice"]
         assert after == known
@@ -129,8 +136,12 @@ def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: D
             "boiled rice",
         )
     # what is given again changes nothing, and a colour that is not given stays
-    put_label(
-        desk.store, desk.project, LabelName("boiled rice", ("white rice",), "beans", None, "168878"), id=rice
+    commit(
+        desk.store,
+        put_label,
+        desk.project,
+        LabelName("boiled rice", ("white rice",), "beans", None, "168878"),
+        id=rice,
     )
     with desk.store.reading() as session:
         assert len(session.scalars(select(Event).where(Event.subject == "label")).all()) == 1
@@ -139,16 +150,22 @@ def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: D
 
 def test_a_label_can_lose_what_was_known_of_it(desk: Desk) -> None:
     rice = desk.labels["rice"]
-    put_label(desk.store, desk.project, LabelName("rice", ("white rice",), "beans", food_code="1"), id=rice)
-    put_label(desk.store, desk.project, LabelName("rice"), id=rice)
+    commit(
+        desk.store,
+        put_label,
+        desk.project,
+        LabelName("rice", ("white rice",), "beans", food_code="1"),
+        id=rice,
+    )
+    commit(desk.store, put_label, desk.project, LabelName("rice"), id=rice)
     with desk.store.reading() as session:
         row = label(session, rice)
         assert (row.synonyms, row.parent_id, row.food_code) == ([], None, None)
 
 
 def test_a_new_label_is_put_behind_the_others_also_where_annotators_may_add_none(store: Store) -> None:
-    made = create_project(store, "Trays", [LabelName("rice")], new_labels=False)
-    put_label(store, made, LabelName("brown rice", parent="rice", food_code="168874"))
+    made = commit(store, create_project, "Trays", [LabelName("rice")], new_labels=False)
+    commit(store, put_label, made, LabelName("brown rice", parent="rice", food_code="168874"))
     with store.reading() as session:
         assert [(name.name, name.parent, name.food_code) for name in label_names(session, made)] == [
             ("rice", None, None),
@@ -166,7 +183,7 @@ def test_a_new_label_is_put_behind_the_others_also_where_annotators_may_add_none
 )
 def test_a_label_that_would_contradict_the_set_stays_as_it_is(desk: Desk, name: LabelName, says: str) -> None:
     with pytest.raises(LabelError, match=says):
-        put_label(desk.store, desk.project, name, id=desk.labels["rice"])
+        commit(desk.store, put_label, desk.project, name, id=desk.labels["rice"])
     with desk.store.reading() as session:
         assert session.scalars(select(Event).where(Event.subject == "label")).all() == []
         row = label(session, desk.labels["rice"])
@@ -174,23 +191,27 @@ def test_a_label_that_would_contradict_the_set_stays_as_it_is(desk: Desk, name: 
 
 
 def test_a_label_of_another_project_is_not_changed(desk: Desk) -> None:
-    other = create_project(desk.store, "Other", [LabelName("soup")])
+    other = commit(desk.store, create_project, "Other", [LabelName("soup")])
     with pytest.raises(StoreError, match="no such label"):
-        put_label(desk.store, other, LabelName("stew"), id=desk.labels["rice"])
+        commit(desk.store, put_label, other, LabelName("stew"), id=desk.labels["rice"])
 
 
 def test_a_label_set_brings_what_it_says_and_takes_nothing_away(desk: Desk) -> None:
-    put_label(
-        desk.store, desk.project, LabelName("rice", ("white rice",), food_code="1"), id=desk.labels["rice"]
+    commit(
+        desk.store,
+        put_label,
+        desk.project,
+        LabelName("rice", ("white rice",), food_code="1"),
+        id=desk.labels["rice"],
     )
     said = [LabelName("brown rice", parent="Grain"), LabelName("Grain"), LabelName("RICE", food_code="2")]
-    assert take_label_set(desk.store, desk.project, said, desk.ann) == (2, 1)
+    assert commit(desk.store, take_label_set, desk.project, said, desk.ann) == (2, 1)
     with desk.store.reading() as session:
         found = {name.name: name for name in label_names(session, desk.project)}
     assert list(found)[-2:] == ["brown rice", "Grain"]
     assert found["brown rice"].parent == "Grain"
     assert (found["rice"].synonyms, found["rice"].food_code) == (("white rice",), "2")
-    assert take_label_set(desk.store, desk.project, said, desk.ann) == (0, 0)
+    assert commit(desk.store, take_label_set, desk.project, said, desk.ann) == (0, 0)
 
 
 def test_a_label_set_that_contradicts_itself_changes_nothing(desk: Desk) -> None:
@@ -202,6 +223,6 @@ def test_a_label_set_that_contradicts_itself_changes_nothing(desk: Desk) -> None
         [LabelName("rice", parent="beans"), LabelName("beans", parent="rice")],
     ):
         with pytest.raises(LabelError):
-            take_label_set(desk.store, desk.project, said)
+            commit(desk.store, take_label_set, desk.project, said)
         with desk.store.reading() as session:
             assert label_names(session, desk.project) == before

@@ -18,7 +18,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.listing import list_items
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import (
     FULL,
     NEW,
@@ -45,7 +45,7 @@ from rvernet_app.store.tables import (
     Verdict,
 )
 from tests.rvernet_app.conftest import NewStore
-from tests.rvernet_app.store.desk import square
+from tests.rvernet_app.store.desk import commit, square
 
 PHOTOS = 120
 """In two projects, which take them in turns."""
@@ -75,8 +75,8 @@ class Crowd:
 def gather(store: Store) -> Crowd:
     """The same crowd every time, in an empty store."""
     draw = random.Random(7)
-    project, other = (create_project(store, name) for name in ("Trays", "Other"))
-    annotators = [annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
+    project, other = (commit(store, create_project, name) for name in ("Trays", "Other"))
+    annotators = [commit(store, ensure_annotator, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
     states: dict[tuple[int, int], str] = {}
     labelled: dict[int, list[tuple[int, int, str]]] = {}
     with store.writing() as session:

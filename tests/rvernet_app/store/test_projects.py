@@ -10,18 +10,26 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import (
     all_projects,
-    annotator_id,
     create_project,
-    known_annotator,
+    ensure_annotator,
+    find_annotator,
     project,
 )
 from rvernet_app.store.tables import Annotator, Event
+from tests.rvernet_app.store.desk import commit
 
 
 def test_a_project_keeps_what_it_was_made_with(store: Store) -> None:
-    ann = annotator_id(store, "Ann")
-    made = create_project(
-        store, "  School   lunches ", [], new_labels=False, double_share=0.25, blind_share=1, by=ann
+    ann = commit(store, ensure_annotator, "Ann")
+    made = commit(
+        store,
+        create_project,
+        "  School   lunches ",
+        [],
+        new_labels=False,
+        double_share=0.25,
+        blind_share=1,
+        by=ann,
     )
     with store.reading() as session:
         found = project(session, made)
@@ -34,15 +42,15 @@ def test_a_project_keeps_what_it_was_made_with(store: Store) -> None:
 @pytest.mark.parametrize("name", ["", " \n", "a" * 201])
 def test_a_name_has_1_to_200_characters(store: Store, name: str) -> None:
     with pytest.raises(StoreError, match="a project has 1 to 200 characters"):
-        create_project(store, name, [])
+        commit(store, create_project, name, [])
     with pytest.raises(StoreError, match="an annotator has 1 to 200 characters"):
-        annotator_id(store, name)
+        commit(store, ensure_annotator, name)
 
 
 def test_a_project_name_is_taken_once(store: Store) -> None:
-    create_project(store, "Trays", [])
+    commit(store, create_project, "Trays", [])
     with pytest.raises(StoreError, match="There is a project 'Trays' already"):
-        create_project(store, " Trays", [])
+        commit(store, create_project, " Trays", [])
     with store.reading() as session:
         assert [found.name for found in all_projects(session)] == ["Trays"]
 
@@ -51,7 +59,7 @@ def test_a_project_name_is_taken_once(store: Store) -> None:
 @pytest.mark.parametrize("which", ["double_share", "blind_share"])
 def test_shares_are_from_0_to_1(store: Store, which: str, share: float) -> None:
     with pytest.raises(StoreError, match=f"{which} is a share from 0 to 1"):
-        create_project(store, "Trays", [], **{which: share})
+        commit(store, create_project, "Trays", [], **{which: share})
 
 
 def test_there_is_no_such_project(store: Store) -> None:
@@ -62,17 +70,17 @@ def test_there_is_no_such_project(store: Store) -> None:
 
 
 def test_an_annotator_is_known_by_name(store: Store) -> None:
-    ann, ben = annotator_id(store, "Ann Lee"), annotator_id(store, "Ben")
+    ann, ben = commit(store, ensure_annotator, "Ann Lee"), commit(store, ensure_annotator, "Ben")
     assert ann != ben
-    assert annotator_id(store, " Ann  Lee ") == ann
+    assert commit(store, ensure_annotator, " Ann  Lee ") == ann
     with store.reading() as session:
         assert session.scalars(select(Annotator.name).order_by(Annotator.id)).all() == ["Ann Lee", "Ben"]
 
 
 def test_asking_for_an_annotator_adds_none(store: Store) -> None:
-    ann = annotator_id(store, "Ann Lee")
+    ann = commit(store, ensure_annotator, "Ann Lee")
     with store.reading() as session:
-        assert known_annotator(session, " Ann  Lee ") == ann
-        assert known_annotator(session, "Ben") is known_annotator(session, "") is None
+        assert find_annotator(session, " Ann  Lee ") == ann
+        assert find_annotator(session, "Ben") is find_annotator(session, "") is None
     with store.reading() as session:
         assert session.scalars(select(Annotator.name)).all() == ["Ann Lee"]

@@ -16,12 +16,12 @@ from rvernet_app.store.annotations import delete, give_verdict, undo
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.listing import list_items
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.conftest import NewStore
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, picture, require_complete_events, set_up
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, picture, require_complete_events, set_up
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def tray(store: Store) -> Desk:
 
 def give(desk: Desk, state: str, *numbers: int, by: int | None = None) -> None:
     for number in numbers:
-        give_verdict(desk.store, desk.items[number], by or desk.ann, state, "a hand is in the way")
+        commit(desk.store, give_verdict, desk.items[number], by or desk.ann, state, "a hand is in the way")
 
 
 def coming(desk: Desk, by: int | None = None, after: int = -1, order: str = "queue") -> int | None:
@@ -111,7 +111,7 @@ def test_each_photo_is_committed_by_itself(tray: Desk) -> None:
 
 
 def test_one_photo_in_two_projects_is_kept_once(tray: Desk) -> None:
-    other = create_project(tray.store, "Other trays", [])
+    other = commit(tray.store, create_project, "Other trays", [])
     (added,) = add_photos(tray.store, tray.files, other, [("mine.png", picture(2))])
     assert (added.was_there, added.item_id in tray.items) == (False, False)
     (item,) = items(tray.store, other)
@@ -139,7 +139,7 @@ class DrawnPhotos(PhotoFiles):
 
 
 def drawn(store: Store, name: str, double_share: float, blind_share: float, photos: int) -> list[Item]:
-    project = create_project(store, name, [], double_share=double_share, blind_share=blind_share)
+    project = commit(store, create_project, name, [], double_share=double_share, blind_share=blind_share)
     files = DrawnPhotos(store.folder, max_mb=1, max_megapixels=1)
     list(add_photos(store, files, project, [(str(n), str(n).encode()) for n in range(photos)]))
     return items(store, project)
@@ -222,18 +222,18 @@ def test_who_goes_on_with_a_photo_they_skipped_has_one_place_on_it(tray: Desk) -
         assert queue.state_of(session, tray.items[0], tray.ann) == OPEN
     assert tray.item().taken == 1
     give(tray, SKIPPED, 0)
-    delete(tray.store, tray.items[0], tray.ann, id=saved.id, revision=saved.revision)
+    commit(tray.store, delete, tray.items[0], tray.ann, id=saved.id, revision=saved.revision)
     assert tray.item().taken == 1
     give(tray, SKIPPED, 0)
     assert tray.item().taken == 0
-    undo(tray.store, tray.items[0], tray.ann)
+    commit(tray.store, undo, tray.items[0], tray.ann)
     assert (tray.item().taken, coming(tray)) == (1, 0)
     with tray.store.reading() as session:
         require_complete_events(session)
 
 
 def test_a_photo_wanted_twice_gets_its_second_annotator_though_one_skips_it(desk: Desk) -> None:
-    cleo = annotator_id(desk.store, "Cleo")
+    cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, DONE, 0)
     give(desk, SKIPPED, 0, by=desk.ben)
     assert (coming(desk, cleo), desk.item().taken) == (0, 1)
@@ -244,7 +244,7 @@ def test_a_photo_wanted_twice_gets_its_second_annotator_though_one_skips_it(desk
 
 
 def test_a_photo_wanted_twice_comes_to_two(desk: Desk) -> None:
-    cleo = annotator_id(desk.store, "Cleo")
+    cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, DONE, 0)
     assert [coming(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 0]
     give(desk, OPEN, 0, by=desk.ben)
@@ -256,7 +256,7 @@ def test_an_empty_or_finished_queue_has_no_next(tray: Desk) -> None:
     for order in queue.ORDERS:
         assert coming(tray, order=order) is None
         assert coming(tray, tray.ben, order=order) is None
-    empty = create_project(tray.store, "Empty", [])
+    empty = commit(tray.store, create_project, "Empty", [])
     with tray.store.reading() as session:
         assert next_item(session, empty, tray.ann) is None
 
@@ -290,7 +290,7 @@ def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray:
         return [coming(tray, after=after, order="uncertain first") for after in positions]
 
     assert behind(-1, 2, 3, 99) == [2, 3, 2, 2]
-    assert lead(tray.store, tray.project, tray.ann, 2, "uncertain first") == tray.items[3]
+    assert commit(tray.store, lead, tray.project, tray.ann, 2, "uncertain first") == tray.items[3]
     give(tray, OPEN, 0)
     assert behind(2, 0) == [0, 2]
     give(tray, DONE, 2, 3, 4, 5)
@@ -302,7 +302,7 @@ def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray:
     give(tray, SKIPPED, 0)
     assert behind(0, -1) == [0, 0]
     with tray.store.reading() as session:
-        other = create_project(tray.store, "Other trays", [])
+        other = commit(tray.store, create_project, "Other trays", [])
         assert next_item(session, other, tray.ann, 0, "uncertain first") is None
 
 
@@ -331,7 +331,7 @@ def test_neighbours_are_all_photos_whatever_their_state(tray: Desk) -> None:
 
 
 def test_an_item_and_its_state_are_found_by_id(tray: Desk) -> None:
-    other = create_project(tray.store, "Other trays", [])
+    other = commit(tray.store, create_project, "Other trays", [])
     give(tray, SKIPPED, 1)
     with tray.store.reading() as session:
         assert queue.item(session, tray.project, tray.items[1]).name == "1.png"
@@ -347,11 +347,15 @@ def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(des
     for _ in range(2):
         desk.save(by=desk.ben)
     gone = desk.save(by=desk.ben)
-    delete(desk.store, desk.items[0], desk.ben, id=gone.id, revision=1)
+    commit(desk.store, delete, desk.items[0], desk.ben, id=gone.id, revision=1)
     give(desk, UNUSABLE, 2)
     assert listed(desk) == [(0, "open", 1), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
     assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
-    assert listed(desk, annotator_id(desk.store, "Cleo"))[0] == (0, "new", 3)  # who cannot label it any more
+    assert listed(desk, commit(desk.store, ensure_annotator, "Cleo"))[0] == (
+        0,
+        "new",
+        3,
+    )  # who cannot label it any more
     for state, foods in ((SKIPPED, 1), (UNUSABLE, 1), (DONE, 3), (OPEN, 1)):
         give(desk, state, 0)
         assert listed(desk)[0] == (0, state, foods)
@@ -364,7 +368,7 @@ def test_a_list_counts_no_food_that_was_rejected(desk: Desk) -> None:
         give(desk, DONE, 0, by=by)
     for id, left in zip(ids, (1, 0), strict=True):
         assert [position for position, *_ in listed(desk, label_id=rice)] == [0]
-        reject(desk.store, desk.items[0], annotator_id(desk.store, "Rita"), id, 1)
+        commit(desk.store, reject, desk.items[0], commit(desk.store, ensure_annotator, "Rita"), id, 1)
         assert listed(desk)[0] == (0, "done", left)
     assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=DONE) == []
 
@@ -385,7 +389,7 @@ def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
     desk.save(item=0, label="soup", by=desk.ben)
     gone = desk.save(item=1, label="rice")
     desk.save(item=2, label="rice", by=desk.ben)
-    delete(desk.store, desk.items[1], desk.ann, id=gone.id, revision=1)
+    commit(desk.store, delete, desk.items[1], desk.ann, id=gone.id, revision=1)
     rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
     assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=OPEN) == [(0, "open", 1)]
     assert listed(desk, label_id=soup) == listed(desk, label_id=soup, by=desk.ben) == []
@@ -408,7 +412,7 @@ def test_a_list_comes_page_by_page(tray: Desk) -> None:
 
 
 def test_a_photo_is_full_to_those_who_are_none_of_its_annotators(desk: Desk) -> None:
-    cleo = annotator_id(desk.store, "Cleo")
+    cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, OPEN, 1, 2)
     give(desk, DONE, 2, by=desk.ben)
     with desk.store.reading() as session:
@@ -424,8 +428,8 @@ def test_progress_counts_every_photo_once(desk: Desk) -> None:
     give(desk, UNUSABLE, 2)
     give(desk, SKIPPED, 0, by=desk.ben)
     desk.save(item=3, by=desk.ben)
-    give(desk, OPEN, 1, by=annotator_id(desk.store, "Cleo"))
-    other = create_project(desk.store, "Other trays", [])
+    give(desk, OPEN, 1, by=commit(desk.store, ensure_annotator, "Cleo"))
+    other = commit(desk.store, create_project, "Other trays", [])
     with desk.store.reading() as session:
         assert progress(session, desk.project, desk.ann) == {
             **{"new": 1, "full": 0, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
@@ -437,14 +441,14 @@ def test_progress_counts_every_photo_once(desk: Desk) -> None:
 
 
 def test_two_who_ask_at_once_are_led_to_two_photos(tray: Desk) -> None:
-    led = [lead(tray.store, tray.project, by) for by in (tray.ann, tray.ben, tray.ann)]
+    led = [commit(tray.store, lead, tray.project, by) for by in (tray.ann, tray.ben, tray.ann)]
     assert led == [tray.items[0], tray.items[1], tray.items[0]]
 
 
 def test_a_photo_nobody_began_is_free_again_after_a_while(
     tray: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lead(tray.store, tray.project, tray.ann)
+    commit(tray.store, lead, tray.project, tray.ann)
     assert coming(tray, by=tray.ben) == 1
     later = queue.now() + queue.HOLD
     monkeypatch.setattr(queue, "now", lambda: later)
@@ -454,26 +458,26 @@ def test_a_photo_nobody_began_is_free_again_after_a_while(
 def test_who_began_a_photo_is_led_back_to_it_whoever_else_is_there(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=1.0)
     give(desk, OPEN, 0)
-    assert lead(store, desk.project, desk.ben) == desk.items[0]
-    assert lead(store, desk.project, desk.ann) == desk.items[0]
+    assert commit(store, lead, desk.project, desk.ben) == desk.items[0]
+    assert commit(store, lead, desk.project, desk.ann) == desk.items[0]
 
 
 def test_who_begins_a_photo_holds_it_no_longer(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=1.0)
-    lead(store, desk.project, desk.ann)
+    commit(store, lead, desk.project, desk.ann)
     give(desk, OPEN, 0)
-    assert lead(store, desk.project, desk.ben) == desk.items[0]
+    assert commit(store, lead, desk.project, desk.ben) == desk.items[0]
 
 
 def test_where_others_hold_all_that_is_left_nobody_else_is_led_there(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=0.0)
-    lead(store, desk.project, desk.ann)
-    assert lead(store, desk.project, desk.ben) is None
+    commit(store, lead, desk.project, desk.ann)
+    assert commit(store, lead, desk.project, desk.ben) is None
 
 
 def test_photos_are_listed_by_how_unsure_the_classifier_is(tray: Desk) -> None:
     for number, uncertainty in ((1, 0.5), (2, 0.49), (4, 0.9)):
-        queue.set_uncertainty(tray.store, tray.items[number], uncertainty)
+        commit(tray.store, queue.set_uncertainty, tray.items[number], uncertainty)
     give(tray, DONE, 4)
     assert [position for position, _, _ in listed(tray, uncertain=0.5)] == [1, 4]
     assert [position for position, _, _ in listed(tray, uncertain=0.5, state=DONE)] == [4]

@@ -9,10 +9,10 @@ from rvernet_app.labels import LabelName
 from rvernet_app.store.annotations import Saved, delete, foods, give_verdict, redo, undo
 from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import add_label, labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo, Verdict
-from tests.rvernet_app.store.desk import Desk, at_once, picture, require_complete_events, set_up
+from tests.rvernet_app.store.desk import Desk, at_once, commit, picture, require_complete_events, set_up
 
 ROUNDS = 25
 
@@ -45,7 +45,7 @@ def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
         saved = desk.save(str(number))
         results = at_once(
             lambda saved=saved: desk.edit(saved, "changed", by=desk.ben),
-            lambda saved=saved: delete(desk.store, desk.items[0], desk.ann, id=saved.id, revision=1),
+            lambda saved=saved: commit(desk.store, delete, desk.items[0], desk.ann, id=saved.id, revision=1),
         )
         won, conflict = winner_and_loser(results)
         row = desk.food(saved.id)
@@ -57,12 +57,12 @@ def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
 def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
     for round_ in range(5):
         made = [desk.save(str(number)).id for number in range(4)]
-        steps = [lambda: undo(desk.store, desk.items[0], desk.ann)] * 4
+        steps = [lambda: commit(desk.store, undo, desk.items[0], desk.ann)] * 4
         undone = [event.subject_id for event in at_once(*steps)]
         assert sorted(undone) == made
         with desk.store.reading() as session:
             assert len(foods(session, desk.items[0])) == 4 * round_
-        steps = [lambda: redo(desk.store, desk.items[0], desk.ann)] * 4
+        steps = [lambda: commit(desk.store, redo, desk.items[0], desk.ann)] * 4
         assert sorted(event.subject_id for event in at_once(*steps)) == made
     with desk.store.reading() as session:
         assert len(foods(session, desk.items[0])) == 20
@@ -71,13 +71,13 @@ def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
 
 def test_the_last_place_on_a_photo_is_taken_by_one(store: Store) -> None:
     desk = set_up(store, photos=10, double_share=0.5)
-    names = [desk.ann, desk.ben, annotator_id(store, "Cleo")]
+    names = [desk.ann, desk.ben, commit(store, ensure_annotator, "Cleo")]
     for number, item_id in enumerate(desk.items):
         wanted = desk.item(number).wanted
         if number % 2:
             calls = [lambda by=by, n=number: desk.save("", by=by, item=n) for by in names]
         else:
-            calls = [lambda by=by, item=item_id: give_verdict(store, item, by, OPEN) for by in names]
+            calls = [lambda by=by, item=item_id: commit(store, give_verdict, item, by, OPEN) for by in names]
         results = at_once(*calls)
         refused = [result for result in results if isinstance(result, RvernetError)]
         assert len(refused) == len(names) - wanted
@@ -91,7 +91,9 @@ def test_the_last_place_on_a_photo_is_taken_by_one(store: Store) -> None:
 
 def test_one_annotator_in_two_windows_takes_one_place(desk: Desk) -> None:
     for number, item_id in enumerate(desk.items):
-        at_once(*[lambda item=item_id: give_verdict(desk.store, item, desk.ann, DONE, seconds=1.0)] * 3)
+        at_once(
+            *[lambda item=item_id: commit(desk.store, give_verdict, item, desk.ann, DONE, seconds=1.0)] * 3
+        )
         assert desk.item(number).taken == 1
     assert desk.count(Verdict) == len(desk.items)
     with desk.store.reading() as session:
@@ -101,14 +103,14 @@ def test_one_annotator_in_two_windows_takes_one_place(desk: Desk) -> None:
 
 def test_an_annotator_who_comes_twice_at_once_is_one(desk: Desk) -> None:
     for number in range(10):
-        ids = at_once(*[lambda number=number: annotator_id(desk.store, f"Cleo {number}")] * 4)
-        assert ids == [annotator_id(desk.store, f"Cleo {number}")] * 4
+        ids = at_once(*[lambda number=number: commit(desk.store, ensure_annotator, f"Cleo {number}")] * 4)
+        assert ids == [commit(desk.store, ensure_annotator, f"Cleo {number}")] * 4
 
 
 def test_a_label_added_twice_at_once_is_one(desk: Desk) -> None:
     for number in range(10):
         name = LabelName(f"sauce {number}")
-        first, *others = at_once(*[lambda name=name: add_label(desk.store, desk.project, name)] * 3)
+        first, *others = at_once(*[lambda name=name: commit(desk.store, add_label, desk.project, name)] * 3)
         assert others == [first] * 2
     with desk.store.reading() as session:
         labels = labels_of(session, desk.project)
@@ -116,7 +118,7 @@ def test_a_label_added_twice_at_once_is_one(desk: Desk) -> None:
 
 
 def test_a_photo_added_to_two_projects_at_once_is_one(desk: Desk) -> None:
-    other = create_project(desk.store, "Other trays", [])
+    other = commit(desk.store, create_project, "Other trays", [])
 
     def add(project: int, number: int) -> Added:
         (added,) = add_photos(desk.store, desk.files, project, [("p.png", picture(number))])

@@ -18,7 +18,7 @@ from rvernet_app.store.consensus import final_photos
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now, snapshot
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.review import (
     MAX_COMMENT,
     Comparison,
@@ -46,6 +46,7 @@ from rvernet_app.store.tables import (
     Item,
     Photo,
 )
+from tests.rvernet_app.store.desk import commit
 
 SIZE_HW = (6, 12)
 """Of the photos."""
@@ -78,22 +79,22 @@ class Desk:
 
     def save(self, who: int, first: int, last: int, label: int | None = None, photo: int = 0) -> int:
         draft = Draft(columns(first, last), label_id=label or self.rice)
-        return save(self.store, self.photos[photo], self.people[who], draft).id
+        return commit(self.store, save, self.photos[photo], self.people[who], draft).id
 
     def done(self, *who: int, photo: int = 0, state: str = DONE) -> None:
         for one in who:
-            give_verdict(self.store, self.photos[photo], self.people[one], state)
+            commit(self.store, give_verdict, self.photos[photo], self.people[one], state)
 
     def accept(self, id: int, revision: int = 1) -> list[Saved]:
-        return accept(self.store, self.photos[0], self.people[REVIEWER], id, revision)
+        return commit(self.store, accept, self.photos[0], self.people[REVIEWER], id, revision)
 
     def merge(self, *ids: int, how: str = "union", **others: object) -> list[Saved]:
         revisions = {id: self.food(id).revision for id in ids}
         given = {"label_id": self.rice, **others}
-        return merge(self.store, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
+        return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
 
     def undo(self) -> None:
-        assert undo(self.store, self.photos[0], self.people[REVIEWER]) is not None
+        assert commit(self.store, undo, self.photos[0], self.people[REVIEWER]) is not None
 
     def food(self, id: int) -> Annotation:
         with self.store.reading() as session:
@@ -125,8 +126,8 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Four photos that want three annotators each."""
     store = Store(tmp_path)
-    project = create_project(store, "Trays", [LabelName("rice"), LabelName("soup")])
-    people = tuple(annotator_id(store, name) for name in ("Ann", "Ben", "Cleo", "Rita"))
+    project = commit(store, create_project, "Trays", [LabelName("rice"), LabelName("soup")])
+    people = tuple(commit(store, ensure_annotator, name) for name in ("Ann", "Ben", "Cleo", "Rita"))
     height, width = SIZE_HW
     with store.writing() as session:
         items = []
@@ -171,7 +172,7 @@ def test_a_photo_waits_until_each_of_its_foods_is_decided_on(two: tuple[Desk, in
     desk, rice, _, soup = two
     desk.accept(rice)
     assert desk.waiting() == [0]
-    reject(desk.store, desk.photos[0], desk.people[REVIEWER], soup, 1)
+    commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], soup, 1)
     assert desk.waiting() == []
     desk.undo()
     assert desk.waiting() == [0]
@@ -187,7 +188,7 @@ def test_a_photo_waits_for_none_of_its_annotators_who_is_not_done(two: tuple[Des
     desk = two[0]
     ann, cleo, reviewer = (desk.people[who] for who in (ANN, CLEO, REVIEWER))
     for state in (OPEN, SKIPPED, UNUSABLE):
-        give_verdict(desk.store, desk.photos[0], cleo, state, "blurred")
+        commit(desk.store, give_verdict, desk.photos[0], cleo, state, "blurred")
         waiting = [desk.waiting(reviewer_id=who) for who in (ann, cleo, reviewer)]
         assert waiting == [[0], [], [0]]
         with desk.store.reading() as session:
@@ -202,7 +203,7 @@ def test_a_photo_waits_for_none_of_its_annotators_who_is_not_done(two: tuple[Des
 
 def test_other_projects_wait_elsewhere(two: tuple[Desk, int, int, int]) -> None:
     desk = two[0]
-    other = create_project(desk.store, "Bowls")
+    other = commit(desk.store, create_project, "Bowls")
     with desk.store.reading() as session:
         assert review_queue(session, other) == []
 
@@ -230,7 +231,7 @@ def test_three_side_by_side_have_the_smallest_iou_and_agree_only_all_together(de
 
 def test_foods_without_a_name_neither_agree_nor_disagree(desk: Desk) -> None:
     for who, label in ((ANN, None), (BEN, desk.rice)):
-        save(desk.store, desk.photos[0], desk.people[who], Draft(columns(0, 4), label_id=label))
+        commit(desk.store, save, desk.photos[0], desk.people[who], Draft(columns(0, 4), label_id=label))
     desk.done(ANN, BEN)
     [food] = desk.compare().foods
     assert (food.iou, food.same_label) == (1, None)
@@ -277,7 +278,7 @@ def test_a_food_that_changed_meanwhile_is_not_accepted_and_nothing_is_rejected(
 ) -> None:
     desk, rice, same, _ = two
     edited = Draft(columns(0, 5), label_id=desk.soup)
-    save(desk.store, desk.photos[0], desk.people[ANN], edited, id=rice, revision=1)
+    commit(desk.store, save, desk.photos[0], desk.people[ANN], edited, id=rice, revision=1)
     with pytest.raises(ConflictError) as caught:
         desk.accept(rice)
     assert caught.value.theirs["label_id"] == desk.soup
@@ -292,9 +293,9 @@ def test_undo_takes_an_acceptance_back_row_by_row(two: tuple[Desk, int, int, int
     assert desk.statuses(rice, same) == [SAVED, REJECTED]
     desk.undo()
     assert desk.statuses(rice, same) == [SAVED, SAVED]
-    assert undo(desk.store, desk.photos[0], desk.people[REVIEWER]) is None
+    assert commit(desk.store, undo, desk.photos[0], desk.people[REVIEWER]) is None
     for _ in range(2):
-        redo(desk.store, desk.photos[0], desk.people[REVIEWER])
+        commit(desk.store, redo, desk.photos[0], desk.people[REVIEWER])
     assert desk.statuses(rice, same) == [ACCEPTED, REJECTED]
 
 
@@ -302,16 +303,16 @@ def test_only_foods_of_annotators_who_are_done_are_decided_on(two: tuple[Desk, i
     desk, rice, *_ = two
     unfinished = desk.save(CLEO, 0, 4)
     deleted = desk.save(ANN, 6, 8)
-    delete(desk.store, desk.photos[0], desk.people[ANN], id=deleted, revision=1)
+    commit(desk.store, delete, desk.photos[0], desk.people[ANN], id=deleted, revision=1)
     elsewhere = desk.save(ANN, 0, 4, photo=1)
     desk.done(ANN, photo=1)
     for id in (unfinished, deleted, elsewhere, 999):
         with pytest.raises(StoreError, match="no such food"):
             desk.accept(id)
         with pytest.raises(StoreError, match="no such food"):
-            reject(desk.store, desk.photos[0], desk.people[REVIEWER], id, 1)
+            commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], id, 1)
     with pytest.raises(StoreError, match="not in a project"):
-        accept(desk.store, 999, desk.people[REVIEWER], rice, 1)
+        commit(desk.store, accept, 999, desk.people[REVIEWER], rice, 1)
     desk.accept(rice)
     assert desk.statuses(unfinished, deleted, elsewhere) == [SAVED, DELETED, SAVED]
 
@@ -327,10 +328,10 @@ def test_an_accepted_food_gives_way_even_if_its_annotator_went_on(two: tuple[Des
 
 def test_rejecting_changes_one_food_only(two: tuple[Desk, int, int, int]) -> None:
     desk, rice, same, soup = two
-    assert reject(desk.store, desk.photos[0], desk.people[REVIEWER], same, 1) == Saved(same, 2)
+    assert commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], same, 1) == Saved(same, 2)
     assert desk.statuses(rice, same, soup) == [SAVED, REJECTED, SAVED]
     with pytest.raises(ConflictError):
-        reject(desk.store, desk.photos[0], desk.people[REVIEWER], same, 1)
+        commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], same, 1)
 
 
 @pytest.mark.parametrize(
@@ -370,7 +371,9 @@ def test_a_merged_food_has_the_notes_of_all(desk: Desk) -> None:
     drafts = [
         Draft(columns(0, 4), desk.rice, note=note) for note in ("no oil", "", "half of it is left", "no oil")
     ]
-    ids = [save(desk.store, desk.photos[0], desk.people[ANN + n % 3], d).id for n, d in enumerate(drafts)]
+    ids = [
+        commit(desk.store, save, desk.photos[0], desk.people[ANN + n % 3], d).id for n, d in enumerate(drafts)
+    ]
     desk.done(ANN, BEN, CLEO)
     new = desk.merge(*ids)[0].id
     assert desk.food(new).note == "no oil; half of it is left"
@@ -381,7 +384,7 @@ def test_a_merged_food_has_the_notes_of_all(desk: Desk) -> None:
 
 def edit(desk: Desk, who: int, id: int, draft: Draft) -> Saved:
     revision = desk.food(id).revision
-    return save(desk.store, desk.photos[0], desk.people[who], draft, id=id, revision=revision)
+    return commit(desk.store, save, desk.photos[0], desk.people[who], draft, id=id, revision=revision)
 
 
 def test_a_decision_is_withdrawn_when_what_was_accepted_changes(two: tuple[Desk, int, int, int]) -> None:
@@ -428,7 +431,7 @@ def test_a_decision_is_withdrawn_when_what_was_accepted_is_taken_away(
 ) -> None:
     desk, rice, same, _ = two
     desk.accept(same)
-    delete(desk.store, desk.photos[0], desk.people[BEN], id=same, revision=2)
+    commit(desk.store, delete, desk.photos[0], desk.people[BEN], id=same, revision=2)
     assert desk.statuses(rice, same) == [SAVED, DELETED]
     assert desk.final() == [(24, desk.rice)]
 
@@ -437,22 +440,19 @@ def test_undoing_a_change_does_not_bring_a_withdrawn_decision_back(two: tuple[De
     desk, rice, same, _ = two
     desk.accept(same)
     edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
-    assert undo(desk.store, desk.photos[0], desk.people[BEN]) is not None
+    assert commit(desk.store, undo, desk.photos[0], desk.people[BEN]) is not None
     assert desk.statuses(rice, same) == [SAVED, SAVED]
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [1, 2, 3]
-    assert redo(desk.store, desk.photos[0], desk.people[BEN]) is not None
+    assert commit(desk.store, redo, desk.photos[0], desk.people[BEN]) is not None
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [2, 3]
 
 
 def test_a_change_from_an_old_revision_withdraws_nothing(two: tuple[Desk, int, int, int]) -> None:
     desk, rice, same, _ = two
     desk.accept(same)
+    draft = Draft(columns(2, 4), desk.rice)
     with pytest.raises(ConflictError):
-        save(
-            *(desk.store, desk.photos[0], desk.people[BEN], Draft(columns(2, 4), desk.rice)),
-            id=same,
-            revision=1,
-        )
+        commit(desk.store, save, desk.photos[0], desk.people[BEN], draft, id=same, revision=1)
     assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
 
 
@@ -506,14 +506,16 @@ def test_foods_that_changed_meanwhile_are_not_merged(two: tuple[Desk, int, int, 
     desk, rice, same, _ = two
     before = len(desk.events())
     with pytest.raises(ConflictError):
-        merge(desk.store, desk.photos[0], desk.people[REVIEWER], {rice: 1, same: 5}, "union", desk.rice)
+        commit(
+            desk.store, merge, desk.photos[0], desk.people[REVIEWER], {rice: 1, same: 5}, "union", desk.rice
+        )
     assert desk.statuses(rice, same) == [SAVED, SAVED]
     assert len(desk.events()) == before
 
 
 def test_what_cannot_be_merged_is_refused(two: tuple[Desk, int, int, int]) -> None:
     desk, rice, same, soup = two
-    other = create_project(desk.store, "Bowls", [LabelName("rice")])
+    other = commit(desk.store, create_project, "Bowls", [LabelName("rice")])
     with desk.store.reading() as session:
         [foreign] = labels_of(session, other)
     unfinished = desk.save(CLEO, 0, 4)
@@ -533,9 +535,9 @@ def test_what_cannot_be_merged_is_refused(two: tuple[Desk, int, int, int]) -> No
 
 def test_comments_are_kept_in_order_with_their_events(two: tuple[Desk, int, int, int]) -> None:
     desk, rice, *_ = two
-    first = comment(desk.store, desk.photos[0], desk.people[REVIEWER], "  Is this rice?\n")
-    second = comment(desk.store, desk.photos[0], desk.people[ANN], "Yes.", annotation_id=rice)
-    comment(desk.store, desk.photos[1], desk.people[ANN], "Blurred.")
+    first = commit(desk.store, comment, desk.photos[0], desk.people[REVIEWER], "  Is this rice?\n")
+    second = commit(desk.store, comment, desk.photos[0], desk.people[ANN], "Yes.", annotation_id=rice)
+    commit(desk.store, comment, desk.photos[1], desk.people[ANN], "Blurred.")
     with desk.store.reading() as session:
         found = comments(session, desk.photos[0])
     assert [(row.id, row.words, row.annotation_id, row.annotator_id) for row in found] == [
@@ -554,7 +556,7 @@ def test_comments_that_cannot_be_are_refused(two: tuple[Desk, int, int, int]) ->
         *((desk.photos[1], "Hm.", rice, "no such food"), (999, "Hm.", None, "not in a project")),
     ):
         with pytest.raises(StoreError, match=message):
-            comment(desk.store, photo, desk.people[ANN], words, food)
-    comment(desk.store, desk.photos[0], desk.people[ANN], "x" * MAX_COMMENT)
+            commit(desk.store, comment, photo, desk.people[ANN], words, food)
+    commit(desk.store, comment, desk.photos[0], desk.people[ANN], "x" * MAX_COMMENT)
     with desk.store.reading() as session:
         assert [len(row.words) for row in comments(session, desk.photos[0])] == [MAX_COMMENT]

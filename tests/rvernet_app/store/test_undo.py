@@ -11,7 +11,7 @@ from sqlalchemy import select
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.store.annotations import Saved, delete, foods, redo, undo
 from rvernet_app.store.tables import DELETED, SAVED, Annotation, Event
-from tests.rvernet_app.store.desk import Desk, require_complete_events
+from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
 
 Food = tuple[str, str]
 """Status and note."""
@@ -23,11 +23,11 @@ def notes(desk: Desk) -> list[str]:
 
 
 def take_back(desk: Desk, by: int | None = None, item: int = 0) -> Event | None:
-    return undo(desk.store, desk.items[item], by or desk.ann)
+    return commit(desk.store, undo, desk.items[item], by or desk.ann)
 
 
 def repeat(desk: Desk, by: int | None = None, item: int = 0) -> Event | None:
-    return redo(desk.store, desk.items[item], by or desk.ann)
+    return commit(desk.store, redo, desk.items[item], by or desk.ann)
 
 
 def test_a_new_food_is_taken_back_and_brought_again(desk: Desk) -> None:
@@ -44,7 +44,7 @@ def test_a_new_food_is_taken_back_and_brought_again(desk: Desk) -> None:
 
 def test_an_edit_and_a_deletion_are_taken_back_in_turn(desk: Desk) -> None:
     saved = desk.edit(desk.save("peas"), "beans", left=4, label="beans")
-    delete(desk.store, desk.items[0], desk.ann, id=saved.id, revision=saved.revision)
+    commit(desk.store, delete, desk.items[0], desk.ann, id=saved.id, revision=saved.revision)
     assert notes(desk) == []
     take_back(desk)
     assert notes(desk) == ["beans"]
@@ -66,7 +66,7 @@ def test_there_is_nothing_to_take_back(desk: Desk) -> None:
     assert repeat(desk) is None
     assert desk.count() == count
     with pytest.raises(StoreError, match="not in a project"):
-        undo(desk.store, 999, desk.ann)
+        commit(desk.store, undo, 999, desk.ann)
 
 
 def test_a_new_change_ends_redoing(desk: Desk) -> None:
@@ -138,7 +138,7 @@ def test_any_order_of_changes_is_taken_back_as_the_model_does(desk: Desk, seed: 
         elif deed in ("undo", "redo"):
             expected = getattr(model, deed)(by)
             try:
-                found = (undo if deed == "undo" else redo)(desk.store, item, by) and True
+                found = commit(desk.store, undo if deed == "undo" else redo, item, by) and True
             except ConflictError:
                 found = False
             assert found is expected
@@ -150,7 +150,7 @@ def test_any_order_of_changes_is_taken_back_as_the_model_does(desk: Desk, seed: 
                 desk.edit(saved, note, by=by)
                 model.put(by, id, (SAVED, note))
             else:
-                delete(desk.store, item, by, id=id, revision=saved.revision)
+                commit(desk.store, delete, item, by, id=id, revision=saved.revision)
                 model.put(by, id, (DELETED, model.foods[id][1]))
         with desk.store.reading() as session:
             found_foods = {row.id: (row.status, row.note) for row in session.scalars(select(Annotation))}

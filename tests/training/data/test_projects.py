@@ -19,10 +19,11 @@ from rvernet_app.store.annotations import Draft, Saved, delete, give_verdict, sa
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos, link_before
 from rvernet_app.store.tables import DONE, Item
 from rvernet_app.types import Mask, Photo
+from tests.rvernet_app.store.desk import commit
 from training.data.options import DataOptions, Source
 from training.data.photos import open_photo
 from training.data.projects import ProjectSource
@@ -70,11 +71,11 @@ class Kitchen:
 
     def put(self, item: int, label: str | None, mask: Mask, **rest: Any) -> Saved:
         label_id = None if label is None else self.labels[label]
-        return save(self.store, item, self.ann, Draft(to_rle(mask), label_id, **rest))
+        return commit(self.store, save, item, self.ann, Draft(to_rle(mask), label_id, **rest))
 
     def done(self, *items: int) -> None:
         for item in items:
-            give_verdict(self.store, item, self.ann, DONE)
+            commit(self.store, give_verdict, item, self.ann, DONE)
 
     def finished(self, number: int, label: str = "rice", meal: str | None = None) -> int:
         """A photo with one food that is done."""
@@ -103,11 +104,11 @@ def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kitchen
 
 
 def new_kitchen(store: Store, name: str = "Kitchen") -> Kitchen:
-    project = create_project(store, name, LABELS)
+    project = commit(store, create_project, name, LABELS)
     files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
     with store.reading() as session:
         labels = {label.name: label.id for label in labels_of(session, project)}
-    return Kitchen(store, files, project, labels, annotator_id(store, "Ann"))
+    return Kitchen(store, files, project, labels, commit(store, ensure_annotator, "Ann"))
 
 
 # Regions
@@ -155,7 +156,7 @@ def test_only_what_is_done_and_named_is_taken(kitchen: Kitchen) -> None:
     named = kitchen.put(done, "rice", block(2, 3, 4, 4))
     kitchen.put(done, None, block(8, 3, 4, 4))
     gone = kitchen.put(done, "soup", block(2, 10, 4, 4))
-    delete(kitchen.store, done, kitchen.ann, id=gone.id, revision=gone.revision)
+    commit(kitchen.store, delete, done, kitchen.ann, id=gone.id, revision=gone.revision)
     kitchen.put(begun, "rice", block(2, 3, 4, 4))
     kitchen.done(done)
     assert [region.name for region in kitchen.read()] == [f"kitchen/{named.id}"]
@@ -216,8 +217,8 @@ def test_leftovers_go_with_the_photo_before_the_meal(kitchen: Kitchen) -> None:
     before, after, before_alone, after_alone = (
         kitchen.finished(number, meal=meal) for number, meal in enumerate(("Monday", None, None, None))
     )
-    link_before(kitchen.store, after, before)
-    link_before(kitchen.store, after_alone, before_alone)
+    commit(kitchen.store, link_before, after, before)
+    commit(kitchen.store, link_before, after_alone, before_alone)
     monday, left, alone, left_alone = (region.group for region in kitchen.read())
     assert monday == left == "kitchen/Monday"
     assert alone == left_alone != monday
@@ -245,7 +246,7 @@ def test_the_fingerprint_follows_what_is_trained_on(kitchen: Kitchen) -> None:
     def edit(label: str, mask: Mask, **rest: Any) -> str:
         nonlocal saved
         draft = Draft(to_rle(mask), kitchen.labels[label], **rest)
-        saved = save(kitchen.store, item, kitchen.ann, draft, id=saved.id, revision=saved.revision)
+        saved = commit(kitchen.store, save, item, kitchen.ann, draft, id=saved.id, revision=saved.revision)
         return kitchen.fingerprint()
 
     assert edit("rice", block(2, 3, 10, 12), note="no oil") == marks[0]

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,7 +86,7 @@ def test_ids_stay_as_the_set_grows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"seed": 4}, {"width": 80}, {"samples": 8}, {"blender": "4.5.0"}])
-def test_other_settings_are_refused(tmp_path: Path, changed: dict) -> None:
+def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
     MealFolder(tmp_path, SETTINGS)
     MealFolder(tmp_path, SETTINGS)
     with pytest.raises(DatasetError, match=f"begun with {next(iter(changed))} "):

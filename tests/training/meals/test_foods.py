@@ -18,7 +18,7 @@ MOST_FACES = 65_000
 
 @dataclass(frozen=True)
 class Serving:
-    """What one food came out as: float (N, 3) vertices of all its pieces, their faces, which pieces are bare."""
+    """A built food: vertices float (N, 3) of all pieces, their faces, and pieces without material."""
 
     food: Food
     radius: float

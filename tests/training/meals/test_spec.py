@@ -59,10 +59,10 @@ def test_the_setting_never_sees_what_the_cuisine_is(monkeypatch: pytest.MonkeyPa
         )
         looks = [[(v.shape, v.half, v.seed, v.level, v.xy) for v in m.vessels] for m in (one, other)]
         assert looks[0] == looks[1]
-        looks = [
+        sauces = [
             [(s.radius, s.turn, s.seed, "_in_dish" in s.kind) for s in sauces_of(m)] for m in (one, other)
         ]
-        assert looks[0] == looks[1]
+        assert sauces[0] == sauces[1]
 
 
 def test_the_sauce_has_one_look_for_both_labels() -> None:

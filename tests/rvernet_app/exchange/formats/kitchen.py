@@ -22,10 +22,11 @@ from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.projects import annotator_id, create_project
+from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, UNUSABLE, Base, Item
 from rvernet_app.types import Mask, Photo
+from tests.rvernet_app.store.desk import commit
 
 SHARES = Shares(val=0.3, test=0.3)
 CREME, FORMULA = "crème; fraîche, ½", "=cmd|' /C calc'!A0"
@@ -102,7 +103,9 @@ class Kitchen:
 
     def new_project(self, *labels: str, new_labels: bool = True) -> int:
         names = [LabelName(label) for label in labels]
-        return create_project(self.store, f"copy {self.rows()['project']}", names, new_labels=new_labels)
+        return commit(
+            self.store, create_project, f"copy {self.rows()['project']}", names, new_labels=new_labels
+        )
 
     def finals(self, project: int | None = None) -> list[FinalPhoto]:
         with self.store.reading() as session:
@@ -143,9 +146,9 @@ def open_files(store: Store) -> PhotoFiles:
 
 def cook(store: Store) -> Kitchen:
     """The kitchen, in an empty store."""
-    project = create_project(store, "Kitchen", LABELS, double_share=1.0)
+    project = commit(store, create_project, "Kitchen", LABELS, double_share=1.0)
     files = open_files(store)
-    ann, ben = annotator_id(store, "Ann, RD"), annotator_id(store, "Ben")
+    ann, ben = commit(store, ensure_annotator, "Ann, RD"), commit(store, ensure_annotator, "Ben")
     lying = np.rot90(draw(TALL, 1), 1).copy()  # orientation 6 turns it back by 90 degrees
     sources: list[tuple[str, str | None, bytes]] = [
         ("plate 1.png", meal_in("train"), encoded(draw(PLATE, 0), "PNG")),
@@ -167,7 +170,7 @@ def cook(store: Store) -> Kitchen:
 
     def put(number: int, by: int, mask: Mask, label: str | None, **rest: Any) -> None:
         label_id = None if label is None else labels[label]
-        save(store, items[number], by, Draft(to_rle(mask), label_id, **rest))
+        commit(store, save, items[number], by, Draft(to_rle(mask), label_id, **rest))
 
     put(0, ann, RING, "rice", portion=GRAMS, note="=1+1, «two»\nlines")
     put(0, ann, TWO_PARTS, CREME)
@@ -184,9 +187,9 @@ def cook(store: Store) -> Kitchen:
     put(7, ann, disc(SMALL, 16, 24, 10), "rice", portion=Portion(40.0, "g", "weighed"))
     put(7, ann, disc(SMALL, 44, 24, 11), "rice", portion=Portion(60.0, "g", "weighed"))
     for number in (0, 1, 4, 5, 6, 7):
-        give_verdict(store, items[number], ann, DONE)
-    give_verdict(store, items[1], ben, DONE)
-    give_verdict(store, items[2], ann, UNUSABLE, "blurred")
+        commit(store, give_verdict, items[number], ann, DONE)
+    commit(store, give_verdict, items[1], ben, DONE)
+    commit(store, give_verdict, items[2], ann, UNUSABLE, "blurred")
     kitchen = Kitchen(store, files, project, ann, ben, tuple(items))
     kitchen.change_item(5, before_id=items[0])
     return kitchen

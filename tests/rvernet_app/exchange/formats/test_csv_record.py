@@ -10,6 +10,7 @@ import pytest
 
 from rvernet_app.store.review import accept
 from tests.rvernet_app.exchange.formats.kitchen import CREME, RING, TWO_PARTS, Kitchen, meal_in
+from tests.rvernet_app.store.desk import commit
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_leftovers_name_the_photo_of_the_meal(out: Path) -> None:
 def test_a_review_leaves_the_time_as_it_was(kitchen: Kitchen, tmp_path: Path) -> None:
     kitchen.export("csv", tmp_path / "before")
     food = kitchen.finals()[1].foods[0].annotation
-    accept(kitchen.store, kitchen.items[1], kitchen.ben, food.id, food.revision)
+    commit(kitchen.store, accept, kitchen.items[1], kitchen.ben, food.id, food.revision)
     kitchen.export("csv", tmp_path / "after")
     before, after = (read(tmp_path / name / "foods.csv") for name in ("before", "after"))
     assert [row["time"] for row in before] == [row["time"] for row in after]

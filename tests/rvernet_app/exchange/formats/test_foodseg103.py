@@ -28,6 +28,7 @@ from tests.rvernet_app.exchange.formats.kitchen import (
     encoded,
     masks_of,
 )
+from tests.rvernet_app.store.desk import commit
 from training.data.foodseg103 import FoodSeg103Folder
 from training.data.photos import open_photo
 
@@ -116,8 +117,8 @@ def one_photo(kitchen: Kitchen, classes: int, *foods: tuple[int, Mask]) -> int:
     with kitchen.store.reading() as session:
         labels = [label.id for label in labels_of(session, project)]
     for number, mask in foods:
-        save(kitchen.store, added.item_id or 0, kitchen.ann, Draft(to_rle(mask), labels[number - 1]))
-    give_verdict(kitchen.store, added.item_id or 0, kitchen.ann, DONE)
+        commit(kitchen.store, save, added.item_id or 0, kitchen.ann, Draft(to_rle(mask), labels[number - 1]))
+    commit(kitchen.store, give_verdict, added.item_id or 0, kitchen.ann, DONE)
     return project
 
 

@@ -18,7 +18,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.tables import DONE
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.labeling import answered_to
-from tests.rvernet_app.store.desk import Desk, set_up
+from tests.rvernet_app.store.desk import Desk, commit, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -32,7 +32,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = set_up(store)
     made.save(label="rice")
     made.save(label="soup", left=3)
-    give_verdict(store, made.items[0], made.ann, DONE)
+    commit(store, give_verdict, made.items[0], made.ann, DONE)
     yield made
     store.close()
 

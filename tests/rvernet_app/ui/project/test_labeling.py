@@ -25,12 +25,12 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Item
+from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling, StoreHandler, answered_to
 from rvernet_app.ui.visitor.handlers import UNEXPECTED
-from tests.rvernet_app.store.desk import Desk, picture, set_up, square
+from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """Of a server where nobody logs in."""
@@ -96,6 +96,24 @@ def test_a_conflict_says_how_it_is_now(page: Page) -> None:
     assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
 
 
+def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
+    desk, before = page.desk, (page.desk.count(Annotator), page.desk.count())
+    new = {NEW: 4, **NONE}
+    (project,) = page.ask("projects", "Visitor")["projects"]
+    assert project == {"id": desk.project, "name": "Trays", "progress": new}
+    opened = page.of_project("open_project", "Visitor")
+    assert (opened["progress"], opened["annotators"]) == (new, ["Ann", "Ben"])
+    desk.save()
+    shown = page.of_project("open_item", "Visitor", item=desk.items[0])
+    assert (shown["state"], shown["full"], shown["foods"], shown["progress"]) == (NEW, False, [], new)
+    states = [one["state"] for one in page.of_project("list_items", "Visitor")["items"]]
+    assert states == [NEW] * 4
+    assert page.of_project("list_items", "Visitor", state=DONE)["items"] == []
+    assert page.ask("history", "Visitor", item=desk.items[0], all=True) == {"events": []}
+    # Ann's food and her first visit to its photo are the only new events.
+    assert (desk.count(Annotator), desk.count()) == (before[0], before[1] + 2)
+
+
 def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
     def broken(message: object, me: str) -> dict[str, Any]:
         raise ZeroDivisionError("secret")
@@ -156,7 +174,7 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
 
 def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
     page.desk.save()
-    give_verdict(page.desk.store, page.desk.items[1], page.desk.ann, DONE)
+    commit(page.desk.store, give_verdict, page.desk.items[1], page.desk.ann, DONE)
     mine, of_others = page.ask("projects"), page.ask("projects", me="Someone new")
     assert (mine["me"], mine["units"], mine["methods"]) == ("Ann", list(UNITS), list(METHODS))
     (project,) = mine["projects"]
@@ -309,13 +327,13 @@ def test_suggestions_are_hidden_on_a_blind_photo(page: Page) -> None:
 
 def test_a_queue_that_is_done_has_no_next_photo(page: Page) -> None:
     for item in page.desk.items:
-        give_verdict(page.desk.store, item, page.desk.ann, DONE)
+        commit(page.desk.store, give_verdict, item, page.desk.ann, DONE)
     assert page.of_project("open_item")["item"] is None
     assert page.of_project("open_item", me="Ben")["item"] == page.desk.items[0]
 
 
 def test_a_photo_is_opened_from_its_own_project_only(page: Page) -> None:
-    other = create_project(page.desk.store, "Other", [])
+    other = commit(page.desk.store, create_project, "Other", [])
     assert "not in the project" in page.ask("open_item", project=other, item=page.desk.items[0])["error"]
 
 
@@ -338,11 +356,11 @@ def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -
     desk, item = page.desk, page.desk.items[0]
     desk.save()
     desk.save(by=desk.ben, left=4)
-    comment(desk.store, item, desk.ben, "Is this rice?")
+    commit(desk.store, comment, item, desk.ben, "Is this rice?")
     assert page.of_project("open_item", item=item)["comments"] == []
     whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
     assert whose == {"Ann"}
-    give_verdict(desk.store, item, desk.ann, DONE)
+    commit(desk.store, give_verdict, item, desk.ann, DONE)
     (said,) = page.of_project("open_item", item=item)["comments"]
     assert (said["who"], said["words"]) == ("Ben", "Is this rice?")
     whose = {event["who"] for event in page.ask("history", item=item, all=True)["events"]}
@@ -392,7 +410,7 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     desk.save(label="soup", item=1)
     desk.save(label="rice", item=1, left=4, by=desk.ben)
     desk.save(label="rice", item=2, by=desk.ben)
-    give_verdict(desk.store, items[1], desk.ann, DONE)
+    commit(desk.store, give_verdict, items[1], desk.ann, DONE)
 
     def listed(**asked: Any) -> list[int]:
         return [one["position"] for one in page.of_project("list_items", **asked)["items"]]
@@ -502,7 +520,7 @@ def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) 
     saved = page.desk.save("first")
     page.desk.edit(saved, "second")
     page.desk.save("Ben's", by=page.desk.ben)
-    delete(page.desk.store, item, page.desk.ann, id=saved.id, revision=2)
+    commit(page.desk.store, delete, item, page.desk.ann, id=saved.id, revision=2)
     events = page.ask("history", item=item)["events"]
     assert [event["subject"] for event in events] == ["annotation"] * 3 + ["verdict"]
     assert [(event["after"]["note"], event["after"]["status"]) for event in events[:3]] == [

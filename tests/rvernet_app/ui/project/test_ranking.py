@@ -21,7 +21,7 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.types import Candidates, Cutouts, Embedding, Photo, Prediction, Prompt
 from rvernet_app.ui.project.labeling import answered_to
 from rvernet_app.ui.project.ranking import NOTHING_FOUND, UNREADABLE, Ranking
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, set_up
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -142,6 +142,6 @@ def test_what_the_engine_refuses_is_no_uncertainty(page: Page, monkeypatch: pyte
 
 
 def test_a_queue_without_photos_has_nothing_left(page: Page) -> None:
-    empty = create_project(page.desk.store, "Empty", [])
+    empty = commit(page.desk.store, create_project, "Empty", [])
     assert page.rank_next(project=empty) == {"left": 0, "total": 0}
     assert "project" in page.rank_next(project="Trays")["error"]

@@ -25,7 +25,7 @@ from rvernet_app.store.tables import DONE
 from rvernet_app.ui.project.labeling import answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.visitor.handlers import UNEXPECTED
-from tests.rvernet_app.store.desk import Desk, set_up, square
+from tests.rvernet_app.store.desk import Desk, commit, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """Of a server where nobody logs in."""
@@ -87,7 +87,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     desk = set_up(store)
 
     def put(number: int, by: int, rle: Rle, label: str, **rest: Any) -> int:
-        return save(store, desk.items[number], by, Draft(rle, desk.labels[label], **rest)).id
+        return commit(store, save, desk.items[number], by, Draft(rle, desk.labels[label], **rest)).id
 
     anns = put(0, desk.ann, square(0, 4), "rice", portion=Portion(100.0, "g", "weighed"), note="dry")
     alone = put(0, desk.ann, square(6), "beans")
@@ -95,10 +95,10 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     for by in (desk.ann, desk.ben):
         put(1, by, square(2), "rice")
         for number in (0, 1):
-            give_verdict(store, desk.items[number], by, DONE, seconds=10)
+            commit(store, give_verdict, desk.items[number], by, DONE, seconds=10)
     put(2, desk.ann, square(), "rice")
-    give_verdict(store, desk.items[2], desk.ann, DONE)
-    give_verdict(store, desk.items[3], desk.ann, DONE)
+    commit(store, give_verdict, desk.items[2], desk.ann, DONE)
+    commit(store, give_verdict, desk.items[3], desk.ann, DONE)
     shelf = PhotoShelf(AppConfig(photos_dir=tmp_path / "shelf"))
     yield Page(desk, Reviewing(store, desk.files, shelf, present), shelf, anns, bens, alone)
     store.close()
@@ -154,10 +154,10 @@ def test_what_was_decided_waits_no_more(page: Page) -> None:
 
 def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page) -> None:
     desk, item = page.desk, page.desk.items[0]
-    give_verdict(desk.store, desk.items[2], desk.ben, "open")
+    commit(desk.store, give_verdict, desk.items[2], desk.ben, "open")
     assert page.open(me="Ben", after=1, least=1)["item"] == item
     assert page.open(me="Ann", after=1, least=1)["item"] == desk.items[2]
-    give_verdict(desk.store, item, desk.ben, "open")
+    commit(desk.store, give_verdict, item, desk.ben, "open")
     food = {"id": page.anns, "revision": 1}
     before = desk.count()
     for reply in (
@@ -170,7 +170,7 @@ def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page
         assert reply == {"error": "You have begun this photo yourself; be done with it before you review it."}
     assert desk.count() == before
     assert page.open(me="Ann", item=item)["annotators"] == ["Ann"]
-    give_verdict(desk.store, item, desk.ben, DONE)
+    commit(desk.store, give_verdict, item, desk.ben, DONE)
     assert page.open(me="Ben", item=item)["annotators"] == ["Ann", "Ben"]
 
 
@@ -253,7 +253,7 @@ def test_foods_that_cannot_be_merged(page: Page, message: dict[str, Any], says: 
 
 
 def test_a_food_whose_annotator_is_not_done_cannot_be_decided_on(page: Page) -> None:
-    give_verdict(page.desk.store, page.desk.items[0], page.desk.ben, "open")
+    commit(page.desk.store, give_verdict, page.desk.items[0], page.desk.ben, "open")
     assert "not done" in page.decide("accept", page.bens)["error"]
 
 
@@ -308,7 +308,7 @@ def test_agreement_is_measured_between_the_two(page: Page) -> None:
 
 @pytest.mark.parametrize("of", ["dashboard", "agreement"])
 def test_a_project_without_anything_can_be_reported_on(page: Page, of: str) -> None:
-    empty = create_project(page.desk.store, "Empty", [])
+    empty = commit(page.desk.store, create_project, "Empty", [])
     reply = page.ask("report", project=empty, of=of)
     assert all(set(table) == {"title", "columns", "rows"} for table in reply["tables"])
     assert picture_in(reply["figure"])

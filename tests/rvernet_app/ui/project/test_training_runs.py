@@ -43,6 +43,7 @@ from rvernet_app.ui.project.training_runs import (
     checkpoint_in_use,
 )
 from rvernet_app.ui.visitor.handlers import UNEXPECTED
+from tests.rvernet_app.store.desk import commit
 from tests.training.test_on_project import food_store
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -205,7 +206,7 @@ def page(tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.Mon
     config = AppConfig(checkpoint=old, device="cpu", data_dir=tmp_path / "data")
     pipeline = Pipeline(config, GrabCutSegmenter(), load_classifier(config), EmbeddingCache(1))
     store = Store(config.data_dir)
-    project = create_project(store, "Trays", [])
+    project = commit(store, create_project, "Trays", [])
     script = tmp_path / "script.py"
     with socket.socket(socket.AF_UNIX) as meeting, tempfile.TemporaryDirectory() as short:
         meeting.settimeout(60)  # a script that breaks before it waits fails the test
@@ -342,7 +343,7 @@ def test_the_progress_never_falls_back(page: Page) -> None:
 
 
 def test_one_training_at_a_time(page: Page) -> None:
-    other = create_project(page.store, "Other", [])
+    other = commit(page.store, create_project, "Other", [])
     with page.hold():
         assert "'Trays' is under way" in page.start(project=other)["error"]
         assert len(page.folders) == 1

@@ -198,7 +198,7 @@ def test_a_file_that_is_a_link_to_the_outside_is_not_read(kitchen: Kitchen, sour
         ({"shape_type": "polygon", "points": []}, "It has no label."),
         (
             shape("rectangle", (1, 1), (5, 5), label="half \ud800"),
-            "Its name or its note holds characters that cannot be kept.",
+            "Its name or its note holds characters that cannot be stored.",
         ),
         ({"label": "rice", "shape_type": "polygon", "points": None}, "Its points are not pairs of numbers."),
         ({"label": "rice", "points": [[1, 2, 3]]}, "Its points are not pairs of numbers."),
@@ -225,7 +225,7 @@ def test_a_shape_of_no_use_is_named_and_the_rest_taken(
             {"imageWidth": 48, "imageHeight": 64},
             "The photo has 64 x 48 pixels, and 48 x 64 by the labelme file",
         ),
-        ({"shapes": None}, "It is no file of labelme: it has no shapes."),
+        ({"shapes": None}, "It is not a labelme file: it has no shapes."),
     ],
 )
 def test_a_file_of_no_use_is_named_and_the_others_taken(

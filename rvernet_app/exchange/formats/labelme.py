@@ -1,10 +1,14 @@
-"""Reads labelme's JSON files: polygons, rectangles, circles and masks; shapes of one label and group are one food."""
+"""Read labelme's JSON files: polygons, rectangles, circles and masks.
+
+Shapes with the same label and the same group id are one food.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,18 +17,19 @@ import numpy as np
 from PIL import Image
 
 from rvernet_app.errors import StoreError
-from rvernet_app.exchange.importing import KeptPhoto, NotTakenError, Plan, PlannedFood, PlannedPhoto
-from rvernet_app.exchange.reading import Folder, Point, points, read_json, rle_of_polygons
+from rvernet_app.exchange.formats.outlines import Point, points, require_inside, rle_of_polygons
+from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
+from rvernet_app.exchange.source_folder import SourceFolder
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
 from rvernet_app.types import Mask
 
 
 def read(source: Path, plan: Plan) -> None:
-    """As `importing.Read`.
+    """Read a source, see `plan.Read`.
 
     Args:
-        source: a JSON file, or a folder with JSON files in it or in its folders. Photos are the files they name, or
-            else the pictures inside them.
+        source: a JSON file, or a folder that is searched for JSON files. A photo is the file that the JSON
+            file names, or else the picture inside the JSON file.
     """
     if not source.exists():
         raise StoreError(f"{source} cannot be read: there is no such file or folder.")
@@ -32,38 +37,42 @@ def read(source: Path, plan: Plan) -> None:
     if not paths:
         raise StoreError(f"{source} has no JSON files, which labelme writes beside the photos.")
     root = source if source.is_dir() else source.parent
-    folder = Folder(root)
+    folder = SourceFolder(root)
     for path in plan.each(paths):
         with plan.part(str(path.relative_to(root))):
             plan.photos.append(_photo(path, folder, plan))
 
 
-def _photo(path: Path, folder: Folder, plan: Plan) -> PlannedPhoto:
-    try:
-        described = read_json(folder.inside(path))
-    except StoreError as error:
-        raise NotTakenError(str(error)) from error
-    shapes = described.get("shapes") if isinstance(described, dict) else None
+def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
+    described = _described(folder.inside(path))
+    shapes = described.get("shapes")
     if not isinstance(shapes, list):
-        raise NotTakenError("It is no file of labelme: it has no shapes.")
+        raise NotTakenError("It is not a labelme file: it has no shapes.")
     name, source = _picture(described, path, folder)
     photo = plan.keep(source)
     _require_size(described, photo)
-    foods: dict[object, tuple[str, Mask]] = {}
+    found: dict[object, tuple[str, Mask]] = {}
     for number, shape in enumerate(shapes, 1):
         with plan.part(f"{name}, shape {number}"):
-            food = PlannedFood(*_shape(shape, photo.size_hw))
+            label, rle = _shape(shape, photo.size_hw)
+            mask = from_rle(PlannedAnnotation(label, rle).rle, photo.size_hw)
             group = shape.get("group_id")
-            key = (food.label, str(group)) if group is not None else number
-            mask = from_rle(food.rle, photo.size_hw)
-            foods[key] = food.label, mask | foods[key][1] if key in foods else mask
-    return PlannedPhoto(
-        name, photo, tuple(PlannedFood(label, to_rle(mask)) for label, mask in foods.values())
-    )
+            key = number if group is None else (label, str(group))
+            found[key] = label, mask | found[key][1] if key in found else mask
+    annotations = tuple(PlannedAnnotation(label, to_rle(mask)) for label, mask in found.values())
+    return PlannedPhoto(name, photo, annotations)
 
 
-def _picture(described: Mapping[str, Any], path: Path, folder: Folder) -> tuple[str, Path | bytes]:
-    """Name and file of the photo, or the bytes inside the JSON file."""
+def _described(path: Path) -> Mapping[str, Any]:
+    try:
+        described = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise NotTakenError(f"It is damaged, or not a JSON file: {error}.") from error
+    return described if isinstance(described, dict) else {}
+
+
+def _picture(described: Mapping[str, Any], path: Path, folder: SourceFolder) -> tuple[str, Path | bytes]:
+    """Return the name of the photo, and its file or the bytes inside the JSON file."""
     named, data = described.get("imagePath"), described.get("imageData")
     named = named if isinstance(named, str) and named else path.with_suffix("").name
     name = PurePosixPath(named.replace("\\", "/")).name
@@ -78,7 +87,7 @@ def _picture(described: Mapping[str, Any], path: Path, folder: Folder) -> tuple[
         raise NotTakenError("The picture inside it is damaged.") from error
 
 
-def _require_size(described: Mapping[str, Any], photo: KeptPhoto) -> None:
+def _require_size(described: Mapping[str, Any], photo: StoredPhoto) -> None:
     height, width = photo.size_hw
     said = described.get("imageWidth") or width, described.get("imageHeight") or height
     if said != (width, height):
@@ -89,11 +98,12 @@ def _require_size(described: Mapping[str, Any], photo: KeptPhoto) -> None:
 
 
 def _shape(shape: object, size_hw: tuple[int, int]) -> tuple[str, Rle]:
-    """Label and mask of a shape."""
+    """Return the label and the mask of a shape."""
     if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
         raise NotTakenError("It has no label.")
     kind = shape.get("shape_type") or "polygon"
-    corners = points(shape.get("points"), size_hw)
+    corners = points(shape.get("points"))
+    require_inside(corners, size_hw)
     if kind == "polygon":
         return shape["label"], rle_of_polygons([corners], size_hw)
     if kind not in ("rectangle", "circle", "mask"):
@@ -112,7 +122,7 @@ def _rectangle(one: Point, other: Point, size_hw: tuple[int, int]) -> Rle:
 
 
 def _circle(centre: Point, rim: Point, size_hw: tuple[int, int]) -> Rle:
-    """Pixels whose middle is in the circle; the part outside the photo is cut off, as labelme lets it be drawn."""
+    """Return the pixels whose centre is in the circle, which may extend beyond the photo as in labelme."""
     (x, y), (rim_x, rim_y) = centre, rim
     rows, columns = np.ogrid[: size_hw[0], : size_hw[1]]
     distance = (columns + np.float32(0.5 - x)) ** 2 + (rows + np.float32(0.5 - y)) ** 2  # (H, W)
@@ -121,7 +131,12 @@ def _circle(centre: Point, rim: Point, size_hw: tuple[int, int]) -> Rle:
 
 
 def _drawn(data: object, first: Point, last: Point, size_hw: tuple[int, int]) -> Rle:
-    """A mask that is a PNG picture of the box from its first to its last pixel, black where it is not."""
+    """Return a mask that is drawn as a PNG picture of its box.
+
+    Args:
+        data: the picture in base64, black outside the mask.
+        first, last: the top left and the bottom right pixel of the box, both included.
+    """
     (x0, y0), (x1, y1) = _pixel(first), _pixel(last)
     height, width = size_hw
     if not (0 <= x0 <= x1 < width and 0 <= y0 <= y1 < height):
