@@ -119,7 +119,6 @@ class OptimizationOptions:
         patience: epochs without a better validation macro F1 after which the run stops; 0 is off.
         keep: "last" or "best" weights, by validation macro F1.
         precision: "no" (float32), "bf16" or "fp16".
-        channels_last: memory layout that most convolutions like better.
         compile: let torch compile the model.
     """
 
@@ -139,7 +138,6 @@ class OptimizationOptions:
     patience: int = 0
     keep: str = "last"
     precision: str = "no"
-    channels_last: bool = True
     compile: bool = False
 
     def __post_init__(self) -> None:

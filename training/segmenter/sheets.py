@@ -21,6 +21,8 @@ from training.segmenter.data import Scene
 
 TILE_WH = (240, 180)
 COLUMNS = 8
+MOST = 40
+"""Foods on a sheet."""
 COLOUR = (255, 176, 0)
 
 
@@ -47,16 +49,14 @@ def draw_curves(folder: Path, history: Sequence[dict[str, Any]]) -> None:
     figure.savefig(folder / "curves.png", dpi=110)
 
 
-def draw_sheet(
-    segmenter: Segmenter, scenes: Sequence[Scene], path: Path, most: int = 40, with_photos: bool = True
-) -> None:
+def draw_sheet(segmenter: Segmenter, scenes: Sequence[Scene], path: Path, with_photos: bool = True) -> None:
     """A picture of what one click in the middle of each food gives, at most so many foods, evenly taken.
 
     Args:
         with_photos: False draws the annotated mask in grey in place of the photo, for photos that may not be shown.
     """
     foods = [(scene, rle) for scene in scenes for rle in scene.foods]
-    chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(most, len(foods))).astype(int))]
+    chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(MOST, len(foods))).astype(int))]
     tiles = []
     for scene, rle in chosen:
         photo = open_photo(scene.photo).pixels
