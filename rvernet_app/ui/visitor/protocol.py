@@ -50,6 +50,10 @@ class Prepare(Request):
 class PromptRequest(Request):
     """Points and a box in pixels of the photo."""
 
+    expected = (
+        f"A prompt has at most {MAX_POINTS} points [x, y, label], and a box is [left, top, right, bottom]."
+    )
+
     points: Annotated[list[Point], Len(0, MAX_POINTS)] | None = None
     box: Box | None = None
 
@@ -79,6 +83,8 @@ class Segment(PromptRequest):
 
     With "onto", a mask corrected by hand, the found mask is added to it, or taken from it if "cut" is true.
     """
+
+    expected = None
 
     photo: Text
     refine: Any = None
