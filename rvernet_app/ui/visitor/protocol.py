@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Len
 from pydantic import Field
@@ -84,7 +84,7 @@ class Segment(PromptRequest):
     With "onto", a mask corrected by hand, the found mask is added to it, or taken from it if "cut" is true.
     """
 
-    expected = None
+    expected: ClassVar[str | None] = None
 
     photo: Text
     refine: Any = None
