@@ -50,7 +50,7 @@ class Prepare(Request):
 class PromptRequest(Request):
     """Points and a box in pixels of the photo."""
 
-    expected = (
+    expected: ClassVar[str | None] = (
         f"A prompt has at most {MAX_POINTS} points [x, y, label], and a box is [left, top, right, bottom]."
     )
 
