@@ -21,8 +21,7 @@ const ZOOM = 1.25;
 const BRUSH = 1.25;
 
 export function createActions(page) {
-  const { state } = page;
-  return { ...onPhoto(page), ...onFoods(page), ...onProject(page), ...onPage(page), state };
+  return { ...onPhoto(page), ...onFoods(page), ...onProject(page), ...onPage(page) };
 }
 
 const toolNames = ["point", "box", "move", "brush", "eraser", "polygon"];
@@ -47,10 +46,7 @@ function onPhoto(page) {
       if (!state.current) return;
       state.set({ crosshair: movedCrosshair(state.crosshair, by, state.current, state.view.scale) });
     },
-    crosshairPoint(label) {
-      const adds = label && !state.cut ? 1 : 0;
-      if (state.crosshair) addPoint(page, state.crosshair, adds, false, performance.now());
-    },
+    crosshairPoint: (label) => placePoint(page, label),
     cancel() {
       state.set({ draftBox: null, crosshair: null, corners: [] });
       hideToast(page);
@@ -58,13 +54,21 @@ function onPhoto(page) {
   };
 }
 
+// A point where the crosshair is: 1 adds, 0 cuts away.
+function placePoint(page, label) {
+  const { crosshair, cut } = page.state;
+  if (crosshair) addPoint(page, crosshair, label && !cut ? 1 : 0, false, performance.now());
+}
+
+function startNextFood(page) {
+  selectFood(page, null);
+  status(page, "Click the next food");
+}
+
 function onFoods(page) {
   const { state } = page;
   return {
-    nextFood() {
-      selectFood(page, null);
-      status(page, "Click the next food");
-    },
+    nextFood: () => startNextFood(page),
     nextCandidate: () => nextCandidate(page),
     previousFood: () => stepThroughFoods(page, -1),
     followingFood: () => stepThroughFoods(page, 1),
@@ -94,8 +98,8 @@ function onProject(page) {
     copyFoods: () => copyFoods(page),
     goOn() {
       if (state.corners.length) closePolygon(page);
-      else if (state.crosshair && !selectedFood(state)) this.crosshairPoint(1);
-      else this.nextFood();
+      else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
+      else startNextFood(page);
     },
     takeNumber: (digit) => takeNumber(page, digit),
   };

@@ -36,7 +36,7 @@ function askInTurn(page, photo, name) {
 async function walkInStore(page, photo, name) {
   await reached(page, photo);
   const undone = await whileHeld(page, photo, async () => {
-    const reply = await tellOf(page, photo, name, { project: photo.project.id });
+    const reply = await tellOf(page, photo, name, {});
     if (reply.undone) takeOver(photo, reply.foods);
     return reply.undone;
   });

@@ -4,7 +4,7 @@ import { showOnCanvas } from "./canvas/view.js";
 import { complain, status, whileBusy } from "./feedback.js";
 import { keep } from "./project/sync.js";
 import { ask, served } from "./server.js";
-import { addPhoto } from "./state.js";
+import { addPhoto, notePhoto } from "./state.js";
 import { emptyWork } from "./work.js";
 
 // Sends a file to the server, which is then asked to open it.
@@ -84,7 +84,7 @@ async function prepare(page, photo) {
   status(page, "Preparing the photo…");
   try {
     await ask(page, "prepare", { photo: photo.id });
-    photo.encoded = true;
+    notePhoto(photo, { encoded: true });
     if (photo === page.state.current) status(page, "Ready: click a food");
   } catch (error) {
     complain(page, error);

@@ -152,8 +152,21 @@ export function updatePhoto(state, photo, changes) {
   if (photo === state.current) state.redraw("scene", "panels", "work");
 }
 
+// Changes of a photo that nothing shows.
+export function notePhoto(photo, changes) {
+  Object.assign(photo, changes);
+}
+
 export function addPhoto(state, photo) {
   state.set({ photos: new Map([...state.photos, [photo.id, photo]]) });
+}
+
+export function addProjectPhoto(state, photo) {
+  state.projectPhotos.set(photo.item, photo);
+}
+
+export function dropProjectPhoto(state, item) {
+  state.projectPhotos.delete(item);
 }
 
 // One draft a food: a newer prompt of the same food takes its place.

@@ -24,6 +24,21 @@ export function commitStep(photo, snapshot, step = newStep()) {
   for (const food of snapshot.foods) photo.masks.set(maskOf(food).rle.counts, maskOf(food));
 }
 
+// The oldest step is in the store.
+export function finishStep(photo) {
+  photo.outbox.shift();
+}
+
+// A new food is on its way, so that it can be found again when no answer comes; null once one came.
+export function noteSent(photo, sent) {
+  photo.sent = sent;
+}
+
+// What the store has of a food by now.
+export function noteStored(photo, id, known) {
+  photo.stored.set(id, known);
+}
+
 const storedContents = ({ stored }) => new Map([...stored].map(([id, { content }]) => [id, content]));
 
 // What the oldest step still lacks in the store; null where it is done.

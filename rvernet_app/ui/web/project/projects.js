@@ -3,7 +3,7 @@
 import { attempt, complain } from "../feedback.js";
 import { close } from "../photos.js";
 import { tell } from "../server.js";
-import { clearFilter, isPending } from "../state.js";
+import { clearFilter, dropProjectPhoto, isPending } from "../state.js";
 import { remember } from "../storage.js";
 import { createLabelSet } from "./labels.js";
 import { listFirst } from "./listing.js";
@@ -60,7 +60,7 @@ export async function openProject(page, id) {
 
 function forgetPhotos(state) {
   for (const [item, photo] of state.projectPhotos) {
-    if (!isPending(state, photo)) state.projectPhotos.delete(item);
+    if (!isPending(state, photo)) dropProjectPhoto(state, item);
   }
 }
 

@@ -4,7 +4,16 @@ import { attempt, busy, complain, status, whileBusy } from "../feedback.js";
 import { selectFood } from "../foods.js";
 import { pictureOf, show } from "../photos.js";
 import { ask, tell } from "../server.js";
-import { changeListed, isFiltered, isPending, setProgress, updatePhoto } from "../state.js";
+import {
+  addProjectPhoto,
+  changeListed,
+  dropProjectPhoto,
+  isFiltered,
+  isPending,
+  notePhoto,
+  setProgress,
+  updatePhoto,
+} from "../state.js";
 import { endOfQueue } from "../words.js";
 import { emptyWork } from "../work.js";
 import { DELETED } from "./contents.js";
@@ -39,7 +48,7 @@ export async function openItem(page, query) {
 
 async function showItem(page, photo) {
   const { state } = page;
-  photo.project = state.project;
+  notePhoto(photo, { project: state.project });
   state.set({ lastAct: performance.now() });
   show(page, photo);
   if (!state.listed.some(({ item }) => item === photo.item)) await listAround(page, photo.position);
@@ -85,16 +94,16 @@ function inMemory({ projectPhotos, annotator }, item) {
 
 // A photo as the server sends it, with the foods saved on it and the steps that this tab still has of it.
 async function taken(page, reply) {
-  const { project, annotator: me, projectPhotos } = page.state;
+  const { project, annotator: me } = page.state;
   const image = await pictureOf(reply.photo);
   const seconds = keptSeconds(me, reply.item);
   const work = emptyWork();
   const photo = { ...reply.photo, image, work, encoded: false, seconds, project, me, ...emptyRecord() };
-  Object.assign(photo, ofQueue(reply));
+  notePhoto(photo, ofQueue(reply));
   takeOver(photo, reply.foods);
   const stash = readStashes(me).find(({ item }) => item === photo.item);
   if (stash) restore(photo, stash);
-  projectPhotos.set(photo.item, photo);
+  addProjectPhoto(page.state, photo);
   forgetOldest(page.state, photo);
   return photo;
 }
@@ -104,7 +113,7 @@ function forgetOldest(state, newest) {
     if (state.projectPhotos.size <= KEPT_PHOTOS) break;
     if (photo === state.current || photo === newest || isPending(state, photo) || photo.held) continue;
     keepSeconds(photo);
-    state.projectPhotos.delete(item);
+    dropProjectPhoto(state, item);
   }
 }
 
@@ -130,7 +139,7 @@ async function openAhead(page, photo) {
     const next = await taken(page, reply);
     if (photo !== state.current) return;
     await ask(page, "prepare", { photo: next.id });
-    next.encoded = true;
+    notePhoto(next, { encoded: true });
   } catch {
     // it is opened when its turn comes, and says then what is wrong
   }

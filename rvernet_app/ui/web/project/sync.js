@@ -3,11 +3,11 @@
 
 import { complain } from "../feedback.js";
 import { tell } from "../server.js";
-import { markSaved, markUnsaved, saveLater, stillThere, updatePhoto } from "../state.js";
+import { markSaved, markUnsaved, notePhoto, saveLater, stillThere, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
 import { noteFoods } from "./listing.js";
-import { nextDifference, replaceEverywhere } from "./outbox.js";
+import { finishStep, nextDifference, noteSent, noteStored, replaceEverywhere } from "./outbox.js";
 import { writeStash } from "./stash.js";
 
 const RETRY_MS = 5000;
@@ -66,7 +66,7 @@ async function send(page, photo) {
     for (let next = nextDifference(photo); next; next = nextDifference(photo)) {
       await sendFood(page, photo, photo.outbox[0].step, next);
     }
-    photo.outbox.shift();
+    finishStep(photo);
   }
 }
 
@@ -75,14 +75,14 @@ async function sendFood(page, photo, step, { id, food }) {
   const content = food && contentOf(food);
   const text = food ? textOf(content) : DELETED;
   if (!known) {
-    photo.sent = { id, text };
+    noteSent(photo, { id, text });
     stash(page, photo);
   }
   const place = known && { id: known.id, revision: known.revision };
   const reply = await tellOf(page, photo, food ? "save_food" : "delete_food", { step, ...place, ...content });
-  photo.sent = null;
+  noteSent(photo, null);
   if (reply.conflict) return settleConflict(page, photo, id, content, reply.conflict);
-  photo.stored.set(id, { id: reply.id, revision: reply.revision, content: text });
+  noteStored(photo, id, { id: reply.id, revision: reply.revision, content: text });
   stash(page, photo);
 }
 
@@ -91,7 +91,7 @@ export async function tellOf(page, photo, name, message) {
   try {
     return await tell(page, name, { me: photo.me, item: photo.item, ...message });
   } catch (error) {
-    if (!error.unanswered) photo.sent = null;
+    if (!error.unanswered) noteSent(photo, null);
     throw error;
   }
 }
@@ -105,17 +105,17 @@ async function findSent(page, photo) {
   const rows = await foodsInStore(page, photo);
   const known = new Set([...photo.stored.values()].map((stored) => stored.id));
   const row = rows.find((each) => !known.has(each.id) && textOf(contentOf(foodOf(each, id))) === text);
-  if (row) photo.stored.set(id, { id: row.id, revision: row.revision, content: text });
-  photo.sent = null;
+  if (row) noteStored(photo, id, { id: row.id, revision: row.revision, content: text });
+  noteSent(photo, null);
 }
 
 // What both say alike needs no choice: then it was oneself whose answer was lost.
 async function settleConflict(page, photo, id, content, theirs) {
   const known = { id: photo.stored.get(id).id, revision: theirs.revision };
   if (saysTheSame(content, theirs)) {
-    photo.stored.set(id, { ...known, content: content ? textOf(content) : DELETED });
+    noteStored(photo, id, { ...known, content: content ? textOf(content) : DELETED });
   } else if (await chooseBetween(page, photo, content, theirs)) {
-    photo.stored.set(id, { ...known, content: null });
+    noteStored(photo, id, { ...known, content: null });
   } else await takeTheirs(page, photo, id);
 }
 
@@ -128,10 +128,10 @@ async function takeTheirs(page, photo, id) {
     const food = { ...foodOf(row, id, photo.masks), ...(colour && { colour }) };
     const content = textOf(contentOf(food));
     replaceEverywhere(photo, id, food);
-    photo.stored.set(id, { id: row.id, revision: row.revision, status: row.status, content });
+    noteStored(photo, id, { id: row.id, revision: row.revision, status: row.status, content });
   } else {
     replaceEverywhere(photo, id, null);
-    photo.stored.set(id, { ...known, content: DELETED });
+    noteStored(photo, id, { ...known, content: DELETED });
   }
   updatePhoto(page.state, photo, {});
 }
@@ -151,11 +151,11 @@ export async function reached(page, photo) {
 
 // Nothing of the photo is sent while the store takes a step of it back.
 export async function whileHeld(page, photo, act) {
-  photo.held = true;
+  notePhoto(photo, { held: true });
   try {
     return await act();
   } finally {
-    photo.held = false;
+    notePhoto(photo, { held: false });
     if (page.state.unsaved.has(photo)) keep(page, photo);
   }
 }

@@ -1,5 +1,7 @@
 // Seconds spent on a photo. They outlive a reload, until a verdict takes them.
 
+import { notePhoto } from "../state.js";
+
 const PREFIX = "rvernet-seconds-";
 const IDLE_MS = 30_000; // a longer pause is not counted as work
 const ACTS = ["pointerdown", "pointermove", "keydown", "wheel"];
@@ -30,7 +32,7 @@ export function countSeconds({ root, state }) {
   const count = () => {
     const now = performance.now();
     const { current, lastAct } = state;
-    if (current?.item) current.seconds += secondsSince(lastAct, now);
+    if (current?.item) notePhoto(current, { seconds: current.seconds + secondsSince(lastAct, now) });
     state.set({ lastAct: now });
   };
   for (const act of ACTS) root.addEventListener(act, count, { passive: true });
