@@ -1,4 +1,8 @@
-"""Accounts of a server: names and passwords, which are kept as salted scrypt hashes (RFC 7914) only."""
+"""Accounts of a server: names and password hashes, in a file of the data folder.
+
+Passwords are hashed with Argon2id (RFC 9106). Hashes from before are scrypt's (RFC 7914); they still count, and the next
+login replaces them.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +10,92 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets
-import tempfile
+import logging
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import argon2
+
 from rvernet_app.errors import ConfigError
+from rvernet_app.files import replacing
+
+log = logging.getLogger(__name__)
 
 ACCOUNTS_NAME = "accounts.json"
 MIN_PASSWORD = 8
-SALT_BYTES = 16
-COST = {"n": 2**14, "r": 8, "p": 1}
+SCRYPT_COST = {"n": 2**14, "r": 8, "p": 1}
+
+_hasher = argon2.PasswordHasher()
 
 
 class Accounts:
-    """The accounts in a data folder; where there are none, nobody has to log in."""
+    """The accounts of a data folder. If there are none, nobody has to log in. Safe between threads."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / ACCOUNTS_NAME
+        self._lock = threading.Lock()
+        self._nobodys = ""
 
     def names(self) -> list[str]:
-        """Of all accounts, sorted. Raises ConfigError where the file is damaged."""
+        """Return the names of all accounts, sorted.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
         return sorted(self._read())
 
     def add(self, name: str, password: str) -> None:
-        """Add an account, or give one another password.
+        """Add an account, or give an account another password.
 
         Raises:
-            ConfigError: the name is empty, or the password too short.
+            ConfigError: the name is empty, the password is too short, or the file cannot be written.
         """
         name = " ".join(name.split())
         if not name or len(password) < MIN_PASSWORD:
             raise ConfigError(f"An account has a name, and a password of {MIN_PASSWORD} characters or more.")
-        salt = secrets.token_bytes(SALT_BYTES)
-        self._write({**self._read(), name: f"{_text(salt)}${_text(_hash(password, salt))}"})
+        kept = _hasher.hash(password)
+        with self._lock:
+            self._write({**self._read(), name: kept})
 
     def remove(self, name: str) -> None:
-        """Take an account away; what was saved under it stays. Raises ConfigError where there is none."""
-        known = self._read()
-        if name not in known:
-            raise ConfigError(f"There is no account {name!r}.")
-        self._write({other: kept for other, kept in known.items() if other != name})
+        """Remove an account; what was saved under its name stays.
+
+        Raises:
+            ConfigError: there is no such account, or the file cannot be written.
+        """
+        with self._lock:
+            known = self._read()
+            if name not in known:
+                raise ConfigError(f"There is no account {name!r}.")
+            self._write({other: kept for other, kept in known.items() if other != name})
 
     def holds(self, name: str, password: str) -> bool:
-        """Whether this is the password of that account; takes as long where there is no such account."""
-        salt, wanted = self._read().get(name, f"{_text(bytes(SALT_BYTES))}${_text(bytes(64))}").split("$")
-        found = _hash(password, base64.b64decode(salt))
-        return hmac.compare_digest(found, base64.b64decode(wanted)) and any(base64.b64decode(wanted))
+        """Return whether a password is that of an account; this takes as long if there is no such account.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        kept = self._read().get(name)
+        if kept is None:
+            self._nobodys = self._nobodys or _hasher.hash("")
+            _matches(self._nobodys, password)
+            return False
+        if not _matches(kept, password):
+            return False
+        if _is_scrypt(kept) or _hasher.check_needs_rehash(kept):
+            self._replace(name, kept, _hasher.hash(password))
+        return True
+
+    def _replace(self, name: str, old: str, new: str) -> None:
+        """Keep a newer hash of the same password, unless the password was changed meanwhile."""
+        try:
+            with self._lock:
+                known = self._read()
+                if known.get(name) == old:
+                    self._write({**known, name: new})
+        except ConfigError as error:  # the password was right all the same
+            log.warning("The hash of a password stays as it was: %s", error)
 
     def _read(self) -> dict[str, str]:
         try:
@@ -61,30 +104,44 @@ class Accounts:
             return {}
         except (OSError, ValueError) as error:
             raise ConfigError(f"The accounts in {self._path} cannot be read: {error}.") from error
-        if not isinstance(known, dict) or not all(map(_is_salt_and_hash, known.values())):
+        if not isinstance(known, dict) or not all(map(_is_hash, known.values())):
             raise ConfigError(f"{self._path} is not a list of accounts.")
         return known
 
     def _write(self, accounts: Mapping[str, str]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as part:
-            json.dump(accounts, part, indent=1)
-        Path(part.name).chmod(0o600)
-        Path(part.name).replace(self._path)
+        try:
+            with replacing(self._path, durable=True) as unfinished:
+                unfinished.touch(mode=0o600)
+                unfinished.write_text(json.dumps(accounts, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be written: {error.strerror or error}.") from error
 
 
-def _hash(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, **COST)
+def _matches(kept: str, password: str) -> bool:
+    if _is_scrypt(kept):
+        salt, wanted = (base64.b64decode(part) for part in kept.split("$"))
+        return hmac.compare_digest(hashlib.scrypt(password.encode(), salt=salt, **SCRYPT_COST), wanted)
+    try:
+        return _hasher.verify(kept, password)
+    except argon2.exceptions.VerificationError:
+        return False
 
 
-def _is_salt_and_hash(kept: object) -> bool:
-    if not isinstance(kept, str) or kept.count("$") != 1:
+def _is_hash(kept: object) -> bool:
+    if not isinstance(kept, str):
+        return False
+    try:
+        argon2.extract_parameters(kept)
+    except argon2.exceptions.InvalidHashError:
+        return _is_scrypt(kept)
+    return True
+
+
+def _is_scrypt(kept: str) -> bool:
+    """Return whether this is "salt$hash", both in base64."""
+    if kept.count("$") != 1:
         return False
     try:
         return all(base64.b64decode(part, validate=True) for part in kept.split("$"))
     except ValueError:
         return False
-
-
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
-from rvernet_app.store.event_log import add, change, changed_meanwhile, locked, now, snapshot
+from rvernet_app.store.event_log import add, change, locked, now, require_revision
 from rvernet_app.store.matching import reopen
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -30,13 +30,14 @@ from rvernet_app.store.tables import (
     UNITS,
     UNUSABLE,
     Annotation,
-    Event,
     Item,
     Label,
     Verdict,
 )
 
 MAX_NOTE = 10_000
+MAX_STEP = 64
+"""Characters in the name of a step."""
 JUDGED = ("counts", "label_id", "amount", "unit", "method", "low", "high")
 """The columns that a reviewer's decision is about."""
 
@@ -129,20 +130,25 @@ def save(
     *,
     id: int | None = None,
     revision: int = 0,
+    step: str | None = None,
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
-    One that was deleted is there again, and a photo that was skipped is open again. Where a reviewer decided on it and
-    its mask, label or portion changes, the decision is withdrawn, see `families.reopen`.
+    A deleted food comes back, and a skipped photo is open again. If a reviewer decided on the food and its mask, label
+    or portion changes, the decision is withdrawn, see `matching.reopen`.
+
+    Args:
+        step: names the person's action; `history.undo` takes back all changes of one step together.
 
     Raises:
-        ConflictError: it was changed by someone else since that revision.
-        FullError: the photo has all the annotators it wants, and this one is none of them.
-        StoreError: there is no such photo, label or annotation, or the note is too long; nothing was saved.
+        ConflictError: someone else changed the food since that revision.
+        FullError: the photo has enough annotators, and this one is not among them.
+        StoreError: there is no such photo, label or food, or the note or the step's name is too long.
         PromptError: the mask is damaged, empty, or of another photo's size.
     """
     if len(draft.note) > MAX_NOTE:
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
+    _require_step(step)
     item = lock_item(session, item_id)
     draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
     if draft.label_id is not None:
@@ -150,14 +156,15 @@ def save(
         if label is None or label.project_id != item.project_id:
             raise StoreError("This label is not in the project's label set.")
     if id is not None:
-        row = _annotation(session, id, item_id)
-        _go_on(session, item, row, annotator_id)
+        row = lock_annotation(session, id, item_id)
+        require_revision(row, revision)
+        continue_photo(session, item, row, annotator_id)
         columns = draft.columns()
         status = SAVED if row.status == DELETED else row.status
         if _is_decided(row) and any(getattr(row, name) != columns[name] for name in JUDGED):
             reopen(session, item, row)
             status = SAVED
-        change(session, row, {**columns, "status": status}, annotator_id, revision)
+        change(session, row, {**columns, "status": status}, annotator_id, revision, step=step)
         return Saved(row.id, row.revision)
     row = Annotation(
         project_id=item.project_id,
@@ -170,28 +177,40 @@ def save(
         sources=[],
         **draft.columns(),
     )
-    _go_on(session, item, row, annotator_id)
-    add(session, row, annotator_id)
+    continue_photo(session, item, row, annotator_id)
+    add(session, row, annotator_id, step)
     return Saved(row.id, row.revision)
 
 
-def delete(session: Session, item_id: int, annotator_id: int, *, id: int, revision: int) -> Saved:
-    """Take a food away; history keeps it, and a reviewer's decision on it is withdrawn as by `save`.
+def delete(
+    session: Session, item_id: int, annotator_id: int, *, id: int, revision: int, step: str | None = None
+) -> Saved:
+    """Delete a food; its history stays, and a reviewer's decision on it is withdrawn.
+
+    Args:
+        step: as in `save`.
 
     Raises:
-        ConflictError, StoreError: as `save`.
+        ConflictError, FullError, StoreError: as `save`.
     """
+    _require_step(step)
     item = lock_item(session, item_id)
-    row = _annotation(session, id, item_id)
-    _go_on(session, item, row, annotator_id)
+    row = lock_annotation(session, id, item_id)
+    require_revision(row, revision)
+    continue_photo(session, item, row, annotator_id)
     if _is_decided(row):
         reopen(session, item, row)
-    change(session, row, {"status": DELETED}, annotator_id, revision)
+    change(session, row, {"status": DELETED}, annotator_id, revision, step=step)
     return Saved(row.id, row.revision)
+
+
+def _require_step(step: str | None) -> None:
+    if step is not None and not 0 < len(step) <= MAX_STEP:
+        raise StoreError(f"The name of a step has 1 to {MAX_STEP} characters, this one {len(step)}.")
 
 
 def _is_decided(row: Annotation) -> bool:
-    """Whether a reviewer chose between this and what others have of the food."""
+    """Return whether a reviewer chose between this annotation and those that others have of the food."""
     return row.status in (ACCEPTED, REJECTED) and not row.sources
 
 
@@ -274,7 +293,7 @@ def has_place(session: Session, row: Verdict) -> bool:
     return row.state != SKIPPED or not all(food.sources for food in own)
 
 
-def _go_on(session: Session, item: Item, row: Annotation, annotator_id: int) -> None:
+def continue_photo(session: Session, item: Item, row: Annotation, annotator_id: int) -> None:
     """Have the annotator at work on the photo of a food of theirs; where they skipped it, it is open again."""
     if row.sources or row.annotator_id != annotator_id:
         return
@@ -296,78 +315,6 @@ def foods(session: Session, item_id: int, annotator_id: int | None = None) -> li
     return list(session.scalars(asked.order_by(Annotation.id)))
 
 
-def history(session: Session, item_id: int, annotator_id: int | None = None) -> list[Event]:
-    """All changes on a photo, by one annotator or by all, oldest first."""
-    asked = select(Event).where(Event.item_id == item_id)
-    if annotator_id is not None:
-        asked = asked.where(Event.annotator_id == annotator_id)
-    return list(session.scalars(asked.order_by(Event.id)))
-
-
-def undo(session: Session, item_id: int, annotator_id: int) -> Event | None:
-    """Take back the annotator's last change of a food on a photo that still stands; None where there is none.
-
-    A food that was new becomes deleted, any other gets back what it was, but for a reviewer's decision that the change
-    withdrew. This is a change of its own, which `redo` takes back.
-
-    Raises:
-        ConflictError: someone else changed the food since.
-        StoreError: there is no such photo.
-    """
-    item = lock_item(session, item_id)
-    done, _ = _stacks(session, item_id, annotator_id)
-    return _take_back(session, item, done[-1], annotator_id) if done else None
-
-
-def redo(session: Session, item_id: int, annotator_id: int) -> Event | None:
-    """Take back the annotator's last `undo` on a photo, unless they changed a food since; None where there is none.
-
-    Raises:
-        ConflictError, StoreError: as `undo`.
-    """
-    item = lock_item(session, item_id)
-    _, undone = _stacks(session, item_id, annotator_id)
-    return _take_back(session, item, undone[-1], annotator_id) if undone else None
-
-
-def _stacks(session: Session, item_id: int, annotator_id: int) -> tuple[list[Event], list[Event]]:
-    """The annotator's changes of foods that can be undone, and the undoings that can be redone, oldest first."""
-    done: list[Event] = []
-    undone: list[Event] = []
-    for event in history(session, item_id, annotator_id):
-        if event.subject != Annotation.__tablename__:
-            continue
-        if event.undoes_id is None:
-            done.append(event)
-            undone.clear()
-        elif undone and event.undoes_id == undone[-1].id:
-            undone.pop()
-            done.append(event)
-        else:
-            done.pop()
-            undone.append(event)
-    return done, undone
-
-
-def _take_back(session: Session, item: Item, event: Event, annotator_id: int) -> Event:
-    row = _annotation(session, event.subject_id, item.id)
-    if _content(snapshot(row)) != _content(event.after):
-        raise changed_meanwhile(row)
-    _go_on(session, item, row, annotator_id)
-    values = _content(event.before) if event.before else {"status": DELETED}
-    if row.annotator_id == annotator_id and not row.sources and values["status"] in (ACCEPTED, REJECTED):
-        values["status"] = SAVED
-    change(session, row, values, annotator_id, row.revision, undoes=event.id)
-    return session.scalars(select(Event).where(Event.undoes_id == event.id)).one()
-
-
-def _content(columns: dict[str, Any] | None) -> dict[str, Any]:
-    """What an edit can change."""
-    return {
-        k: v for k, v in (columns or {}).items() if k not in ("id", "revision", "created_at", "changed_at")
-    }
-
-
 def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
@@ -380,7 +327,12 @@ def lock_item(session: Session, item_id: int) -> Item:
     return item
 
 
-def _annotation(session: Session, id: int, item_id: int | None) -> Annotation:
+def lock_annotation(session: Session, id: int, item_id: int) -> Annotation:
+    """Lock a food of a photo, after the photo itself.
+
+    Raises:
+        StoreError: there is no such food on this photo.
+    """
     row = locked(session, Annotation, id)
     if row is None or row.item_id != item_id:
         raise StoreError("There is no such food on this photo.")

@@ -38,11 +38,16 @@ def locked(session: Session, table: type[AnyRow], id: int) -> AnyRow | None:
     return session.get(table, id, populate_existing=True, with_for_update={"of": table})
 
 
-def add(session: Session, row: Base, by: int | None) -> None:
-    """Add a row, by an annotator or by none."""
+def add(session: Session, row: Base, by: int | None, step: str | None = None) -> None:
+    """Add a row.
+
+    Args:
+        by: the annotator; None for the program itself.
+        step: see `Event`.
+    """
     session.add(row)
     session.flush()
-    _record(session, row, None, by)
+    _record(session, row, None, by, step=step)
 
 
 def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:
@@ -65,17 +70,20 @@ def change(
     by: int | None,
     revision: int,
     undoes: int | None = None,
+    step: str | None = None,
 ) -> None:
-    """Give columns of a row other values; nothing happens where they have them already.
+    """Set columns of a row. If they have these values already, nothing is recorded.
 
     Args:
-        revision: the one the change was made from.
+        by: the annotator; None for the program itself.
+        revision: the one that the change was made from.
+        undoes: id of the event that the change takes back.
+        step: see `Event`.
 
     Raises:
-        ConflictError: the row is at another revision by now; its `theirs` says how it is.
+        ConflictError: the row is at another revision by now.
     """
-    if row.revision != revision:
-        raise changed_meanwhile(row)
+    require_revision(row, revision)
     if all(getattr(row, name) == value for name, value in values.items()):
         return
     before = snapshot(row)
@@ -84,7 +92,13 @@ def change(
     row.revision += 1
     row.changed_at = now()
     session.flush()
-    _record(session, row, before, by, undoes)
+    _record(session, row, before, by, undoes, step)
+
+
+def require_revision(row: Row, revision: int) -> None:
+    """Raise ConflictError, whose `theirs` holds the row's columns, if the row is not at a revision any more."""
+    if row.revision != revision:
+        raise changed_meanwhile(row)
 
 
 def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None) -> None:
@@ -105,7 +119,12 @@ def changed_meanwhile(row: Row) -> ConflictError:
 
 
 def _record(
-    session: Session, row: Base, before: dict[str, Any] | None, by: int | None, undoes: int | None = None
+    session: Session,
+    row: Base,
+    before: dict[str, Any] | None,
+    by: int | None,
+    undoes: int | None = None,
+    step: str | None = None,
 ) -> None:
     after = snapshot(row)
     session.add(
@@ -120,5 +139,6 @@ def _record(
             before=before,
             after=after,
             undoes_id=undoes,
+            step=step,
         )
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
 from rvernet_app.errors import PhotoError, StoreError
+from rvernet_app.files import write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
@@ -41,13 +40,14 @@ class PhotoFiles:
         try:
             original = self.original(photo.sha256)
             if not original.exists():
-                write_whole(original, _bytes_again(source, photo.sha256))
+                # Durable, or the photo's row, which is on the disk by then, may outlive its file.
+                write(original, _bytes_again(source, photo.sha256), durable=True)
             copy = self.working_copy(photo.sha256, photo.format)
             if not copy.exists():
                 how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
                 encoded = io.BytesIO()
                 Image.fromarray(photo.pixels).save(encoded, "JPEG" if how else "PNG", **how)
-                write_whole(copy, encoded.getvalue())
+                write(copy, encoded.getvalue(), durable=True)
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
@@ -73,7 +73,7 @@ class PhotoFiles:
                     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
                     encoded = io.BytesIO()
                     picture.convert("RGB").save(encoded, "JPEG", quality=80)
-                write_whole(path, encoded.getvalue())
+                write(path, encoded.getvalue(), durable=False)
             return path.read_bytes()
         except OSError as error:
             raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
@@ -89,19 +89,3 @@ def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
 
 def _suffix(file_format: str) -> str:
     return ".jpg" if file_format in LOSSY else ".png"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and the folder for it where need be. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as empty:
-        unfinished = Path(empty.name)
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # or its row, which is on the disk by then, may outlive it
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink()
-        raise

@@ -322,6 +322,7 @@ class Event(Base):
         revision: of the row after the change.
         before, after: the row's columns; before is None for a new row.
         undoes_id: the event this one takes back.
+        step: names the annotator's action that this event is part of; None where it is an action by itself.
     """
 
     __tablename__ = "event"
@@ -341,3 +342,4 @@ class Event(Base):
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))
+    step: Mapped[str | None] = mapped_column(String(64))

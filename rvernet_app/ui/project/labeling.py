@@ -20,7 +20,7 @@ from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.picture.photo_cache import PhotoShelf
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import annotations as saved_foods
-from rvernet_app.store import listing, projects, queue, review
+from rvernet_app.store import history, listing, projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
@@ -203,44 +203,49 @@ class Labeling:
             return {"items": [self._listed_json(one) for one in listed]}
 
     def save_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed."""
+        """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed.
+
+        {"step"} names the person's action; all changes with one name are undone together.
+        """
         _require_own(message, me)
         draft, item = read_draft(message), int(number(message, "item"))
         id = None if message.get("id") is None else int(number(message, "id"))
         revision = int(number(message, "revision", 0))
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            saved = saved_foods.save(session, item, mine, draft, id=id, revision=revision)
+            saved = saved_foods.save(
+                session, item, mine, draft, id=id, revision=revision, step=_step(message)
+            )
         return asdict(saved)
 
     def delete_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "id", "revision"} -> its new revision, once committed."""
+        """{"item", "id", "revision", "step"} -> its new revision, once committed."""
         _require_own(message, me)
         item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            saved = saved_foods.delete(session, item, mine, id=id, revision=revision)
+            saved = saved_foods.delete(session, item, mine, id=id, revision=revision, step=_step(message))
         return asdict(saved)
 
     def undo_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item"} -> whether a change of the visitor's was taken back, and the foods as they are then."""
-        return self._taken_back(saved_foods.undo, message, me)
+        """{"item"} -> whether a step of the visitor's was taken back, and the foods as they are then."""
+        return self._taken_back(history.undo, message, me)
 
     def redo_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item"} -> whether an undoing of the visitor's was taken back, and the foods as they are then."""
-        return self._taken_back(saved_foods.redo, message, me)
+        """{"item"} -> whether an undo of the visitor's was taken back, and the foods as they are then."""
+        return self._taken_back(history.redo, message, me)
 
     def _taken_back(
-        self, take_back: Callable[[Session, int, int], Event | None], message: Mapping[str, Any], me: str
+        self, take_back: Callable[[Session, int, int], list[Event]], message: Mapping[str, Any], me: str
     ) -> Reply:
         _require_own(message, me)
         item_id = int(number(message, "item"))
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            event = take_back(session, item_id, mine)
+            events = take_back(session, item_id, mine)
         with self._store.reading() as session:
             foods = self._foods(session, session.get_one(Item, item_id), mine)
-        return {"undone": event is not None, "foods": foods}
+        return {"undone": bool(events), "foods": foods}
 
     def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
         """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
@@ -283,7 +288,7 @@ class Labeling:
             mine = _find(session, me)
             of_all = bool(message.get("all")) and queue.state_of(session, item_id, mine) == DONE
             names = projects.annotator_names(session)
-            events = saved_foods.history(session, item_id, None if of_all else mine)
+            events = history.history(session, item_id, None if of_all else mine)
             return {
                 "events": [
                     {
@@ -327,6 +332,10 @@ class Labeling:
         except RvernetError:
             return None
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
+
+
+def _step(message: Mapping[str, Any]) -> str | None:
+    return text(message, "step", "") or None
 
 
 def _find(session: Session, me: str) -> int:

@@ -16,9 +16,10 @@ from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import MANIFEST, BackupReport, backup, read_report, restore
 from rvernet_app.labels import LabelName
 from rvernet_app.store import database
-from rvernet_app.store.annotations import Portion, delete, give_verdict, undo
+from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import add, now
+from rvernet_app.store.history import undo
 from rvernet_app.store.label_sets import add_label
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
@@ -119,7 +120,7 @@ def test_new_ids_continue_after_the_restored_ones(
     (added,) = add_photos(there.store, there.files, there.project, [("new.png", picture(77))])
     assert added.item_id == max(desk.items) + 1
     assert commit(there.store, ensure_annotator, "Cleo") == 3
-    assert commit(there.store, undo, there.items[0], there.ann) is not None
+    assert commit(there.store, undo, there.items[0], there.ann)
     there.store.close()
 
 

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import RvernetError
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle, to_rle
-from rvernet_app.store.annotations import Draft, Saved, save
+from rvernet_app.store.annotations import Draft, Saved, delete, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import snapshot
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.history import redo, undo
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
@@ -55,15 +56,38 @@ class Desk:
         label_id = None if label is None else self.labels[label]
         return Draft(square(left), label_id=label_id, note=note, **rest)
 
-    def save(self, note: str = "", by: int | None = None, item: int = 0, **rest: Any) -> Saved:
-        """A new food on one of the photos, Ann's where nobody else is named."""
-        return commit(self.store, save, self.items[item], by or self.ann, self.draft(note, **rest))
-
-    def edit(self, saved: Saved, note: str, by: int | None = None, item: int = 0, **rest: Any) -> Saved:
+    def save(
+        self, note: str = "", by: int | None = None, item: int = 0, step: str | None = None, **rest: Any
+    ) -> Saved:
+        """Save a new food on one of the photos, Ann's where nobody else is named."""
         draft = self.draft(note, **rest)
-        return commit(
-            self.store, save, self.items[item], by or self.ann, draft, id=saved.id, revision=saved.revision
-        )
+        return commit(self.store, save, self.items[item], by or self.ann, draft, step=step)
+
+    def edit(
+        self,
+        saved: Saved,
+        note: str,
+        by: int | None = None,
+        item: int = 0,
+        step: str | None = None,
+        **rest: Any,
+    ) -> Saved:
+        draft, who = self.draft(note, **rest), by or self.ann
+        with self.store.writing() as session:
+            return save(
+                session, self.items[item], who, draft, id=saved.id, revision=saved.revision, step=step
+            )
+
+    def delete(self, saved: Saved, by: int | None = None, item: int = 0, step: str | None = None) -> Saved:
+        who = by or self.ann
+        with self.store.writing() as session:
+            return delete(session, self.items[item], who, id=saved.id, revision=saved.revision, step=step)
+
+    def undo(self, by: int | None = None, item: int = 0) -> list[Event]:
+        return commit(self.store, undo, self.items[item], by or self.ann)
+
+    def redo(self, by: int | None = None, item: int = 0) -> list[Event]:
+        return commit(self.store, redo, self.items[item], by or self.ann)
 
     def food(self, id: int) -> Annotation:
         with self.store.reading() as session:

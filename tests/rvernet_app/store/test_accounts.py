@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import stat
 from pathlib import Path
 
+import argon2
 import pytest
 
 from rvernet_app.errors import ConfigError
@@ -63,8 +65,10 @@ def test_another_password_takes_the_place_of_the_first(accounts: Accounts) -> No
     assert accounts.holds("ann", "another one")
 
 
-def test_hashes_are_those_of_rfc_7914(accounts: Accounts, tmp_path: Path) -> None:
-    """The test vector for N = 16384, r = 8, p = 1."""
+def test_a_hash_of_rfc_7914_still_counts_until_the_next_login_replaces_it(
+    accounts: Accounts, tmp_path: Path
+) -> None:
+    """The test vector of the RFC for N = 16384, r = 8, p = 1."""
     derived = bytes.fromhex(
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
@@ -72,8 +76,43 @@ def test_hashes_are_those_of_rfc_7914(accounts: Accounts, tmp_path: Path) -> Non
     parts = (base64.b64encode(part).decode() for part in (b"SodiumChloride", derived))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / ACCOUNTS_NAME).write_text(json.dumps({"ann": "$".join(parts)}))
+    before = kept(accounts, tmp_path)
+    assert not accounts.holds("ann", "pleaseletmeout")
+    assert kept(accounts, tmp_path) == before
+    assert accounts.holds("ann", "pleaseletmein")
+    after = kept(accounts, tmp_path)
+    assert after["ann"].startswith("$argon2id$")
     assert accounts.holds("ann", "pleaseletmein")
     assert not accounts.holds("ann", "pleaseletmeout")
+    assert kept(accounts, tmp_path) == after
+
+
+def test_a_hash_of_a_lower_cost_is_replaced_by_the_next_login(accounts: Accounts, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    (tmp_path / "data" / ACCOUNTS_NAME).write_text(json.dumps({"ann": cheap, "ben": cheap}))
+    assert accounts.holds("ann", PASSWORD)
+    after = kept(accounts, tmp_path)
+    assert after["ben"] == cheap
+    assert not argon2.PasswordHasher().check_needs_rehash(after["ann"])
+
+
+def test_whoever_knows_the_password_gets_in_though_its_hash_cannot_be_replaced(
+    accounts: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "data").mkdir()
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    (tmp_path / "data" / ACCOUNTS_NAME).write_text(json.dumps({"ann": cheap}))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rvernet_app.store.accounts.replacing", full)
+    assert accounts.holds("ann", PASSWORD)
+    assert "No space left" in caplog.text
+    assert kept(accounts, tmp_path) == {"ann": cheap}
+    with pytest.raises(ConfigError, match="No space left"):
+        accounts.add("ben", PASSWORD)
 
 
 def test_no_password_lies_on_the_disk_and_each_has_a_salt_of_its_own(
@@ -83,9 +122,11 @@ def test_no_password_lies_on_the_disk_and_each_has_a_salt_of_its_own(
     accounts.add("ben", PASSWORD)
     (file,) = (tmp_path / "data").iterdir()
     assert PASSWORD not in file.read_text()
-    salts, hashes = zip(*(value.split("$") for value in kept(accounts, tmp_path).values()), strict=True)
+    parts = [value.split("$") for value in kept(accounts, tmp_path).values()]
+    assert {(kind, version) for _, kind, version, *_ in parts} == {("argon2id", "v=19")}
+    salts, hashes = zip(*((salt, derived) for *_, salt, derived in parts), strict=True)
     assert len(set(salts)) == len(set(hashes)) == 2
-    assert {len(base64.b64decode(salt)) for salt in salts} == {16}
+    assert {len(base64.b64decode(f"{salt}==")) for salt in salts} == {16}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -120,6 +161,7 @@ def test_an_account_can_be_taken_away(accounts: Accounts, tmp_path: Path) -> Non
             b'{"ann": "AAAA$AAA"}',
             b'{"ann": "A A==$AAAA"}',
             b'{"ben": "$AAAA"}',
+            b'{"ann": "$argon2id$v=19$m=64$AAAA$AAAA"}',
             '{"ann": "AAAA$Ä==="}'.encode(),
         ),
     ],

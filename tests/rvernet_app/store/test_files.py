@@ -23,11 +23,11 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from rvernet_app.store.files import write_whole
+from rvernet_app.files import write
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    write_whole(Path(sys.argv[1]), bytes(5000))
+    write(Path(sys.argv[1]), bytes(5000), durable=True)
 except OSError as error:
     print(error.strerror)
 """

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
-from rvernet_app.store.annotations import foods, history
+from rvernet_app.store.annotations import foods
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
+from rvernet_app.store.history import history
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.listing import list_items
 from rvernet_app.store.projects import create_project, ensure_annotator

@@ -12,9 +12,10 @@ from sqlalchemy import select
 from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import queue
-from rvernet_app.store.annotations import delete, give_verdict, undo
+from rvernet_app.store.annotations import delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.history import undo
 from rvernet_app.store.listing import list_items
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress

@@ -6,8 +6,9 @@ from sqlalchemy import func, select
 
 from rvernet_app.errors import ConflictError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
-from rvernet_app.store.annotations import Saved, delete, foods, give_verdict, redo, undo
+from rvernet_app.store.annotations import Saved, delete, foods, give_verdict
 from rvernet_app.store.database import Store
+from rvernet_app.store.history import redo, undo
 from rvernet_app.store.label_sets import add_label, labels_of
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos
@@ -58,12 +59,12 @@ def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
     for round_ in range(5):
         made = [desk.save(str(number)).id for number in range(4)]
         steps = [lambda: commit(desk.store, undo, desk.items[0], desk.ann)] * 4
-        undone = [event.subject_id for event in at_once(*steps)]
+        undone = [event.subject_id for (event,) in at_once(*steps)]
         assert sorted(undone) == made
         with desk.store.reading() as session:
             assert len(foods(session, desk.items[0])) == 4 * round_
         steps = [lambda: commit(desk.store, redo, desk.items[0], desk.ann)] * 4
-        assert sorted(event.subject_id for event in at_once(*steps)) == made
+        assert sorted(event.subject_id for (event,) in at_once(*steps)) == made
     with desk.store.reading() as session:
         assert len(foods(session, desk.items[0])) == 20
         require_complete_events(session)

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle, from_rle, to_rle
-from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, redo, save, undo
+from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, save
 from rvernet_app.store.consensus import final_photos
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now, snapshot
+from rvernet_app.store.history import redo, undo
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.review import (
@@ -94,7 +95,7 @@ class Desk:
         return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
 
     def undo(self) -> None:
-        assert commit(self.store, undo, self.photos[0], self.people[REVIEWER]) is not None
+        assert commit(self.store, undo, self.photos[0], self.people[REVIEWER])
 
     def food(self, id: int) -> Annotation:
         with self.store.reading() as session:
@@ -293,7 +294,7 @@ def test_undo_takes_an_acceptance_back_row_by_row(two: tuple[Desk, int, int, int
     assert desk.statuses(rice, same) == [SAVED, REJECTED]
     desk.undo()
     assert desk.statuses(rice, same) == [SAVED, SAVED]
-    assert commit(desk.store, undo, desk.photos[0], desk.people[REVIEWER]) is None
+    assert commit(desk.store, undo, desk.photos[0], desk.people[REVIEWER]) == []
     for _ in range(2):
         commit(desk.store, redo, desk.photos[0], desk.people[REVIEWER])
     assert desk.statuses(rice, same) == [ACCEPTED, REJECTED]
@@ -440,10 +441,10 @@ def test_undoing_a_change_does_not_bring_a_withdrawn_decision_back(two: tuple[De
     desk, rice, same, _ = two
     desk.accept(same)
     edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
-    assert commit(desk.store, undo, desk.photos[0], desk.people[BEN]) is not None
+    assert commit(desk.store, undo, desk.photos[0], desk.people[BEN])
     assert desk.statuses(rice, same) == [SAVED, SAVED]
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [1, 2, 3]
-    assert commit(desk.store, redo, desk.photos[0], desk.people[BEN]) is not None
+    assert commit(desk.store, redo, desk.photos[0], desk.people[BEN])
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [2, 3]
 
 

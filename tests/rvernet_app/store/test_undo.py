@@ -6,15 +6,21 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
+from alembic import command
 from sqlalchemy import select
 
 from rvernet_app.errors import ConflictError, StoreError
-from rvernet_app.store.annotations import Saved, delete, foods, redo, undo
-from rvernet_app.store.tables import DELETED, SAVED, Annotation, Event
+from rvernet_app.store.annotations import Portion, Saved, delete, foods, give_verdict
+from rvernet_app.store.database import migrate, migration_config
+from rvernet_app.store.history import undo
+from rvernet_app.store.review import reject
+from rvernet_app.store.tables import DELETED, DONE, REJECTED, SAVED, Annotation
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
 
 Food = tuple[str, str]
 """Status and note."""
+Change = tuple[int, "Food | None", Food]
+"""The food's id, and how it was before and after."""
 
 
 def notes(desk: Desk) -> list[str]:
@@ -22,48 +28,38 @@ def notes(desk: Desk) -> list[str]:
         return [row.note for row in foods(session, desk.items[0])]
 
 
-def take_back(desk: Desk, by: int | None = None, item: int = 0) -> Event | None:
-    return commit(desk.store, undo, desk.items[item], by or desk.ann)
-
-
-def repeat(desk: Desk, by: int | None = None, item: int = 0) -> Event | None:
-    return commit(desk.store, redo, desk.items[item], by or desk.ann)
-
-
 def test_a_new_food_is_taken_back_and_brought_again(desk: Desk) -> None:
     saved = desk.save("peas")
-    undone = take_back(desk)
-    assert undone is not None
+    (undone,) = desk.undo()
     assert (undone.subject_id, undone.revision, undone.annotator_id) == (saved.id, 2, desk.ann)
     assert notes(desk) == []
-    done = repeat(desk)
-    assert done is not None
+    (done,) = desk.redo()
     assert (done.undoes_id, done.revision) == (undone.id, 3)
     assert notes(desk) == ["peas"]
 
 
 def test_an_edit_and_a_deletion_are_taken_back_in_turn(desk: Desk) -> None:
     saved = desk.edit(desk.save("peas"), "beans", left=4, label="beans")
-    commit(desk.store, delete, desk.items[0], desk.ann, id=saved.id, revision=saved.revision)
+    desk.delete(saved)
     assert notes(desk) == []
-    take_back(desk)
+    desk.undo()
     assert notes(desk) == ["beans"]
-    take_back(desk)
+    desk.undo()
     row = desk.food(saved.id)
     assert (row.note, row.box_x, row.label_id, row.revision) == ("peas", 0, desk.labels["rice"], 5)
     for expected in (["beans"], []):
-        repeat(desk)
+        desk.redo()
         assert notes(desk) == expected
 
 
 def test_there_is_nothing_to_take_back(desk: Desk) -> None:
-    assert take_back(desk) is None
-    assert repeat(desk) is None
+    assert desk.undo() == []
+    assert desk.redo() == []
     desk.save("peas", by=desk.ben)
     desk.save("soup", item=1)
     count = desk.count()
-    assert take_back(desk) is None  # neither Ben's nor what is on another photo
-    assert repeat(desk) is None
+    assert desk.undo() == []  # neither Ben's foods nor those on another photo
+    assert desk.redo() == []
     assert desk.count() == count
     with pytest.raises(StoreError, match="not in a project"):
         commit(desk.store, undo, 999, desk.ann)
@@ -71,9 +67,9 @@ def test_there_is_nothing_to_take_back(desk: Desk) -> None:
 
 def test_a_new_change_ends_redoing(desk: Desk) -> None:
     desk.save("peas")
-    take_back(desk)
+    desk.undo()
     desk.save("beans")
-    assert repeat(desk) is None
+    assert desk.redo() == []
     assert notes(desk) == ["beans"]
 
 
@@ -81,14 +77,170 @@ def test_what_someone_else_changed_since_is_not_taken_back(desk: Desk) -> None:
     saved = desk.save("peas")
     theirs = desk.edit(saved, "beans", by=desk.ben)
     with pytest.raises(ConflictError) as raised:
-        take_back(desk)
+        desk.undo()
     assert raised.value.theirs["note"] == "beans"
     assert notes(desk) == ["beans"]
     desk.edit(theirs, "peas", by=desk.ben)  # as it was
-    take_back(desk)
+    desk.undo()
     assert notes(desk) == []
     with pytest.raises(ConflictError):
-        take_back(desk, desk.ben)
+        desk.undo(desk.ben)
+
+
+def standing(desk: Desk) -> list[tuple[str, float | None]]:
+    """Return note and amount of each food on the first photo."""
+    with desk.store.reading() as session:
+        return [(row.note, row.amount) for row in foods(session, desk.items[0])]
+
+
+def test_clearing_a_photo_is_one_step_on_one_line(desk: Desk) -> None:
+    """Three foods, a reload, Clear, and then undo and redo: this once destroyed foods with their amounts."""
+    amounts = {"rice": 180.0, "soup": 240.0, "beans": 90.0}
+    for note, amount in amounts.items():
+        desk.save(note, portion=Portion(amount, "g", "weighed"))
+    with desk.store.reading() as session:
+        shown = [Saved(row.id, row.revision) for row in foods(session, desk.items[0])]
+    for saved in shown:
+        desk.delete(saved, step="clear")
+    line = [list(amounts.items())[:count] for count in range(4)]  # nothing, rice, rice and soup, all three
+    assert standing(desk) == []
+    for expected in (line[3], line[2], line[1]):
+        assert desk.undo()
+        assert standing(desk) == expected
+    for expected in (line[2], line[3], []):
+        assert desk.redo()
+        assert standing(desk) == expected
+    assert desk.redo() == []
+    for expected in (line[3], line[2], line[1], []):
+        assert desk.undo()
+        assert standing(desk) == expected
+    assert desk.undo() == []
+    for expected in (line[1], line[2], line[3], []):
+        assert desk.redo()
+        assert standing(desk) == expected
+    with desk.store.reading() as session:
+        require_complete_events(session)
+
+
+def test_a_step_is_taken_back_newest_first_and_named_as_one(desk: Desk) -> None:
+    first = desk.save("peas", step="proposal")
+    second = desk.save("beans", step="proposal")
+    events = desk.undo()
+    assert [event.subject_id for event in events] == [second.id, first.id]
+    assert len({event.step for event in events}) == 1
+    assert {event.step for event in events} != {"proposal"}
+    redone = desk.redo()
+    assert [event.undoes_id for event in redone] == [events[1].id, events[0].id]
+    assert notes(desk) == ["peas", "beans"]
+
+
+def test_a_food_changed_twice_in_a_step_is_as_it_was_before(desk: Desk) -> None:
+    saved = desk.save("peas")
+    desk.delete(desk.edit(saved, "beans", step="a"), step="a")
+    desk.undo()
+    assert notes(desk) == ["peas"]
+    desk.redo()
+    assert desk.food(saved.id).status == DELETED
+
+
+def test_a_step_is_taken_back_whole_or_not_at_all(desk: Desk) -> None:
+    kept = [desk.save(note, step="proposal") for note in ("peas", "beans", "rice")]
+    desk.edit(kept[1], "Ben's beans", by=desk.ben)
+    count = desk.count()
+    with desk.store.writing() as session, pytest.raises(ConflictError) as raised:
+        undo(session, desk.items[0], desk.ann)  # the transaction goes on and is committed
+    assert raised.value.theirs["note"] == "Ben's beans"
+    assert (notes(desk), desk.count()) == (["peas", "Ben's beans", "rice"], count)
+    desk.undo(by=desk.ben)
+    assert len(desk.undo()) == 3
+    assert notes(desk) == []
+
+
+def test_a_step_stands_where_its_last_change_is(desk: Desk) -> None:
+    desk.save("a1", step="a")
+    desk.save("b", step="b")
+    desk.save("a2", step="a")
+    desk.undo()
+    assert notes(desk) == ["b"]
+    desk.undo()
+    assert notes(desk) == []
+    desk.redo()
+    assert notes(desk) == ["b"]
+    desk.redo()
+    assert notes(desk) == ["a1", "b", "a2"]
+
+
+def test_a_step_is_split_where_another_changed_one_of_its_foods(desk: Desk) -> None:
+    saved = desk.save("a1", step="a")
+    desk.edit(saved, "b", step="b")
+    desk.save("a2", step="a")
+    for expected in (["b"], ["a1"], []):
+        desk.undo()
+        assert notes(desk) == expected
+    for expected in (["a1"], ["b"], ["b", "a2"]):
+        desk.redo()
+        assert notes(desk) == expected
+
+
+def test_a_change_that_comes_after_its_step_was_undone_is_a_step_of_its_own(desk: Desk) -> None:
+    desk.save("a1", step="a")
+    desk.undo()
+    desk.save("a2", step="a")
+    assert desk.redo() == []
+    desk.undo()
+    assert notes(desk) == []
+    desk.redo()
+    assert notes(desk) == ["a2"]
+
+
+def test_changes_from_before_there_were_steps_are_taken_back_one_by_one(desk: Desk) -> None:
+    desk.save("peas", step="a")
+    desk.save("beans", step="a")
+    with desk.store.engine.begin() as connection:
+        command.downgrade(migration_config(connection), "0003")
+    migrate(desk.store.engine)
+    desk.undo()
+    assert notes(desk) == ["peas"]
+    desk.redo()
+    assert notes(desk) == ["peas", "beans"]
+
+
+def test_two_annotators_may_name_their_steps_alike(desk: Desk) -> None:
+    desk.save("Ann's", step="1")
+    desk.save("Ben's", by=desk.ben, step="1")
+    desk.undo()
+    assert notes(desk) == ["Ben's"]
+
+
+@pytest.mark.parametrize("step", ["", "x" * 65])
+def test_the_name_of_a_step_has_1_to_64_characters(desk: Desk, step: str) -> None:
+    saved = desk.save("peas", step="x" * 64)
+    with pytest.raises(StoreError, match=f"1 to 64 characters, this one {len(step)}"):
+        desk.save("beans", step=step)
+    with pytest.raises(StoreError, match="1 to 64 characters"):
+        desk.delete(saved, step=step)
+    assert notes(desk) == ["peas"]
+
+
+def test_taking_a_note_back_leaves_a_decision_that_the_note_left(desk: Desk) -> None:
+    saved = desk.save("peas")
+    commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
+    commit(desk.store, reject, desk.items[0], desk.ben, saved.id, saved.revision)
+    desk.edit(Saved(saved.id, 2), "no peas")
+    desk.undo()
+    assert (desk.food(saved.id).note, desk.food(saved.id).status) == ("peas", REJECTED)
+    with pytest.raises(ConflictError):
+        desk.undo()
+
+
+def test_a_reviewers_own_food_has_its_decision_again_after_redo(desk: Desk) -> None:
+    saved = desk.save("peas")
+    commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
+    commit(desk.store, reject, desk.items[0], desk.ann, saved.id, saved.revision)
+    desk.undo()
+    assert desk.food(saved.id).status == SAVED
+    desk.redo()
+    assert desk.food(saved.id).status == REJECTED
 
 
 @dataclass
@@ -96,8 +248,8 @@ class Model:
     """What saving, deleting, undoing and redoing should come to, in a few lines of plain Python."""
 
     foods: dict[int, Food] = field(default_factory=dict)
-    done: dict[int, list[tuple[int, Food | None, Food]]] = field(default_factory=dict)
-    undone: dict[int, list[tuple[int, Food | None, Food]]] = field(default_factory=dict)
+    done: dict[int, list[Change]] = field(default_factory=dict)
+    undone: dict[int, list[Change]] = field(default_factory=dict)
 
     def put(self, by: int, id: int, food: Food) -> None:
         before = self.foods.get(id)
@@ -112,7 +264,7 @@ class Model:
     def redo(self, by: int) -> bool | None:
         return self._take_back(self.undone.setdefault(by, []), self.done.setdefault(by, []))
 
-    def _take_back(self, source: list, target: list) -> bool | None:
+    def _take_back(self, source: list[Change], target: list[Change]) -> bool | None:
         """True, or None where there is nothing to take back, or False where someone changed it since."""
         if not source:
             return None
@@ -138,7 +290,7 @@ def test_any_order_of_changes_is_taken_back_as_the_model_does(desk: Desk, seed: 
         elif deed in ("undo", "redo"):
             expected = getattr(model, deed)(by)
             try:
-                found = commit(desk.store, undo if deed == "undo" else redo, item, by) and True
+                found = bool(desk.undo(by) if deed == "undo" else desk.redo(by)) or None
             except ConflictError:
                 found = False
             assert found is expected

@@ -130,8 +130,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "open_project": ("project",),
     "open_item": ("project", "item"),
     "list_items": ("project", "after", "state", "label", "by", "uncertain"),
-    "save_food": ("item", "id", "revision", "rle", "label", "note"),
-    "delete_food": ("item", "id", "revision"),
+    "save_food": ("item", "id", "revision", "rle", "label", "note", "step"),
+    "delete_food": ("item", "id", "revision", "step"),
     "undo_food": ("item",),
     "redo_food": ("item",),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
@@ -393,6 +393,21 @@ def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Pa
     again = page.ask("redo_food", item=item)
     assert [food["label"] for food in again["foods"]] == [page.desk.labels["soup"]]
     assert page.ask("redo_food", item=item)["undone"] is False
+
+
+def test_all_changes_of_one_step_are_taken_back_together(page: Page) -> None:
+    item = page.desk.items[0]
+    saved = [page.ask("save_food", item=item, rle=square(left), step="proposal") for left in (0, 2)]
+    assert [page.ask("delete_food", item=item, **one, step="clear")["revision"] for one in saved] == [2, 2]
+    undone = page.ask("undo_food", item=item)
+    assert (undone["undone"], [food["id"] for food in undone["foods"]]) == (
+        True,
+        [one["id"] for one in saved],
+    )
+    assert page.ask("undo_food", item=item) == {"undone": True, "foods": []}
+    assert len(page.ask("redo_food", item=item)["foods"]) == 2
+    assert page.ask("redo_food", item=item) == {"undone": True, "foods": []}
+    assert "1 to 64 characters" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
 
 
 def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,329 @@
+"""Any sequence of actions, undos, redos and reloads leaves the foods that a simple model of one line says."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import event, select
+
+from rvernet_app.errors import ConflictError
+from rvernet_app.store.annotations import Draft, Portion, Saved, delete, foods, give_verdict, save
+from rvernet_app.store.history import redo, undo
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.review import accept, reject
+from rvernet_app.store.tables import ACCEPTED, DELETED, DONE, REJECTED, SAVED, Annotation
+from tests.rvernet_app.conftest import NewStore
+from tests.rvernet_app.store.desk import Desk, commit, picture, require_complete_events, set_up, square
+
+SETTINGS = settings(
+    derandomize=True,
+    database=None,
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TABS = st.integers(0, 1)
+"""Two browser tabs of one annotator."""
+WHICH = st.integers(0, 3)
+"""Chooses a food among those there are."""
+LEFTS = st.integers(0, 3)
+VALUES = st.one_of(
+    st.fixed_dictionaries({"left": LEFTS}),
+    st.fixed_dictionaries({"label": st.sampled_from(("rice", "soup"))}),
+    st.fixed_dictionaries({"amount": st.sampled_from((100.0, 250.0))}),
+    st.fixed_dictionaries({"note": st.sampled_from(("", "no oil"))}),
+)
+
+
+@dataclass(frozen=True)
+class Food:
+    """What can change of an annotation."""
+
+    status: str = SAVED
+    left: int = 0
+    label: str = "rice"
+    amount: float = 100.0
+    note: str = ""
+
+    @property
+    def judged(self) -> tuple[int, str, float]:
+        return self.left, self.label, self.amount
+
+
+@dataclass(frozen=True)
+class Change:
+    """A food before and after; `before` is what an undo gives back."""
+
+    id: int
+    before: Food
+    after: Food
+
+
+@dataclass
+class Step:
+    name: str | None
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def foods(self) -> set[int]:
+        return {change.id for change in self.changes}
+
+
+@dataclass
+class Model:
+    """The foods of one photo, and one annotator's line of steps with a cursor behind the last that stands."""
+
+    foods: dict[int, Food] = field(default_factory=dict)
+    revisions: dict[int, int] = field(default_factory=dict)
+    line: list[Step] = field(default_factory=list)
+    cursor: int = 0
+
+    def put(self, id: int, food: Food) -> None:
+        if self.foods.get(id) != food:
+            self.foods[id] = food
+            self.revisions[id] = self.revisions.get(id, 0) + 1
+
+    def act(self, id: int, food: Food, name: str) -> None:
+        """The annotator changes a food, or makes one."""
+        old = self.foods.get(id, replace(food, status=DELETED))
+        if old == food:
+            return
+        if old.status in (ACCEPTED, REJECTED) and old.status != food.status:
+            old = replace(old, status=SAVED)  # a withdrawn decision does not come back
+        self.put(id, food)
+        del self.line[self.cursor :]
+        self._step(name).changes.append(Change(id, old, food))
+        self.cursor = len(self.line)
+
+    def _step(self, name: str) -> Step:
+        for place in reversed(range(len(self.line))):
+            step = self.line[place]
+            if step.name == name:
+                if any(step.foods & later.foods for later in self.line[place + 1 :]):
+                    break
+                self.line.append(self.line.pop(place))
+                return step
+        self.line.append(Step(name))
+        return self.line[-1]
+
+    def undo(self) -> bool:
+        """Whether there was a step to take back. Raises ConflictError where another has changed a food of it."""
+        if self.cursor == 0:
+            return False
+        changes = [Change(c.id, c.after, c.before) for c in reversed(self.line[self.cursor - 1].changes)]
+        self._apply(changes)
+        self.cursor -= 1
+        return True
+
+    def redo(self) -> bool:
+        if self.cursor == len(self.line):
+            return False
+        step = self.line[self.cursor]
+        self._apply(step.changes)
+        step.name = None  # what comes now under its name is another step
+        self.cursor += 1
+        return True
+
+    def _apply(self, changes: list[Change]) -> None:
+        trial = dict(self.foods)
+        for change in changes:
+            if trial[change.id] != change.before:
+                raise ConflictError("", {})
+            trial[change.id] = change.after
+        for change in changes:
+            self.put(change.id, change.after)
+
+
+@dataclass
+class Tab:
+    """What a browser tab knows: foods with their revisions, and the name of its last step."""
+
+    known: dict[int, tuple[int, Food]] = field(default_factory=dict)
+    step: str = "none yet"
+
+
+class History(RuleBasedStateMachine):
+    """One photo of a desk, labelled by Ann in two tabs and reviewed by Ben."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.model = Model()
+        self.tabs = (Tab(), Tab())
+
+    @initialize()
+    def add_the_photo(self) -> None:
+        number = len(self.desk.items) + self.desk.count()  # a picture that no run before had
+        sources = [(f"{number}.png", picture(number))]
+        (added,) = add_photos(self.desk.store, self.desk.files, self.desk.project, sources)
+        assert added.item_id is not None
+        self.item = added.item_id
+        commit(self.desk.store, give_verdict, self.item, self.desk.ann, DONE)  # so that Ben may review it
+        for tab in (0, 1):
+            self.propose(tab, [0, 1])
+        self.reload(0)
+
+    @rule(tab=TABS, lefts=st.lists(LEFTS, min_size=1, max_size=3))
+    def propose(self, tab: int, lefts: list[int]) -> None:
+        """One food is added, or several at once."""
+        self.new_step(tab)
+        for left in lefts:
+            self.put(tab, None, Food(left=left))
+
+    @rule(tab=TABS, which=WHICH, values=VALUES, fresh=st.booleans(), goes_on=st.booleans())
+    def change(self, tab: int, which: int, values: dict[str, Any], fresh: bool, goes_on: bool) -> None:
+        """A food gets another mask, label, portion or note, in a new step or in the last one of the tab."""
+        if fresh:
+            self.reload(tab)
+        id = self.choose(tab, which, goes_on)
+        if id is not None:
+            _, food = self.tabs[tab].known[id]
+            self.put(tab, id, replace(food, **values))
+
+    @rule(tab=TABS, which=WHICH, goes_on=st.booleans())
+    def delete_one(self, tab: int, which: int, goes_on: bool) -> None:
+        id = self.choose(tab, which, goes_on)
+        if id is not None:
+            self.delete(tab, id)
+
+    @precondition(lambda self: self.standing())
+    @rule(tab=TABS)
+    def clear(self, tab: int) -> None:
+        """All foods that the tab shows go in one step; it stops at the first that has changed."""
+        self.new_step(tab)
+        shown = [id for id, (_, food) in self.tabs[tab].known.items() if food.status != DELETED]
+        for id in shown:
+            if not self.delete(tab, id):
+                break
+
+    @precondition(lambda self: self.model.cursor > 0)
+    @rule(tab=TABS, times=st.integers(1, 4))
+    def undo(self, tab: int, times: int) -> None:
+        for _ in range(times):
+            self.walk(tab, back=True)
+            self.the_store_holds_what_the_model_says()
+
+    @precondition(lambda self: self.model.line)
+    @rule(tab=TABS, times=st.integers(1, 4))
+    def redo(self, tab: int, times: int) -> None:
+        for _ in range(times):
+            self.walk(tab, back=False)
+            self.the_store_holds_what_the_model_says()
+
+    @rule(tab=TABS)
+    def reload(self, tab: int) -> None:
+        self.tabs[tab].known = {id: (self.model.revisions[id], food) for id, food in self.standing().items()}
+
+    @precondition(lambda self: self.standing())
+    @rule(which=WHICH, accepts=st.booleans())
+    def review(self, which: int, accepts: bool) -> None:
+        standing = list(self.standing())
+        id = standing[which % len(standing)]
+        decide, status = (accept, ACCEPTED) if accepts else (reject, REJECTED)
+        commit(self.desk.store, decide, self.item, self.desk.ben, id, self.model.revisions[id])
+        self.model.put(id, replace(self.model.foods[id], status=status))
+
+    @invariant()
+    def the_store_holds_what_the_model_says(self) -> None:
+        with self.desk.store.reading() as session:
+            asked = select(Annotation).where(Annotation.item_id == self.item).order_by(Annotation.id)
+            rows = list(session.scalars(asked))
+            shown = [row.id for row in foods(session, self.item, self.desk.ann)]
+        names = {id: name for name, id in self.desk.labels.items()}
+        found = {
+            row.id: Food(row.status, row.box_x, names[row.label_id or 0], row.amount or 0.0, row.note)
+            for row in rows
+        }
+        assert found == self.model.foods
+        assert {row.id: row.revision for row in rows} == self.model.revisions
+        assert shown == list(self.standing())
+
+    def standing(self) -> dict[int, Food]:
+        return {id: food for id, food in self.model.foods.items() if food.status != DELETED}
+
+    def new_step(self, tab: int) -> None:
+        self.tabs[tab].step = uuid.uuid4().hex
+
+    def choose(self, tab: int, which: int, goes_on: bool) -> int | None:
+        """Choose a food that a tab knows, deleted ones too."""
+        if not goes_on:
+            self.new_step(tab)
+        known = list(self.tabs[tab].known)
+        return known[which % len(known)] if known else None
+
+    def put(self, tab: int, id: int | None, food: Food) -> None:
+        """Save a food as a tab does, in the store and in the model."""
+        desk, step = self.desk, self.tabs[tab].step
+        revision, _ = self.tabs[tab].known.get(id or 0, (0, food))
+        portion = Portion(food.amount, "g", "weighed")
+        draft = Draft(square(food.left), desk.labels[food.label], portion=portion, note=food.note)
+        try:
+            with desk.store.writing() as session:
+                saved = save(session, self.item, desk.ann, draft, id=id, revision=revision, step=step)
+        except ConflictError:
+            assert id is not None
+            assert revision != self.model.revisions[id]
+            return
+        assert id is None or revision == self.model.revisions[id]
+        old = self.model.foods.get(saved.id, Food())
+        decided = old.status in (ACCEPTED, REJECTED) and old.judged == food.judged
+        self.model.act(saved.id, replace(food, status=old.status if decided else SAVED), step)
+        self.remember(tab, saved)
+
+    def delete(self, tab: int, id: int) -> bool:
+        """Delete a food as a tab does; False where it has changed meanwhile."""
+        desk, step = self.desk, self.tabs[tab].step
+        revision, _ = self.tabs[tab].known[id]
+        try:
+            with desk.store.writing() as session:
+                saved = delete(session, self.item, desk.ann, id=id, revision=revision, step=step)
+        except ConflictError:
+            assert revision != self.model.revisions[id]
+            return False
+        assert revision == self.model.revisions[id]
+        self.model.act(id, replace(self.model.foods[id], status=DELETED), step)
+        self.remember(tab, saved)
+        return True
+
+    def remember(self, tab: int, saved: Saved) -> None:
+        assert saved.revision == self.model.revisions[saved.id]
+        self.tabs[tab].known[saved.id] = saved.revision, self.model.foods[saved.id]
+
+    def walk(self, tab: int, *, back: bool) -> None:
+        try:
+            expected = self.model.undo() if back else self.model.redo()
+        except ConflictError:
+            expected = None
+        try:
+            found = bool(commit(self.desk.store, undo if back else redo, self.item, self.desk.ann))
+        except ConflictError:
+            found = None
+        assert found is expected
+        if found:
+            self.reload(tab)  # the reply brings the foods
+
+
+def test_any_sequence_of_actions_walks_one_line(new_store: NewStore) -> None:
+    store = new_store("sqlite")
+    # Thousands of commits need not survive a power cut.
+    event.listen(
+        store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF")
+    )
+    store.engine.dispose()
+    desk = set_up(store, photos=1)
+    run_state_machine_as_test(lambda: History(desk), settings=SETTINGS)
+    with desk.store.reading() as session:
+        require_complete_events(session)
