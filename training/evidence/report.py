@@ -17,6 +17,10 @@ from training.evidence.measure import Confusion, Scores, probabilities
 WITHOUT = "_without_context"
 TITLES = {"macro_f1": "macro F1", "top1": "top-1", "ambiguous_f1": "F1 of the ambiguous classes"}
 MASKS_TITLES = {"annotated": "annotated masks", "click": "masks of one click"}
+BINS = 10
+"""Of probabilities in the reliability diagram."""
+WORST = 24
+"""Regions on the sheet of the worst."""
 WORST_COLUMNS = 8
 WORST_SIDE = 400
 
@@ -57,7 +61,7 @@ def draw_confusion(counts: Confusion, classes: Sequence[str], path: Path) -> Non
     figure.savefig(path, dpi=120)
 
 
-def draw_reliability(scores: Scores, calibration: Calibration | None, path: Path, bins: int = 10) -> None:
+def draw_reliability(scores: Scores, calibration: Calibration | None, path: Path) -> None:
     """How often the likeliest class is right, over how likely it was said to be, as a PNG.
 
     Before and after calibration; the area of a dot grows with the number of regions it stands for.
@@ -72,7 +76,7 @@ def draw_reliability(scores: Scores, calibration: Calibration | None, path: Path
     for label, temperature in temperatures.items():
         shown = probabilities(scores.logits, temperature)
         top, right = shown.max(axis=1), shown.argmax(axis=1) == scores.true
-        place = np.minimum((top * bins).astype(int), bins - 1)
+        place = np.minimum((top * BINS).astype(int), BINS - 1)
         filled, regions = np.unique(place, return_counts=True)
         said, was = (np.array([values[place == b].mean() for b in filled]) for values in (top, right))
         (line,) = axes.plot(said, was, label=label)
@@ -91,12 +95,11 @@ def draw_worst(
     classes: Sequence[str],
     path: Path,
     temperature: float = 1.0,
-    most: int = 24,
 ) -> None:
     """The regions that a model is most wrong about, as a PNG: what they are, and what it called them how surely."""
     shown = probabilities(scores.logits, temperature)
     loss = -np.log(np.maximum(shown[np.arange(len(scores)), scores.true], 1e-12))
-    chosen = np.argsort(-loss)[:most]
+    chosen = np.argsort(-loss)[:WORST]
     by_name = {region.name: region for region in regions}
     rows = max(1, -(-len(chosen) // WORST_COLUMNS))
     figure = Figure(figsize=(2.1 * WORST_COLUMNS, 2.1 * rows), layout="constrained")

@@ -22,6 +22,9 @@ Statistic = Callable[[ClassCounts], NDArray[np.float64]]
 TEMPERATURES = (0.05, 20.0)
 """Between these `fit_temperature` looks."""
 
+RESAMPLES = 1000
+"""Of a bootstrap."""
+
 ABSTAIN_ALWAYS = 2.0
 """A threshold no probability reaches."""
 
@@ -73,9 +76,7 @@ def mean_f1(classes: Sequence[int]) -> Statistic:
     return of_named
 
 
-def interval(
-    statistic: Statistic, counts: NDArray[np.int64], resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
+def interval(statistic: Statistic, counts: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
     """95 % percentile interval of the cluster bootstrap (Davison and Hinkley 1997, 3.8).
 
     Whole groups are drawn with replacement, as many as there are, because the samples of one are alike. A class
@@ -90,15 +91,13 @@ def interval(
     Returns:
         (low, high); both NaN where the statistic is defined in no resample.
     """
-    return _percentiles(statistic(_resample(counts, resamples, seed)))
+    return _percentiles(statistic(_resample(counts, seed)))
 
 
 def paired_interval(
     statistic: Statistic,
     counts: NDArray[np.int64],
     others: NDArray[np.int64],
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> tuple[float, float]:
     """95 % interval of how much larger the statistic of one model is than another's on the same samples.
 
@@ -112,19 +111,15 @@ def paired_interval(
     """
     if counts.shape != others.shape or not np.array_equal(counts[:, 0], others[:, 0]):
         raise ValueError("expected the counts of two models on the same samples and groups")
-    return _percentiles(
-        statistic(_resample(counts, resamples, seed)) - statistic(_resample(others, resamples, seed))
-    )
+    return _percentiles(statistic(_resample(counts)) - statistic(_resample(others)))
 
 
-def mean_interval(
-    values: NDArray[np.float64], groups: Sequence[str], resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
+def mean_interval(values: NDArray[np.float64], groups: Sequence[str]) -> tuple[float, float]:
     """95 % interval of the mean of values (N,), by drawing whole groups as `interval` does."""
     names, of_value = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.bincount(of_value, weights=values, minlength=len(names))
     sizes = np.bincount(of_value, minlength=len(names))
-    drawn = _resample(np.stack((sums, sizes), axis=1), resamples, seed)  # (R, 2)
+    drawn = _resample(np.stack((sums, sizes), axis=1))  # (R, 2)
     return _percentiles(drawn[:, 0] / drawn[:, 1])
 
 
@@ -225,10 +220,10 @@ def abstain_threshold(
     return 0.0 if curve.coverage[reached[-1]] == 1 else float(curve.thresholds[reached[-1]])
 
 
-def _resample(counts: NDArray[Any], resamples: int, seed: int) -> NDArray[np.float64]:
+def _resample(counts: NDArray[Any], seed: int = 0) -> NDArray[np.float64]:
     """(G, ...) -> float64 (R, ...), sums over as many groups drawn with replacement."""
     groups = len(counts)
-    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
     return np.tensordot(drawn.astype(np.float64), counts.astype(np.float64), axes=1)
 
 

@@ -19,7 +19,6 @@ class Mix:
 
     Attributes:
         mixup, cutmix: alpha of each, 0 is off; with both, either is drawn for a batch.
-        probability: of mixing a batch at all.
 
     Raises:
         ConfigError: a value is out of range.
@@ -27,15 +26,13 @@ class Mix:
 
     mixup: float = 0.0
     cutmix: float = 0.0
-    probability: float = 1.0
 
     def __post_init__(self) -> None:
         require_within(self, "mixup cutmix", 0, 100)
-        require_within(self, "probability", 0, 1)
 
     @property
     def active(self) -> bool:
-        return bool(self.mixup or self.cutmix) and self.probability > 0
+        return bool(self.mixup or self.cutmix)
 
     def apply(
         self, pictures: Sequence[Tensor], true: Tensor, num_classes: int, smoothing: float, seed: int
@@ -54,7 +51,6 @@ class Mix:
         mixup = Mixup(
             mixup_alpha=self.mixup,
             cutmix_alpha=self.cutmix,
-            prob=self.probability,
             label_smoothing=smoothing,
             num_classes=num_classes,
         )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from rvernet_app.picture.masks import from_rle
+from rvernet_app.exchange.formats.coco_file import CocoAnnotation
+from rvernet_app.picture.masks import Rle, from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
 from rvernet_app.types import Mask, Photo
-from training.data.coco import ANNOTATIONS_NAME, AnnotatedPhoto, CocoFolder, annotated_rle
+from training.data.coco import ANNOTATIONS_NAME, AnnotatedPhoto, CocoFolder, read_file
 from training.data.masks import MaskMaker
+from training.data.photos import open_photo
 from training.data.regions import SPLITS, DataError
 from training.segmenter.augment import Change, Food, change_light, paste, warp
 from training.segmenter.options import SegmenterOptions, Source
@@ -47,8 +47,8 @@ class Scene:
 
     photo: Path
     size_hw: tuple[int, int]
-    foods: tuple[Mapping[str, Any], ...]
-    pieces: tuple[Mapping[str, Any], ...] = ()
+    foods: tuple[Rle, ...]
+    pieces: tuple[Rle, ...] = ()
 
 
 def read_scenes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[str, list[Scene]]:
@@ -61,38 +61,43 @@ def read_scenes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[
     Raises:
         DataError: the source is missing or damaged.
     """
-    split = _from_boxes(source, segmenter, mask_cache) if source.boxes else read_masks(source)
-    if source.limit:
-        split["train"] = split["train"][: source.limit]
-    return split
+    return _from_boxes(source, segmenter, mask_cache) if source.boxes else read_masks(source)
 
 
 def read_masks(source: Source) -> dict[str, list[Scene]]:
-    """The scenes of a source with masks, by split, those without a mask left out. Raises DataError as `read_scenes`."""
+    """Read the scenes of a source with masks, by split, without photos that have no mask.
+
+    Raises:
+        DataError: as `read_scenes`.
+    """
     path = source.annotations or source.data / ANNOTATIONS_NAME
-    try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
-        foods: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for annotation in coco["annotations"]:
-            foods[annotation["image_id"]].append(annotation)
-        split: dict[str, list[Scene]] = {name: [] for name in SPLITS}
-        for image in coco["images"]:
-            group = str(image.get("group", image["file_name"]))
-            name = image.get("split") or ("val" if group in source.held_out else "train")
-            size_hw, photo = (image["height"], image["width"]), image["file_name"]
-            split[name].append(
-                Scene(
-                    photo=source.data / "images" / photo,
-                    size_hw=size_hw,
-                    foods=tuple(
-                        annotated_rle(food["segmentation"], size_hw, photo) for food in foods[image["id"]]
-                    ),
-                    pieces=tuple(rle for food in foods[image["id"]] for rle in food.get("pieces", ())),
-                )
-            )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not a COCO instance file with masks: {error!r}.") from error
-    return {name: [scene for scene in scenes if scene.foods] for name, scenes in split.items()}
+    file = read_file(path)
+    foods: dict[str | None, list[CocoAnnotation]] = defaultdict(list)
+    for annotation in file.annotations:
+        foods[annotation.image_id].append(annotation)
+    split: dict[str, list[Scene]] = {name: [] for name in SPLITS}
+    for image in file.images:
+        if image.file_name is None or image.size_hw is None:
+            raise DataError(f"{path} has an image {image.id} without file_name, height or width.")
+        group = image.file_name if image.group is None else image.group
+        name = image.split or ("val" if group in source.held_out else "train")
+        if name not in split:
+            raise DataError(f"{path} has the split {name!r}; known are {', '.join(SPLITS)}.")
+        photo = source.data / "images" / image.file_name
+        own = [_masks(photo, image.size_hw, food) for food in foods[image.id]]
+        if own:
+            pieces = tuple(piece for _, of_food in own for piece in of_food)
+            split[name].append(Scene(photo, image.size_hw, tuple(food for food, _ in own), pieces))
+    return split
+
+
+def _masks(photo: Path, size_hw: tuple[int, int], food: CocoAnnotation) -> tuple[Rle, list[Rle]]:
+    """Return the mask of a food and those of its pieces."""
+    name = f"annotation {food.id} ({photo.name})"
+    whole, *pieces = (
+        AnnotatedPhoto(photo, size_hw, s, name).rle() for s in (food.segmentation, *food.pieces)
+    )
+    return whole, pieces
 
 
 def _from_boxes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[str, list[Scene]]:
@@ -104,8 +109,7 @@ def _from_boxes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[
         for region in made:
             masked = region.masked[0]
             if region.split == name and isinstance(masked, AnnotatedPhoto):
-                rle = annotated_rle(masked.segmentation, masked.size_hw, masked.name)
-                by_photo[masked.photo, masked.size_hw].append(rle)
+                by_photo[masked.photo, masked.size_hw].append(masked.rle())
         split[name] = [Scene(photo, size, tuple(foods)) for (photo, size), foods in by_photo.items()]
     return split
 
@@ -184,10 +188,11 @@ class Windows(Dataset[Window]):
 @lru_cache(maxsize=2500)
 def _load(scene: Scene) -> tuple[Photo, list[Mask], list[Mask]]:
     """The photo, at most STORED_SIDE wide and high, with its masks."""
-    picture = cv2.imread(str(scene.photo))
-    if picture is None or picture.shape[:2] != tuple(scene.size_hw):
-        raise DataError(f"{scene.photo} cannot be read, or is not of the annotated size {scene.size_hw}.")
-    photo = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    photo = open_photo(scene.photo).pixels
+    if photo.shape[:2] != tuple(scene.size_hw):
+        raise DataError(
+            f"The size of {scene.photo} is {photo.shape[:2]}, but its annotations say {scene.size_hw}."
+        )
     share = min(1.0, STORED_SIDE / max(scene.size_hw))
     size_wh = round(scene.size_hw[1] * share), round(scene.size_hw[0] * share)
     foods, pieces = (

@@ -21,7 +21,6 @@ class Source:
         weight: share of the windows taken from it, relative to the other sources.
         boxes: it has boxes only, and GrabCut makes the masks.
         held_out: groups kept for validation.
-        limit: photos of the train split at most, those of the file's beginning; 0 takes all.
     """
 
     data: Path
@@ -29,11 +28,9 @@ class Source:
     weight: float = 1.0
     boxes: bool = False
     held_out: tuple[str, ...] = ()
-    limit: int = 0
 
     def __post_init__(self) -> None:
         require(self.weight >= 0, f"weight must not be below 0, got {self.weight}")
-        require(self.limit >= 0, f"limit must not be below 0, got {self.limit}")
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,14 @@ from matplotlib.figure import Figure
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
-from training.evidence.clicks import innermost_point, iou
+from training.data.clicks import innermost_point, iou
+from training.data.photos import open_photo
 from training.segmenter.data import Scene
 
 TILE_WH = (240, 180)
 COLUMNS = 8
+MOST = 40
+"""Foods on a sheet."""
 COLOUR = (255, 176, 0)
 
 
@@ -46,19 +49,17 @@ def draw_curves(folder: Path, history: Sequence[dict[str, Any]]) -> None:
     figure.savefig(folder / "curves.png", dpi=110)
 
 
-def draw_sheet(
-    segmenter: Segmenter, scenes: Sequence[Scene], path: Path, most: int = 40, with_photos: bool = True
-) -> None:
+def draw_sheet(segmenter: Segmenter, scenes: Sequence[Scene], path: Path, with_photos: bool = True) -> None:
     """A picture of what one click in the middle of each food gives, at most so many foods, evenly taken.
 
     Args:
         with_photos: False draws the annotated mask in grey in place of the photo, for photos that may not be shown.
     """
     foods = [(scene, rle) for scene in scenes for rle in scene.foods]
-    chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(most, len(foods))).astype(int))]
+    chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(MOST, len(foods))).astype(int))]
     tiles = []
     for scene, rle in chosen:
-        photo = cv2.cvtColor(cv2.imread(str(scene.photo)), cv2.COLOR_BGR2RGB)
+        photo = open_photo(scene.photo).pixels
         true = from_rle(rle, scene.size_hw)
         x, y = innermost_point(true)
         found = segmenter.predict(

@@ -1,11 +1,12 @@
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rvernet_app.picture.masks import to_rle
-from training.data.coco import AnnotatedPhoto, CocoFolder, annotated_rle
+from training.data.coco import AnnotatedPhoto, CocoFolder
 from training.data.photos import PhotoCache, open_photo
 from training.data.regions import DataError, OpenPhoto, assemble
 
@@ -188,10 +189,18 @@ def test_a_file_that_contradicts_is_refused(made_data, edit, sentence):
         read(made_data)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
-def test_a_damaged_file_is_named(made_data, content):
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is damaged, or not a JSON file"),
+        (b"{", "is damaged, or not a JSON file"),
+        (b"[]", "is not a COCO instance file"),
+        (b"\xff\xfe", "is damaged, or not a JSON file"),
+    ],
+)
+def test_a_damaged_file_is_named(made_data, content, sentence):
     (made_data / "annotations.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"annotations\.json is not a COCO instance file"):
+    with pytest.raises(DataError, match=rf"annotations\.json {sentence}"):
         read(made_data)
 
 
@@ -287,5 +296,5 @@ def test_a_photo_of_another_size_than_annotated_is_named(tmp_path):
 
 
 def test_compressed_rle_stays_as_it_is():
-    assert annotated_rle(to_rle(MASK), (40, 48), "it") == to_rle(MASK)
-    assert annotated_rle({"size": [40, 48], "counts": RUNS}, (40, 48), "it") == to_rle(MASK)
+    for segmentation in (to_rle(MASK), {"size": [40, 48], "counts": RUNS}):
+        assert AnnotatedPhoto(Path("0.png"), (40, 48), segmentation, "it").rle() == to_rle(MASK)

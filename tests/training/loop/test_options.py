@@ -6,9 +6,10 @@ import yaml
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.model.rvernet import ModuleSpec
-from training.evidence.grid import Grid
+from training.data.options import Source
+from training.loop.grid import Grid
 from training.loop.mixup import Mix
-from training.loop.options import DistillationOptions, Source, TrainOptions
+from training.loop.options import DistillationOptions, TrainOptions
 from training.segmenter.options import SegmenterOptions
 from training.shared.configuration import options_from, put, read_options, to_json
 
@@ -122,7 +123,6 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
         ({"augmentation__min_crop": 0}, "augmentation: min_crop must be in"),
         ({"augmentation__brightness": 1}, "augmentation: brightness must be in"),
         ({"mix__mixup": -1}, "mix: mixup must be in"),
-        ({"mix__probability": 2}, "mix: probability must be in 0..1"),
         ({"distillation": {"teacher": "t", "target": "firm"}}, "distillation: target is one of soft, hard"),
         ({"distillation": {"teacher": "t", "on": "class"}}, "distillation: on is one of logits, token"),
         ({"distillation": {"teacher": "t", "strength": 2}}, "distillation: strength must be in 0..1"),
@@ -189,7 +189,6 @@ def test_what_only_looks_like_a_contradiction_is_taken() -> None:
     both = {"roi": "a", "extra_roi": "b"}
     options(model__weights="scratch", model__start=both, model__freeze=[{"prefixes": ["a"]}])
     options(model__kind="extra_roi", augmentation__context_dropout=0.1)
-    options(optimization__batch_size=5, mix__mixup=1, mix__probability=0)
     options(optimization__patience=2, optimization__keep="best")
 
 

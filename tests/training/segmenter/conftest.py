@@ -37,7 +37,8 @@ def scenes_folder(tmp_path: Path) -> Path:
         for mask, extra in ((disc, {}), (square, {"pieces": pieces})):
             rle = to_rle(mask.astype(bool))
             annotations.append({"id": len(annotations), "image_id": i, "segmentation": rle, **extra})
-    (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    described = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "food"}]}
+    (folder / "annotations.json").write_text(json.dumps(described))
     return folder
 
 

@@ -30,12 +30,6 @@ def test_split_and_held_out_groups_decide(scenes_folder, tmp_path):
     assert [len(s.pieces) for s in split["train"]] == [2, 2]
 
 
-def test_a_limit_keeps_the_beginning(scenes_folder, tmp_path):
-    split = scenes_of(Source(scenes_folder, limit=1), tmp_path)
-    assert names(split["train"]) == ["0.png"]
-    assert names(split["val"]) == ["2.png"]
-
-
 def test_annotations_may_lie_elsewhere(scenes_folder, tmp_path):
     elsewhere = tmp_path / "elsewhere.json"
     (scenes_folder / "annotations.json").rename(elsewhere)

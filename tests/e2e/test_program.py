@@ -1,0 +1,126 @@
+"""The page's program: how often it draws, where it is served, and what is said when it cannot be loaded."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import gradio as gr
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser
+
+from rvernet_app.pipeline import Pipeline
+from rvernet_app.ui.page import build_demo, launch_options
+
+if TYPE_CHECKING:
+    from conftest import DrawnPhoto, Server, Workbench
+
+pytestmark = pytest.mark.browser
+
+PATIENCE_S = 30
+
+COUNT_DRAWS = """() => {
+    const clear = CanvasRenderingContext2D.prototype.clearRect;
+    window.draws = 0;
+    CanvasRenderingContext2D.prototype.clearRect = function (...rect) {
+        window.draws += this.canvas.classList.contains('rv-overlay');
+        return clear.apply(this, rect);
+    };
+}"""
+"""The overlay is cleared once a draw."""
+
+
+def draws(workbench: Workbench) -> int:
+    """How often the scene was drawn since this was last asked."""
+    return workbench.page.evaluate("() => { const seen = window.draws; window.draws = 0; return seen; }")
+
+
+def test_a_click_draws_the_scene_once_and_its_mask_once(workbench: Workbench, plate: DrawnPhoto) -> None:
+    workbench.open(plate)
+    page, (x, y) = workbench.page, plate.centres[0]
+    page.mouse.move(*workbench.client(x, y))
+    page.evaluate(COUNT_DRAWS)
+    held = []
+    page.route("**/component_server/", lambda route: held.append(route))
+
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    assert draws(workbench) == 1  # the point
+
+    for route in held:
+        route.continue_()
+    page.wait_for_selector('.rv[data-mask-seq="1"]')
+    workbench.wait_for_evidence()
+    assert draws(workbench) == 1  # the mask; suggestions and maps change nothing on the photo
+
+
+@pytest.mark.parametrize("key", ["h", "g", "+", "n"])
+def test_a_key_draws_the_scene_once(workbench: Workbench, plate: DrawnPhoto, key: str) -> None:
+    workbench.open(plate)
+    workbench.click(*plate.centres[0])
+    workbench.wait_for_evidence()
+    workbench.page.evaluate(COUNT_DRAWS)
+    workbench.page.keyboard.press(key)
+    workbench.page.wait_for_timeout(100)
+    assert draws(workbench) == 1
+
+
+def test_a_hidden_page_draws_too(workbench: Workbench, plate: DrawnPhoto) -> None:
+    """Where the browser gives a tab in the background no frames."""
+    workbench.open(plate)
+    workbench.page.evaluate("window.requestAnimationFrame = () => 0")
+    workbench.click(*plate.centres[0])
+    assert workbench.overlay_at(plate.centres[0][0] + 30, plate.centres[0][1])[3] > 0
+
+
+def test_a_program_that_does_not_load_is_said(browser: Browser, server: Server) -> None:
+    page = browser.new_page()
+    page.route("**/web/*/state.js", lambda route: route.abort())
+    page.goto(server.url)
+    page.wait_for_selector("#rv-toast:not([hidden])")
+    assert page.inner_text("#rv-toast") == (
+        "The page could not load its program. Check that the server is running, then reload."
+    )
+    page.close()
+
+
+@pytest.fixture
+def below_a_path(pipeline: Pipeline) -> Iterator[str]:
+    """The address of the page where it is served below a path of another site."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = launch_options(replace(pipeline.config, host="127.0.0.1", port=port))
+    passed = {name: options[name] for name in ("theme", "css", "app_kwargs", "footer_links", "ssr_mode")}
+    demo = build_demo(pipeline.config, pipeline)
+    site = gr.mount_gradio_app(FastAPI(), demo, path="/food/naming", **passed)
+    running = uvicorn.Server(uvicorn.Config(site, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + PATIENCE_S
+    while not running.started and time.monotonic() < end:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/food/naming"
+    running.should_exit = True
+    thread.join(PATIENCE_S)
+
+
+def test_the_page_works_below_a_path(
+    below_a_path: str,
+    server: Server,
+    new_visitor: Callable[..., Workbench],
+    plate: DrawnPhoto,
+) -> None:
+    visitor = new_visitor(at=replace(server, url=below_a_path))
+    visitor.open(plate)
+    visitor.click(*plate.centres[0])
+    visitor.wait_for_evidence()
+    assert len(visitor.foods()) == 1
+    visitor.complaints.clear()  # Gradio asks for its manifest beside the path
