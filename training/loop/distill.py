@@ -17,7 +17,8 @@ class Outputs(NamedTuple):
     """What a model says in training, all logits (B, K).
 
     Attributes:
-        logits: for the labels: what it gives in use, or where tokens are asked for, what its class tokens give.
+        logits: for the labels: what it gives in use, or where tokens are asked for, what its class tokens
+            give.
         of_tokens: those of its distillation tokens, for the teacher; None unless asked for.
         of_modules: those of each module by itself, none unless asked for.
         of_others: for each class, whether the extra-ROI picture shows it; None unless asked for.
@@ -35,7 +36,8 @@ class Student(nn.Module):
     Args:
         model: the model trained; its backbones are not wrapped or copied.
         tokens: tell what class and distillation tokens give apart (DeiT, arXiv 2012.12877).
-        modules: let every module name the class by itself too, through a linear head that is not part of the model.
+        modules: let every module name the class by itself too, through a linear head that is not part of the
+            model.
         others: let the extra-ROI module name the foods it sees, likewise.
 
     Raises:
@@ -65,8 +67,9 @@ class Student(nn.Module):
     def forward(self, *pictures: Tensor) -> Outputs:
         """What the model says of pictures, each (B, 3, S, S).
 
-        Where tokens are told apart, each kind goes through the same integration module by itself, and what the modules
-        say by themselves is of their class tokens. In use timm takes the mean of what both tokens of a backbone give.
+        Where tokens are told apart, each kind goes through the same integration module by itself, and what
+        the modules say by themselves is of their class tokens. In use timm takes the mean of what both tokens
+        of a backbone give.
         """
         given = [
             b(x) for b, x in zip(self.model.backbones.values(), pictures, strict=True)
@@ -95,9 +98,9 @@ def teacher_loss(logits: Tensor, teacher: Tensor, target: str, temperature: floa
     """How far logits (B, K) are from a teacher's, (B, K).
 
     Args:
-        target: "hard" is the cross-entropy with the teacher's decision; "soft" the Kullback-Leibler divergence of both
-            probabilities at this temperature, times its square, so that gradients do not shrink with it (Hinton et
-            al., arXiv 1503.02531).
+        target: "hard" is the cross-entropy with the teacher's decision; "soft" the Kullback-Leibler
+            divergence of both probabilities at this temperature, times its square, so that gradients do not
+            shrink with it (Hinton et al., arXiv 1503.02531).
     """
     if target == "hard":
         return F.cross_entropy(logits, teacher.argmax(dim=1))

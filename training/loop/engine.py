@@ -51,8 +51,8 @@ MEASURED_BATCHES = 8
 class Trainer:
     """Trains a model on regions; under `accelerate launch`, one of several that do so together.
 
-    A step sees the same regions with the same changes whatever the number of processes, and depends on the seed and
-    its number only; dropout, mixup and cutmix are drawn by each process for its share.
+    A step sees the same regions with the same changes whatever the number of processes, and depends on the
+    seed and its number only; dropout, mixup and cutmix are drawn by each process for its share.
 
     Args:
         model: trained in place.

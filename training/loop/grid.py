@@ -42,19 +42,19 @@ class Grid:
     Attributes:
         config: the options that all runs share, a file as for `python -m training.train`.
         folder: of the runs, and of the table and figure made of them.
-        axes: name of an axis -> name of a value -> the options it sets, named with dots. Every combination is a row of
-            the table.
+        axes: name of an axis -> name of a value -> the options it sets, named with dots. Every combination is
+            a row of the table.
         changes: options that differ from the config in all runs.
         seeds: each combination is trained once with every seed.
         split: the regions measured on; "test" if nothing was chosen by them.
-        measured_on: other folders of labelled photos, all of whose regions are measured on instead, but for those of
-            classes that nothing was trained on.
+        measured_on: other folders of labelled photos, all of whose regions are measured on instead, but for
+            those of classes that nothing was trained on.
         conditions: under which is measured, see `training.evidence.conditions`.
         reference: a value of each axis; the other rows are compared with this one. Empty compares with none.
 
     Raises:
-        ConfigError: a condition or split does not exist, the reference is not in the grid, or two runs would have one
-            folder.
+        ConfigError: a condition or split does not exist, the reference is not in the grid, or two runs would
+            have one folder.
     """
 
     config: Path
@@ -95,7 +95,9 @@ class Grid:
 
     @property
     def runs(self) -> list[Run]:
-        """Every combination with the first seed, then with the next: a whole comparison early, a surer one later."""
+        """Every combination with the first seed, then with the next: a whole comparison early, a surer one
+        later.
+        """
         return [Run(self, row, seed) for seed in self.seeds for row in self.rows]
 
 
@@ -217,7 +219,8 @@ def run_grid(grid: Grid, progress: Progress) -> Iterator[Measured]:
         RvernetError: the options or the data are at fault.
     """
     progress.stage("runs", len(grid.runs), unit="run")
-    # those of all runs before the first is trained, as a mistake in the last is better told now than in some hours
+    # those of all runs before the first is trained, as a mistake in the last is better told now than in some
+    # hours
     options_of_runs = [options_from(run.options(), TrainOptions) for run in grid.runs]
     read: dict[str, tuple[Regions, str, Sequence[Region]]] = {}
     for number, (run, options) in enumerate(zip(grid.runs, options_of_runs, strict=True), 1):

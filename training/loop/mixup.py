@@ -1,4 +1,6 @@
-"""Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) of pairs: both pictures share partner, share and box."""
+"""Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) of pairs: both pictures share partner, share and
+box.
+"""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def build_model(options: ModelOptions, num_classes: int) -> Model:
 
 
 def start_from(backbone: nn.Module, folder: Path, picture: str) -> None:
-    """Start a backbone from that of a checkpoint, of any classes, that sees the same picture, or from its only one.
+    """Start a backbone from that of a checkpoint, of any classes, that sees the same picture, or from its
+    only one.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or has no such backbone.
@@ -120,10 +121,12 @@ def read_weights(source: str, spec: ModuleSpec) -> dict[str, Tensor]:
 
 
 def measure_batch_norm(backbone: nn.Module, batches: Iterable[Tensor]) -> int:
-    """Give every batch norm of a backbone the statistics of its input, without changing what the backbone computes.
+    """Give every batch norm of a backbone the statistics of its input, without changing what the backbone
+    computes.
 
-    Weights with folded batch norm say "mean 0, variance 1" of inputs that are nothing of the kind; trained with
-    batch statistics they would be destroyed, trained without they have nothing that keeps their activations alive.
+    Weights with folded batch norm say "mean 0, variance 1" of inputs that are nothing of the kind; trained
+    with batch statistics they would be destroyed, trained without they have nothing that keeps their
+    activations alive.
 
     Args:
         batches: normalised pictures, float (B, 3, S, S), as many in each, for this backbone.
@@ -160,7 +163,9 @@ def _set_statistics(norm: Any, mean: Tensor, variance: Tensor) -> None:
 
 @contextmanager
 def _moments(norms: list[_BatchNorm]) -> Iterator[dict[_BatchNorm, list[tuple[Tensor, Tensor]]]]:
-    """Mean and mean square, (C,) in float64, of what goes into each norm, by batch, while the context is open."""
+    """Mean and mean square, (C,) in float64, of what goes into each norm, by batch, while the context is
+    open.
+    """
     found: dict[_BatchNorm, list[tuple[Tensor, Tensor]]] = {norm: [] for norm in norms}
 
     def add(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:

@@ -94,7 +94,9 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
 
 
 def load_state_together(folder: Path, options: Any, accelerator: Accelerator) -> dict[str, Any] | None:
-    """As `load_state`, in every process, of which some may be on machines that do not have the main one's folder."""
+    """As `load_state`, in every process, of which some may be on machines that do not have the main one's
+    folder.
+    """
     told: list[Any] = [None]
     if accelerator.is_main_process:
         try:

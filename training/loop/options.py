@@ -1,4 +1,6 @@
-"""What a training run of RveRNet, or of a model it is compared with, is made of: a tree of documented options."""
+"""What a training run of RveRNet, or of a model it is compared with, is made of: a tree of documented
+options.
+"""
 
 from __future__ import annotations
 
@@ -40,20 +42,20 @@ class ModelOptions:
 
     Attributes:
         kind: "rvernet", or the one picture that a model for comparison sees: "photo", "roi" or "extra_roi".
-        roi_module: backbone, in YAML its name in timm or `{name, kwargs, mean, std}`; also that of a single picture.
-            The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
+        roi_module: backbone, in YAML its name in timm or `{name, kwargs, mean, std}`; also that of a single
+            picture. The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
             deit_base_distilled_patch16_224 and mixer_b16_224.
         extra_roi_module: backbone; None takes the same as `roi_module`.
         fusion, hidden, input_size: see `RveRNetConfig`.
         padding: grey level around letterboxed pictures, 0 to 255.
-        weights: "scratch", "pretrained" (timm's, fetched or from the local cache), or a safetensors file with timm's
-            names; for every backbone.
-        start: checkpoint folders that backbones start from instead, by picture ("roi", "extra_roi", "photo"): each
-            takes the backbone for the same picture, or the only one there is.
+        weights: "scratch", "pretrained" (timm's, fetched or from the local cache), or a safetensors file with
+            timm's names; for every backbone.
+        start: checkpoint folders that backbones start from instead, by picture ("roi", "extra_roi", "photo"):
+            each takes the backbone for the same picture, or the only one there is.
         freeze: parameters of the backbones that are not trained.
-        batch_norm: "fixed" keeps the statistics of the weights; "measured" first measures them on the training
-            pictures, which changes nothing in what the backbone computes, and then trains with those of each batch.
-            Weights with folded batch norm have no statistics of their own.
+        batch_norm: "fixed" keeps the statistics of the weights; "measured" first measures them on the
+            training pictures, which changes nothing in what the backbone computes, and then trains with those
+            of each batch. Weights with folded batch norm have no statistics of their own.
     """
 
     roi_module: ModuleSpec
@@ -109,13 +111,15 @@ class OptimizationOptions:
         clip: largest norm of the gradient; 0 is off.
         warmup: share of all steps over which the learning rate rises linearly; a cosine to 0 follows.
         label_smoothing: share of the target spread over all classes.
-        module_loss: weight of how well each module names the class by itself, through a linear head that is not kept.
-            Without it the module that learns faster leaves the other behind (Wang et al., arXiv 1905.12681).
-        context_loss: weight of how well the extra-ROI module tells which classes the other foods of the photo have,
-            through another linear head that is not kept. A photo has one hidden food and several that can be seen.
-        ema: highest decay of a moving average of the weights, which is what is measured and exported; 0 is off. timm
-            raises the decay by the step s as 1 - s ** (-2 / 3) up to it: 0.995 is reached after 2,800 steps and 0.998
-            after 11,200, and a shorter run ends with less, at step 1,000 with 0.99.
+        module_loss: weight of how well each module names the class by itself, through a linear head that is
+            not kept. Without it the module that learns faster leaves the other behind (Wang et al., arXiv
+            1905.12681).
+        context_loss: weight of how well the extra-ROI module tells which classes the other foods of the photo
+            have, through another linear head that is not kept. A photo has one hidden food and several that
+            can be seen.
+        ema: highest decay of a moving average of the weights, which is what is measured and exported; 0 is
+            off. timm raises the decay by the step s as 1 - s ** (-2 / 3) up to it: 0.995 is reached after
+            2,800 steps and 0.998 after 11,200, and a shorter run ends with less, at step 1,000 with 0.99.
         patience: epochs without a better validation macro F1 after which the run stops; 0 is off.
         keep: "last" or "best" weights, by validation macro F1.
         precision: "no" (float32), "bf16" or "fp16".
@@ -161,15 +165,15 @@ class OptimizationOptions:
 class DistillationOptions:
     """What a student learns from a teacher (Hinton et al., arXiv 1503.02531; DeiT, arXiv 2012.12877).
 
-    The teacher reads the same pictures, or some of them: for a pair as a whole it is a RveRNet, or a model of one
-    picture; before pairing, each module is trained by itself (`kind: roi`, `kind: extra_roi`) with a teacher of its
-    own, and the pair starts from the two (`start`).
+    The teacher reads the same pictures, or some of them: for a pair as a whole it is a RveRNet, or a model of
+    one picture; before pairing, each module is trained by itself (`kind: roi`, `kind: extra_roi`) with a
+    teacher of its own, and the pair starts from the two (`start`).
 
     Attributes:
         teacher: checkpoint folder, of the same classes.
         target: "soft" (the teacher's probabilities) or "hard" (its decision).
-        on: "logits", or "token": as in DeiT, the teacher's loss is on what the backbones' distillation tokens give and
-            the labels' on what their class tokens give; the model in use takes the mean of both.
+        on: "logits", or "token": as in DeiT, the teacher's loss is on what the backbones' distillation tokens
+            give and the labels' on what their class tokens give; the model in use takes the mean of both.
         strength: weight of the teacher in the loss, 0 to 1; the labels have the rest.
         temperature: of both probabilities for a soft target.
 

@@ -1,4 +1,5 @@
-"""Options of any run: a YAML file, then `--key value` on the command line over it, into a tree of frozen dataclasses.
+"""Options of any run: a YAML file, then `--key value` on the command line over it, into a tree of frozen
+dataclasses.
 
 An option inside another is named with a dot: `--optimization.epochs 3`.
 """
@@ -60,7 +61,8 @@ def read_options(arguments: Sequence[str], kind: type[Options], file: str = "con
 
 
 def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "") -> Options:
-    """A mapping as read from YAML -> options of this dataclass; mappings inside become the dataclasses inside.
+    """A mapping as read from YAML -> options of this dataclass; mappings inside become the dataclasses
+    inside.
 
     Args:
         name: of the option that these options are, with dots; "" is the whole.
@@ -126,7 +128,9 @@ def _plain(value: Any, without_free: bool) -> Any:
 
 
 def put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set an option, given its name with dots. Raises ConfigError where one of the names is no group of options."""
+    """Set an option, given its name with dots. Raises ConfigError where one of the names is no group of
+    options.
+    """
     *outer, last = key.split(".")
     for name in outer:
         inner = values.get(name)
