@@ -1,4 +1,4 @@
-"""What every training run shares: schedule, parameter groups, frozen parts, and a state that survives."""
+"""Parts of every training run: schedule, parameter groups, frozen parameters, and a state to continue from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ STATE_NAME = "state.pt"
 
 
 def learning_rate_share(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step: linear warm-up from above 0, then a cosine towards 0."""
+    """Return the share of the peak learning rate at a step: linear warm-up from above 0, then a cosine
+    towards 0.
+    """
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -31,7 +33,7 @@ def learning_rate_share(step: int, steps: int, warmup: float) -> float:
 def parameter_groups(
     model: nn.Module, peak: Callable[[str], float], weight_decay: float, plain: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Trainable parameters by peak learning rate and weight decay; biases and norms are not decayed.
+    """Group trainable parameters by peak learning rate and weight decay; biases and norms are not decayed.
 
     Args:
         peak: a parameter's name -> its peak learning rate.
@@ -46,13 +48,13 @@ def parameter_groups(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Give every group this share of its peak."""
+    """Set every group to this share of its peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
 
 
 def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
-    """Train a backbone's parameters, but those whose names start with one of the prefixes.
+    """Train the parameters of a backbone except those whose names start with one of the prefixes.
 
     Raises:
         CheckpointError: a prefix fits no parameter.
@@ -75,7 +77,7 @@ def save_state(folder: Path, options: Any, state: dict[str, Any]) -> None:
 
 
 def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
-    """The state in a run's folder, None where there is none.
+    """Read the state in a run's folder; None if there is no state.
 
     Raises:
         CheckpointError: the state is damaged, or of a run with other options.
@@ -94,8 +96,8 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
 
 
 def load_state_together(folder: Path, options: Any, accelerator: Accelerator) -> dict[str, Any] | None:
-    """As `load_state`, in every process, of which some may be on machines that do not have the main one's
-    folder.
+    """Read the state in every process, also on machines without the folder of the main process; see
+    `load_state`.
     """
     told: list[Any] = [None]
     if accelerator.is_main_process:
