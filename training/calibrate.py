@@ -52,12 +52,12 @@ def calibrate(
     names = sorted(set(scores.groups))
     if len(names) < LEAST_GROUPS:
         raise DataError(
-            f"Calibration needs regions of at least {LEAST_GROUPS} groups, these are of {len(names)}."
+            f"Calibration needs regions of at least {LEAST_GROUPS} groups; these have {len(names)}."
         )
     temperature = fit_temperature(scores.logits, scores.true)
     threshold = abstain_threshold(probabilities(scores.logits, temperature), scores.true, accuracy)
     if threshold > 1:
-        raise DataError(f"However sure it is, less than {accuracy:g} of its answers are right; aim lower.")
+        raise DataError(f"No threshold makes {accuracy:g} of the answers right; choose a lower accuracy.")
     order = np.random.default_rng(0).permutation(len(names))
     first = np.isin(scores.groups, [names[i] for i in order[: len(names) // 2]])
     shown = np.zeros_like(scores.logits)
@@ -90,16 +90,16 @@ def main(arguments: Sequence[str]) -> None:
         "--accuracy",
         type=float,
         default=0.95,
-        help="share of right answers aimed at where the app is sure (0.95)",
+        help="wanted share of right answers where the app is sure (default 0.95)",
     )
     parser.add_argument("--device", default="auto", help="torch device")
-    parser.add_argument("--dry_run", action="store_true", help="leave the checkpoint as it is")
+    parser.add_argument("--dry_run", action="store_true", help="do not write into the checkpoint")
     chosen = parser.parse_args(arguments)
     folder = Path(chosen.checkpoint).expanduser()
     if not chosen.dry_run and not folder.is_dir():
         raise CheckpointError(
-            f"There is no checkpoint folder {chosen.checkpoint} to write into; what is on the Hugging Face Hub can "
-            "be calibrated with --dry_run only."
+            f"There is no checkpoint folder {chosen.checkpoint} to write into; a checkpoint on the Hugging "
+            "Face Hub can only be calibrated with --dry_run."
         )
     device = torch_device(chosen.device)
     labelled = open_labelled(chosen)

@@ -184,7 +184,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.compare",
         usage="%(prog)s [-h] --grid FILE [--key value ...]",
-        description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
+        description="Compare a grid of models. Every --key value replaces an option of the file.",
         allow_abbrev=False,
     )
     parser.add_argument("--grid", required=True, help="YAML file, see training.loop.grid.Grid")

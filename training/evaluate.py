@@ -103,7 +103,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a checkpoint.")
     add_arguments(parser)
     parser.add_argument(
-        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is given by itself"
+        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is reported by itself"
     )
     parser.add_argument("--device", default="auto", help="torch device")
     parser.add_argument("--out", type=Path, help="folder for report.json, report.md and pictures")

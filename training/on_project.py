@@ -106,7 +106,8 @@ def with_held_out(data: DataOptions) -> DataOptions:
             return replace(data, sources=(replace(whole, held_out=(meal,)),))
     missing = max(1, LEAST_MEALS - len(meals))
     raise DataError(
-        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least {LEAST_CLASSES} foods, one of "
+        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least "
+        f"{LEAST_CLASSES} foods, one of "
         f"them in two meals; this project's are of {_counted(len(meals), 'meal')} with "
         f"{_counted(len({region.label for region in regions}), 'food')}: finish at least "
         f"{_counted(missing, 'more photo')} of {'another meal' if missing == 1 else 'other meals'}."
@@ -192,12 +193,12 @@ def main(arguments: Sequence[str]) -> None:
         prog="python -m training.on_project", description=__doc__.splitlines()[0]
     )
     parser.add_argument("data_dir", type=Path, help="the app's data folder")
-    parser.add_argument("--project", help="name of the project; needed where there are several")
+    parser.add_argument("--project", help="name of the project; needed if there are several")
     parser.add_argument("--start", required=True, help="checkpoint to start from and to compare with")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run and the checkpoint")
-    parser.add_argument("--epochs", type=int, default=10, help="over the project's foods (default 10)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the project's foods (default 10)")
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto")
-    parser.add_argument("--attended", action="store_true", help="end when standard input does")
+    parser.add_argument("--attended", action="store_true", help="exit when stdin closes")
     given = parser.parse_args(arguments)
     with Progress(given.out) as progress:
         progress.stage("data")

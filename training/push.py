@@ -142,8 +142,8 @@ def main(arguments: Sequence[str]) -> None:
     """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m training.push", description="Publish a checkpoint.")
     parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
-    parser.add_argument("repository", metavar="OWNER/NAME", help="on the Hugging Face Hub; made when missing")
-    parser.add_argument("--private", action="store_true", help="nobody else may see it")
+    parser.add_argument("repository", metavar="OWNER/NAME", help="on the Hugging Face Hub; made if missing")
+    parser.add_argument("--private", action="store_true", help="make the repository private")
     parser.add_argument("--revision", metavar="BRANCH", help="branch to commit to; default: the main one")
     parser.add_argument("--message", metavar="TEXT", help="of the commit")
     chosen = parser.parse_args(arguments)

@@ -107,7 +107,8 @@ def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         low, high = row["macro_f1_interval"]
         shown = " | ".join(f"{row[name]:.3f}" for name in names)
         lines.append(
-            f"| {row['condition']} | {row['strength']:g} | {shown} | {low:.3f} to {high:.3f} | {row['kept']:.3f} |"
+            f"| {row['condition']} | {row['strength']:g} | {shown} | {low:.3f} to {high:.3f} | "
+            f"{row['kept']:.3f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -147,13 +148,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_arguments(parser)
     parser.add_argument(
-        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is given by itself"
+        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is reported by itself"
     )
     parser.add_argument(
         "--conditions",
         nargs="+",
         default=[f"{name}={strength:g}" for name, grades in GRADES.items() for strength in grades],
-        help="name=strength; default all, graded",
+        help="name=strength (default: all, graded)",
     )
     parser.add_argument(
         "--backgrounds",

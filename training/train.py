@@ -60,7 +60,7 @@ def train(
     if not data.val:
         raise ConfigError("No region is held out to validate on; set held_out or val_share of a source.")
     if unknown := sorted(set(options.ambiguous) - set(data.classes)):
-        raise ConfigError(f"The data has no classes {', '.join(unknown)} to call ambiguous.")
+        raise ConfigError(f"The data have no classes {', '.join(unknown)} to report as ambiguous.")
     torch.manual_seed(options.seed)
     model = build_model(options.model, len(data.classes))
     teacher = None if options.distillation is None else load_checkpoint(options.distillation.teacher)

@@ -143,8 +143,9 @@ class CocoFolder:
         split = image.split or self._unsplit
         if split not in SPLITS:
             raise DataError(
-                f"{self._path} has the split {split!r} for {image.file_name}; known are {', '.join(SPLITS)}, and "
-                "without any held_out or val_share must say what to validate on."
+                f"{self._path} has the split {split!r} for {image.file_name}; known are "
+                f"{', '.join(SPLITS)}. Without splits, held_out or val_share must select the validation "
+                "images."
             )
         photo = self._folder / "images" / image.file_name
         x, y, width, height = annotation.bbox

@@ -24,4 +24,4 @@ def read_groups(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     except (LookupError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged, or no list of groups.") from error
+        raise DataError(f"{path} is damaged, or not a list of groups.") from error

@@ -147,7 +147,7 @@ class _Opened:
                 self._embedding = self._segmenter.encode(photo.pixels)
             return self._segmenter.predict(self._embedding, asked).masks[0]
         except PromptError as error:
-            raise DataError(f"The box of {region.name} is of no use: {error}") from error
+            raise DataError(f"The box of {region.name} cannot be used: {error}") from error
         except SegmentationError:
             left, top, right, bottom = box
             mask = np.zeros(region.size_hw, np.bool_)

@@ -72,7 +72,7 @@ class PhotoCache:
 
 
 def fit_mask(mask: Mask, size_hw: tuple[int, int]) -> Mask:
-    """Reduce a mask, bool (H, W), to the size of its reduced photo. A mask with pixels never becomes empty."""
+    """Reduce a mask, bool (H, W), to the size of its photo. A mask with pixels never becomes empty."""
     if mask.shape == size_hw:
         return mask
     return mostly(cv2.resize(mask.astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_AREA))

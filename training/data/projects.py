@@ -70,7 +70,8 @@ class ProjectSource:
                 chosen = self._project or (next(iter(found)) if len(found) == 1 else "")
                 if chosen not in found:
                     raise DataError(
-                        f"The store in {self._folder} has the projects {', '.join(found) or 'none'}; name one."
+                        f"The store in {self._folder} has the projects {', '.join(found) or 'none'}; "
+                        "name one."
                     )
                 labels = [label.name for label in labels_of(session, found[chosen])]
                 for photo in final_photos(session, found[chosen], Shares(0.0, 0.0)):

@@ -198,7 +198,7 @@ def assemble(
     """
     read = {source.name: source.read() for source in sources}
     if len(read) < len(sources):
-        raise DataError(f"Two sources have one name: {', '.join(source.name for source in sources)}.")
+        raise DataError(f"Two sources have the same name: {', '.join(source.name for source in sources)}.")
     left_out: dict[str, list[str]] = {}
     for found in read.values():
         for reason, names in found.left_out.items():
@@ -215,7 +215,7 @@ def assemble(
 
     regions = [region for found in read.values() for region in found.regions]
     if twice := [name for name, count in Counter(r.name for r in regions).items() if count > 1]:
-        raise DataError(f"{len(twice)} names are those of several regions, first {twice[0]}.")
+        raise DataError(f"{len(twice)} names belong to several regions, first {twice[0]}.")
     regions = keep(
         regions,
         lambda r: r.share is None or r.share >= min_share,
@@ -300,7 +300,8 @@ def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
         if shared:
             photo, same = min(shared)
             raise DataError(
-                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: first {photo} "
+                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: "
+                f"first {photo} "
                 f"and {same} are the same."
             )
 

@@ -65,14 +65,14 @@ class Condition:
     def __post_init__(self) -> None:
         known = (CLEAN, BACKGROUND, *NOISES, *MASK_ERRORS)
         if self.name not in known:
-            raise ConfigError(f"There is no condition {self.name!r}; known are {', '.join(known)}.")
+            raise ConfigError(f"Unknown condition {self.name!r}; known are {', '.join(known)}.")
         most = MOST.get(self.name, 1.0)
         if not 0 <= self.strength <= most:
             raise ConfigError(f"The strength of {self.name} must be in 0..{most:g}, got {self.strength:g}.")
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Parse `name` or `name=strength`; the default strength is 1. Raises ConfigError as the class does."""
+        """Parse `name` or `name=strength`; the default strength is 1. May raise ConfigError."""
         name, _, strength = text.partition("=")
         try:
             return cls(name, float(strength) if strength else 0.0 if name == CLEAN else 1.0)
@@ -176,7 +176,7 @@ class _OtherPlace:
                     raise
                 continue
             return np.where(mask[:, :, None], photo, other), mask
-        raise ConfigError("There is no other photo to lay foods on.")
+        raise ConfigError("No other photo to lay foods on.")
 
 
 def _covering(photo: Photo, size_hw: tuple[int, ...]) -> Photo:

@@ -17,8 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-# What the profiler has to say of its own start and end, and of GPUs that are not here, is of no use to
-# anybody.
+# Silences the profiler, which reports its own start and end, and missing GPUs.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 WARM_UP = 3

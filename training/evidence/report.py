@@ -137,8 +137,10 @@ def model_card(
         "",
         "## Training",
         "",
-        f"Data: {', '.join(f'`{source}`' for source in training['data'])}; {training['train_regions']} regions of "
-        f"{training['train_groups']} groups (objects, trays, meals or photos). {training['epochs']} epochs; the "
+        f"Data: {', '.join(f'`{source}`' for source in training['data'])}; {training['train_regions']} "
+        "regions of "
+        f"{training['train_groups']} groups (objects, trays, meals or photos). {training['epochs']} "
+        "epochs; the "
         f"weights are those of the {options['optimization']['keep']} one.",
         "",
         "```",
@@ -175,7 +177,7 @@ def title(name: str) -> str:
 
 
 def figures_table(metrics: Mapping[str, Any], masks: str = "annotated") -> list[str]:
-    """Return the result of `training.evidence.measure.describe` with masks of this kind as lines of Markdown."""
+    """Format the result of `training.evidence.measure.describe` as lines of Markdown."""
     measured = {MASKS_TITLES[masks]: metrics}
     if clicked := metrics.get("from_one_click"):
         measured[MASKS_TITLES["click"]] = clicked

@@ -101,7 +101,8 @@ class Trainer:
         pieces = accelerator.num_processes * optimization.micro_batches
         if optimization.batch_size % (2 * pieces if options.mix.active else pieces):
             raise ConfigError(
-                f"A batch of {optimization.batch_size} cannot be shared by {accelerator.num_processes} processes in "
+                f"A batch of {optimization.batch_size} cannot be shared by {accelerator.num_processes} "
+                "processes in "
                 f"{optimization.micro_batches} {'even ' * options.mix.active}micro-batches each."
             )
         self._teacher = None if teacher is None else self._fitting(teacher)
@@ -189,7 +190,8 @@ class Trainer:
             return False
         if state["data"] != self._data:
             raise CheckpointError(
-                f"The annotations changed since the run in {self._options.run_folder} began, or the segmenter that "
+                f"The annotations changed since the run in {self._options.run_folder} began, or the "
+                "segmenter that "
                 "makes masks of them; choose another run_folder."
             )
         self.model.load_state_dict(state["model"])
@@ -220,7 +222,7 @@ class Trainer:
 
     def _fitting(self, teacher: Checkpoint) -> Model:
         if teacher.classes != self._classes:
-            raise ConfigError(f"The teacher {teacher.name} knows other classes than the data has.")
+            raise ConfigError(f"The classes of the teacher {teacher.name} are not those of the data.")
         if teacher.preprocessing.letterbox != self._preprocessing.letterbox:
             raise ConfigError(f"The teacher {teacher.name} reads pictures of another size or padding.")
         return teacher.model.to(self._accelerator.device)
@@ -325,7 +327,7 @@ class Trainer:
         )
 
     def _begin_stage(self) -> None:
-        """Freeze parameters as the options say for this step. Processes wrap the model again if that changes."""
+        """Freeze parameters as the options say for this step; if that changes, wrap the model again."""
         done = self.step / self._plan.steps
         frozen = tuple(p for f in self._options.model.freeze if done < f.until for p in f.prefixes)
         if frozen == self._frozen:

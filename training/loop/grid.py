@@ -76,7 +76,7 @@ class Grid:
         different = {Condition.parse(text) for text in self.conditions}
         require(
             len(self.conditions) == len(different) > 0,
-            f"conditions must be different ones, got {', '.join(self.conditions)}",
+            f"conditions must differ, got {', '.join(self.conditions)}",
         )
         if self.reference:
             fits = self.reference.keys() == self.axes.keys() and all(
@@ -151,7 +151,8 @@ class Run:
         files.write(path, text, durable=False)
         if status := train_in_own_process(path):
             raise GridError(
-                f"The run {self.folder} failed with exit status {status}. Correct the cause, then start again."
+                f"The run {self.folder} failed with exit status {status}. Correct the cause, then start "
+                "again."
             )
 
     def require_trained_on(self, data: Regions) -> None:
@@ -159,7 +160,7 @@ class Run:
         described = json.loads((self.folder / "data.json").read_text(encoding="utf-8"))
         if described["fingerprints"] != dict(data.fingerprints):
             raise GridError(
-                f"The data have changed since {self.folder} was trained; remove the folder to train it anew."
+                f"The data have changed since {self.folder} was trained; remove the folder to train it again."
             )
 
     def measure(self, where: str, regions: Sequence[Region], options: TrainOptions) -> dict[str, Scores]:

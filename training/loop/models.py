@@ -42,7 +42,7 @@ def build_model(options: ModelOptions, num_classes: int) -> Model:
         else:
             model = SinglePicture(SinglePictureConfig(options.kind, options.roi_module, **rest))
     except ValueError as error:
-        raise ConfigError(f"These options make no model: {error}.") from error
+        raise ConfigError(f"No model can be built from these options: {error}.") from error
     for picture, backbone in model.backbones.items():
         if picture in options.start:
             start_from(backbone, options.start[picture], picture)

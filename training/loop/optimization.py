@@ -1,4 +1,4 @@
-"""Parts of every training run: schedule, parameter groups, frozen parameters, and a state to continue from."""
+"""Parts of every training run: schedule, parameter groups, frozen parameters, saved state."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
     for prefix in prefixes:
         chosen = {name for name in named if name == prefix or name.startswith(f"{prefix}.")}
         if not chosen:
-            raise CheckpointError(f"There are no parameters {prefix!r} in a backbone to freeze.")
+            raise CheckpointError(f"The backbone has no parameters {prefix!r} to freeze.")
         frozen |= chosen
     for name, parameter in named.items():
         parameter.requires_grad_(name not in frozen)
@@ -89,7 +89,7 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         made_with = state["options"]
     except Exception as error:  # torch.load raises whatever its unpickler does
-        raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
+        raise CheckpointError(f"{path} is damaged; remove it to start the run again.") from error
     if made_with != _identity(options):
         raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
     return state

@@ -77,7 +77,7 @@ class ModelOptions:
         require_within(self, "padding", 0, 255)
         require(
             self.kind == "rvernet" or self.extra_roi_module is None,
-            f"extra_roi_module is of a pair, but kind is {self.kind}",
+            f"extra_roi_module is for kind rvernet, but kind is {self.kind}",
         )
         if unknown := set(self.start) - set(self.pictures):
             require(
@@ -192,7 +192,8 @@ class DistillationOptions:
         require_within(self, "strength", 0, 1)
         require(
             self.on == "logits" or 0 < self.strength < 1,
-            f"with strength {self.strength:g} on token the {'class' if self.strength else 'distillation'} tokens "
+            f"with strength {self.strength:g} on token the "
+            f"{'class' if self.strength else 'distillation'} tokens "
             "would learn nothing",
         )
         require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
@@ -243,16 +244,19 @@ class TrainOptions:
         batch = self.optimization.batch_size // self.optimization.micro_batches
         require(
             self.optimization.batch_size % self.optimization.micro_batches == 0,
-            f"batch_size {self.optimization.batch_size} cannot be taken in {self.optimization.micro_batches} pieces",
+            f"batch_size {self.optimization.batch_size} cannot be taken in "
+            f"{self.optimization.micro_batches} pieces",
         )
         require(not self.mix.active or batch % 2 == 0, f"mixup and cutmix need even batches, not {batch}")
         require(
             self.augmentation.context_dropout == 0 or "extra_roi" in self.model.pictures,
-            f"context_dropout blanks the extra-ROI picture, which a model of kind {self.model.kind} does not see",
+            f"context_dropout blanks the extra-ROI picture, which a model of kind {self.model.kind} "
+            "does not see",
         )
         if self.optimization.context_loss:
             require(
                 "extra_roi" in self.model.pictures,
-                f"context_loss trains on the extra-ROI picture, which a model of kind {self.model.kind} does not see",
+                f"context_loss trains on the extra-ROI picture, which a model of kind {self.model.kind} "
+                "does not see",
             )
             require(not self.mix.active, "context_loss would not know what a mixed picture shows")

@@ -160,7 +160,7 @@ class SegmenterTrainer:
     def _interact(
         self, features: Tensor, window: Window, rng: np.random.Generator, weight: float
     ) -> tuple[float, list[float]]:
-        """Run all rounds for a window and add up the gradients. Return the loss and the IoU after each round."""
+        """Run all rounds for a window and add up gradients. Return loss, and IoU after each round."""
         targets = torch.from_numpy(window.targets).float().to(self._device)  # (M, h, w)
         box = bool(rng.random() < self._options.box)
         prompts = Prompts.first(window.targets, window.offset_yx, box, rng)

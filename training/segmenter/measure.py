@@ -81,7 +81,7 @@ def answers(segmenter: Segmenter, scenes: Iterable[Scene], clicks: int = CLICKS)
 
 
 def summary(found: Sequence[Answer]) -> dict[str, float]:
-    """Return means over answers, at least one: mIoU after clicks, best of the first candidates, box IoU, NoC."""
+    """Return means over at least one answer: mIoU after clicks, best first candidate, box IoU, NoC."""
     ious = np.array([a.click_ious for a in found])  # (N, clicks)
     clicks = ious.shape[1]
     figures = {f"mIoU@{n}": float(ious[:, n - 1].mean()) for n in AFTER if n <= clicks}

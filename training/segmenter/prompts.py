@@ -91,7 +91,7 @@ class Prompts:
             self.labels = np.concatenate([self.labels, labels], axis=1)  # (M, N + 1)
 
     def _placed(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map columns and rows of mask pixels, any number of pairs per row, to x and y in the model's square."""
+        """Map columns and rows of mask pixels, in pairs per row, to x and y in the model's square."""
         return (xy + 0.5) * MASK_STRIDE - 0.5 + self._offset(xy)
 
     def _lifted(self, xy: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -73,7 +73,7 @@ def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "")
         raise ConfigError(f"Unknown option {', '.join(unknown)}; known are {', '.join(kinds)}.")
     required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
     if missing := [prefix + key for key in required if key not in values]:
-        raise ConfigError(f"An option without a default is not given; not given are {', '.join(missing)}.")
+        raise ConfigError(f"Missing required options: {', '.join(missing)}.")
     converted = {key: _convert(prefix + key, value, kinds[key]) for key, value in values.items()}
     try:
         return kind(**converted)
@@ -131,7 +131,7 @@ def put(values: dict[str, Any], key: str, value: Any) -> None:
     for name in outer:
         inner = values.get(name)
         if not isinstance(inner, (dict, type(None))):
-            raise ConfigError(f"--{key} is no option: {name} is {inner!r}.")
+            raise ConfigError(f"--{key} is not an option: {name} is {inner!r}.")
         inner = values[name] = dict(inner or {})
         values = inner
     values[last] = value

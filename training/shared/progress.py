@@ -4,7 +4,7 @@ A run appends to `progress.jsonl` in its output folder, one JSON object per line
 that continues after an interruption appends to the same file, so the last line always tells the present
 state. Every line has
 
-    event   "stage": a stage begins. "step": some of its work is done. "epoch": an epoch of the training is done.
+    event   "stage": a stage begins. "step": some of its work is done. "epoch": an epoch of "train" ends.
             "done": the run is complete. "failed": the run ended with an error.
     stage   name of the present stage, "" before the first; the optimization is the stage "train"
     done    units of work done in this stage (steps of "train", runs of a comparison)
@@ -16,7 +16,7 @@ and may have more: "loss" on "step", the record of `metrics.jsonl` on "epoch", "
 For example:
 
     {"event": "stage", "stage": "train", "done": 0, "total": 2, "at": "2026-01-31T12:00:00+00:00"}
-    {"event": "step", "stage": "train", "done": 1, "total": 2, "at": "2026-01-31T12:00:01+00:00", "loss": 0.6931}
+    {"event": "step", "stage": "train", "done": 1, "total": 2, "at": "…", "loss": 0.6931}
     {"event": "failed", "stage": "train", "done": 1, "total": 2, "at": "…", "message": "The disk is full."}
 """
 
@@ -44,7 +44,7 @@ class Progress:
     it is.
 
     Args:
-        folder: gets `progress.jsonl`; made when missing. None reports nothing. A bar is drawn only where
+        folder: gets `progress.jsonl`; made if missing. None reports nothing. A bar is drawn only where
             stderr is a terminal.
     """
 
