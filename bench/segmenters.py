@@ -1,7 +1,9 @@
-"""How well and how fast each segmenter at hand answers one click: `python -m bench.segmenters FOLDER …`.
+"""Measure how well and how fast each available segmenter answers one click: `python -m bench.segmenters
+FOLDER …`.
 
-IoU of the first candidate for one click at the innermost point of each annotated food, and the median milliseconds
-of one photo's encoding and of one click. `python -m training.segmenter_eval` measures more clicks, and boxes.
+Reports the IoU of the first candidate for one click at the innermost point of each annotated food, and the
+median milliseconds of encoding a photo and of a click. `python -m training.segmenter_eval` measures more
+clicks, and boxes.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from training.segmenter.options import Source
 
 
 def measure(segmenter: Segmenter, scenes: list[Scene]) -> dict[str, float]:
-    """Mean IoU over the foods of the scenes, and milliseconds."""
+    """Return mean IoU over the foods of the scenes, and milliseconds."""
     encode_ms, click_ms, ious = [], [], []
     for scene in scenes:
         photo = open_photo(scene.photo)

@@ -1,11 +1,11 @@
-"""Regions a second of a training step beside a plain loop, and how start-up grows: `python -m bench.train`.
+"""Compare the speed of training with a plain loop, and time the start-up: `python -m bench.train`.
 
-The plain loop does what the reference of RveRNet does: paired pictures lie on disk, both are decoded for every step by
-Pillow, scaled and padded, and two backbones and a head are trained in float32 with nothing kept. Ours gets the photos
-those pictures were cut from. Backbones, batch, number of workers and machine are the same; each has a process of its
-own, one after the other. The plain loop is run once more with freed memory kept as ours keeps it (`keep_memory`), as
-how much that alone is worth depends on the machine, and ours once more without letting torch compile the model, so
-that like can be compared with like.
+The plain loop works like the reference code of RveRNet: paired pictures lie on disk, Pillow decodes both in
+every step, scales and pads them, and two backbones and a head are trained in float32 without any cache. Our
+loop reads the photos that those pictures were cut from. Backbones, batch, number of workers and machine are
+the same; each loop runs in a process of its own, one after the other. The plain loop also runs with freed
+memory kept as ours keeps it (`keep_memory`), because the gain depends on the machine, and ours also runs
+without torch.compile, so that like can be compared with like.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ T = TypeVar("T")
 
 SIDE, PADDING, HIDDEN = 224, 125, 640
 SIZES = (1_000, 10_000, 50_000)
-"""Of the data sets whose start-up is timed, in photos."""
+"""Sizes of the data sets whose start-up is timed, in photos."""
 MASK_SIZES = (1_000, 4_000)
-"""Of those in the layout of FoodSeg103, whose masks are looked at when the folder is read first."""
+"""Sizes in the layout of FoodSeg103, whose masks are opened when the folder is read first."""
 
 
 def read_some(options: DataOptions, regions: int) -> Regions:
-    """So many training regions with their masks, and one to validate on. Raises RvernetError as `read_data`."""
+    """Return this many training regions with masks, and one to validate on. May raise RvernetError."""
     data = with_masks(read_data(options), options)
     return data.with_split("train", data.train[:regions]).with_split("val", data.val[:1])
 
 
 class PairedFiles(Dataset[tuple[Tensor, Tensor, int]]):
-    """The plain way to read: both pictures of a region from disk each time, flipped each by itself."""
+    """Read both pictures of a region from disk each time, and flip each by itself."""
 
     def __init__(self, pairs: Sequence[tuple[Path, Path, int]]) -> None:
         self._pairs = pairs
@@ -88,7 +88,7 @@ class PairedFiles(Dataset[tuple[Tensor, Tensor, int]]):
 
 
 class PlainPair(nn.Module):
-    """Two backbones, each with its 1000 logits, and a head on both."""
+    """Two backbones, each with 1000 logits, and a head on both."""
 
     def __init__(self, backbone: str, num_classes: int) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class PlainPair(nn.Module):
 def plain_rates(
     pairs: Sequence[tuple[Path, Path, int]], backbone: str, classes: int, batch: int, epochs: int, keep: bool
 ) -> list[float]:
-    """Regions a second of each epoch of the plain loop, with freed memory kept or not."""
+    """Return regions per second of each epoch of the plain loop, with freed memory kept or not."""
     if keep:
         keep_memory()
     model = PlainPair(backbone, classes).train()
@@ -125,7 +125,7 @@ def plain_rates(
 
 
 def our_rates(options: TrainOptions, regions: int) -> list[float]:
-    """Regions a second of each epoch of `training.loop.engine.Trainer`."""
+    """Return regions per second of each epoch of `training.loop.engine.Trainer`."""
     keep_memory()
     data = read_some(options.data, regions)
     model = build_model(options.model, len(data.classes))
@@ -136,7 +136,7 @@ def our_rates(options: TrainOptions, regions: int) -> list[float]:
 
 
 def in_own_process(work: Callable[[], T]) -> T:
-    """What a function returns in a process that nothing else has run in."""
+    """Call a function in a new process and return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work).result()
 
@@ -144,7 +144,7 @@ def in_own_process(work: Callable[[], T]) -> T:
 def write_pairs(
     regions: Sequence[Region], classes: Sequence[str], folder: Path
 ) -> list[tuple[Path, Path, int]]:
-    """The cut-outs of regions as files, as the reference wants them prepared."""
+    """Write the cut-outs of regions as files, as the reference code expects them."""
     pairs = []
     for number, region in enumerate(regions):
         cutouts = cut_out(*region.masked[0].read(open_photo))
@@ -156,7 +156,7 @@ def write_pairs(
 
 
 def start_up(photos: int, folder: Path) -> dict[str, Any]:
-    """Seconds to read a made COCO file with so many photos, and those that parsing its JSON takes."""
+    """Time reading a generated COCO file with this many photos, and parsing its JSON alone, in seconds."""
     images = folder / str(photos) / "images"
     images.mkdir(parents=True)
     for number in range(photos):
@@ -195,7 +195,7 @@ def start_up(photos: int, folder: Path) -> dict[str, Any]:
 
 
 def start_up_of_masks(photos: int, folder: Path) -> dict[str, Any]:
-    """Seconds to read a made folder in the layout of FoodSeg103 with so many photos, the first time and the next."""
+    """Time reading a generated folder in the layout of FoodSeg103, first and again, in seconds."""
     root = folder / f"masks {photos}"
     mask = np.zeros((240, 320), np.uint8)
     mask[40:120, 60:200], mask[150:200, 100:220] = 1, 2
@@ -219,14 +219,14 @@ def start_up_of_masks(photos: int, folder: Path) -> dict[str, Any]:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """How long a function takes."""
+    """Time a function, in seconds."""
     started = time.perf_counter()
     work()
     return round(time.perf_counter() - started, 3)
 
 
 def spread(rates: Sequence[float]) -> dict[str, float]:
-    """Median, least and most of the epochs after the first, in regions a second."""
+    """Return median, least and most of the epochs after the first, in regions per second."""
     counted = rates[1:]
     return {
         "median": round(statistics.median(counted), 2),

@@ -1,8 +1,8 @@
-"""Make a checkpoint's probabilities mean what they say: `python -m training.calibrate CHECKPOINT [--data DIR]`.
+"""Calibrate the probabilities of a checkpoint: `python -m training.calibrate CHECKPOINT [--data DIR]`.
 
-Temperature scaling (Guo et al. 2017, arXiv 1706.04599), and a threshold on the likeliest class' probability below which
-the app says "not sure". Both are written into the checkpoint; its weights stay as they are. The figures printed are of
-regions that the temperature was not fitted on: each half of the groups is measured with what the other half gave.
+Temperature scaling (Guo et al. 2017, arXiv 1706.04599), and a threshold on the top probability below which
+the app says "not sure". Both are written into the checkpoint; its weights do not change. The printed figures
+are cross-fitted: each half of the groups is measured with the calibration of the other half.
 """
 
 from __future__ import annotations
@@ -33,30 +33,31 @@ LEAST_GROUPS = 4
 def calibrate(
     scores: Scores, accuracy: float, parts: Sequence[str] = ()
 ) -> tuple[Calibration, dict[str, Any]]:
-    """Temperature and threshold from all scores, and what they are worth by cross-fitting.
+    """Fit temperature and threshold on all scores, and measure both by cross-fitting.
 
     Args:
-        accuracy: share of right answers aimed at among those not abstained from, 0 to 1.
-        parts: what was scored, see `Regions.parts`.
+        accuracy: wanted share of right answers where the app is sure, 0 to 1.
+        parts: ids of the scored data, see `Regions.parts`.
 
     Returns:
-        The calibration; and the expected calibration error before and after, the share of regions answered, and the
-        share of right answers among all and among those answered, each measured on the half not fitted on.
+        The calibration; and the expected calibration error before and after, the share of regions answered,
+        and the share of right answers among all and among those answered, each measured on the half not
+        fitted on.
 
     Raises:
-        ConfigError: the accuracy is no share.
-        DataError: there are too few groups to hold a half out, or the accuracy is out of reach.
+        ConfigError: the accuracy is out of range.
+        DataError: there are too few groups to hold a half out, or no threshold reaches the accuracy.
     """
     require(0 <= accuracy <= 1, f"accuracy must be in 0..1, got {accuracy:g}")
     names = sorted(set(scores.groups))
     if len(names) < LEAST_GROUPS:
         raise DataError(
-            f"Calibration needs regions of at least {LEAST_GROUPS} groups, these are of {len(names)}."
+            f"Calibration needs regions of at least {LEAST_GROUPS} groups; these have {len(names)}."
         )
     temperature = fit_temperature(scores.logits, scores.true)
     threshold = abstain_threshold(probabilities(scores.logits, temperature), scores.true, accuracy)
     if threshold > 1:
-        raise DataError(f"However sure it is, less than {accuracy:g} of its answers are right; aim lower.")
+        raise DataError(f"No threshold makes {accuracy:g} of the answers right; choose a lower accuracy.")
     order = np.random.default_rng(0).permutation(len(names))
     first = np.isin(scores.groups, [names[i] for i in order[: len(names) // 2]])
     shown = np.zeros_like(scores.logits)
@@ -79,7 +80,7 @@ def calibrate(
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(
         prog="python -m training.calibrate",
         description="Make a checkpoint's probabilities mean what they say.",
@@ -89,16 +90,16 @@ def main(arguments: Sequence[str]) -> None:
         "--accuracy",
         type=float,
         default=0.95,
-        help="share of right answers aimed at where the app is sure (0.95)",
+        help="wanted share of right answers where the app is sure (default 0.95)",
     )
     parser.add_argument("--device", default="auto", help="torch device")
-    parser.add_argument("--dry_run", action="store_true", help="leave the checkpoint as it is")
+    parser.add_argument("--dry_run", action="store_true", help="do not write into the checkpoint")
     chosen = parser.parse_args(arguments)
     folder = Path(chosen.checkpoint).expanduser()
     if not chosen.dry_run and not folder.is_dir():
         raise CheckpointError(
-            f"There is no checkpoint folder {chosen.checkpoint} to write into; what is on the Hugging Face Hub can "
-            "be calibrated with --dry_run only."
+            f"There is no checkpoint folder {chosen.checkpoint} to write into; a checkpoint on the Hugging "
+            "Face Hub can only be calibrated with --dry_run."
         )
     device = torch_device(chosen.device)
     labelled = open_labelled(chosen)

@@ -1,7 +1,8 @@
 """Train and compare a grid of models: `python -m training.compare --grid FILE [--key value …]`.
 
-An interrupted grid goes on where it stopped. Its folder gets comparison.json, comparison.md and comparison.png: for
-every combination and condition the mean over the seeds, with a 95 % interval from a bootstrap over groups.
+An interrupted grid continues where it stopped. Its folder gets comparison.json, comparison.md and
+comparison.png: for every combination and condition the mean over the seeds, with a 95 % interval from a
+bootstrap over groups.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ def _record(
 
 
 def _mean_over(statistic: Statistic, runs: int) -> Statistic:
-    """The mean of a statistic over runs whose counts, (..., 3, K) each, are joined along the last axis."""
+    """Return the mean of a statistic over runs whose counts, (..., 3, K) each, are joined along the last
+    axis.
+    """
 
     def mean(joined: ClassCounts) -> NDArray[np.float64]:
         parts: list[Any] = np.split(joined, runs, axis=-1)
@@ -104,7 +107,7 @@ def _rounded(values: Iterable[Any]) -> list[float]:
 
 
 def as_markdown(grid: Grid, records: Sequence[Mapping[str, Any]]) -> str:
-    """The records as a table."""
+    """Format the records as a table."""
     names = [name for name in ("macro_f1", "ambiguous_f1", "top1") if name in records[0]]
     heads = [*grid.axes, *(["condition"] if len(grid.conditions) > 1 else [])]
     heads += [title(name) for name in names]
@@ -126,7 +129,7 @@ def as_markdown(grid: Grid, records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _main_one(records: Sequence[Mapping[str, Any]]) -> str:
-    """The statistic that the comparison is about."""
+    """Return the statistic that the comparison is about."""
     return "ambiguous_f1" if "ambiguous_f1" in records[0] else "macro_f1"
 
 
@@ -136,9 +139,9 @@ def _with_interval(record: Mapping[str, Any], name: str) -> str:
 
 
 def draw_comparison(grid: Grid, records: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Every row with its interval and, as ticks, its seeds; a colour for each condition; as a PNG.
+    """Draw every row with its interval, its seeds as ticks and a color for each condition, as a PNG.
 
-    Where there is one axis and its values are numbers, they are the places on a line, else rows lie below each other.
+    With one axis of numbers the values are places on a line; otherwise rows lie below each other.
     """
     name = _main_one(records)
     labels = [", ".join(row) for row in grid.rows]
@@ -177,11 +180,11 @@ def draw_comparison(grid: Grid, records: Sequence[Mapping[str, Any]], path: Path
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(
         prog="python -m training.compare",
         usage="%(prog)s [-h] --grid FILE [--key value ...]",
-        description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
+        description="Compare a grid of models. Every --key value replaces an option of the file.",
         allow_abbrev=False,
     )
     parser.add_argument("--grid", required=True, help="YAML file, see training.loop.grid.Grid")

@@ -1,7 +1,8 @@
 """Measure a checkpoint: `python -m training.evaluate CHECKPOINT [--data DIR] [--out DIR] [--json]`.
 
-Intervals are 95 %, from a bootstrap over groups (objects, trays, meals, photos). With --out, report.json, report.md and
-pictures are written there.
+Without --data, everything on this machine that the checkpoint was trained on is measured, on its validation
+split. Intervals are 95 %, from a bootstrap over groups (objects, trays, meals, photos). --out writes
+report.json, report.md and pictures.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from training.shared.command import command
 def evaluate(
     scores: Scores, checkpoint: Checkpoint, ambiguous: Sequence[str] = (), parts: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Figures of a checkpoint's scores: overall with intervals, by class, and how far its probabilities can be trusted.
+    """Compute the figures of a checkpoint: overall with intervals, by class, and the calibration error.
 
     Args:
-        ambiguous: classes of the checkpoint whose mean F1 is given by itself.
-        parts: what was scored, see `Regions.parts`; `fitted_on_these` says whether the calibration has seen any of it.
+        ambiguous: classes of the checkpoint whose mean F1 is reported by itself.
+        parts: ids of the scored data, see `Regions.parts`; `fitted_on_these` tells whether the calibration
+            has seen any.
 
     Raises:
         DataError: there are no scores.
@@ -63,7 +65,7 @@ def _temperature(checkpoint: Checkpoint) -> float:
 
 
 def cost(checkpoint: Checkpoint, device: torch.device) -> dict[str, Any]:
-    """What one prediction of a checkpoint costs on this machine, see `training.evidence.cost`."""
+    """Measure the cost of one prediction on this machine, see `training.evidence.cost`."""
     size = checkpoint.model.config.input_size
     inputs = tuple(torch.zeros(1, 3, size, size, device=device) for _ in checkpoint.model.pictures)
     found = asdict(measure_cost(checkpoint.model.to(device), inputs))
@@ -71,7 +73,7 @@ def cost(checkpoint: Checkpoint, device: torch.device) -> dict[str, Any]:
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
-    """A report of `main` for people."""
+    """Format a report of `main` for people."""
     figures, spent = report["figures"], report["cost"]
     intervals = ", ".join(
         f"{title(name)} {low:.3f} to {high:.3f}" for name, (low, high) in figures["intervals"].items()
@@ -97,11 +99,11 @@ def as_markdown(report: Mapping[str, Any]) -> str:
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a checkpoint.")
     add_arguments(parser)
     parser.add_argument(
-        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is given by itself"
+        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is reported by itself"
     )
     parser.add_argument("--device", default="auto", help="torch device")
     parser.add_argument("--out", type=Path, help="folder for report.json, report.md and pictures")

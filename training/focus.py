@@ -1,8 +1,9 @@
-"""Where both modules look, in figures: `python -m training.focus CHECKPOINT --data DIR [--classes NAME …] [--out …]`.
+"""Measure where both modules look: `python -m training.focus CHECKPOINT --data DIR [--classes NAME …] [--out
+…]`.
 
-For every region the Grad-CAM maps of the true class are laid over the photo, and the share of each map's energy is
-taken that falls inside the region, inside the masks of the other foods on the photo, and elsewhere. Beside it stands
-the share that a map spread evenly over what its module can see would have there.
+For every region, the Grad-CAM maps of the true class are laid over the photo. The command reports the share
+of each map's energy inside the region, inside the masks of the other foods, and elsewhere; and the share of a
+map that is spread evenly over everything its module can see.
 """
 
 from __future__ import annotations
@@ -38,25 +39,26 @@ from training.shared.command import command
 PLACES = ("region", "other_foods", "elsewhere")
 KEEP_MB = 200
 SHOWN = 8
-"""Regions on the picture sheet."""
+"""Regions on the sheet."""
 
 
 def focus(
     checkpoint: Checkpoint, regions: Sequence[Region], around: Sequence[Region], skip_broken: bool = False
 ) -> dict[str, Any]:
-    """Shares of the maps' energy by place, means over regions with 95 % intervals over groups.
+    """Return the shares of the maps' energy by place: means over regions with 95 % intervals over groups.
 
     Args:
-        regions: those explained, of classes that the checkpoint knows.
-        around: all foods on the photos.
-        skip_broken: leave regions that cannot be read out, rather than stop.
+        regions: to explain, of classes that the checkpoint knows.
+        around: all foods of the photos.
+        skip_broken: leave out regions that cannot be read, rather than stop.
 
     Returns:
-        For "roi" and "extra_roi": for each of PLACES the mean share of energy with its interval, and `even`, what a map
-        spread evenly over the pixels its module can see would have; and how many maps were empty.
+        For "roi" and "extra_roi": for each of PLACES the mean share of energy with its interval, and `even`,
+        the share of a map spread evenly over the pixels that the module can see; and the number of empty
+        maps.
 
     Raises:
-        RvernetError: the checkpoint is of a single-picture baseline, there are no regions, or one cannot be read.
+        RvernetError: the checkpoint reads one picture, there are no regions, or one cannot be read.
     """
     model = checkpoint.model
     if not isinstance(model, RveRNet):
@@ -96,7 +98,9 @@ def focus(
 
 
 def _places(region: Region, mask: Mask, regions: Sequence[Region], photos: PhotoCache) -> dict[str, Mask]:
-    """The photo's pixels by PLACES; where foods overlap they are the region's. Cut-outs alone have no others."""
+    """Return the photo's pixels by PLACES. The region wins where foods overlap; cut-outs without a photo have
+    no other foods.
+    """
     others = np.zeros_like(mask)
     for other in regions if region.photo is not None else ():
         if other.photo == region.photo and other.name != region.name:
@@ -106,7 +110,7 @@ def _places(region: Region, mask: Mask, regions: Sequence[Region], photos: Photo
 
 
 def _maps(checkpoint: Checkpoint, photo: Photo, mask: Mask, label: str) -> dict[str, NDArray[np.float32]]:
-    """Both modules' maps of a class over the photo, float32 (H, W) each."""
+    """Return the maps of both modules for a class, over the photo, float32 (H, W) each."""
     assert isinstance(checkpoint.model, RveRNet)
     cutouts = cut_out(photo, mask)
     roi, extra_roi = checkpoint.preprocessing([cutouts])
@@ -131,7 +135,7 @@ def _summary(shares: NDArray[np.float64], even: NDArray[np.float64], groups: Seq
 
 
 def as_markdown(found: Mapping[str, Any]) -> str:
-    """What `focus` found as a table."""
+    """Format the result of `focus` as a table."""
     lines = ["| module | place | share of energy | 95 % | spread evenly |", "|---|---|---|---|---|"]
     for picture in ("roi", "extra_roi"):
         for place in PLACES:
@@ -147,7 +151,7 @@ def as_markdown(found: Mapping[str, Any]) -> str:
 
 
 def draw_sheet(checkpoint: Checkpoint, regions: Sequence[Region], path: Path) -> None:
-    """Some regions with both maps over them, evenly taken, as a PNG."""
+    """Draw evenly chosen regions with both maps over them, as a PNG."""
     by_class = defaultdict(list)
     for region in regions:
         by_class[region.label].append(region)
@@ -177,7 +181,7 @@ def draw_sheet(checkpoint: Checkpoint, regions: Sequence[Region], path: Path) ->
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m training.focus", description="Where both modules look.")
     add_arguments(parser)
     parser.add_argument("--classes", nargs="+", default=[], help="explain regions of these classes only")

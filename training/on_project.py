@@ -1,9 +1,10 @@
-"""Train on a project of the app's store, from the checkpoint the app uses, and say whether the new one is better there:
+"""Train on a project of the app's store, starting from a checkpoint, and compare the new one with it there:
 `python -m training.on_project DATA_DIR --project NAME --start CHECKPOINT --out FOLDER`.
 
-FOLDER gets the run, the checkpoint, and `comparison.json` with the macro F1 of both on the project's validation photos
-and how many classes each knows. The checkpoint is calibrated on these photos where they are of enough meals, so that
-the app can say "not sure" with it. Masks made on the way are kept in the data folder.
+FOLDER gets the run, the checkpoint, `progress.jsonl`, and `comparison.json` with the macro F1 of both
+checkpoints on the project's validation photos and the number of classes that each knows. If these photos are
+of enough meals, the checkpoint is calibrated on them, so that the app can say "not sure" with it. New masks
+are kept in the data folder.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ VAL_SHARE = 0.2
 """Of the project's meals."""
 LEAST_MEALS = LEAST_CLASSES = 2
 ACCURACY = 0.95
-"""Share of right answers aimed at where the app is sure."""
+"""Wanted share of right answers where the app is sure."""
 
 
 def options_for(
     data_dir: Path, project: str | None, start: Path, out: Path, epochs: int, device: str
 ) -> TrainOptions:
-    """A fine-tuning of a checkpoint on a project; it reads pictures as the checkpoint does.
+    """Return the options of a fine-tuning on a project, which reads pictures as the checkpoint does.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
@@ -87,11 +88,12 @@ def options_for(
 
 
 def with_held_out(data: DataOptions) -> DataOptions:
-    """The same data with VAL_SHARE of the meals held out, or one meal where that share is none or leaves too little.
+    """Return the data with VAL_SHARE of the meals held out, or one meal if that share is empty or leaves too
+    little.
 
     Raises:
-        DataError: the project cannot be read, or has too few meals or classes to hold one out; the message says how
-            many more finished photos are needed.
+        DataError: the project cannot be read, or has too few meals or classes to hold one out; the message
+            says how many more finished photos are needed.
     """
     (whole,), (name,) = data.sources, source_names(data.sources)
     found = open_source(whole, name, data).read().regions
@@ -104,7 +106,8 @@ def with_held_out(data: DataOptions) -> DataOptions:
             return replace(data, sources=(replace(whole, held_out=(meal,)),))
     missing = max(1, LEAST_MEALS - len(meals))
     raise DataError(
-        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least {LEAST_CLASSES} foods, one of "
+        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least "
+        f"{LEAST_CLASSES} foods, one of "
         f"them in two meals; this project's are of {_counted(len(meals), 'meal')} with "
         f"{_counted(len({region.label for region in regions}), 'food')}: finish at least "
         f"{_counted(missing, 'more photo')} of {'another meal' if missing == 1 else 'other meals'}."
@@ -112,7 +115,7 @@ def with_held_out(data: DataOptions) -> DataOptions:
 
 
 def _can_train(regions: Sequence[Region]) -> bool:
-    """Whether there are classes to tell apart, and a held-out region of one of them."""
+    """Return True if there are classes to tell apart, and a held-out region of one of them."""
     trained = {region.label for region in regions if region.split == "train"}
     return len(trained) >= LEAST_CLASSES and any(r.split == "val" and r.label in trained for r in regions)
 
@@ -124,10 +127,10 @@ def _counted(count: int, what: str) -> str:
 def calibration_of(
     checkpoint: Checkpoint, regions: Sequence[Region], parts: Sequence[str] = ()
 ) -> Calibration | None:
-    """As `training.calibrate` makes it of held-out regions, all of classes that the checkpoint knows.
+    """Calibrate on held-out regions, all of classes that the checkpoint knows; see `training.calibrate`.
 
-    A checkpoint of which no threshold makes the answers right often enough is never sure. None where the regions are
-    of too few meals to tell.
+    If no threshold makes the answers right often enough, the checkpoint is never sure. None if the regions
+    are of too few meals.
     """
     found, classes = checkpoint, checkpoint.classes
     scores = score(found.model, found.preprocessing, regions, classes, skip_broken=True)
@@ -140,10 +143,11 @@ def calibration_of(
 
 
 def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict[str, Any]:
-    """Macro F1 of both checkpoints over the classes of these regions, and how many classes each knows.
+    """Return the macro F1 of both checkpoints over the classes of these regions, and the number of classes of
+    each.
 
-    A class that one does not know is a miss. What a checkpoint does not know any more is counted as forgotten. The
-    interval of the difference, 95 %, is from a bootstrap over meals.
+    A class that a checkpoint does not know is a miss; a class that only the old one knows is forgotten. The
+    95 % interval of the difference comes from a bootstrap over meals.
     """
     true = [region.label for region in regions]
     seen = {name: _counts(regions, named(model, regions)) for name, model in (("old", old), ("new", new))}
@@ -165,7 +169,7 @@ def compare(old: Checkpoint, new: Checkpoint, regions: Sequence[Region]) -> dict
 
 
 def named(checkpoint: Checkpoint, regions: Sequence[Region]) -> list[str]:
-    """What a checkpoint calls each region."""
+    """Return the checkpoint's answer for each region; "" if the region cannot be read."""
     as_known = [replace(region, label=checkpoint.classes[0]) for region in regions]
     scores = score(checkpoint.model, checkpoint.preprocessing, as_known, checkpoint.classes, skip_broken=True)
     said = dict(zip(scores.names, scores.logits.argmax(axis=1), strict=True))
@@ -173,7 +177,7 @@ def named(checkpoint: Checkpoint, regions: Sequence[Region]) -> list[str]:
 
 
 def _counts(regions: Sequence[Region], said: Sequence[str]) -> NDArray[np.int64]:
-    """As `counts_by_group`, of the classes there truly are and one more for whatever else was said."""
+    """Return `counts_by_group` over the true classes, and one more class for all other answers."""
     classes = {name: i for i, name in enumerate(sorted({region.label for region in regions}))}
     true, predicted = (
         np.array([classes.get(name, len(classes)) for name in names], np.int64)
@@ -189,12 +193,12 @@ def main(arguments: Sequence[str]) -> None:
         prog="python -m training.on_project", description=__doc__.splitlines()[0]
     )
     parser.add_argument("data_dir", type=Path, help="the app's data folder")
-    parser.add_argument("--project", help="name of the project; needed where there are several")
+    parser.add_argument("--project", help="name of the project; needed if there are several")
     parser.add_argument("--start", required=True, help="checkpoint to start from and to compare with")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run and the checkpoint")
-    parser.add_argument("--epochs", type=int, default=10, help="over the project's foods (default 10)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the project's foods (default 10)")
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto")
-    parser.add_argument("--attended", action="store_true", help="end when standard input does")
+    parser.add_argument("--attended", action="store_true", help="exit when stdin closes")
     given = parser.parse_args(arguments)
     with Progress(given.out) as progress:
         progress.stage("data")

@@ -1,6 +1,6 @@
 """Publish a checkpoint on the Hugging Face Hub: `python -m training.push CHECKPOINT OWNER/NAME [--private]`.
 
-What is published is what `RVERNET_CHECKPOINT=OWNER/NAME` fetches, and the pictures of the model card.
+This publishes the files that `RVERNET_CHECKPOINT=OWNER/NAME` fetches, and the pictures of the model card.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.shared.command import command
 PICTURES = ("*.png", "*.jpg")
 TAGS = ("image-classification", "food", "segment-anything")
 METRICS = {"macro_f1": ("f1", "macro F1"), "top1": ("accuracy", "top-1 accuracy")}
-"""Figures of config.json -> the Hub's name of the metric, and the name shown."""
+"""Figures of config.json -> the Hub's name of the metric, and its display name."""
 
 
 class PushError(RvernetError):
@@ -38,21 +38,21 @@ def push(
     revision: str | None = None,
     message: str | None = None,
 ) -> str:
-    """Publish a checkpoint folder in one commit, making the repository when there is none.
+    """Publish a checkpoint folder in one commit; make the repository if it does not exist.
 
     Args:
-        folder: config.json, model.safetensors and README.md, and the pictures beside them; left as it is.
+        folder: config.json, model.safetensors and README.md, and pictures beside them; not changed.
         repository: "owner/name".
-        private: nobody else may see it; refused for a repository that is public already.
-        revision: branch to commit to, made when missing; None is the main one.
+        private: make the repository private; refused for a repository that is already public.
+        revision: branch to commit to, made if missing; None is the main one.
         message: of the commit; None names the checkpoint.
 
     Returns:
-        The address of what was published.
+        The address of the published checkpoint.
 
     Raises:
         CheckpointError: the folder is not a sound checkpoint; nothing was sent.
-        PushError: it has no model card, or the Hub cannot be reached or refuses.
+        PushError: the folder has no model card, or the Hub cannot be reached or refuses.
     """
     checkpoint = load_checkpoint(folder)
     name = repository.rpartition("/")[2]
@@ -84,11 +84,11 @@ def push(
 
 
 def with_front_matter(card: str, checkpoint: Checkpoint, name: str) -> str:
-    """A model card with the YAML the Hub sorts models by; one that has some already stays as it is.
+    """Add the YAML header that the Hub sorts models by, unless the card has one.
 
     Args:
         card: Markdown.
-        checkpoint: whose metrics are given.
+        checkpoint: gives the metrics.
         name: of the model.
     """
     if REGEX_YAML_BLOCK.search(card):
@@ -120,7 +120,7 @@ def _read_card(path: Path) -> str:
 
 @contextmanager
 def _refusals_named(repository: str) -> Iterator[None]:
-    """What the Hub and the way to it can fail with, as a PushError of one sentence."""
+    """Raise errors of the Hub and of the network as a PushError of one sentence."""
     try:
         yield
     except HfHubHTTPError as error:
@@ -139,11 +139,11 @@ def _refusals_named(repository: str) -> Iterator[None]:
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m training.push", description="Publish a checkpoint.")
     parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
-    parser.add_argument("repository", metavar="OWNER/NAME", help="on the Hugging Face Hub; made when missing")
-    parser.add_argument("--private", action="store_true", help="nobody else may see it")
+    parser.add_argument("repository", metavar="OWNER/NAME", help="on the Hugging Face Hub; made if missing")
+    parser.add_argument("--private", action="store_true", help="make the repository private")
     parser.add_argument("--revision", metavar="BRANCH", help="branch to commit to; default: the main one")
     parser.add_argument("--message", metavar="TEXT", help="of the commit")
     chosen = parser.parse_args(arguments)

@@ -1,8 +1,9 @@
-"""How a checkpoint bears noise and wrong masks: `python -m training.robustness CHECKPOINT --data DIR [--out DIR]`.
+"""Measure a checkpoint under noise and wrong masks: `python -m training.robustness CHECKPOINT --data DIR
+[--out DIR]`.
 
-Noise is that of the paper (arXiv 2407.08257), patch permutation and translocation, at graded strengths; masks are
-eroded, dilated, shifted, cut or those of another food; foods are laid on other photos. See `training.evidence.noise` for what a
-strength means.
+The noise is that of the paper (arXiv 2407.08257), patch permutation and translocation, at graded strengths.
+Masks are eroded, dilated, shifted, cut, or replaced by those of another food; foods are laid on other photos.
+`training.evidence.noise` gives the unit of each strength.
 """
 
 from __future__ import annotations
@@ -42,15 +43,16 @@ def robustness(
     backgrounds: Sequence[Path] = (),
     skip_broken: bool = False,
 ) -> list[dict[str, Any]]:
-    """A row for each condition, the clean one first: figures, an interval of macro F1, and which classes changed.
+    """Return a row for each condition, the clean one first: figures, an interval of macro F1, and changed
+    answers.
 
-    `kept` is the share of regions that are still called what they are called when all is clean, of those that could be
-    read both times.
+    `kept` is the share of regions with the same answer as in the clean condition, among those read both
+    times.
 
     Args:
-        around: all foods on the photos, where they are more than the regions.
-        backgrounds: photos that foods are laid on, see `Condition.view`.
-        skip_broken: leave regions that cannot be read out, rather than stop.
+        around: all foods of the photos, if they are more than the regions.
+        backgrounds: photos to lay foods on, see `Condition.view`.
+        skip_broken: leave out regions that cannot be read, rather than stop.
     """
     rows: list[dict[str, Any]] = []
     clean: dict[str, int] = {}
@@ -88,12 +90,12 @@ def robustness(
 
 
 def _called(scores: Scores) -> dict[str, int]:
-    """The class that each region is called, by the region's name."""
+    """Return the predicted class of each region, by the region's name."""
     return dict(zip(scores.names, scores.logits.argmax(axis=1).tolist(), strict=True))
 
 
 def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of `robustness` as a table."""
+    """Format the rows of `robustness` as a table."""
     names = [
         name for name in ("macro_f1", "top1", "ambiguous_f1", "macro_f1_without_context") if name in rows[0]
     ]
@@ -105,13 +107,16 @@ def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         low, high = row["macro_f1_interval"]
         shown = " | ".join(f"{row[name]:.3f}" for name in names)
         lines.append(
-            f"| {row['condition']} | {row['strength']:g} | {shown} | {low:.3f} to {high:.3f} | {row['kept']:.3f} |"
+            f"| {row['condition']} | {row['strength']:g} | {shown} | {low:.3f} to {high:.3f} | "
+            f"{row['kept']:.3f} |"
         )
     return "\n".join([*lines, ""])
 
 
 def draw_grades(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Macro F1 and its interval over the strength, a panel for each condition, dotted where all is clean, as a PNG."""
+    """Draw macro F1 and its interval over the strength as a PNG: a panel per condition, the clean value
+    dotted.
+    """
     clean, rest = rows[0], sorted(rows[1:], key=lambda row: row["strength"])
     kinds = list(dict.fromkeys(row["condition"] for row in rows[1:]))
     columns = max(1, min(PANELS, len(kinds)))
@@ -137,19 +142,19 @@ def draw_grades(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 @command
 def main(arguments: Sequence[str]) -> None:
-    """The command itself; see the top of this file."""
+    """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(
         prog="python -m training.robustness", description="Measure a checkpoint under noise and wrong masks."
     )
     add_arguments(parser)
     parser.add_argument(
-        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is given by itself"
+        "--ambiguous", nargs="+", default=[], help="class names whose mean F1 is reported by itself"
     )
     parser.add_argument(
         "--conditions",
         nargs="+",
         default=[f"{name}={strength:g}" for name, grades in GRADES.items() for strength in grades],
-        help="name=strength; default all, graded",
+        help="name=strength (default: all, graded)",
     )
     parser.add_argument(
         "--backgrounds",

@@ -1,7 +1,8 @@
 """Measure how well a segmenter masks annotated foods: `python -m training.segmenter_eval --data DIR`.
 
-Clicks follow `training.data.clicks`. After each click the first candidate counts, and it goes back to the segmenter as
-the mask to correct, as on the page. NoC@q is the mean number of clicks until the IoU is at least q %, at most --clicks.
+Clicks follow `training.data.clicks`. After each click the first candidate counts, and it goes back to the
+segmenter as the mask to correct, as on the page. NoC@q is the mean number of clicks until the IoU is at least
+q %, at most --clicks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Train a RveRNet or a model to compare it with: `python -m training.train --config FILE [--key value …]`.
 
-`accelerate launch -m training.train …` does the same on several devices or machines. The run folder gets `state.pt`
-(an interrupted run continues from it), `config.yaml`, `data.json`, `metrics.jsonl`, `progress.jsonl` and pictures. The
-export folder gets the checkpoint that the app loads, with figures measured on the stored weights.
+`accelerate launch -m training.train …` does the same on several devices or machines. The run folder gets
+`state.pt` (an interrupted run continues from it), `config.yaml`, `data.json`, `metrics.jsonl`,
+`progress.jsonl` and pictures. The export folder gets the checkpoint that the app loads, with figures measured
+on the stored weights.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from training.shared.configuration import read_options, to_json
 from training.shared.progress import Progress
 
 STORED = torch.float16
-"""How weights are stored in the checkpoint."""
+"""Type of the weights in the checkpoint."""
 
 
 def train(
@@ -59,11 +60,12 @@ def train(
     if not data.val:
         raise ConfigError("No region is held out to validate on; set held_out or val_share of a source.")
     if unknown := sorted(set(options.ambiguous) - set(data.classes)):
-        raise ConfigError(f"The data has no classes {', '.join(unknown)} to call ambiguous.")
+        raise ConfigError(f"The data have no classes {', '.join(unknown)} to report as ambiguous.")
     torch.manual_seed(options.seed)
     model = build_model(options.model, len(data.classes))
     teacher = None if options.distillation is None else load_checkpoint(options.distillation.teacher)
-    # a segmenter draws weights before it has its own; what is learned must not depend on whether one was needed
+    # a segmenter draws weights before it has its own; what is learned must not depend on whether one was
+    # needed
     with accelerator.main_process_first(), torch.random.fork_rng(devices=[]):
         data = with_masks(data, options.data)
     preprocessing = Preprocessing.of(model.config, options.model.padding)
@@ -80,7 +82,7 @@ def train(
 
 
 def open_accelerator(options: TrainOptions) -> Accelerator:
-    """Places, precision and processes, as `accelerate launch` and the options say.
+    """Set up devices, precision and processes, as `accelerate launch` and the options say.
 
     Raises:
         ConfigError: the device has no such precision, or a tracker is not installed.
@@ -109,7 +111,7 @@ def open_accelerator(options: TrainOptions) -> Accelerator:
 
 
 def start_trackers(accelerator: Accelerator, options: TrainOptions) -> None:
-    """Raises ConfigError where a tracker cannot start."""
+    """Start the trackers. Raises ConfigError if one cannot start."""
     try:
         accelerator.init_trackers("rvernet", config=_flat(to_json(options)))
     except Exception as error:  # trackers raise whatever went wrong with their files or servers
@@ -117,9 +119,9 @@ def start_trackers(accelerator: Accelerator, options: TrainOptions) -> None:
 
 
 def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str) -> dict[str, Any]:
-    """Write the checkpoint with its figures and card, and the run's pictures. Returns the figures.
+    """Write the checkpoint with its figures and card, and the run's pictures. Return the figures.
 
-    A calibration of the same weights, from before, stays.
+    The calibration of an earlier export of the same weights is kept.
     """
     training: dict[str, Any] = {
         "command": command,
@@ -162,7 +164,7 @@ def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str)
 
 
 def from_one_click(stored: Checkpoint, data: Regions, options: TrainOptions) -> dict[str, float]:
-    """Figures with the masks of one click each, on the validation regions that have a photo to click on."""
+    """Compute figures with the masks of single clicks, on the validation regions that have a photo."""
     clickable = replace(data, val=tuple(r for r in data.val if r.photo is not None))
     if not clickable.val:
         return {}
@@ -176,7 +178,9 @@ def from_one_click(stored: Checkpoint, data: Regions, options: TrainOptions) -> 
 
 
 def _calibration_of(folder: Path, model: Model, classes: Sequence[str]) -> Calibration | None:
-    """That of the checkpoint in a folder, if it is of these classes and of the weights that are stored of the model."""
+    """Return the calibration of the checkpoint in a folder, if it has these classes and the weights to be
+    stored.
+    """
     try:
         found = load_checkpoint(folder)
     except CheckpointError:
@@ -206,7 +210,7 @@ def _describe_run(options: TrainOptions, data: Regions) -> None:
 
 
 def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Options inside others named with dots; what is neither number nor text becomes text, as trackers want it."""
+    """Name nested options with dots, and turn values other than numbers and texts into text, for trackers."""
     flat: dict[str, Any] = {}
     for name, value in options.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Made data sets: red squares and green discs on grey, each group one object."""
+"""Generated data sets: red squares and green discs on gray, each group one object."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ CLASSES = ("ketchup", "pesto")
 
 
 def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """uint8 (40, 48, 3) RGB and the food's x, y, width, height."""
+    """Return uint8 (40, 48, 3) RGB and the food's x, y, width, height."""
     random = np.random.default_rng(seed)
     photo = random.integers(100, 120, (40, SIDE, 3), dtype=np.uint8)
     x, y = (int(v) for v in random.integers(4, 18, 2))
@@ -33,7 +33,7 @@ def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, in
 
 @pytest.fixture
 def made_data(tmp_path: Path) -> Path:
-    """12 training and 4 validation photos, one region each; even ids have a box only, odd ids a polygon."""
+    """12 training and 4 validation photos with one region each; even ids have only a box, odd ids a polygon."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []
@@ -65,7 +65,7 @@ def made_data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def masked_data(made_data: Path) -> Path:
-    """The made data with a polygon for every region, so that no segmenter is needed."""
+    """The generated data with a polygon for every region, so that no segmenter is needed."""
     path = made_data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
@@ -76,7 +76,7 @@ def masked_data(made_data: Path) -> Path:
 
 
 def masked_foods() -> Iterator[tuple[int, str, Photo, Mask]]:
-    """Number, class, photo and mask of the foods of `made_data`."""
+    """Yield number, class, photo and mask of the foods of `made_data`."""
     for i in range(16):
         photo, _ = draw_food(CLASSES[i % 2], seed=i)
         yield i, CLASSES[i % 2], photo, photo.max(axis=2) == 200
@@ -84,9 +84,11 @@ def masked_foods() -> Iterator[tuple[int, str, Photo, Mask]]:
 
 @pytest.fixture
 def made_foodseg103(tmp_path: Path) -> Path:
-    """FoodSeg103's layout: photos 0 to 11 for training and 12 to 15 to test, one region each; even ones with a palette.
+    """FoodSeg103's layout: photos 0 to 11 for training and 12 to 15 for testing, one region each; even ones
+    have a palette.
 
-    There is no validation: hold photos out by name, as in `held_out=("8", "9", "10", "11")`, or use `val_share`.
+    There is no validation split: hold photos out by name, as in `held_out=("8", "9", "10", "11")`, or use
+    `val_share`.
     """
     folder = tmp_path / "foodseg103"
     for kind in ("img_dir", "ann_dir"):
@@ -112,9 +114,10 @@ def made_foodseg103(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made_pairs(tmp_path: Path) -> Path:
-    """Paired cut-outs: names 0 to 11 for training and 12 to 15 to test.
+    """Paired cut-outs: names 0 to 11 for training and 12 to 15 for testing.
 
-    There is no validation: hold pairs out by name, as in `held_out=("8", "9", "10", "11")`, or use `val_share`.
+    There is no validation split: hold pairs out by name, as in `held_out=("8", "9", "10", "11")`, or use
+    `val_share`.
     """
     folder = tmp_path / "pairs"
     for i, label, photo, mask in masked_foods():
@@ -128,7 +131,7 @@ def made_pairs(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class StoredMask:
-    """A photo's file and its mask as kept in memory."""
+    """The file of a photo, and its mask in memory."""
 
     photo: Path
     mask: Mask
@@ -140,7 +143,7 @@ class StoredMask:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Regions kept in memory, as a `RegionSource`."""
+    """A `RegionSource` of regions in memory."""
 
     name: str
     regions: tuple[Region, ...]
@@ -151,7 +154,7 @@ class Store:
 
 @pytest.fixture
 def made_source(tmp_path: Path) -> Store:
-    """Stands for the app's annotations: 8 regions for training, 4 for validation and 4 to test."""
+    """Stands for the app's annotations: 8 regions for training, 4 for validation and 4 for testing."""
     folder = tmp_path / "store"
     folder.mkdir()
     regions = []

@@ -1,6 +1,7 @@
 """Run by two processes: a training in one go, and one that is stopped and resumed, with the main one's state.
 
-The arguments are those of `training.train`; the runs are in the folders `whole` and `stopped` beside the run folder.
+The arguments are those of `training.train`; the runs are in the folders `whole` and `stopped` beside the run
+folder.
 """
 
 import sys

@@ -1,4 +1,6 @@
-"""The checkpoint that comes with the app: whole, small, and as good as it says on photos it did not learn from."""
+"""The checkpoint that comes with the app: whole, small, and as good as it says on photos it did not learn
+from.
+"""
 
 import re
 from collections import Counter

@@ -47,7 +47,8 @@ def content(folder):
 
 
 def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
-    """Every group has samples of these: how far the likelier of two classes is above the other, and whether it is true.
+    """Every group has samples of these: how far the likelier of two classes is above the other, and whether
+    it is true.
 
     The likelier class alternates.
     """
@@ -134,7 +135,7 @@ def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(monkeypat
 
 
 def test_too_few_groups_are_refused():
-    with pytest.raises(DataError, match="at least 4 groups, these are of 3"):
+    with pytest.raises(DataError, match="at least 4 groups; these have 3"):
         calibrate(made_scores(3, [(2, True), (1, False)]), 0.9)
 
 

@@ -276,7 +276,8 @@ def test_a_failing_run_stops_the_grid_with_its_status(written, trainings, tmp_pa
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        f"The run {tmp_path / 'grid' / RUNS[0]} failed with exit status 3. Correct the cause, then start again."
+        f"The run {tmp_path / 'grid' / RUNS[0]} failed with exit status 3. Correct the cause, then "
+        "start again."
     ]
     assert trainings.done == RUNS[:1]
     trainings.status = 0
@@ -309,7 +310,7 @@ def test_data_that_have_changed_are_not_mixed_with_the_old(written, trainings, d
     assert main(["--grid", str(written())]) == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "The data have changed since " in sentence
-    assert sentence.endswith(f"{RUNS[0]} was trained; remove the folder to train it anew.")
+    assert sentence.endswith(f"{RUNS[0]} was trained; remove the folder to train it again.")
 
 
 def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(written, trainings, capsys):
@@ -343,9 +344,9 @@ def test_broken_regions_are_left_out_where_the_runs_leave_them_out(written, trai
         ({"seeds": [1, 1]}, "two runs would share the folder ROI_only_seed_1"),
         ({"axes": {"a": {"x y": {}, "x_y": {}}}, "reference": {}}, "share the folder x_y_seed_0"),
         ({"split": "holdout"}, "split is one of train, val, test; got 'holdout'"),
-        ({"conditions": []}, "conditions must be different ones"),
-        ({"conditions": ["erode", "erode=1.0"]}, "conditions must be different ones, got erode, erode=1.0"),
-        ({"conditions": ["fog"]}, "no condition 'fog'"),
+        ({"conditions": []}, "conditions must differ"),
+        ({"conditions": ["erode", "erode=1.0"]}, "conditions must differ, got erode, erode=1.0"),
+        ({"conditions": ["fog"]}, "Unknown condition 'fog'"),
         ({"reference": {"model": "soup"}}, "reference must be a value of each axis"),
         ({"reference": {"data": "RveRNet"}}, "reference must be a value of each axis"),
         ({"colour": "red"}, "Unknown option colour"),

@@ -57,7 +57,8 @@ def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
-    """How often a ridge classifier that saw all but one of each kind ranks those two rightly, 0 to 1; 0.5 is chance.
+    """How often a ridge classifier that saw all but one of each kind ranks those two rightly, 0 to 1; 0.5 is
+    chance.
 
     Leave-pair-out cross-validation after Airola et al. 2011 (doi 10.1016/j.csda.2010.11.018).
 

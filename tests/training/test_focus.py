@@ -25,7 +25,9 @@ def square(x: int, y: int) -> list[list[int]]:
 
 @pytest.fixture
 def two_foods(tmp_path):
-    """Two photos of 32 x 32 pixels, each with ketchup at the top left and bread at the bottom right, 8 x 8 each."""
+    """Two photos of 32 x 32 pixels, each with ketchup at the top left and bread at the bottom right, 8 x 8
+    each.
+    """
     folder = tmp_path / "foods"
     (folder / "images").mkdir(parents=True)
     described = {

@@ -235,8 +235,9 @@ def test_with_many_meals_a_share_is_held_out_by_their_names(tmp_path: Path, no_u
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
-    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9 are held
-    out. The working directory is an empty one."""
+    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9
+    are held out. The working directory is an empty one.
+    """
     monkeypatch.setattr(training.data.sources, "open_segmenter", lambda config: GrabCutSegmenter())
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -103,7 +103,7 @@ def test_a_baseline_bears_noise_too(run, tmp_path):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--conditions", "fog=1"], "There is no condition 'fog'"),
+        (["--conditions", "fog=1"], "Unknown condition 'fog'"),
         (["--conditions", "erode=much"], "erode must be a number"),
         (["--ambiguous", "soup"], "tiny does not know the classes soup"),
         (["--split", "test"], "has no test region"),

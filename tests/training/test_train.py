@@ -1,4 +1,6 @@
-"""Whole runs of the command, from photos to a checkpoint the app loads; stopped, continued and shared by processes."""
+"""Whole runs of the command, from photos to a checkpoint the app loads; stopped, continued and shared by
+processes.
+"""
 
 import json
 import os
@@ -267,10 +269,10 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
         (["--data.sources", "[{path: nowhere, format: foodseg103}]"], "nowhere"),
         (["--data.sources", "[{path: nowhere, format: rvernet}]"], "nowhere"),
         (["--data.segmenter", "scissors"], "scissors"),
-        (["--data.classes", "[pesto]"], "make no model: expected num_classes"),
+        (["--data.classes", "[pesto]"], "can be built from these options: expected num_classes"),
         (["--data.classes", "[pesto, soup]"], "too few training regions of soup"),
         (["--data.min_per_class", "7"], "No region is left to train on"),
-        (["--ambiguous", "[soup]"], "no classes soup to call ambiguous"),
+        (["--ambiguous", "[soup]"], "no classes soup to report as ambiguous"),
         (["--model.weights", "nowhere"], "nowhere cannot be read"),
         (["--model.start", "{roi: nowhere}"], "no checkpoint folder nowhere"),
         (["--model.roi_module", "{name: deit_tiny_patch16_224, kwargs: {depth: 1}}"], "img_size=32"),
@@ -426,7 +428,9 @@ def launched(
 
 
 def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
-    """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher starts two."""
+    """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher
+    starts two.
+    """
     torch.manual_seed(4)
     save_file(timm.create_model(DEIT["name"], **TINY).state_dict(), tmp_path / "w.safetensors")
     changes = {

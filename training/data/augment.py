@@ -1,4 +1,4 @@
-"""Random changes made to a photo and its mask before they are cut out, so that both pictures share them."""
+"""Random changes of a photo and its mask before the cut-outs are made, so that both cut-outs share them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from training.shared.configuration import require_within
 
 @dataclass(frozen=True)
 class Change:
-    """What was drawn for one region, the same for its photo, its mask and both cut-outs.
+    """A change drawn for one region; photo, mask and both cut-outs share it.
 
     Attributes:
-        rows, columns: the window of the photo that is kept.
+        rows, columns: window of the photo to keep.
         flipped: horizontally.
-        gain: factor on the brightness; 1 leaves it.
-        blank: whether the extra-ROI picture is blanked.
+        gain: factor of the brightness; 1 changes nothing.
+        blank: True blanks the extra-ROI picture.
     """
 
     rows: slice
@@ -30,7 +30,9 @@ class Change:
     blank: bool
 
     def apply(self, photo: Photo, mask: Mask) -> Cutouts:
-        """Change a photo, uint8 (H, W, 3), and its mask, bool (H, W), left as they are; then cut out."""
+        """Change a photo, uint8 (H, W, 3), and its mask, bool (H, W), and cut out. The arguments stay
+        unchanged.
+        """
         photo, mask = photo[self.rows, self.columns], mask[self.rows, self.columns]
         if self.flipped:
             photo, mask = photo[:, ::-1], mask[:, ::-1]
@@ -40,7 +42,11 @@ class Change:
         return cutouts.without_context() if self.blank else cutouts
 
     def kept(self, box_xyxy: tuple[float, float, float, float]) -> float:
-        """The share of a box, in pixels of the photo, that the window keeps: 0 to 1, and 0 of an empty box."""
+        """Return the share of a box that the window keeps, 0 to 1; 0 for an empty box.
+
+        Args:
+            box_xyxy: left, top, right, bottom in pixels of the photo.
+        """
         left, top, right, bottom = box_xyxy
         across = min(right, self.columns.stop) - max(left, self.columns.start)
         down = min(bottom, self.rows.stop) - max(top, self.rows.start)
@@ -50,14 +56,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a training region.
+    """Random changes of training regions.
 
     Attributes:
         flip: probability of a horizontal flip.
-        min_crop: smallest side of the random window, around the region, as a share of the photo's; 1 is off.
+        min_crop: smallest side of the random window around the region, as a share of the photo's side; 1 is
+            off.
         brightness: largest relative change of brightness.
-        context_dropout: probability that the extra-ROI picture is blanked, so that a prediction without
-            context is one the model has learned to make.
+        context_dropout: probability of a blank extra-ROI picture, so that the model learns to predict without
+            context.
 
     Raises:
         ConfigError: a value is out of range.
@@ -74,9 +81,9 @@ class Augmentation:
         require_within(self, "min_crop", 0.01, 1)
 
     def draw(self, mask: Mask, random: np.random.Generator) -> Change:
-        """Draw a change for a photo; its window holds the whole mask, bool (H, W) and not empty.
+        """Draw a change for a photo; the window contains the whole mask, bool (H, W), not empty.
 
-        The number of draws from `random` does not depend on what is drawn.
+        The number of draws from `random` is always the same.
         """
         flip, blank, *window = random.random(6)
         gain = 1 + self.brightness * random.uniform(-1, 1)
@@ -84,7 +91,7 @@ class Augmentation:
         return Change(rows, columns, flip < self.flip, gain, blank < self.context_dropout)
 
     def _window(self, mask: Mask, draws: list[float]) -> tuple[slice, slice]:
-        """A random window of the photo that holds the whole mask: rows and columns."""
+        """Return rows and columns of a random window that contains the whole mask."""
         left, top, width, height = bbox_xywh(np.ascontiguousarray(mask))
         share_y, share_x, place_y, place_x = draws
         return (
@@ -94,7 +101,9 @@ class Augmentation:
 
 
 def _span(length: int, start: int, end: int, share: float, place: float) -> slice:
-    """A span of about `share * length` pixels that holds start..end, at the place-th of those possible."""
+    """Return a span of about `share * length` pixels that contains start..end; `place`, 0 to 1, selects among
+    the possible ones.
+    """
     size = max(round(share * length), end - start)
     first, last = max(0, end - size), min(start, length - size)
     begin = first + int(place * (last - first + 1))

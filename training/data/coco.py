@@ -61,9 +61,9 @@ class AnnotatedPhoto:
 class CocoFolder:
     """A `RegionSource` of a COCO instance file and its photos.
 
-    Every image may have a `split` ("train", "val" or "test") and a `group`. An image without a group is a group by
-    itself; `held_out` and `val_share` decide about images without a split. Annotations with `iscrowd` or `ignore` are
-    left out. No photo is opened.
+    Every image may have a `split` ("train", "val" or "test") and a `group`. An image without a group is a
+    group by itself; `held_out` and `val_share` decide about images without a split. Annotations with
+    `iscrowd` or `ignore` are left out. No photo is opened.
 
     Args:
         name: of the source.
@@ -71,7 +71,8 @@ class CocoFolder:
         annotations: the COCO file; None is `folder / "annotations.json"`.
         rename: category names -> the class names to use instead.
         held_out, val_share: see `split_by_group`.
-        unsplit: split of images without one, if `held_out` and `val_share` are not given; None refuses such images.
+        unsplit: split of images without one, if `held_out` and `val_share` are not given; None refuses such
+            images.
         skip_missing: leave out regions of missing photos, rather than refuse the data set.
     """
 
@@ -99,8 +100,8 @@ class CocoFolder:
         """See `training.data.regions.RegionSource.read`.
 
         Raises:
-            DataError: also if a photo is missing, an image has no split and nothing decides it, or `rename` names a
-                category that does not exist.
+            DataError: also if a photo is missing, an image has no split and nothing decides it, or `rename`
+                names a category that does not exist.
         """
         file = read_file(self._path)
         categories = sorted(file.categories, key=_in_order)
@@ -142,8 +143,9 @@ class CocoFolder:
         split = image.split or self._unsplit
         if split not in SPLITS:
             raise DataError(
-                f"{self._path} has the split {split!r} for {image.file_name}; known are {', '.join(SPLITS)}, and "
-                "without any held_out or val_share must say what to validate on."
+                f"{self._path} has the split {split!r} for {image.file_name}; known are "
+                f"{', '.join(SPLITS)}. Without splits, held_out or val_share must select the validation "
+                "images."
             )
         photo = self._folder / "images" / image.file_name
         x, y, width, height = annotation.bbox

@@ -1,4 +1,5 @@
-"""The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos beside masks whose pixels are category ids.
+"""The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos beside masks whose pixels are category
+ids.
 
 category_id.txt                     a line for each category: id, white space, name; 0 is the background
 ImageSets/{train,test}.txt          names of the photos of a split
@@ -34,14 +35,14 @@ INDEX_MODES = ("L", "P", "I;16")
 
 @dataclass(frozen=True)
 class IndexedPhoto:
-    """A photo and the pixels of one category in its mask file."""
+    """A photo, and the pixels of one category in its mask file."""
 
     photo: Path
     mask: Path
     category: int
 
     def read(self, open_photo: Callable[[Path], OpenPhoto]) -> tuple[Photo, Mask]:
-        """As `training.data.regions.MaskedPhoto.read`."""
+        """See `training.data.regions.MaskedPhoto.read`."""
         photo = open_photo(self.photo)
         mask = _read_index(self.mask) == self.category
         if mask.shape != photo.size_hw:
@@ -53,12 +54,12 @@ class IndexedPhoto:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a mask file shows, as JSON keeps it.
+    """Content of a mask file, as stored in JSON.
 
     Attributes:
-        state: size in bytes and time of the last change, by which a changed file is known.
+        state: size in bytes and time of the last change, which tell whether the file has changed.
         size_hw: height and width.
-        areas: pixels of every category but the background.
+        areas: pixels of every category except the background.
         checksum: of all pixels.
     """
 
@@ -69,18 +70,19 @@ class _Shown:
 
 
 class FoodSeg103Folder:
-    """A folder in the layout of FoodSeg103, as a `RegionSource`: one region for each category on a photo.
+    """A `RegionSource` of a folder in the layout of FoodSeg103, with one region for each category in a photo.
 
-    What categories a mask shows is looked up once and kept in the cache folder.
+    Every mask is opened once; an index of the categories is kept in the cache folder.
 
     Args:
         name: of the source.
         folder: of the data set.
         cache: folder for the index of the masks.
         rename: category names -> the class names to use instead.
-        held_out, val_share: see `split_by_group`; the group is what `groups.jsonl` says, as an export of the app writes
-            it, and else the photo. With the `val_share` of that export the same photos are for validation.
-        skip_broken: leave out what misses its mask or its photo, or has a damaged mask, rather than refuse the data
+        held_out, val_share: see `split_by_group`. The group of a photo comes from `groups.jsonl`, which an
+            export of the app writes, or else is the photo. The `val_share` of the export selects the same
+            photos.
+        skip_broken: leave out photos that are missing or have no readable mask, rather than refuse the data
             set.
     """
 
@@ -103,7 +105,7 @@ class FoodSeg103Folder:
         self._skip_broken = skip_broken
 
     def read(self) -> SourceRegions:
-        """As `training.data.regions.RegionSource.read`."""
+        """See `training.data.regions.RegionSource.read`."""
         names = self._categories()
         listed = [(split, stem) for split in FOLDERS for stem in self._stems(split)]
         there = frozenset[Path]().union(*(files_in(self._photo(split, "").parent) for split in FOLDERS))
@@ -189,7 +191,7 @@ class FoodSeg103Folder:
     def _index(
         self, places: Sequence[tuple[str, str]]
     ) -> tuple[dict[tuple[str, str], _Shown], list[tuple[str, str]]]:
-        """What the mask at each (split, stem) shows, and where it cannot be read."""
+        """Return the content of the mask at each (split, stem), and the places whose mask cannot be read."""
         mark = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
         path = self._cache / f"foodseg103-{mark}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -214,7 +216,7 @@ class FoodSeg103Folder:
 
 
 def _look(path: Path, known: _Shown | None) -> _Shown:
-    """What a mask file shows; it is opened only where that is not known or the file has changed."""
+    """Return the content of a mask file. It is opened only if it is new or has changed."""
     try:
         about = path.stat()
     except OSError as error:
@@ -233,7 +235,7 @@ def _look(path: Path, known: _Shown | None) -> _Shown:
 
 
 def _read_index(path: Path) -> NDArray[np.integer[Any]]:
-    """Category ids (H, W) of a PNG with a palette or grey levels: uint8, or for 16 bits uint16."""
+    """Read category ids (H, W) of a PNG with a palette or grey levels: uint8, or uint16 for 16 bits."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.mode not in INDEX_MODES:

@@ -1,4 +1,4 @@
-"""Groups that an export of the app says, where the layout of its folders has no place for them."""
+"""Read the groups that an export of the app stores beside a layout that has no place for them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from training.data.regions import DataError
 
 
 def read_groups(folder: Path) -> dict[str, str]:
-    """Name of files, without the ending -> their group; nothing where the folder has no `groups.jsonl`.
+    """Read `groups.jsonl`: file names without ending -> group; empty if the folder has no such file.
 
     Raises:
-        DataError: it cannot be read, or is damaged.
+        DataError: the file cannot be read, or is damaged.
     """
     path = folder / GROUPS_NAME
     try:
@@ -24,4 +24,4 @@ def read_groups(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     except (LookupError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged, or no list of groups.") from error
+        raise DataError(f"{path} is damaged, or not a list of groups.") from error

@@ -1,4 +1,4 @@
-"""Masks that a segmenter makes of annotated boxes, asked for once and kept."""
+"""Make masks of annotated boxes and of single clicks with a segmenter, and keep them."""
 
 from __future__ import annotations
 
@@ -23,32 +23,34 @@ from training.data.photos import open_photo
 from training.data.regions import DataError, MaskedPhoto, OpenPhoto, Region
 
 MASKS = ("annotated", "click")
-"""What a region's mask may be: the annotated one, made of its box where there is none, or what one click gives."""
+"""Kinds of masks: the annotated one, or the one made of the box if there is none; and the one that a single
+click gives.
+"""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """In the place of a mask that could not be made."""
+    """Stands for a mask that could not be made."""
 
     reason: str
 
     def read(self, open_photo: Callable[[Path], OpenPhoto]) -> tuple[Photo, Mask]:
-        """As `training.data.regions.MaskedPhoto.read`; always raises."""
+        """Raise DataError with the reason."""
         raise DataError(self.reason)
 
 
 WRITE_EVERY = 500
-"""Masks between two writings of the cache."""
+"""Masks between two writes of the cache."""
 
 
 class MaskMaker:
-    """Gives regions the masks of a segmenter.
+    """Give regions the masks of a segmenter.
 
     Args:
-        segmenter: asked for each mask once; where it finds nothing the box is the mask.
-        cache: folder where masks are kept, one file for each source, segmenter and kind of prompt.
+        segmenter: makes each mask once; if it finds nothing, the box is the mask.
+        cache: folder for the masks, with a file for each source, segmenter and kind of prompt.
         fingerprints: of the sources, by name, as in `Regions`.
-        skip_broken: go on where a photo cannot be read, and let its regions be refused when they are read.
+        skip_broken: continue after a photo that cannot be read; its regions are refused when they are read.
     """
 
     def __init__(
@@ -64,13 +66,14 @@ class MaskMaker:
         self._skip_broken = skip_broken
 
     def masked(self, regions: Sequence[Region], kinds: Sequence[str] = MASKS[:1]) -> list[Region]:
-        """The regions, each with a mask of every kind, in the order of the kinds.
+        """Return the regions, each with a mask of every kind, in the order of the kinds.
 
-        One click goes to the innermost point of an annotated mask, else to the middle of the box. Regions of sources
-        without whole photos keep the mask they have.
+        A click goes to the innermost point of the annotated mask, or else to the middle of the box. Regions
+        without a whole photo keep their mask.
 
         Raises:
-            DataError: a photo cannot be read, a box lies outside its photo, or a region has neither photo nor mask.
+            DataError: a photo cannot be read, a box lies outside its photo, or a region has neither photo nor
+                mask.
             ValueError: unknown kind.
         """
         if unknown := set(kinds) - set(MASKS):
@@ -121,7 +124,7 @@ class MaskMaker:
 
 
 class _Opened:
-    """The segmenter with the last photo decoded and encoded, because regions of one photo follow each other."""
+    """The segmenter with the last photo decoded and encoded; regions of one photo follow each other."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
@@ -144,7 +147,7 @@ class _Opened:
                 self._embedding = self._segmenter.encode(photo.pixels)
             return self._segmenter.predict(self._embedding, asked).masks[0]
         except PromptError as error:
-            raise DataError(f"The box of {region.name} is of no use: {error}") from error
+            raise DataError(f"The box of {region.name} cannot be used: {error}") from error
         except SegmentationError:
             left, top, right, bottom = box
             mask = np.zeros(region.size_hw, np.bool_)
@@ -160,7 +163,7 @@ class _Opened:
 def _box_and_point(
     region: Region, photo: OpenPhoto
 ) -> tuple[tuple[float, float, float, float], tuple[float, float]]:
-    """The part of the region's box inside the photo, and where a person might click."""
+    """Return the part of the region's box inside the photo, and a point that a person might click."""
     if region.masked:
         mask = region.masked[0].read(lambda _: photo)[1]
         left, top, across, down = bbox_xywh(mask)

@@ -13,20 +13,20 @@ FORMATS = ("coco", "foodseg103", "rvernet", "project")
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of labelled regions.
+    """A folder of labeled regions.
 
     Attributes:
         path: the folder.
-        format: "coco", "foodseg103", "rvernet" (paired cut-outs) or "project" (of the app's store, whose data folder
-            is `path`), see the modules of `training.data`.
+        format: "coco", "foodseg103", "rvernet" (paired cut-outs) or "project" (of the app's store, whose data
+            folder is `path`); see the modules of `training.data`.
         project: name of the project; None takes the only one.
-        annotations: the COCO file, where it is another than `annotations.json` in the folder.
-        rename: names of the data set -> the class names to use instead.
-        held_out: groups of its training regions that are for validation.
-        val_share: share of the other groups that are, by a hash of their names.
+        annotations: the COCO file; None is `annotations.json` in the folder.
+        rename: names in the data set -> the class names to use instead.
+        held_out: groups of the training split to use for validation.
+        val_share: share of the other groups to use for validation, selected by a hash of their names.
 
     Raises:
-        ConfigError: a value is out of range or two contradict each other.
+        ConfigError: a value is out of range, or two contradict each other.
     """
 
     path: Path
@@ -52,19 +52,19 @@ class Source:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which regions, and which masks of them.
+    """The regions of a run, and their masks.
 
     Attributes:
-        sources: where the regions come from.
-        classes: the class names to keep, and their order; empty keeps all that have training regions.
-        min_share: smallest region, as a share of the photo's area.
-        min_per_class: fewest training regions a class is kept with.
-        masks: what a training region's mask may be, one drawn each time: "annotated", "click". The first is the one
-            measured with.
-        segmenter: makes masks of boxes and clicks; a name the app knows, or "auto".
-        cache: folder where masks and indices are kept.
-        broken: "stop" at a file that is missing or damaged, or "skip" it, name it and go on.
-        balance: 0 takes every region once an epoch, 1 draws all classes equally often, see `Plan`.
+        sources: data sets to read.
+        classes: class names to keep, in this order; empty keeps all that have training regions.
+        min_share: smallest region to keep, as a share of the photo's area.
+        min_per_class: fewest training regions of a class to keep.
+        masks: kinds of masks of a training region, "annotated" and "click"; one is drawn each time. The first
+            kind is measured.
+        segmenter: makes masks of boxes and clicks; a name that the app knows, or "auto".
+        cache: folder for masks and indices.
+        broken: "stop" at a missing or damaged file, or "skip" and name it.
+        balance: 0 takes every region once per epoch, 1 draws all classes equally often; see `Plan`.
         cache_mb: memory for decoded photos, in 10^6 bytes, in each process that prepares batches.
         workers: processes that prepare batches; 0 prepares them in the training process.
     """

@@ -1,6 +1,7 @@
-"""The layout of RveRNet's reference code: `{train,test}/{roi,extra-roi}/<class>/<name>`, two files a region.
+"""The layout of RveRNet's reference code: `{train,test}/{roi,extra-roi}/<class>/<name>`, two files per
+region.
 
-Two files are a pair when split, class and name are the same.
+Two files with the same split, class and name are a pair.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ PICTURES = ("roi", "extra-roi")
 
 @dataclass(frozen=True)
 class CutoutPair:
-    """Files of the two cut-outs of a photo.
+    """The files of the two cut-outs of a photo.
 
-    The photo is their sum. A pixel belongs to the region where the ROI picture is the brighter one, which forgives the
-    faint noise that JPEG leaves in what was black.
+    The photo is their sum. A pixel belongs to the region if the ROI picture is the brighter one, which
+    tolerates the faint noise that JPEG leaves in black areas.
     """
 
     roi: Path
     extra_roi: Path
 
     def read(self, open_photo: Callable[[Path], OpenPhoto]) -> tuple[Photo, Mask]:
-        """As `training.data.regions.MaskedPhoto.read`."""
+        """See `training.data.regions.MaskedPhoto.read`."""
         roi, extra_roi = open_photo(self.roi), open_photo(self.extra_roi)
         if roi.size_hw != extra_roi.size_hw:
             raise DataError(
@@ -51,17 +52,19 @@ class CutoutPair:
 
 
 class PairedFolders:
-    """Folders of paired cut-outs, as a `RegionSource`. No picture is opened; hidden files and files that are no
-    pictures are passed over. The fingerprint is of names, groups, sizes and times of change, wherever the folder lies.
+    """A `RegionSource` of folders with paired cut-outs.
+
+    No picture is opened. Hidden files and files of other kinds are ignored. The fingerprint covers names,
+    groups, sizes and times of change, but not the place of the folder.
 
     Args:
         name: of the source.
         folder: of the data set.
         rename: class folders -> the class names to use instead.
-        held_out, val_share: see `split_by_group`; the group is what `groups.jsonl` says, as an export of the app writes
-            it, and of a name it does not say the file's name without its ending. With the `val_share` of that export
-            the same foods are for validation.
-        skip_unpaired: leave files without a partner out, rather than refuse the data set.
+        held_out, val_share: see `split_by_group`. The group of a pair comes from `groups.jsonl`, which an
+            export of the app writes, or else is the file name without its ending. The `val_share` of the
+            export selects the same foods.
+        skip_unpaired: leave out files without a partner, rather than refuse the data set.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class PairedFolders:
         self._skip_unpaired = skip_unpaired
 
     def read(self) -> SourceRegions:
-        """As `training.data.regions.RegionSource.read`."""
+        """See `training.data.regions.RegionSource.read`."""
         regions: list[Region] = []
         unpaired: list[str] = []
         described: list[tuple[str, ...]] = []
@@ -120,7 +123,7 @@ class PairedFolders:
 
 
 def _state(file: Path) -> str:
-    """Size in bytes and time of the last change, by which a changed file is known."""
+    """Return size in bytes and time of the last change, which tell whether a file has changed."""
     try:
         about = file.stat()
     except OSError:  # of which its region says more when it is read
@@ -129,6 +132,6 @@ def _state(file: Path) -> str:
 
 
 def _pictures(root: Path) -> dict[Path, Path]:
-    """<class>/<name> -> the file in this folder."""
+    """Return <class>/<name> -> file for all pictures in a folder."""
     files = (file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in PHOTO_SUFFIXES)
     return {file.relative_to(root): file for file in files}

@@ -1,4 +1,4 @@
-"""Training regions as squares for the network, cut out and augmented on the fly, and which of them make up a step."""
+"""Training regions as squares for the network, cut out and augmented on the fly, and the plan of steps."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from training.data.photos import PhotoCache
 from training.data.regions import DataError, Region
 
 Place = tuple[int, int, int]
-"""(epoch, draw, index): the draw-th region of an epoch is that with this index."""
+"""(epoch, draw, index): the region with this index is the draw-th of the epoch."""
 
 
 OF_A_FOOD = 0.25
-"""Least share of another food's box inside the window for a picture to show it."""
+"""A picture shows another food if at least this share of the food's box is inside the window."""
 
 
 class Item(NamedTuple):
-    """Squares of one region.
+    """The squares of one region.
 
     Attributes:
-        squares: one for each picture the model reads, uint8 (S, S, 3).
-        region: index of the region shown.
-        broken: what was wrong with regions that it took the place of.
-        blank: whether its extra-ROI picture was blanked.
-        others: for each class, whether another food inside the window is of it, bool (K,); (0,) where nobody asks.
+        squares: one for each picture that the model reads, uint8 (S, S, 3).
+        region: index of the region.
+        broken: errors of regions that this one replaces.
+        blank: True if the extra-ROI picture is blank.
+        others: for each class, True if another food of it is inside the window, bool (K,); (0,) if not
+            requested.
     """
 
     squares: list[NDArray[np.uint8]]
@@ -48,14 +49,14 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Squares of several regions.
+    """The squares of several regions.
 
     Attributes:
-        pictures: one for each picture the model reads, uint8 (B, S, S, 3).
-        indices: of the regions shown, int64 (B,).
-        broken: what was wrong with regions that others took the place of.
-        blank: as of each item, bool (B,).
-        others: as of each item, bool (B, K).
+        pictures: one for each picture that the model reads, uint8 (B, S, S, 3).
+        indices: of the regions, int64 (B,).
+        broken: errors of regions that these replace.
+        blank: see `Item`, bool (B,).
+        others: see `Item`, bool (B, K).
     """
 
     pictures: tuple[Tensor, ...]
@@ -67,14 +68,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which regions make up which step, the same for any number of processes.
+    """The regions of each step, the same for any number of processes.
 
     Attributes:
         class_indices: of every training region.
-        batch_size: regions of a step, those of all processes and micro-batches together.
-        epochs: how often the training regions are gone through.
-        balance: a class with n regions is drawn in proportion to n ** (1 - balance): 0 takes every region once an
-            epoch in random order, 1 draws all classes equally often.
+        batch_size: regions of a step, over all processes and micro-batches.
+        epochs: passes over the training regions.
+        balance: a class with n regions is drawn in proportion to n ** (1 - balance): 0 takes every region
+            once per epoch in random order, 1 draws all classes equally often.
         seed: of the draws.
     """
 
@@ -86,7 +87,7 @@ class Plan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches; what remains of the regions is another remainder in every epoch."""
+        """Number of whole batches. The regions that remain are different ones in every epoch."""
         return max(1, len(self.class_indices) // self.batch_size)
 
     @property
@@ -94,7 +95,7 @@ class Plan:
         return self.epochs * self.steps_per_epoch
 
     def epoch(self, epoch: int) -> NDArray[np.int64]:
-        """Indices of the regions of an epoch, int64 (steps_per_epoch, batch_size)."""
+        """Return the indices of the regions of an epoch, int64 (steps_per_epoch, batch_size)."""
         random = np.random.default_rng((self.seed, epoch))
         wanted = self.steps_per_epoch * self.batch_size
         if self.balance:
@@ -108,11 +109,11 @@ class Plan:
     def batches_from(
         self, step: int, part: int = 0, parts: int = 1, micro_batches: int = 1
     ) -> Iterator[list[Place]]:
-        """The places of every micro-batch of one process, from this step on.
+        """Yield the places of every micro-batch of one process, starting at this step.
 
         Args:
-            part, parts: number of this process, and how many there are.
-            micro_batches: in how many pieces a process takes its part of a batch.
+            part, parts: number of this process, and number of processes.
+            micro_batches: pieces in which a process takes its part of a batch.
         """
         size = self.batch_size // (parts * micro_batches)
         for epoch in range(step // self.steps_per_epoch, self.epochs):
@@ -128,15 +129,15 @@ class Plan:
 class PairedRegions(Dataset[Item]):
     """Training regions as the squares that a model reads.
 
-    A photo is decoded once, its cut-outs are made from it and the mask, and they share every change. An item depends
-    on the seed and its place only, not on the order or the process it is made in.
+    A photo is decoded once; both cut-outs come from the same changed photo and mask. An item depends only on
+    the seed and its place, not on the order or the process.
 
     Args:
-        regions: each with at least one mask; where it has several, one is drawn.
-        pictures: which pictures of `Cutouts` the model reads.
-        max_cache_mb: memory for decoded photos, in each process that prepares batches.
-        skip_broken: put another region in the place of a broken one, rather than stop.
-        others: the other foods of each region's photo, where an item is to tell which it shows.
+        regions: each with at least one mask; if there are several, one is drawn.
+        pictures: pictures of `Cutouts` that the model reads.
+        max_cache_mb: memory for decoded photos, in 10^6 bytes, in each process that prepares batches.
+        skip_broken: replace a broken region by another one, rather than stop.
+        others: the other foods of each region's photo, if items are to tell which they show.
     """
 
     def __init__(
@@ -164,10 +165,10 @@ class PairedRegions(Dataset[Item]):
         return len(self.regions)
 
     def __getitem__(self, place: Place) -> Item:
-        """What is shown of the region at a place.
+        """Return the region at a place.
 
         Raises:
-            DataError: the region cannot be read and broken ones are not skipped, or none can be read at all.
+            DataError: the region cannot be read and broken ones are not skipped, or no region can be read.
         """
         epoch, draw, index = place
         random = np.random.default_rng((self._seed, epoch, draw))
@@ -190,23 +191,23 @@ class PairedRegions(Dataset[Item]):
         raise DataError(f"None of the {len(self.regions)} training regions can be read, first {broken[0]}")
 
     def _candidates(self, index: int, random: np.random.Generator) -> Iterator[int]:
-        """A region's index, then those of the others in random order."""
+        """Yield the index of a region, then the others in random order."""
         yield index
         yield from (int(other) for other in random.permutation(len(self.regions)) if other != index)
 
 
 class OtherFoods:
-    """The other foods of each region's photo, as far as a window shows them.
+    """The other foods of each region's photo that a window shows.
 
-    A food is shown where a quarter of its box is inside the window, or where no source tells its box. Boxes stand for
-    masks, which would have to be decoded for every item.
+    A food is shown if a quarter of its box is inside the window, or if no source tells its box. Boxes stand
+    for masks, which would have to be decoded for every item.
 
     Args:
-        regions: those that may be asked for, and the foods that are known of.
-        classes: K class names, among which every region's label is.
+        regions: the regions and the foods around them.
+        classes: K class names; every label of a region is among them.
 
     Raises:
-        ConfigError: a region has no photo, but only its cut-outs.
+        ConfigError: a region has only cut-outs and no photo.
     """
 
     def __init__(self, regions: Sequence[Region], classes: Sequence[str]) -> None:
@@ -219,11 +220,11 @@ class OtherFoods:
             self._on_photo.setdefault(region.photo, []).append(index)
 
     def shown(self, index: int, change: Change, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
-        """For each class, whether another food of the photo is of it and inside the window, bool (K,).
+        """Return for each class whether another food of it is inside the window, bool (K,).
 
         Args:
             index: of the region whose photo was changed.
-            size_hw: of that photo as it was changed, perhaps reduced.
+            size_hw: of the changed photo, which may be reduced.
         """
         found = np.zeros(len(self._classes), np.bool_)
         for other in self._on_photo[self._regions[index].photo]:
@@ -234,7 +235,7 @@ class OtherFoods:
 
 
 def _kept(region: Region, change: Change, size_hw: tuple[int, ...]) -> float:
-    """The share of a region's box that a change of its photo, of this size, keeps."""
+    """Return the share of a region's box that a change keeps, 0 to 1."""
     if region.box_xyxy is None or region.size_hw is None:
         return 1.0
     down, across = size_hw[0] / region.size_hw[0], size_hw[1] / region.size_hw[1]
@@ -243,7 +244,7 @@ def _kept(region: Region, change: Change, size_hw: tuple[int, ...]) -> float:
 
 
 def collate(items: Sequence[Item]) -> Batch:
-    """Items of `PairedRegions` as one batch."""
+    """Make a batch of items."""
     squares, indices, broken, blank, others = zip(*items, strict=True)
     return Batch(
         pictures=tuple(
@@ -257,5 +258,5 @@ def collate(items: Sequence[Item]) -> Batch:
 
 
 def one_thread(worker: int) -> None:
-    """Keep OpenCV in a worker from starting threads of its own."""
+    """Keep OpenCV from starting threads in a worker."""
     cv2.setNumThreads(0)

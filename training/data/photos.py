@@ -1,4 +1,4 @@
-"""Photos of a data set, decoded once and kept small."""
+"""Decode photos of a data set once, and keep them small."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def _nbytes(photo: OpenPhoto) -> int:
 
 
 class PhotoCache:
-    """Decoded photos, reduced to what training needs of them, the least recently used given up first.
+    """Keep decoded photos at the size that training needs; drop the least recently used first.
 
     Args:
-        max_mb: memory for them, in 10^6 bytes; 0 keeps none.
-        max_side: longest side they are kept with, in pixels.
+        max_mb: memory for the photos, in 10^6 bytes; 0 keeps none.
+        max_side: longest side of a kept photo, in pixels.
     """
 
     def __init__(self, max_mb: float, max_side: int) -> None:
@@ -50,7 +50,7 @@ class PhotoCache:
         )
 
     def open(self, path: Path) -> OpenPhoto:
-        """As `open_photo`, reduced to `max_side`."""
+        """Decode a photo as `open_photo` does, and reduce it to `max_side`."""
         if (kept := self._kept.get(path)) is not None:
             return kept
         photo = self._reduced(open_photo(path))
@@ -68,17 +68,24 @@ class PhotoCache:
 
 
 def fit_mask(mask: Mask, size_hw: tuple[int, int]) -> Mask:
-    """A mask over a photo -> the mask over that photo reduced to `size_hw`; never empty where it was not."""
+    """Reduce a mask, bool (H, W), to the size of its photo. A mask with pixels never becomes empty."""
     if mask.shape == size_hw:
         return mask
     return mostly(cv2.resize(mask.astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_AREA))
 
 
 def mostly(covered: NDArray[np.float32]) -> Mask:
-    """How much of each pixel is covered, 0 to 1, float32 (H, W) -> the half covered ones, or else the most covered."""
+    """Return the pixels that are at least half covered, or else the most covered ones.
+
+    Args:
+        covered: float32 (H, W), covered share of each pixel, 0 to 1.
+
+    Returns:
+        bool (H, W).
+    """
     return (covered >= min(0.5, covered.max())) & (covered > 0)
 
 
 def files_in(folder: Path) -> frozenset[Path]:
-    """What lies in a folder; nothing where there is none."""
+    """Return the files in a folder; empty if the folder does not exist."""
     return frozenset(folder.iterdir()) if folder.is_dir() else frozenset()

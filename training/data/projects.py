@@ -1,4 +1,4 @@
-"""A project of the app's annotation store as a source: what was labelled trains the next model."""
+"""A project of the app's annotation store as a source, so that saved labels train the next model."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from training.data.regions import DataError, Region, SourceRegions, split_by_gro
 
 
 class ProjectSource:
-    """The finished photos of a project, as a `RegionSource`; no photo is opened.
+    """A `RegionSource` of the finished photos of a project. No photo is opened.
 
     Args:
         name: of the source.
-        folder: the app's data folder.
+        folder: the data folder of the app.
         project: name of the project; None takes the only one.
         rename: labels -> the class names to use instead.
         held_out, val_share: see `split_by_group`; a group is a meal.
-        database_url: of the database, where it is not in the folder.
+        database_url: of the database, if it is not in the folder.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ProjectSource:
         self._url = database_url
 
     def read(self) -> SourceRegions:
-        """See `RegionSource`."""
+        """See `RegionSource.read`."""
         if not self._url and not (self._folder / DATABASE_NAME).is_file():
             raise DataError(f"There is no annotation store in {self._folder}.")
         try:
@@ -70,7 +70,8 @@ class ProjectSource:
                 chosen = self._project or (next(iter(found)) if len(found) == 1 else "")
                 if chosen not in found:
                     raise DataError(
-                        f"The store in {self._folder} has the projects {', '.join(found) or 'none'}; name one."
+                        f"The store in {self._folder} has the projects {', '.join(found) or 'none'}; "
+                        "name one."
                     )
                 labels = [label.name for label in labels_of(session, found[chosen])]
                 for photo in final_photos(session, found[chosen], Shares(0.0, 0.0)):
@@ -105,7 +106,7 @@ class ProjectSource:
 
 
 def _described(photo: FinalPhoto, regions: Sequence[Region]) -> bytes:
-    """All that a training makes of a photo, the same wherever the folder lies."""
+    """Return everything that a training uses of a photo, independent of the place of the folder."""
     foods = [
         (food.annotation.id, region.label, food.rle)
         for food, region in zip(photo.foods, regions, strict=True)

@@ -1,4 +1,4 @@
-"""Labelled regions of photos, whatever they were read from, and a data set made of them."""
+"""Labeled regions of photos from any source, and the data set made of them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class DataError(RvernetError):
 
 @dataclass(frozen=True, eq=False)
 class OpenPhoto:
-    """A decoded photo, perhaps reduced.
+    """A decoded photo, possibly reduced.
 
     Attributes:
-        pixels: uint8 (h, w, 3).
-        size_hw: height and width of the file's photo.
+        pixels: uint8 (h, w, 3) RGB.
+        size_hw: height and width of the photo in the file.
     """
 
     pixels: Photo
@@ -36,13 +36,20 @@ class OpenPhoto:
 
 
 class MaskedPhoto(Protocol):
-    """Where the pixels and the mask of a region come from."""
+    """A photo and a mask of a region that are read on demand."""
 
     def read(self, open_photo: Callable[[Path], OpenPhoto]) -> tuple[Photo, Mask]:
-        """The photo, uint8 (h, w, 3), as `open_photo` gives it, and the mask over it, bool (h, w), not empty.
+        """Read the photo and the mask.
+
+        Args:
+            open_photo: decodes a photo.
+
+        Returns:
+            The photo as `open_photo` decodes it, uint8 (h, w, 3), and the mask over it, bool (h, w), not
+            empty.
 
         Raises:
-            DataError: a file is missing or damaged, or two of them contradict each other.
+            DataError: a file is missing or damaged, or photo and mask do not fit together.
         """
         ...
 
@@ -52,16 +59,16 @@ class Region:
     """One annotated food in one photo.
 
     Attributes:
-        name: the source's name, "/", and what the source calls the region; unique in a data set.
+        name: name of the source, "/", and the id of the region in the source; unique in a data set.
         label: its class name.
-        group: what must not be split between training and measuring: the object, tray, meal or photo.
+        group: regions of one group (an object, tray, meal or photo) belong to one split.
         split: one of SPLITS.
-        masked: photo and mask; where there are several, each is another mask of the same food and the first
-            is the one to measure with. Empty until a segmenter has turned the box into a mask.
-        photo: path of the photo, None where there is none but its cut-outs.
-        size_hw: the photo's height and width, None where no source tells.
-        box_xyxy: left, top, right, bottom in pixels, None where no source tells.
-        share: of the photo's area that the region covers, None where no source tells.
+        masked: photo and mask; further entries are other masks of the same food, and the first one is
+            measured. Empty until a segmenter has made a mask of the box.
+        photo: path of the photo; None if there are only cut-outs.
+        size_hw: height and width of the photo; None if the source does not tell.
+        box_xyxy: left, top, right, bottom in pixels; None if the source does not tell.
+        share: of the photo's area that the region covers, 0 to 1; None if the source does not tell.
     """
 
     name: str
@@ -80,10 +87,10 @@ class SourceRegions:
     """All regions of one source.
 
     Attributes:
-        regions: in the source's order.
-        labels: class names in the source's order, also of those no region has.
-        fingerprint: 12 hex digits that change when the source's annotations do.
-        left_out: reason -> names of regions or files that are not among the regions.
+        regions: in the order of the source.
+        labels: class names in the order of the source, including those without regions.
+        fingerprint: 12 hex digits that change with the annotations.
+        left_out: reason -> names of the regions or files that were left out.
     """
 
     regions: tuple[Region, ...]
@@ -93,16 +100,16 @@ class SourceRegions:
 
 
 class RegionSource(Protocol):
-    """Anything that has labelled regions: a folder in some format, or the app's annotation store.
+    """A source of labeled regions: a folder in some format, or the annotation store of the app.
 
     Attributes:
-        name: short and unique in a data set.
+        name: short, and unique in a data set.
     """
 
     name: str
 
     def read(self) -> SourceRegions:
-        """All regions, without opening a photo.
+        """Read all regions without opening a photo.
 
         Raises:
             DataError: the source is missing, damaged or contradicts itself.
@@ -112,15 +119,15 @@ class RegionSource(Protocol):
 
 @dataclass(frozen=True)
 class Regions:
-    """A data set, split.
+    """A data set with its splits.
 
     Attributes:
-        classes: names of those with a training region, in the order of the sources.
-        train, val, test: the regions of each split, in the order of the sources. No group is in two, nor is a photo or
-            a copy of it.
+        classes: names of the classes with training regions, in the order of the sources.
+        train, val, test: regions of each split, in the order of the sources. No group, no photo and no copy
+            of a photo is in two splits.
         fingerprints: of each source, by its name.
-        left_out: reason -> names of the regions left out for it.
-        segmenter: name and fingerprint of the one that made masks; None where all masks are annotated.
+        left_out: reason -> names of the regions left out.
+        segmenter: name and fingerprint of the segmenter that made masks; None if all masks are annotated.
     """
 
     classes: tuple[str, ...]
@@ -133,23 +140,27 @@ class Regions:
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that change when any source's annotations do, or what makes masks of them."""
+        """12 hex digits that change with the annotations of any source and with the segmenter that makes
+        masks.
+        """
         described = ",".join(f"{name}={mark}" for name, mark in sorted(self.fingerprints.items()))
         if self.segmenter is not None:
             described += f" with masks of {self.segmenter}"
         return hashlib.sha256(described.encode()).hexdigest()[:12]
 
     def parts(self, splits: Sequence[str]) -> tuple[str, ...]:
-        """What tells the regions of these splits from others, wherever their folders lie: fingerprint and split."""
+        """Return an id, fingerprint and split, for each source and split. It does not depend on the place of
+        the folders.
+        """
         return tuple(f"{mark} {split}" for mark in self.fingerprints.values() for split in splits)
 
     def with_split(self, split: str, regions: Sequence[Region]) -> Regions:
-        """The same data set with these regions in a split."""
+        """Return the data set with other regions in one split."""
         changed: dict[str, Any] = {split: tuple(regions)}
         return replace(self, **changed)
 
     def summary(self) -> list[str]:
-        """What there is and what was left out, as lines for a person."""
+        """Return lines for a person: the regions of each split, and what was left out."""
         lines = [
             f"{split}: {len(regions)} regions of {len({r.group for r in regions})} groups, "
             f"{len({r.label for r in regions})} classes"
@@ -172,21 +183,22 @@ def assemble(
 ) -> Regions:
     """Read the sources and make one data set of them.
 
-    Regions of a class that the training split does not have, or has too few of, are left out, as are those that
-    are too small; `Regions.left_out` names them.
+    Regions that are too small are left out, and so are classes with too few training regions;
+    `Regions.left_out` names them.
 
     Args:
-        min_share: smallest region kept, as a share of the photo's area.
-        min_per_class: fewest training regions a class is kept with.
-        classes: the class names to keep, and their order; empty keeps all.
+        min_share: smallest region to keep, as a share of the photo's area.
+        min_per_class: fewest training regions of a class to keep.
+        classes: class names to keep, in this order; empty keeps all.
 
     Raises:
-        DataError: a source cannot be read, nothing is left to train on, a class asked for has no training region,
-            a group, a photo or a copy of it is in two splits, or two regions or sources have one name.
+        DataError: a source cannot be read, nothing is left to train on, a requested class has no training
+            region, two splits share a group, a photo or a copy of one, or two regions or sources share a
+            name.
     """
     read = {source.name: source.read() for source in sources}
     if len(read) < len(sources):
-        raise DataError(f"Two sources have one name: {', '.join(source.name for source in sources)}.")
+        raise DataError(f"Two sources have the same name: {', '.join(source.name for source in sources)}.")
     left_out: dict[str, list[str]] = {}
     for found in read.values():
         for reason, names in found.left_out.items():
@@ -203,7 +215,7 @@ def assemble(
 
     regions = [region for found in read.values() for region in found.regions]
     if twice := [name for name, count in Counter(r.name for r in regions).items() if count > 1]:
-        raise DataError(f"{len(twice)} names are those of several regions, first {twice[0]}.")
+        raise DataError(f"{len(twice)} names belong to several regions, first {twice[0]}.")
     regions = keep(
         regions,
         lambda r: r.share is None or r.share >= min_share,
@@ -243,12 +255,12 @@ def split_by_group(
     """Move whole groups of training regions into validation.
 
     Args:
-        held_out: names of groups, as the source has them, that are for validation.
-        val_share: share of the other groups that are, chosen by a hash of their names: a group stays where it is
-            when others are added, or when the source is renamed.
+        held_out: names of the groups to move, as in the source.
+        val_share: share of the other groups to move. A hash of the name decides, so that a group keeps its
+            split when groups are added or the source is renamed.
 
     Raises:
-        DataError: a group held out does not exist, or is there to test only.
+        DataError: a held-out group does not exist, or has only test regions.
     """
     regions = tuple(regions)
     wanted = {f"{source}/{group}" for group in held_out}
@@ -256,7 +268,8 @@ def split_by_group(
         raise DataError(f"There are no groups {', '.join(unknown)} to hold out.")
 
     def moved(region: Region) -> bool:
-        # Not zlib.crc32: names that differ in a digit come out in a pattern, which classes may follow as well.
+        # Not zlib.crc32: names that differ in a digit come out in a pattern, which classes may follow as
+        # well.
         mark = hashlib.sha256(region.group.removeprefix(f"{source}/").encode()).digest()[:4]
         chosen = int.from_bytes(mark, "big") < val_share * 2**32
         return region.split == "train" and (region.group in wanted or chosen)
@@ -273,9 +286,9 @@ def _require_no_leak(name: str, regions: Sequence[Region], other: str, others: S
 
 
 def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
-    """Raise DataError where two splits have a photo with the same bytes.
+    """Raise DataError if two splits contain a photo with the same bytes.
 
-    Every photo is looked up once for its size; only those of a size that another split has too are read.
+    Only photos that share their file size with a photo of another split are read.
     """
     by_size = {name: _by_size(regions) for name, regions in split.items()}
     content = cache(_content)
@@ -287,13 +300,14 @@ def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
         if shared:
             photo, same = min(shared)
             raise DataError(
-                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: first {photo} "
+                f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: "
+                f"first {photo} "
                 f"and {same} are the same."
             )
 
 
 def _by_size(regions: Sequence[Region]) -> Mapping[int, Sequence[Path]]:
-    """The photos of regions by their size in bytes, but for those that are missing or empty."""
+    """Return the photos of regions by file size in bytes, without missing and empty files."""
     found: dict[int, list[Path]] = defaultdict(list)
     for photo in dict.fromkeys(region.photo for region in regions if region.photo is not None):
         with suppress(OSError):
@@ -303,7 +317,7 @@ def _by_size(regions: Sequence[Region]) -> Mapping[int, Sequence[Path]]:
 
 
 def _content(path: Path) -> str:
-    """What tells a file's bytes from others; of one that cannot be read, its path."""
+    """Return a digest of a file; if it cannot be read, its path."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

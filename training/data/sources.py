@@ -1,4 +1,4 @@
-"""Options -> data set, with masks."""
+"""Read the data set that options describe, and give it masks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from training.data.regions import SPLITS, Regions, RegionSource, assemble
 
 
 def open_source(source: Source, name: str, options: DataOptions, unsplit: str | None = None) -> RegionSource:
-    """What reads a source of this format.
+    """Return the reader of a source.
 
     Args:
-        unsplit: split of images for which nothing says one; None refuses them.
+        unsplit: split of images without one; None refuses such images.
     """
     skip = options.broken == "skip"
     if source.format == "foodseg103":
@@ -52,7 +52,7 @@ def open_source(source: Source, name: str, options: DataOptions, unsplit: str | 
 
 
 def read_data(options: DataOptions) -> Regions:
-    """The data set that the options describe. Raises DataError as `assemble` does."""
+    """Read the data set that the options describe. Raises DataError as `assemble` does."""
     sources = [
         open_source(source, name, options)
         for source, name in zip(options.sources, source_names(options.sources), strict=True)
@@ -66,10 +66,11 @@ def read_data(options: DataOptions) -> Regions:
 
 
 def read_whole(sources: Sequence[RegionSource], min_share: float = 0.0) -> Regions:
-    """All regions of sources that nothing is trained on, whatever split they say, as validation regions.
+    """Read all regions of sources, of any split, as validation regions. Nothing may be trained on these
+    sources.
 
     Args:
-        min_share: smallest region kept, as a share of the photo's area.
+        min_share: smallest region to keep, as a share of the photo's area.
 
     Raises:
         DataError: as `assemble` does.
@@ -80,7 +81,8 @@ def read_whole(sources: Sequence[RegionSource], min_share: float = 0.0) -> Regio
 
 
 def with_masks(data: Regions, options: DataOptions, splits: Sequence[str] = ("train", "val")) -> Regions:
-    """The data set with a mask of every kind asked for; a segmenter is opened only where one is missing.
+    """Return the data set with a mask of every requested kind. A segmenter is opened only if a mask is
+    missing.
 
     Training regions get all kinds, the others the first.
     """
@@ -101,6 +103,6 @@ def with_masks(data: Regions, options: DataOptions, splits: Sequence[str] = ("tr
 
 
 def source_names(sources: Sequence[Source]) -> list[str]:
-    """The folders' names, numbered where two are the same."""
+    """Return the names of the folders, numbered if two are the same."""
     names = [source.path.resolve().name for source in sources]
     return [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names, 1)]

@@ -1,6 +1,7 @@
-"""Conditions to measure a model under: the app's way of seeing a region, noise on it, errors of its mask, other places.
+"""Conditions to measure a model under: clean, with noise, with errors of the mask, or in other places.
 
-A condition is named, with its strength where it has one: `clean`, `permutation=1`, `translocation=0.5`, `erode=0.25`.
+A condition has a name, and a strength if it has any: `clean`, `permutation=1`, `translocation=0.5`,
+`erode=0.25`.
 """
 
 from __future__ import annotations
@@ -38,22 +39,24 @@ GRADES: Mapping[str, tuple[float, ...]] = {
     "wrong_object": (0.5, 1.0),
     "background": (1.0,),
 }
-"""The strengths that `python -m training.robustness` measures; permutation and translocation at 1 are the paper's."""
+"""Strengths that `python -m training.robustness` measures; permutation and translocation at 1 are the
+paper's.
+"""
 MOST: Mapping[str, float] = {CLEAN: 0.0, "erode": 10.0, "dilate": 10.0, "shift": 10.0}
-"""The greatest strength of a condition, where it is no share."""
+"""Greatest strength of a condition whose strength is not a share."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What happens to a region before a model sees it.
+    """A change of a region before a model sees it.
 
     Attributes:
-        name: `CLEAN`; a key of NOISES or of MASK_ERRORS; or `BACKGROUND`: with a probability of `strength` the food
-            lies on another photo, scaled to cover this one.
-        strength: see there; clean has none but 0.
+        name: `CLEAN`; a key of NOISES or of MASK_ERRORS; or `BACKGROUND`, which lays the food with a
+            probability of `strength` on another photo, scaled to cover this one.
+        strength: see there; 0 for `CLEAN`.
 
     Raises:
-        ConfigError: there is no such condition, or none of that strength.
+        ConfigError: unknown condition, or its strength is out of range.
     """
 
     name: str
@@ -62,14 +65,14 @@ class Condition:
     def __post_init__(self) -> None:
         known = (CLEAN, BACKGROUND, *NOISES, *MASK_ERRORS)
         if self.name not in known:
-            raise ConfigError(f"There is no condition {self.name!r}; known are {', '.join(known)}.")
+            raise ConfigError(f"Unknown condition {self.name!r}; known are {', '.join(known)}.")
         most = MOST.get(self.name, 1.0)
         if not 0 <= self.strength <= most:
             raise ConfigError(f"The strength of {self.name} must be in 0..{most:g}, got {self.strength:g}.")
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """`name` or `name=strength`; without a strength it is 1. Raises ConfigError as the class does."""
+        """Parse `name` or `name=strength`; the default strength is 1. May raise ConfigError."""
         name, _, strength = text.partition("=")
         try:
             return cls(name, float(strength) if strength else 0.0 if name == CLEAN else 1.0)
@@ -88,17 +91,18 @@ class Condition:
         backgrounds: Sequence[Path] = (),
         skip_broken: bool = False,
     ) -> Callable[[Region], Seen]:
-        """How a model that reads these pictures sees a region under this condition.
+        """Return a function that shows a region to a model under this condition.
 
-        What is drawn for a region depends on the seed and the region's name only.
+        The changes of a region depend only on the seed and the name of the region.
 
         Args:
-            regions: all that may be mistaken for each other when they are of one photo.
-            backgrounds: photos to lay foods on; empty takes those of regions of other groups.
-            skip_broken: take another background for one that cannot be read, rather than stop.
+            pictures: pictures that the model reads.
+            regions: regions that can be mistaken for each other if they are of one photo.
+            backgrounds: photos to lay foods on; empty takes photos of other groups.
+            skip_broken: replace a background that cannot be read, rather than stop.
 
         Raises:
-            ConfigError: there is no photo to lay foods on.
+            ConfigError: no photo to lay foods on.
         """
         if self.name == CLEAN:
             return View(pictures, letterbox)
@@ -112,7 +116,7 @@ class Condition:
 
 
 Change = Callable[[Region, np.random.Generator], tuple[Photo, Mask]]
-"""What becomes of a region's photo and mask."""
+"""Changes a region's photo and mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +176,11 @@ class _OtherPlace:
                     raise
                 continue
             return np.where(mask[:, :, None], photo, other), mask
-        raise ConfigError("There is no other photo to lay foods on.")
+        raise ConfigError("No other photo to lay foods on.")
 
 
 def _covering(photo: Photo, size_hw: tuple[int, ...]) -> Photo:
-    """The middle of a photo, scaled to be as high and wide as asked for."""
+    """Return the middle of a photo, scaled to cover a height and width."""
     height, width = size_hw
     scale = max(height / photo.shape[0], width / photo.shape[1])
     size_wh = max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale))

@@ -1,4 +1,4 @@
-"""What a model costs: size, work, time and memory of a forward pass."""
+"""Measure what a model costs: size, work, time and memory of a forward pass."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-# What the profiler has to say of its own start and end, and of GPUs that are not here, is of no use to anybody.
+# Silences the profiler, which reports its own start and end, and missing GPUs.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 WARM_UP = 3
-"""Forward passes before the first that counts: kernels are chosen and libraries loaded in them."""
+"""Forward passes before the first timed one, in which kernels are chosen and libraries loaded."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ class Cost:
 
     Attributes:
         parameters: number of parameters, trained or not; shared ones count once.
-        flops: floating-point operations of the matrix products, convolutions and attention, a multiply-add as 2;
-            the rest (normalisation, activations, softmax) is not counted.
-        latency_ms: median time in milliseconds, on this machine and with torch's number of threads.
-        peak_memory_mb: the most memory that tensors hold at a time, in 10^6 bytes: weights, buffers, inputs and what
-            the pass allocates, as torch's allocator counts it. The interpreter, the libraries and what they
-            allocate past torch (oneDNN's scratch and reordered weights, the CUDA context) are not in it.
+        flops: floating-point operations of matrix products, convolutions and attention; a multiply-add counts
+            as 2. Normalization, activations and softmax are not counted.
+        latency_ms: median time in milliseconds on this machine, with torch's number of threads.
+        peak_memory_mb: largest memory of tensors at one time, in 10^6 bytes: weights, buffers, inputs and
+            allocations of the pass, as torch's allocator counts them. It does not include the interpreter,
+            the libraries and what they allocate past torch (oneDNN's scratch and reordered weights, the CUDA
+            context).
     """
 
     parameters: int
@@ -45,11 +46,11 @@ class Cost:
 
 
 def measure_cost(model: nn.Module, inputs: tuple[Tensor, ...], repeats: int = 20) -> Cost:
-    """Measure a model on the device where it and its inputs are, a CPU or a CUDA GPU.
+    """Measure a model on the device of its weights and inputs, a CPU or a CUDA GPU.
 
     Args:
-        model: called as `model(*inputs)`; put into eval mode and left so.
-        inputs: of batch 1 for the cost of one click, or of whatever batch is to be measured.
+        model: called as `model(*inputs)`; left in eval mode.
+        inputs: of batch 1 for the cost of one click, or of any other batch.
         repeats: timed forward passes, at least 1.
     """
     model.eval()
@@ -81,18 +82,18 @@ def _seconds(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
 
 
 def _wait(inputs: tuple[Tensor, ...]) -> None:
-    """A GPU works on while Python goes ahead; until it is done no time is measured."""
+    """Wait for a GPU, which works on while Python goes ahead, so that times are right."""
     if inputs[0].is_cuda:
         torch.cuda.synchronize(inputs[0].device)
 
 
 def _held(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Bytes of weights, buffers and inputs."""
+    """Return the bytes of weights, buffers and inputs."""
     return sum(t.nbytes for t in (*model.parameters(), *model.buffers(), *inputs))
 
 
 def _peak_allocated(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """The most bytes that a forward pass has allocated and not yet freed."""
+    """Return the largest number of bytes that a forward pass holds at one time."""
     if inputs[0].is_cuda:
         device = inputs[0].device
         torch.cuda.reset_peak_memory_stats(device)

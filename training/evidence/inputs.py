@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that `open_labelled` reads."""
     parser.add_argument("checkpoint", help="checkpoint folder, or a Hugging Face Hub id")
     parser.add_argument(
-        "--data", type=Path, help="folder of labelled photos (default all that the checkpoint was trained on)"
+        "--data", type=Path, help="folder of labeled photos (default: all that the checkpoint was trained on)"
     )
     parser.add_argument(
         "--format", choices=FORMATS, default="coco", help="layout of the folder (default coco)"
@@ -66,12 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", choices=(*SPLITS, "all"), default="val", help="which regions (default val)"
     )
     parser.add_argument(
-        "--masks", choices=MASKS, default="annotated", help="masks as annotated or of one click"
+        "--masks", choices=MASKS, default="annotated", help="annotated masks, or those of one click"
     )
     parser.add_argument(
         "--rename",
         metavar="JSON",
-        help="names in the data and the class names of the checkpoint to use instead: an object of texts",
+        help="names in the data and the class names to use instead, as a JSON object",
     )
     labels = parser.add_mutually_exclusive_group()
     labels.add_argument(
@@ -94,12 +94,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def open_labelled(arguments: argparse.Namespace) -> Labelled:
     """Open the checkpoint and the data that the arguments name.
 
-    A folder that the checkpoint was trained on, or one with the same annotations, is read as in training, so that
-    nothing is measured on training regions. Data that are left out are also named on stderr.
+    A folder that the checkpoint was trained on, or one with the same annotations, is read as in training, so
+    that nothing is measured on training regions. Data that are left out are also named on stderr.
 
     Raises:
-        ConfigError: an argument has an impossible value, or no data is named and the checkpoint does not tell its own.
-        DataError: the data cannot be read, have no such regions, or --all_labels is given and a label is unknown.
+        ConfigError: an argument has an impossible value, or no data is named and the checkpoint does not tell
+            its own.
+        DataError: the data cannot be read, have no such regions, or --all_labels is given and a label is
+            unknown.
         RvernetError: the checkpoint or the segmenter cannot be opened.
     """
     rename = _names(arguments.rename)
@@ -119,7 +121,8 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     unknown = Counter(r.label for r in regions if r.label not in checkpoint.classes)
     if unknown and arguments.all_labels:
         raise DataError(
-            f"{checkpoint.name} does not know the classes {', '.join(sorted(unknown))} of {name}; --rename maps "
+            f"{checkpoint.name} does not know the classes {', '.join(sorted(unknown))} of {name}; "
+            "--rename maps "
             "names, --known_only leaves these out."
         )
     if unknown.total() == len(regions):
@@ -130,7 +133,8 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     if unknown:
         counted = ", ".join(f"{count} {label}" for label, count in sorted(unknown.items()))
         left_out.append(
-            f"left out, of labels that {checkpoint.name} does not know: {unknown.total()} of {len(regions)} regions "
+            f"left out, of labels that {checkpoint.name} does not know: {unknown.total()} of "
+            f"{len(regions)} regions "
             f"({counted})"
         )
     for line in data.left_out:
@@ -166,7 +170,7 @@ class _Data:
 
 
 def _data(arguments: argparse.Namespace, checkpoint: Checkpoint) -> _Data:
-    """Find the data: the folder given, read as in training if it was trained on, or all that was trained on."""
+    """Find the data: the given folder, read as in training if it was trained on, or all training data."""
     trained = _trained_with(checkpoint)
     if arguments.data is None:
         if trained is None:
@@ -196,7 +200,8 @@ def _trained_on(trained: DataOptions, checkpoint: Checkpoint) -> _Data:
     missing = ", ".join(str(source.path) for name, source in named.items() if name not in here)
     if not here:
         raise DataError(
-            f"Nothing that {checkpoint.name} was trained on is on this machine ({missing}); name a folder with --data."
+            f"Nothing that {checkpoint.name} was trained on is on this machine ({missing}); name a "
+            "folder with --data."
         )
     if not missing:
         return _Data(here, trained.min_share)
@@ -234,7 +239,7 @@ def _names(text: str | None) -> dict[str, str] | None:
         names = None if text is None else json.loads(text)
     except ValueError as error:
         raise ConfigError(
-            f"--rename takes a JSON object of texts, but {text!r} is no JSON: {error}."
+            f"--rename takes a JSON object of texts, but {text!r} is not JSON: {error}."
         ) from error
     if names is not None and not (
         isinstance(names, dict) and all(isinstance(n, str) for n in names.values())
@@ -244,7 +249,7 @@ def _names(text: str | None) -> dict[str, str] | None:
 
 
 def _trained_with(checkpoint: Checkpoint) -> DataOptions | None:
-    """Return the data options of the checkpoint's training; None if they are missing or of another version."""
+    """Return the data options of the checkpoint's training; None if missing or of another version."""
     options = checkpoint.training.get("options")
     data = options.get("data") if isinstance(options, dict) else None
     try:

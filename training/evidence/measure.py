@@ -1,4 +1,4 @@
-"""A model's scores over labelled regions, and figures made of them."""
+"""Score labeled regions with a model, and compute figures from the scores."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Confusion = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model reads of one region.
+    """The input of a model for one region.
 
     Attributes:
         squares: uint8 (S, S, 3) for each of the model's pictures, in its order.
-        size_hw: of the pictures before they were letterboxed.
+        size_hw: of the pictures before the letterbox.
     """
 
     squares: tuple[Photo, ...]
@@ -48,11 +48,11 @@ class Scores:
     """Logits over regions.
 
     Attributes:
-        names, groups: of the regions scored.
-        true: their classes, int64 (N,).
+        names, groups: of the regions.
+        true: class indices, int64 (N,).
         logits: float32 (N, K).
-        without_context: the same with the extra-ROI picture blanked; None for a model that does not see two.
-        broken: what was wrong with regions that could not be scored.
+        without_context: logits with a blank extra-ROI picture; None for a model that reads one picture.
+        broken: errors of regions that could not be scored.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class Scores:
     broken: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
-        """Write them as an npz file."""
+        """Write the scores as an npz file."""
         arrays: dict[str, Any] = {
             "names": np.array(self.names),
             "groups": np.array(self.groups),
@@ -98,7 +98,7 @@ class Scores:
 
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
-        """Scores over parts of a data set as those over all of it."""
+        """Join scores over parts of a data set."""
         if len(parts) == 1:
             return parts[0]
         blanked = [part.without_context for part in parts if part.without_context is not None]
@@ -112,7 +112,7 @@ class Scores:
         )
 
     def of_source(self, source: str) -> Scores:
-        """Those of the regions of one source."""
+        """Return the scores of the regions of one source."""
         keep = [i for i, name in enumerate(self.names) if _source(name) == source]
         return replace(
             self,
@@ -128,16 +128,16 @@ class Scores:
 
 
 def _source(name: str) -> str:
-    """The source that a region of this name is from."""
+    """Return the source of a region, from its name."""
     return name.partition("/")[0]
 
 
 class View:
-    """What a model reads of a region, as the app makes it: no augmentation, the first mask.
+    """Shows regions to a model as the app does: without augmentation, with the first mask.
 
     Args:
         pictures: names of the pictures in `Cutouts`, in the model's order.
-        keep_mb: memory for squares made before, in 10^6 bytes; what does not fit is made again each time.
+        keep_mb: memory for squares, in 10^6 bytes; others are made again each time.
     """
 
     def __init__(self, pictures: Sequence[str], letterbox: Letterbox, keep_mb: float = 0.0) -> None:
@@ -148,7 +148,7 @@ class View:
         self._open = lru_cache(maxsize=1)(open_photo)  # regions of one photo follow each other
 
     def __call__(self, region: Region) -> Seen:
-        """Raises DataError where the region cannot be read."""
+        """Return the input for a region. Raises DataError if the region cannot be read."""
         if (kept := self._kept.get(region.name)) is not None:
             return kept
         cutouts = cut_out(*region.masked[0].read(self._open))
@@ -170,13 +170,13 @@ def score(
     skip_broken: bool = False,
     batch_size: int = 32,
 ) -> Scores:
-    """Run a model, in eval mode, over regions.
+    """Run a model over regions.
 
     Args:
-        model: put into eval mode and left so.
-        classes: the model's, among which every region's label is.
-        view: what the model reads of a region; None is the app's way.
-        skip_broken: leave regions that cannot be read out and name them, rather than stop.
+        model: left in eval mode.
+        classes: of the model; every label of a region is among them.
+        view: gives the input of the model for a region; None is the app's way.
+        skip_broken: leave out and name regions that cannot be read, rather than stop.
 
     Raises:
         DataError: a region cannot be read.
@@ -215,7 +215,7 @@ def score(
 def _logits(
     model: Model, preprocessing: Preprocessing, seen: Sequence[Seen]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Logits (B, K) of what is seen, and those with the extra-ROI picture blanked."""
+    """Return logits (B, K), and logits with a blank extra-ROI picture."""
     device = next(model.parameters()).device
 
     def encode(picture: str, squares: Sequence[Photo]) -> Tensor:
@@ -238,23 +238,24 @@ def _logits(
 
 
 def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Softmax of logits (N, K) divided by a temperature."""
+    """Return the softmax of logits (N, K) divided by a temperature."""
     return torch.from_numpy(logits / np.float32(temperature)).softmax(dim=1).numpy()
 
 
 def confusion(true: NDArray[np.int64], logits: NDArray[np.float32]) -> Confusion:
-    """Counts (K, K) of (true class, likeliest class)."""
+    """Count (true class, predicted class), int64 (K, K)."""
     classes = logits.shape[1]
     pairs = true * classes + logits.argmax(axis=1)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
 def counts(scores: Scores, without_context: bool = False) -> NDArray[np.int64]:
-    """What figures and their intervals are made of, int64 (G, 3, K), see `training.evidence.statistics.counts_by_group`.
+    """Return the counts behind all figures and intervals, int64 (G, 3, K); see
+    `training.evidence.statistics.counts_by_group`.
 
     Raises:
         DataError: there are no scores.
-        ValueError: asked without context of a model that sees one picture.
+        ValueError: `without_context` of a model that reads one picture.
     """
     if not len(scores):
         raise DataError(" ".join(("There is no region to measure on.", *scores.broken[:1])))
@@ -265,7 +266,8 @@ def counts(scores: Scores, without_context: bool = False) -> NDArray[np.int64]:
 
 
 def statistics(classes: Sequence[str], ambiguous: Sequence[str] = ()) -> dict[str, Statistic]:
-    """What is measured: macro F1, top-1, and the mean F1 of the ambiguous classes if any are named.
+    """Return the statistics to measure: macro F1, top-1, and the mean F1 of the ambiguous classes if any are
+    named.
 
     Args:
         ambiguous: names among the classes.
@@ -277,9 +279,9 @@ def statistics(classes: Sequence[str], ambiguous: Sequence[str] = ()) -> dict[st
 
 
 def figures(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = ()) -> dict[str, float]:
-    """Every statistic, and for a model that sees two pictures the same `_without_context`.
+    """Compute every statistic, and for a model that reads two pictures also `_without_context`.
 
-    A statistic of classes without a region is left out.
+    A statistic of classes without regions is left out.
 
     Raises:
         DataError: there are no scores.
@@ -294,7 +296,8 @@ def figures(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = (
 
 
 def describe(scores: Scores, classes: Sequence[str], ambiguous: Sequence[str] = ()) -> dict[str, Any]:
-    """Figures as a checkpoint stores them in config.json: overall, by class, and by source where there are several.
+    """Return the figures that a checkpoint stores in config.json: overall, by class, and by source if there
+    are several.
 
     Raises:
         DataError: there are no scores.

@@ -1,4 +1,4 @@
-"""Disturbances to measure robustness with: noise on what the networks read, and errors of the mask."""
+"""Disturbances to measure robustness with: noise on the input of the networks, and errors of the mask."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from rvernet_app.picture.cutouts import Letterbox
 from rvernet_app.types import Mask, Photo
 
 PAPERS_SIZE = 224
-"""Side in pixels of the square that the paper's offsets are for."""
+"""Side in pixels of the square that the paper's offsets refer to."""
 
 
 class Noise(Protocol):
-    """Takes the place of `Letterbox.apply` for pictures that belong together, such as a pair of cut-outs."""
+    """Replaces `Letterbox.apply` for pictures that belong together, such as a pair of cut-outs."""
 
     def apply(self, pictures: Sequence[Photo], letterbox: Letterbox, rng: np.random.Generator) -> list[Photo]:
         """Scale, disturb and pad pictures of one size, all in the same way.
 
         Args:
-            pictures: each uint8 (H, W, 3); left as they are.
+            pictures: each uint8 (H, W, 3); not changed.
 
         Returns:
-            One uint8 (size, size, 3) per picture. New arrays.
+            One new uint8 (size, size, 3) per picture.
 
         Raises:
             ValueError: the pictures are not of one size.
@@ -39,10 +39,10 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class PatchPermutation:
-    """Patch permutation (S. Jin, arXiv 2407.08257): the scaled picture is cut into patches that change places.
+    """Patch permutation (S. Jin, arXiv 2407.08257): cut the scaled picture into patches and shuffle them.
 
     Attributes:
-        share: of the patches that take part, 0 to 1; the paper's noise is 1.
+        share: of the patches that take part, 0 to 1; the paper uses 1.
         patch: side of a patch in pixels of the network's input, at any input size.
     """
 
@@ -65,12 +65,13 @@ class PatchPermutation:
 
 @dataclass(frozen=True)
 class Translocation:
-    """Translocation (S. Jin, arXiv 2407.08257): the scaled picture lies elsewhere in the square, partly outside it.
+    """Translocation (S. Jin, arXiv 2407.08257): move the scaled picture in the square, partly out of it.
 
     Attributes:
-        factor: how far the picture has gone from the letterbox's place to the paper's, 0 to 1.
-        dx, dy: where the paper puts the picture's left and top edge, in pixels of a square of PAPERS_SIZE; they
-            grow with the square. A picture whose scaled height is not above -dy is out of sight at factor 1.
+        factor: distance moved from the letterbox's place to the paper's, 0 to 1.
+        dx, dy: the paper's place of the picture's left and top edge, in pixels of a square of PAPERS_SIZE;
+            they scale with the square. A picture whose scaled height is at most -dy is out of sight at factor
+            1.
     """
 
     factor: float
@@ -92,16 +93,16 @@ class Translocation:
 def permute_patches(pictures: Photo, patch: int, share: float, rng: np.random.Generator) -> Photo:
     """Shuffle a random share of the patches among themselves.
 
-    What is left at the right and bottom edge and does not fill a patch stays in place. (The paper's code fills
-    it up with black to whole patches.)
+    Pixels at the right and bottom edge that do not fill a patch stay in place. (The paper's code pads them
+    with black to whole patches.)
 
     Args:
-        pictures: uint8 (..., H, W, 3); all of a stack are changed alike. Left as they are.
+        pictures: uint8 (..., H, W, 3); not changed. All pictures of a stack are shuffled alike.
         patch: side of a patch in pixels.
-        share: of the patches that take part, 0 to 1. Some of them may be drawn to stay where they are.
+        share: of the patches that take part, 0 to 1. Some of them may be drawn to stay in place.
 
     Returns:
-        uint8 (..., H, W, 3), a new array.
+        A new array, uint8 (..., H, W, 3).
     """
     rows, columns = pictures.shape[-3] // patch, pictures.shape[-2] // patch
     chosen = rng.permutation(rows * columns)[: round(share * rows * columns)]
@@ -117,11 +118,11 @@ def permute_patches(pictures: Photo, patch: int, share: float, rng: np.random.Ge
 
 
 def translocate(picture: NDArray[np.uint8], dx: int, dy: int, fill: int) -> NDArray[np.uint8]:
-    """Move a picture dx pixels right and dy down within its frame; what it leaves bare becomes `fill`.
+    """Move a picture dx pixels right and dy down within its frame, and fill the bare area with `fill`.
 
     Args:
-        picture: uint8 (H, W) or (H, W, 3); left as it is.
-        dx, dy: either may be below 0.
+        picture: uint8 (H, W) or (H, W, 3); not changed.
+        dx, dy: may be negative.
         fill: 0 to 255.
 
     Returns:
@@ -133,14 +134,14 @@ def translocate(picture: NDArray[np.uint8], dx: int, dy: int, fill: int) -> NDAr
 
 
 class MaskError(Protocol):
-    """A way in which a mask can be wrong."""
+    """An error of a mask."""
 
     def __call__(self, mask: Mask, strength: float, rng: np.random.Generator, others: Sequence[Mask]) -> Mask:
-        """A wrong mask in place of a right one.
+        """Return a wrong mask for a right one.
 
         Args:
-            mask: bool (H, W), not empty; left as it is.
-            strength: how wrong; 0 gives the mask itself. What it counts is said at each function.
+            mask: bool (H, W), not empty; not changed.
+            strength: of the error; 0 returns the mask itself. Each function tells its unit.
             others: masks of other regions of the same photo, each bool (H, W), not empty.
 
         Returns:
@@ -153,23 +154,25 @@ class MaskError(Protocol):
 
 
 def erode(mask: Mask, strength: float) -> Mask:
-    """Take away what is within `strength` equivalent radii (>= 0) of the outline.
+    """Remove pixels within `strength` equivalent radii (>= 0) of the outline.
 
-    The equivalent radius is that of a disc of the mask's area, sqrt(area / pi). The photo's edge is no outline.
-    Where nothing would be left, the deepest pixel is, the one farthest from the outline and the photo's edge.
+    The equivalent radius is that of a disc of the mask's area, sqrt(area / pi). The photo's edge is no
+    outline. If nothing remained, the deepest pixel stays, which is farthest from the outline and the photo's
+    edge.
     """
     return _or_deepest(_depth(mask) > _pixels(mask, strength), mask)
 
 
 def dilate(mask: Mask, strength: float) -> Mask:
-    """Add what is within `strength` equivalent radii (>= 0) of the mask."""
+    """Add pixels within `strength` equivalent radii (>= 0) of the mask."""
     return _depth(~mask) <= _pixels(mask, strength)
 
 
 def shift(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
     """Move the mask by `strength` equivalent radii (>= 0) in a random direction.
 
-    It goes only so far that its deepest pixel (see `erode`) stays in the photo; what leaves the photo is lost.
+    It moves only as far as its deepest pixel (see `erode`) stays in the photo; pixels outside the photo are
+    lost.
     """
     length = _pixels(mask, strength)
     angle = rng.uniform(0, 2 * math.pi)
@@ -181,9 +184,9 @@ def shift(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
 
 
 def drop(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
-    """Lose a share `strength` (0 to 1) of the mask's area: all beyond a straight line of random direction.
+    """Remove a share `strength` (0 to 1) of the mask's area beyond a straight line of random direction.
 
-    Where nothing would be left, the deepest pixel (see `erode`) is.
+    If nothing remained, the deepest pixel (see `erode`) stays.
     """
     _require_share(strength)
     angle = rng.uniform(0, 2 * math.pi)
@@ -196,9 +199,9 @@ def drop(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
 
 
 def wrong_object(mask: Mask, strength: float, rng: np.random.Generator, others: Sequence[Mask]) -> Mask:
-    """With probability `strength` (0 to 1) take another region's mask, each as likely.
+    """With probability `strength` (0 to 1) return the mask of another region, each equally likely.
 
-    Where there is no other, take this one mirrored left to right.
+    Without other regions, return this mask mirrored left to right.
     """
     _require_share(strength)
     wrong, chosen = rng.random(), rng.random()
@@ -231,26 +234,28 @@ def _common_size(pictures: Sequence[Photo]) -> tuple[int, int]:
 
 
 def _pixels(mask: Mask, strength: float) -> float:
-    """`strength` equivalent radii of the mask in pixels."""
+    """Return `strength` equivalent radii of the mask in pixels."""
     if strength < 0:
         raise ValueError(f"expected a strength of at least 0, got {strength}")
     return strength * math.sqrt(np.count_nonzero(mask) / math.pi)
 
 
 def _depth(mask: Mask) -> NDArray[np.float32]:
-    """Euclidean distance of each pixel to the nearest one outside the mask, float32 (H, W); 0 outside."""
+    """Return the Euclidean distance of each pixel to the nearest one outside the mask, float32 (H, W); 0
+    outside.
+    """
     return cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def _deepest(mask: Mask) -> tuple[int, int]:
-    """Row and column of the pixel of a mask that is farthest from its outline and the photo's edge."""
+    """Return row and column of the pixel farthest from the outline of a mask and from the photo's edge."""
     depth = _depth(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), mask.shape)
     return int(y), int(x)
 
 
 def _or_deepest(changed: Mask, mask: Mask) -> Mask:
-    """A changed mask, or where it is empty the deepest pixel of the mask it came from."""
+    """Return a changed mask, or the deepest pixel of the original mask if the changed one is empty."""
     if not changed.any():
         changed[_deepest(mask)] = True
     return changed

@@ -1,4 +1,4 @@
-"""Pictures and words about a run: learning curves, confusion matrix, worst cases, model card."""
+"""Figures and texts about a run: learning curves, confusion matrix, worst cases, model card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHOUT = "_without_context"
 TITLES = {"macro_f1": "macro F1", "top1": "top-1", "ambiguous_f1": "F1 of the ambiguous classes"}
 MASKS_TITLES = {"annotated": "annotated masks", "click": "masks of one click"}
 BINS = 10
-"""Of probabilities in the reliability diagram."""
+"""Bins of the reliability diagram."""
 WORST = 24
 """Regions on the sheet of the worst."""
 WORST_COLUMNS = 8
@@ -26,7 +26,7 @@ WORST_SIDE = 400
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Training loss and validation figures over the epochs, as a PNG."""
+    """Draw training loss and validation figures over the epochs, as a PNG."""
     epochs = [record["epoch"] for record in history]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss_axes, score_axes = figure.subplots(1, 2)
@@ -45,7 +45,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def draw_confusion(counts: Confusion, classes: Sequence[str], path: Path) -> None:
-    """Confusion matrix as a PNG: rows the true class, shaded by its share, counts written in."""
+    """Draw a confusion matrix as a PNG: true classes in rows, shaded by share, with counts."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1 + 0.08 * max(map(len, classes)) + 0.36 * len(classes)  # inches: titles, names, cells
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -62,9 +62,9 @@ def draw_confusion(counts: Confusion, classes: Sequence[str], path: Path) -> Non
 
 
 def draw_reliability(scores: Scores, calibration: Calibration | None, path: Path) -> None:
-    """How often the likeliest class is right, over how likely it was said to be, as a PNG.
+    """Draw the share of right answers over the probability of the likeliest class, as a PNG.
 
-    Before and after calibration; the area of a dot grows with the number of regions it stands for.
+    Shows the state before and after calibration; the area of a dot grows with its number of regions.
     """
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -96,7 +96,7 @@ def draw_worst(
     path: Path,
     temperature: float = 1.0,
 ) -> None:
-    """The regions that a model is most wrong about, as a PNG: what they are, and what it called them how surely."""
+    """Draw the regions with the largest loss as a PNG: true class, predicted class and its probability."""
     shown = probabilities(scores.logits, temperature)
     loss = -np.log(np.maximum(shown[np.arange(len(scores)), scores.true], 1e-12))
     chosen = np.argsort(-loss)[:WORST]
@@ -126,7 +126,7 @@ def draw_worst(
 def model_card(
     name: str, classes: Sequence[str], training: Mapping[str, Any], metrics: Mapping[str, Any]
 ) -> str:
-    """README.md of a checkpoint folder, with every figure taken from what was measured."""
+    """Return the README.md of a checkpoint folder. Every figure in it is measured."""
     options = training["options"]
     lines = [
         f"# {name}",
@@ -137,8 +137,10 @@ def model_card(
         "",
         "## Training",
         "",
-        f"Data: {', '.join(f'`{source}`' for source in training['data'])}; {training['train_regions']} regions of "
-        f"{training['train_groups']} groups (objects, trays, meals or photos). {training['epochs']} epochs; the "
+        f"Data: {', '.join(f'`{source}`' for source in training['data'])}; {training['train_regions']} "
+        "regions of "
+        f"{training['train_groups']} groups (objects, trays, meals or photos). {training['epochs']} "
+        "epochs; the "
         f"weights are those of the {options['optimization']['keep']} one.",
         "",
         "```",
@@ -170,12 +172,12 @@ def _model_sentence(model: Mapping[str, Any]) -> str:
 
 
 def title(name: str) -> str:
-    """What a figure of `training.evidence.measure.figures` is called."""
+    """Return the display name of a figure of `training.evidence.measure.figures`."""
     return TITLES[name.removesuffix(WITHOUT)] + " without context" * name.endswith(WITHOUT)
 
 
 def figures_table(metrics: Mapping[str, Any], masks: str = "annotated") -> list[str]:
-    """What `training.evidence.measure.describe` found with masks of this kind, as lines of Markdown."""
+    """Format the result of `training.evidence.measure.describe` as lines of Markdown."""
     measured = {MASKS_TITLES[masks]: metrics}
     if clicked := metrics.get("from_one_click"):
         measured[MASKS_TITLES["click"]] = clicked

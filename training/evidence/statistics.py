@@ -1,4 +1,4 @@
-"""How sure figures are: calibration, bootstrap intervals over groups, and when to abstain."""
+"""Uncertainty of figures: calibration, bootstrap intervals over groups, and the threshold to abstain."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from scipy.optimize import minimize_scalar
 from torch.nn.functional import cross_entropy
 
 ClassCounts = NDArray[np.int64] | NDArray[np.float64]
-"""(..., 3, K): per class the number of true samples, of predicted ones and of hits; enough for top-1 and F1."""
+"""(..., 3, K): for each class the number of true samples, of predicted ones and of hits; enough for top-1 and
+F1.
+"""
 
 Statistic = Callable[[ClassCounts], NDArray[np.float64]]
-"""(..., 3, K) -> (...), NaN where it is not defined."""
+"""(..., 3, K) -> (...), NaN where undefined."""
 
 TEMPERATURES = (0.05, 20.0)
-"""Between these `fit_temperature` looks."""
+"""Range that `fit_temperature` searches."""
 
 RESAMPLES = 1000
-"""Of a bootstrap."""
+"""Resamples of a bootstrap."""
 
 ABSTAIN_ALWAYS = 2.0
-"""A threshold no probability reaches."""
+"""A threshold that no probability reaches."""
 
 
 def counts_by_group(
     true: NDArray[np.int64], predicted: NDArray[np.int64], classes: int, groups: Sequence[str]
 ) -> NDArray[np.int64]:
-    """What the intervals resample: the counts of each group.
+    """Count true samples, predicted samples and hits of each class in each group; intervals resample the
+    groups.
 
     Args:
         true, predicted: int64 (N,), class indices below `classes` (K).
-        groups: of each sample, what must stay together: its object, meal or photo.
+        groups: of each sample: its object, meal or photo, which stays together.
 
     Returns:
-        int64 (G, 3, K), the G groups in sorted order; the sum over the groups is that of all samples.
+        int64 (G, 3, K), the G groups in sorted order; the sum over the groups counts all samples.
     """
     names, of_sample = np.unique(np.asarray(groups), return_inverse=True)
     one_hot = np.eye(classes, dtype=np.int64)
@@ -50,25 +53,25 @@ def counts_by_group(
 
 
 def top1(counts: ClassCounts) -> NDArray[np.float64]:
-    """Share of samples whose predicted class is the true one, (...)."""
+    """Return the share of samples with the right prediction, (...)."""
     true, _, hits = np.moveaxis(counts, -2, 0)
     return _ratio(hits.sum(axis=-1), true.sum(axis=-1))
 
 
 def f1_by_class(counts: ClassCounts) -> NDArray[np.float64]:
-    """F1 of each class, (..., K); NaN for a class without true samples."""
+    """Return the F1 of each class, (..., K); NaN for a class without true samples."""
     true, predicted, hits = np.moveaxis(counts, -2, 0)  # each (..., K)
     return np.where(true > 0, _ratio(2 * hits, true + predicted), np.nan)
 
 
 def macro_f1(counts: ClassCounts) -> NDArray[np.float64]:
-    """Mean F1 over the classes that have true samples, (...)."""
+    """Return the mean F1 over the classes with true samples, (...)."""
     f1 = f1_by_class(counts)
     return _ratio(np.nansum(f1, axis=-1), np.isfinite(f1).sum(axis=-1))
 
 
 def mean_f1(classes: Sequence[int]) -> Statistic:
-    """Mean F1 over those of the classes named that have true samples."""
+    """Return a statistic: the mean F1 over those of the named classes that have true samples."""
 
     def of_named(counts: ClassCounts) -> NDArray[np.float64]:
         return macro_f1(counts[..., list(classes)])
@@ -77,19 +80,19 @@ def mean_f1(classes: Sequence[int]) -> Statistic:
 
 
 def interval(statistic: Statistic, counts: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of the cluster bootstrap (Davison and Hinkley 1997, 3.8).
+    """Return the 95 % percentile interval of the cluster bootstrap (Davison and Hinkley 1997, 3.8).
 
-    Whole groups are drawn with replacement, as many as there are, because the samples of one are alike. A class
-    that has true samples but none in a resample does not count in that resample's mean F1; a resample in which
-    the statistic is not defined at all is left out. How a class of one group would do on another is not in the
-    interval, which says too little for a mean F1 that rests on many of these.
+    Whole groups are drawn with replacement, as many as there are, because samples of one group are alike. A
+    class without true samples in a resample does not count in the mean F1 of that resample; a resample in
+    which the statistic is undefined is left out. The interval does not tell how a class with one group would
+    do on another group, so it says too little about a mean F1 that rests on many such classes.
 
     Args:
-        statistic: `top1`, `macro_f1`, `mean_f1(…)` or another of its kind.
+        statistic: `top1`, `macro_f1`, `mean_f1(…)` or another of this kind.
         counts: int64 (G, 3, K) from `counts_by_group`.
 
     Returns:
-        (low, high); both NaN where the statistic is defined in no resample.
+        (low, high); both NaN if the statistic is undefined in every resample.
     """
     return _percentiles(statistic(_resample(counts, seed)))
 
@@ -99,15 +102,15 @@ def paired_interval(
     counts: NDArray[np.int64],
     others: NDArray[np.int64],
 ) -> tuple[float, float]:
-    """95 % interval of how much larger the statistic of one model is than another's on the same samples.
+    """Return the 95 % interval of the difference of a statistic between two models on the same samples.
 
-    As `interval`, with the same groups drawn for both. An interval that leaves out 0 speaks for a difference.
+    As `interval`, with the same groups drawn for both. An interval without 0 indicates a difference.
 
     Args:
-        counts, others: int64 (G, 3, K) of the two models; the difference is the first less the second.
+        counts, others: int64 (G, 3, K) of the two models; the difference is the first minus the second.
 
     Raises:
-        ValueError: the two do not have the same true samples in each group.
+        ValueError: the true samples of the two differ in a group.
     """
     if counts.shape != others.shape or not np.array_equal(counts[:, 0], others[:, 0]):
         raise ValueError("expected the counts of two models on the same samples and groups")
@@ -115,7 +118,7 @@ def paired_interval(
 
 
 def mean_interval(values: NDArray[np.float64], groups: Sequence[str]) -> tuple[float, float]:
-    """95 % interval of the mean of values (N,), by drawing whole groups as `interval` does."""
+    """Return the 95 % interval of the mean of values (N,) by drawing whole groups, see `interval`."""
     names, of_value = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.bincount(of_value, weights=values, minlength=len(names))
     sizes = np.bincount(of_value, minlength=len(names))
@@ -126,7 +129,8 @@ def mean_interval(values: NDArray[np.float64], groups: Sequence[str]) -> tuple[f
 def expected_calibration_error(
     true: NDArray[np.int64], probabilities: NDArray[np.float32], bins: int = 15
 ) -> float:
-    """How far the top probability is from the share of hits, on average (Guo et al. 2017, arXiv 1706.04599).
+    """Return the mean difference between top probability and share of hits (Guo et al. 2017, arXiv
+    1706.04599).
 
     Args:
         true: int64 (N,), N >= 1.
@@ -143,17 +147,17 @@ def expected_calibration_error(
 
 
 def fit_temperature(logits: NDArray[np.float32], true: NDArray[np.int64]) -> float:
-    """Temperature T for which softmax(logits / T) has the least negative log-likelihood.
+    """Return the temperature T for which softmax(logits / T) has the least negative log-likelihood.
 
-    Temperature scaling of Guo et al. 2017 (arXiv 1706.04599). The likeliest class stays the same. To be fitted on
-    samples that the model was not trained on and is not measured on.
+    Temperature scaling of Guo et al. 2017 (arXiv 1706.04599). The likeliest class does not change. Fit it on
+    samples that were not trained on and are not measured.
 
     Args:
         logits: float32 (N, K).
         true: int64 (N,).
 
     Returns:
-        T within TEMPERATURES; 1 where every sample is right, as then nothing says how sure is too sure.
+        T within TEMPERATURES; 1 if every sample is right, because then nothing limits the confidence.
     """
     if (logits.argmax(axis=1) == true).all():
         return 1.0
@@ -168,15 +172,15 @@ def fit_temperature(logits: NDArray[np.float32], true: NDArray[np.int64]) -> flo
 
 @dataclass(frozen=True, eq=False)
 class RiskCoverage:
-    """What is answered and how well, for falling thresholds on the top probability.
+    """Share of samples answered, and their accuracy, for falling thresholds on the top probability.
 
-    A sample is answered if its top probability is at least the threshold (Geifman and El-Yaniv 2017,
-    arXiv 1705.08500; their risk is 1 - accuracy).
+    A sample is answered if its top probability is at least the threshold (Geifman and El-Yaniv 2017, arXiv
+    1705.08500; their risk is 1 - accuracy).
 
     Attributes:
         thresholds: float32 (M,), every top probability that occurs, falling.
         coverage: float64 (M,), share of the samples answered, rising to 1.
-        accuracy: float64 (M,), share of those that are right.
+        accuracy: float64 (M,), share of right answers.
     """
 
     thresholds: NDArray[np.float32]
@@ -185,7 +189,7 @@ class RiskCoverage:
 
 
 def risk_coverage(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> RiskCoverage:
-    """Coverage and accuracy at every threshold that makes a difference.
+    """Compute coverage and accuracy at every threshold that makes a difference.
 
     Args:
         probabilities: float32 (N, K), N >= 1.
@@ -202,16 +206,16 @@ def risk_coverage(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -
 def abstain_threshold(
     probabilities: NDArray[np.float32], true: NDArray[np.int64], target_accuracy: float
 ) -> float:
-    """Least threshold on the top probability at which what is answered is right often enough.
+    """Return the least threshold on the top probability at which answers are right often enough.
 
     Args:
-        probabilities: float32 (N, K), N >= 1, of samples that the model was not trained on.
+        probabilities: float32 (N, K), N >= 1, of samples that were not trained on.
         true: int64 (N,).
-        target_accuracy: share of the samples answered that must be right.
+        target_accuracy: share of the answers that must be right.
 
     Returns:
-        One of the top probabilities that occur, to be reached or exceeded by an answer; 0 where everything may be
-        answered, and ABSTAIN_ALWAYS where no threshold will do.
+        One of the top probabilities; an answer must reach it. 0 if everything may be answered, ABSTAIN_ALWAYS
+        if no threshold suffices.
     """
     curve = risk_coverage(probabilities, true)
     reached = np.flatnonzero(curve.accuracy >= target_accuracy)
@@ -221,7 +225,7 @@ def abstain_threshold(
 
 
 def _resample(counts: NDArray[Any], seed: int = 0) -> NDArray[np.float64]:
-    """(G, ...) -> float64 (R, ...), sums over as many groups drawn with replacement."""
+    """Draw groups with replacement: (G, ...) -> sums over G groups, float64 (R, ...)."""
     groups = len(counts)
     drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
     return np.tensordot(drawn.astype(np.float64), counts.astype(np.float64), axes=1)
@@ -236,5 +240,5 @@ def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """part / whole, NaN where the whole is 0."""
+    """Return part / whole, NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)

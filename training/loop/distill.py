@@ -1,4 +1,4 @@
-"""A model in training, and what it learns from a teacher: knowledge distillation."""
+"""A model in training, and the loss against a teacher (knowledge distillation)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rvernet_app.model.rvernet import RveRNet, output_width
 
 
 class Outputs(NamedTuple):
-    """What a model says in training, all logits (B, K).
+    """Outputs of a model in training, all logits (B, K).
 
     Attributes:
-        logits: for the labels: what it gives in use, or where tokens are asked for, what its class tokens give.
-        of_tokens: those of its distillation tokens, for the teacher; None unless asked for.
-        of_modules: those of each module by itself, none unless asked for.
-        of_others: for each class, whether the extra-ROI picture shows it; None unless asked for.
+        logits: for the labels: the output of the model, or with tokens that of its class tokens.
+        of_tokens: output of the distillation tokens, for the teacher; None if not requested.
+        of_modules: output of each module by itself; empty if not requested.
+        of_others: for each class, whether the extra-ROI picture shows it; None if not requested.
     """
 
     logits: Tensor
@@ -30,16 +30,17 @@ class Outputs(NamedTuple):
 
 
 class Student(nn.Module):
-    """A model in training: its logits, and what else is asked of it meanwhile.
+    """A model in training: its logits, and further outputs for the losses.
 
     Args:
-        model: the model trained; its backbones are not wrapped or copied.
-        tokens: tell what class and distillation tokens give apart (DeiT, arXiv 2012.12877).
-        modules: let every module name the class by itself too, through a linear head that is not part of the model.
-        others: let the extra-ROI module name the foods it sees, likewise.
+        model: the model to train; its backbones are not wrapped or copied.
+        tokens: separate the outputs of class and distillation tokens (DeiT, arXiv 2012.12877).
+        modules: also predict the class from each module by itself, through a linear head outside the model.
+        others: also predict the foods that the extra-ROI module sees, through a linear head outside the
+            model.
 
     Raises:
-        ConfigError: tokens are asked of a backbone that has none.
+        ConfigError: `tokens` with a backbone that has no distillation token.
     """
 
     def __init__(
@@ -63,10 +64,10 @@ class Student(nn.Module):
             backbone.set_distilled_training(True)  # in training it gives both tokens' outputs
 
     def forward(self, *pictures: Tensor) -> Outputs:
-        """What the model says of pictures, each (B, 3, S, S).
+        """Return the outputs for pictures, each (B, 3, S, S).
 
-        Where tokens are told apart, each kind goes through the same integration module by itself, and what the modules
-        say by themselves is of their class tokens. In use timm takes the mean of what both tokens of a backbone give.
+        With tokens, each kind of token passes through the same integration module by itself, and the heads of
+        the modules read the class tokens. In use, timm averages the outputs of both tokens of a backbone.
         """
         given = [
             b(x) for b, x in zip(self.model.backbones.values(), pictures, strict=True)
@@ -87,17 +88,17 @@ class Student(nn.Module):
 
 
 def mean_over(losses: Tensor, rows: Tensor) -> Tensor:
-    """The mean of losses (B,) over the rows that count, bool (B,); 0 where none does."""
+    """Return the mean of losses (B,) over the rows that count, bool (B,); 0 if none does."""
     return (losses * rows).sum() / rows.sum().clamp(min=1)
 
 
 def teacher_loss(logits: Tensor, teacher: Tensor, target: str, temperature: float) -> Tensor:
-    """How far logits (B, K) are from a teacher's, (B, K).
+    """Return the loss of logits (B, K) against a teacher's, (B, K).
 
     Args:
-        target: "hard" is the cross-entropy with the teacher's decision; "soft" the Kullback-Leibler divergence of both
-            probabilities at this temperature, times its square, so that gradients do not shrink with it (Hinton et
-            al., arXiv 1503.02531).
+        target: "hard" is the cross-entropy with the teacher's decision; "soft" is the Kullback-Leibler
+            divergence of both probabilities at this temperature, times its square, so that gradients do not
+            shrink with it (Hinton et al., arXiv 1503.02531).
     """
     if target == "hard":
         return F.cross_entropy(logits, teacher.argmax(dim=1))

@@ -1,4 +1,4 @@
-"""The training loop: batches, schedule, steps, and a state that continues exactly where it stopped."""
+"""The training loop: batches, schedule, steps, and a state from which a run continues exactly."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ from training.shared.progress import Progress
 
 BEST_NAME = "best.safetensors"
 MEASURED_BATCHES = 8
-"""From how many batches the statistics of batch norm are measured."""
+"""Batches for the statistics of batch norm."""
 
 
 class Trainer:
-    """Trains a model on regions; under `accelerate launch`, one of several that do so together.
+    """Trains a model on regions; under `accelerate launch`, as one of several processes.
 
-    A step sees the same regions with the same changes whatever the number of processes, and depends on the seed and
-    its number only; dropout, mixup and cutmix are drawn by each process for its share.
+    A step sees the same regions with the same changes for any number of processes, and depends only on the
+    seed and its number. Each process draws dropout, mixup and cutmix for its own share.
 
     Args:
         model: trained in place.
         data: the regions, each with masks.
-        teacher: a checkpoint of the same classes, where the options distil.
-        accelerator: places, precision, processes and trackers.
+        teacher: a checkpoint of the same classes, if the options distil.
+        accelerator: devices, precision, processes and trackers.
 
     Attributes:
         step: steps done so far.
-        history: one record for each epoch done, as in metrics.jsonl.
+        history: a record for each finished epoch, as in metrics.jsonl.
 
     Raises:
         ConfigError: the options contradict the model, the teacher, or the number of processes.
@@ -101,7 +101,8 @@ class Trainer:
         pieces = accelerator.num_processes * optimization.micro_batches
         if optimization.batch_size % (2 * pieces if options.mix.active else pieces):
             raise ConfigError(
-                f"A batch of {optimization.batch_size} cannot be shared by {accelerator.num_processes} processes in "
+                f"A batch of {optimization.batch_size} cannot be shared by {accelerator.num_processes} "
+                "processes in "
                 f"{optimization.micro_batches} {'even ' * options.mix.active}micro-batches each."
             )
         self._teacher = None if teacher is None else self._fitting(teacher)
@@ -156,7 +157,7 @@ class Trainer:
                 self.save_state()
 
     def save_state(self) -> None:
-        """Write all that `resume` needs, brought together from all processes."""
+        """Write everything that `resume` needs, gathered from all processes."""
         self._broken.update(gather_object(sorted(self._broken)))
         if self._accelerator.is_main_process:
             scaler = self._accelerator.scaler
@@ -179,17 +180,18 @@ class Trainer:
         self._accelerator.wait_for_everyone()
 
     def resume(self) -> bool:
-        """Continue from the run folder's state, if there is one; say whether there was.
+        """Continue from the state in the run folder. Return False if it has none.
 
         Raises:
-            CheckpointError: the state is damaged, or of a run with other options or on other data.
+            CheckpointError: the state is damaged, or of a run with other options or other data.
         """
         state = load_state_together(self._options.run_folder, self._options, self._accelerator)
         if state is None:
             return False
         if state["data"] != self._data:
             raise CheckpointError(
-                f"The annotations changed since the run in {self._options.run_folder} began, or the segmenter that "
+                f"The annotations changed since the run in {self._options.run_folder} began, or the "
+                "segmenter that "
                 "makes masks of them; choose another run_folder."
             )
         self.model.load_state_dict(state["model"])
@@ -205,11 +207,13 @@ class Trainer:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """What was wrong with training regions that others took the place of."""
+        """Errors of training regions that were replaced by others."""
         return tuple(sorted(self._broken))
 
     def trained(self) -> Model:
-        """The model to measure and export: the moving average if there is one, of the last or the best epoch."""
+        """Return the model to measure and export: of the last or the best epoch, and the moving average if
+        there is one.
+        """
         model = self._ema.module if self._ema else self.model
         best = self._options.run_folder / BEST_NAME
         if self._options.optimization.keep == "best" and best.is_file():
@@ -218,13 +222,15 @@ class Trainer:
 
     def _fitting(self, teacher: Checkpoint) -> Model:
         if teacher.classes != self._classes:
-            raise ConfigError(f"The teacher {teacher.name} knows other classes than the data has.")
+            raise ConfigError(f"The classes of the teacher {teacher.name} are not those of the data.")
         if teacher.preprocessing.letterbox != self._preprocessing.letterbox:
             raise ConfigError(f"The teacher {teacher.name} reads pictures of another size or padding.")
         return teacher.model.to(self._accelerator.device)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Parameters with their peak learning rates: layers of the backbones, and the integration module."""
+        """Return parameters with their peak learning rates: layers of the backbones, and the integration
+        module.
+        """
         optimization = self._options.optimization
         heads = nn.ModuleList([self.model.integration_module, self._student.heads])
         groups = parameter_groups(heads, lambda name: optimization.learning_rate, optimization.weight_decay)
@@ -275,9 +281,9 @@ class Trainer:
         return float(accelerator.reduce(total, "mean"))
 
     def _loss(self, batch: Batch, micro: int) -> Tensor:
-        """The loss of a micro-batch: labels, each module by itself, and the teacher where there is one.
+        """Return the loss of a micro-batch: labels, each module by itself, and the teacher if there is one.
 
-        Of a blank extra-ROI picture its module is not asked to say anything by itself.
+        The extra-ROI module by itself does not learn from a blank picture.
         """
         options = self._options
         self._broken.update(batch.broken)
@@ -315,13 +321,13 @@ class Trainer:
         return (1 - distillation.strength) * loss + distillation.strength * from_teacher
 
     def _draw(self, what: str) -> int:
-        """A seed for one process' share of this step."""
+        """Return a seed for the share of this process in this step."""
         return zlib.crc32(
             f"{self._options.seed} {self.step} {self._accelerator.process_index} {what}".encode()
         )
 
     def _begin_stage(self) -> None:
-        """Freeze what is to be frozen at this step; where that changes, processes must agree on it anew."""
+        """Freeze parameters as the options say for this step; if that changes, wrap the model again."""
         done = self.step / self._plan.steps
         frozen = tuple(p for f in self._options.model.freeze if done < f.until for p in f.prefixes)
         if frozen == self._frozen:
@@ -343,7 +349,7 @@ class Trainer:
                     module.eval()
 
     def _measure_batch_norm(self) -> None:
-        """The same batches in every process, so that all get the same statistics."""
+        """Measure batch norm on the same batches in every process, so that all get the same statistics."""
         places = self._plan.batches_from(0)
         batches = [
             collate([self._regions[place] for place in batch])
@@ -380,7 +386,7 @@ class Trainer:
                     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, unfinished)
 
     def _score(self, model: Model) -> Scores:
-        """Scores over the validation regions, a share of them in each process."""
+        """Score the validation regions, a share of them in each process."""
         part, parts = self._accelerator.process_index, self._accelerator.num_processes
         for buffer in model.buffers():  # each process' batch norm has seen other regions
             broadcast(buffer)

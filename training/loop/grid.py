@@ -1,4 +1,6 @@
-"""A grid of training runs: the product of axes, each run made once and measured under the same conditions."""
+"""A grid of training runs: the product of axes, with every run made once and measured under the same
+conditions.
+"""
 
 from __future__ import annotations
 
@@ -32,28 +34,28 @@ RESULT_NAME = "result.json"
 
 
 class GridError(RvernetError):
-    """A run of a grid failed, or is not what the grid says any more."""
+    """A run of a grid failed, or does not fit the grid any more."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared.
+    """The options of a comparison.
 
     Attributes:
-        config: the options that all runs share, a file as for `python -m training.train`.
-        folder: of the runs, and of the table and figure made of them.
-        axes: name of an axis -> name of a value -> the options it sets, named with dots. Every combination is a row of
-            the table.
-        changes: options that differ from the config in all runs.
-        seeds: each combination is trained once with every seed.
-        split: the regions measured on; "test" if nothing was chosen by them.
-        measured_on: other folders of labelled photos, all of whose regions are measured on instead, but for those of
-            classes that nothing was trained on.
-        conditions: under which is measured, see `training.evidence.conditions`.
+        config: file of options that all runs share, as for `python -m training.train`.
+        folder: for the runs, and for the table and figure made of them.
+        axes: name of an axis -> name of a value -> the options it sets, named with dots. Every combination is
+            a row of the table.
+        changes: options of all runs that differ from the config.
+        seeds: every combination is trained once with each.
+        split: the regions to measure on; "test" if they did not guide any choice.
+        measured_on: other folders of labeled photos to measure on instead, as a whole except classes without
+            training regions.
+        conditions: to measure under, see `training.evidence.conditions`.
         reference: a value of each axis; the other rows are compared with this one. Empty compares with none.
 
     Raises:
-        ConfigError: a condition or split does not exist, the reference is not in the grid, or two runs would have one
+        ConfigError: unknown condition or split, the reference is not in the grid, or two runs would share a
             folder.
     """
 
@@ -74,7 +76,7 @@ class Grid:
         different = {Condition.parse(text) for text in self.conditions}
         require(
             len(self.conditions) == len(different) > 0,
-            f"conditions must be different ones, got {', '.join(self.conditions)}",
+            f"conditions must differ, got {', '.join(self.conditions)}",
         )
         if self.reference:
             fits = self.reference.keys() == self.axes.keys() and all(
@@ -95,7 +97,9 @@ class Grid:
 
     @property
     def runs(self) -> list[Run]:
-        """Every combination with the first seed, then with the next: a whole comparison early, a surer one later."""
+        """Every combination with the first seed, then with the next, so that a whole comparison is complete
+        early.
+        """
         return [Run(self, row, seed) for seed in self.seeds for row in self.rows]
 
 
@@ -113,7 +117,7 @@ class Run:
         return self.grid.folder / "".join(c if c.isalnum() or c in ".=-" else "_" for c in name)
 
     def options(self) -> dict[str, Any]:
-        """Its options as a tree, as a YAML file holds it."""
+        """Return the options of the run as a tree, as a YAML file has it."""
         values = read_yaml(self.grid.config)
         chosen = [
             self.grid.changes,
@@ -129,10 +133,10 @@ class Run:
         return self.folder / f"{where} {condition}.npz"
 
     def train(self) -> None:
-        """Train it to its end in a process of its own, unless that is done; an interrupted run goes on.
+        """Train the run in a process of its own, unless it is done; continue an interrupted run.
 
         Raises:
-            GridError: the run failed; what it said has been printed.
+            GridError: the run failed; its errors have been printed.
         """
         path, result = self.folder / OPTIONS_NAME, self.folder / RESULT_NAME
         text = yaml.safe_dump(self.options(), sort_keys=False)
@@ -147,22 +151,23 @@ class Run:
         files.write(path, text, durable=False)
         if status := train_in_own_process(path):
             raise GridError(
-                f"The run {self.folder} failed with exit status {status}. Correct the cause, then start again."
+                f"The run {self.folder} failed with exit status {status}. Correct the cause, then start "
+                "again."
             )
 
     def require_trained_on(self, data: Regions) -> None:
-        """Raise GridError unless it was trained on these data as they are now."""
+        """Raise GridError unless the run was trained on these data as they are now."""
         described = json.loads((self.folder / "data.json").read_text(encoding="utf-8"))
         if described["fingerprints"] != dict(data.fingerprints):
             raise GridError(
-                f"The data have changed since {self.folder} was trained; remove the folder to train it anew."
+                f"The data have changed since {self.folder} was trained; remove the folder to train it again."
             )
 
     def measure(self, where: str, regions: Sequence[Region], options: TrainOptions) -> dict[str, Scores]:
-        """Its scores under every condition; those already measured are read.
+        """Return the scores under every condition; read those measured before.
 
         Args:
-            where: names the regions, in the names of files.
+            where: name of the regions, used in file names.
         """
         checkpoint = None
         found: dict[str, Scores] = {}
@@ -186,11 +191,11 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A run and what was measured of it.
+    """A run and its scores.
 
     Attributes:
         classes: of the checkpoint.
-        ambiguous: those whose mean F1 is reported by itself.
+        ambiguous: classes whose mean F1 is reported by itself.
         scores: under each condition of the grid.
     """
 
@@ -217,7 +222,8 @@ def run_grid(grid: Grid, progress: Progress) -> Iterator[Measured]:
         RvernetError: the options or the data are at fault.
     """
     progress.stage("runs", len(grid.runs), unit="run")
-    # those of all runs before the first is trained, as a mistake in the last is better told now than in some hours
+    # those of all runs before the first is trained, as a mistake in the last is better told now than in some
+    # hours
     options_of_runs = [options_from(run.options(), TrainOptions) for run in grid.runs]
     read: dict[str, tuple[Regions, str, Sequence[Region]]] = {}
     for number, (run, options) in enumerate(zip(grid.runs, options_of_runs, strict=True), 1):
@@ -233,7 +239,7 @@ def run_grid(grid: Grid, progress: Progress) -> Iterator[Measured]:
 
 
 def _measured_on(grid: Grid, data: Regions, options: DataOptions) -> tuple[str, Sequence[Region]]:
-    """What to call the regions that runs on these data are measured on, and the regions."""
+    """Return a name for the regions to measure runs on these data on, and the regions."""
     if not grid.measured_on:
         found = with_masks(data, options, (grid.split,))
         regions: Sequence[Region] = getattr(found, grid.split)

@@ -1,4 +1,6 @@
-"""Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) of pairs: both pictures share partner, share and box."""
+"""Mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899) of pairs; both pictures share partner, share and
+box.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from training.shared.configuration import require_within
 
 @dataclass(frozen=True)
 class Mix:
-    """How regions of a batch are mixed.
+    """How to mix regions of a batch.
 
     Attributes:
-        mixup, cutmix: alpha of each, 0 is off; with both, either is drawn for a batch.
+        mixup, cutmix: alpha of each, 0 is off; with both, one of them is drawn for each batch.
 
     Raises:
         ConfigError: a value is out of range.
@@ -46,7 +48,7 @@ class Mix:
             seed: of the draws, 0 to 2^32 - 1.
 
         Returns:
-            The mixed pictures, and what they show as probabilities (B, num_classes).
+            The mixed pictures, and their classes as probabilities (B, num_classes).
         """
         mixup = Mixup(
             mixup_alpha=self.mixup,

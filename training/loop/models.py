@@ -1,4 +1,4 @@
-"""The model of a run, and what its backbones start from."""
+"""The model of a run, and the weights that its backbones start from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.loop.options import ModelOptions
 
 
 def build_model(options: ModelOptions, num_classes: int) -> Model:
-    """The model with what its backbones start from; the integration module is random.
+    """Build the model and load the weights that its backbones start from; the integration module is random.
 
     Raises:
         ConfigError: the options make no model.
@@ -42,7 +42,7 @@ def build_model(options: ModelOptions, num_classes: int) -> Model:
         else:
             model = SinglePicture(SinglePictureConfig(options.kind, options.roi_module, **rest))
     except ValueError as error:
-        raise ConfigError(f"These options make no model: {error}.") from error
+        raise ConfigError(f"No model can be built from these options: {error}.") from error
     for picture, backbone in model.backbones.items():
         if picture in options.start:
             start_from(backbone, options.start[picture], picture)
@@ -54,7 +54,7 @@ def build_model(options: ModelOptions, num_classes: int) -> Model:
 
 
 def start_from(backbone: nn.Module, folder: Path, picture: str) -> None:
-    """Start a backbone from that of a checkpoint, of any classes, that sees the same picture, or from its only one.
+    """Load a backbone from a checkpoint of any classes: the one for the same picture, or the only one.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or has no such backbone.
@@ -72,10 +72,13 @@ def start_from(backbone: nn.Module, folder: Path, picture: str) -> None:
 
 
 def load_backbone(backbone: Any, tensors: dict[str, Tensor], source: str) -> None:
-    """Start a timm backbone from tensors with timm's names; a classifier it does not have is left.
+    """Load a timm backbone from tensors with timm's names; a classifier that it does not have is ignored.
+
+    Args:
+        source: name of the tensors in errors.
 
     Raises:
-        WeightsError: they are of another backbone; `source` is what the error calls them.
+        WeightsError: they are of another backbone.
     """
     classifier = backbone.pretrained_cfg.get("classifier") or ()
     heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
@@ -94,12 +97,14 @@ def load_backbone(backbone: Any, tensors: dict[str, Tensor], source: str) -> Non
 
 
 def _in_one_line(error: RuntimeError) -> str:
-    """What torch says of weights that do not fit, which may be hundreds of names over several lines."""
+    """Shorten torch's message about weights that do not fit, which may be hundreds of names over several
+    lines.
+    """
     return textwrap.shorten(str(error), 240, placeholder=" …")
 
 
 def read_weights(source: str, spec: ModuleSpec) -> dict[str, Tensor]:
-    """Weights of a backbone as timm names them: its "pretrained" ones, or those in a safetensors file.
+    """Read weights of a backbone with timm's names: its "pretrained" ones, or those in a safetensors file.
 
     Raises:
         WeightsError: they are missing or damaged, or cannot be fetched.
@@ -120,16 +125,17 @@ def read_weights(source: str, spec: ModuleSpec) -> dict[str, Tensor]:
 
 
 def measure_batch_norm(backbone: nn.Module, batches: Iterable[Tensor]) -> int:
-    """Give every batch norm of a backbone the statistics of its input, without changing what the backbone computes.
+    """Set the statistics of every batch norm to those of its input, without changing the output of the
+    backbone.
 
-    Weights with folded batch norm say "mean 0, variance 1" of inputs that are nothing of the kind; trained with
-    batch statistics they would be destroyed, trained without they have nothing that keeps their activations alive.
+    Weights with folded batch norm state "mean 0, variance 1" for inputs that are nothing like that. Training
+    with batch statistics would destroy them; without, nothing would keep their activations alive.
 
     Args:
-        batches: normalised pictures, float (B, 3, S, S), as many in each, for this backbone.
+        batches: normalized pictures, float (B, 3, S, S), equally many in each, for this backbone.
 
     Returns:
-        How many batch norms there are.
+        The number of batch norms.
 
     Raises:
         RvernetError: a statistic is not finite.
@@ -150,7 +156,7 @@ def measure_batch_norm(backbone: nn.Module, batches: Iterable[Tensor]) -> int:
 
 @torch.no_grad()
 def _set_statistics(norm: Any, mean: Tensor, variance: Tensor) -> None:
-    """Give a batch norm other statistics, and the weight and bias that make up for them."""
+    """Set the statistics of a batch norm, and adapt weight and bias so that its output stays the same."""
     before = (norm.running_var + norm.eps).sqrt()
     norm.bias += norm.weight * (mean - norm.running_mean) / before
     norm.weight *= (variance + norm.eps).sqrt() / before
@@ -160,7 +166,9 @@ def _set_statistics(norm: Any, mean: Tensor, variance: Tensor) -> None:
 
 @contextmanager
 def _moments(norms: list[_BatchNorm]) -> Iterator[dict[_BatchNorm, list[tuple[Tensor, Tensor]]]]:
-    """Mean and mean square, (C,) in float64, of what goes into each norm, by batch, while the context is open."""
+    """Collect mean and mean square, (C,) in float64, of each norm's input by batch, while the context is
+    open.
+    """
     found: dict[_BatchNorm, list[tuple[Tensor, Tensor]]] = {norm: [] for norm in norms}
 
     def add(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:

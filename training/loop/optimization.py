@@ -1,4 +1,4 @@
-"""What every training run shares: schedule, parameter groups, frozen parts, and a state that survives."""
+"""Parts of every training run: schedule, parameter groups, frozen parameters, saved state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ STATE_NAME = "state.pt"
 
 
 def learning_rate_share(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step: linear warm-up from above 0, then a cosine towards 0."""
+    """Return the share of the peak learning rate at a step: linear warm-up from above 0, then a cosine
+    towards 0.
+    """
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -31,7 +33,7 @@ def learning_rate_share(step: int, steps: int, warmup: float) -> float:
 def parameter_groups(
     model: nn.Module, peak: Callable[[str], float], weight_decay: float, plain: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Trainable parameters by peak learning rate and weight decay; biases and norms are not decayed.
+    """Group trainable parameters by peak learning rate and weight decay; biases and norms are not decayed.
 
     Args:
         peak: a parameter's name -> its peak learning rate.
@@ -46,13 +48,13 @@ def parameter_groups(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Give every group this share of its peak."""
+    """Set every group to this share of its peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
 
 
 def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
-    """Train a backbone's parameters, but those whose names start with one of the prefixes.
+    """Train the parameters of a backbone except those whose names start with one of the prefixes.
 
     Raises:
         CheckpointError: a prefix fits no parameter.
@@ -62,7 +64,7 @@ def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
     for prefix in prefixes:
         chosen = {name for name in named if name == prefix or name.startswith(f"{prefix}.")}
         if not chosen:
-            raise CheckpointError(f"There are no parameters {prefix!r} in a backbone to freeze.")
+            raise CheckpointError(f"The backbone has no parameters {prefix!r} to freeze.")
         frozen |= chosen
     for name, parameter in named.items():
         parameter.requires_grad_(name not in frozen)
@@ -75,7 +77,7 @@ def save_state(folder: Path, options: Any, state: dict[str, Any]) -> None:
 
 
 def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
-    """The state in a run's folder, None where there is none.
+    """Read the state in a run's folder; None if there is no state.
 
     Raises:
         CheckpointError: the state is damaged, or of a run with other options.
@@ -87,14 +89,16 @@ def load_state(folder: Path, options: Any) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         made_with = state["options"]
     except Exception as error:  # torch.load raises whatever its unpickler does
-        raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
+        raise CheckpointError(f"{path} is damaged; remove it to start the run again.") from error
     if made_with != _identity(options):
         raise CheckpointError(f"{path} is of a run with other options; choose another run_folder.")
     return state
 
 
 def load_state_together(folder: Path, options: Any, accelerator: Accelerator) -> dict[str, Any] | None:
-    """As `load_state`, in every process, of which some may be on machines that do not have the main one's folder."""
+    """Read the state in every process, also on machines without the folder of the main process; see
+    `load_state`.
+    """
     told: list[Any] = [None]
     if accelerator.is_main_process:
         try:

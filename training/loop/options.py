@@ -1,4 +1,6 @@
-"""What a training run of RveRNet, or of a model it is compared with, is made of: a tree of documented options."""
+"""The options of a training run of RveRNet, or of a model to compare it with: a tree of documented
+dataclasses.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,11 @@ BATCH_NORM = ("fixed", "measured")
 
 @dataclass(frozen=True)
 class Freeze:
-    """Parameters of the backbones that stay as they are for a while.
+    """Parameters of the backbones that are not trained for a while.
 
     Attributes:
         prefixes: of their names inside each backbone.
-        until: share of the run after which they are trained as well; 1 is never.
+        until: share of the run after which they are trained too; 1 is never.
     """
 
     prefixes: tuple[str, ...]
@@ -36,24 +38,24 @@ class Freeze:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The model and what it starts from.
+    """The model and the weights it starts from.
 
     Attributes:
-        kind: "rvernet", or the one picture that a model for comparison sees: "photo", "roi" or "extra_roi".
-        roi_module: backbone, in YAML its name in timm or `{name, kwargs, mean, std}`; also that of a single picture.
-            The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
+        kind: "rvernet", or the one picture that a model for comparison reads: "photo", "roi" or "extra_roi".
+        roi_module: backbone, also of a single picture; in YAML its name in timm or `{name, kwargs, mean,
+            std}`. The paper's are mobilenetv2_100, vit_base_patch16_224, deit_base_patch16_224,
             deit_base_distilled_patch16_224 and mixer_b16_224.
         extra_roi_module: backbone; None takes the same as `roi_module`.
         fusion, hidden, input_size: see `RveRNetConfig`.
-        padding: grey level around letterboxed pictures, 0 to 255.
-        weights: "scratch", "pretrained" (timm's, fetched or from the local cache), or a safetensors file with timm's
-            names; for every backbone.
-        start: checkpoint folders that backbones start from instead, by picture ("roi", "extra_roi", "photo"): each
-            takes the backbone for the same picture, or the only one there is.
+        padding: gray level around letterboxed pictures, 0 to 255.
+        weights: "scratch", "pretrained" (timm's, fetched or from the local cache), or a safetensors file with
+            timm's names; for every backbone.
+        start: checkpoint folders that backbones start from instead, by picture ("roi", "extra_roi", "photo"):
+            the backbone for the same picture, or the only one.
         freeze: parameters of the backbones that are not trained.
-        batch_norm: "fixed" keeps the statistics of the weights; "measured" first measures them on the training
-            pictures, which changes nothing in what the backbone computes, and then trains with those of each batch.
-            Weights with folded batch norm have no statistics of their own.
+        batch_norm: "fixed" keeps the statistics of the weights. "measured" first measures them on the
+            training pictures, which does not change the output of the backbone, and then trains with the
+            statistics of each batch. Weights with folded batch norm have no statistics of their own.
     """
 
     roi_module: ModuleSpec
@@ -75,7 +77,7 @@ class ModelOptions:
         require_within(self, "padding", 0, 255)
         require(
             self.kind == "rvernet" or self.extra_roi_module is None,
-            f"extra_roi_module is of a pair, but kind is {self.kind}",
+            f"extra_roi_module is for kind rvernet, but kind is {self.kind}",
         )
         if unknown := set(self.start) - set(self.pictures):
             require(
@@ -90,36 +92,37 @@ class ModelOptions:
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """What the model sees."""
+        """The pictures that the model reads."""
         return ("roi", "extra_roi") if self.kind == "rvernet" else (self.kind,)
 
 
 @dataclass(frozen=True)
 class OptimizationOptions:
-    """How the weights are changed.
+    """How the weights are trained.
 
     Attributes:
-        epochs: over the training regions.
-        batch_size: regions of a step, those of all processes and micro-batches together.
-        micro_batches: in how many pieces every process takes its part of a step (gradient accumulation).
+        epochs: passes over the training regions.
+        batch_size: regions of a step, over all processes and micro-batches.
+        micro_batches: pieces in which every process takes its part of a step (gradient accumulation).
         learning_rate: peak for the integration module.
         backbone_learning_rate: peak for the backbones.
-        layer_decay: factor on the learning rate for every layer further from a backbone's output; 1 is off.
+        layer_decay: factor of the learning rate for every layer further from a backbone's output; 1 is off.
         weight_decay: AdamW's, on matrices and kernels only.
         clip: largest norm of the gradient; 0 is off.
-        warmup: share of all steps over which the learning rate rises linearly; a cosine to 0 follows.
+        warmup: share of all steps with a linear rise of the learning rate; a cosine to 0 follows.
         label_smoothing: share of the target spread over all classes.
-        module_loss: weight of how well each module names the class by itself, through a linear head that is not kept.
+        module_loss: weight of the loss of each module by itself, through a linear head that is not kept.
             Without it the module that learns faster leaves the other behind (Wang et al., arXiv 1905.12681).
-        context_loss: weight of how well the extra-ROI module tells which classes the other foods of the photo have,
-            through another linear head that is not kept. A photo has one hidden food and several that can be seen.
-        ema: highest decay of a moving average of the weights, which is what is measured and exported; 0 is off. timm
-            raises the decay by the step s as 1 - s ** (-2 / 3) up to it: 0.995 is reached after 2,800 steps and 0.998
-            after 11,200, and a shorter run ends with less, at step 1,000 with 0.99.
-        patience: epochs without a better validation macro F1 after which the run stops; 0 is off.
+        context_loss: weight of the loss of the extra-ROI module for the classes of the other foods in the
+            photo, through another linear head that is not kept. A photo has one hidden food and several
+            visible ones.
+        ema: highest decay of a moving average of the weights, which is measured and exported; 0 is off. timm
+            raises the decay with the step s as 1 - s ** (-2 / 3) up to it: 0.995 is reached after 2,800 steps
+            and 0.998 after 11,200; a shorter run ends with less, at step 1,000 with 0.99.
+        patience: epochs without a better validation macro F1 before the run stops; 0 is off.
         keep: "last" or "best" weights, by validation macro F1.
         precision: "no" (float32), "bf16" or "fp16".
-        compile: let torch compile the model.
+        compile: True lets torch compile the model.
     """
 
     epochs: int = 30
@@ -161,15 +164,15 @@ class OptimizationOptions:
 class DistillationOptions:
     """What a student learns from a teacher (Hinton et al., arXiv 1503.02531; DeiT, arXiv 2012.12877).
 
-    The teacher reads the same pictures, or some of them: for a pair as a whole it is a RveRNet, or a model of one
-    picture; before pairing, each module is trained by itself (`kind: roi`, `kind: extra_roi`) with a teacher of its
-    own, and the pair starts from the two (`start`).
+    The teacher reads the same pictures, or some of them. The teacher of a pair is a RveRNet or a model of one
+    picture. Before pairing, each module can be trained by itself (`kind: roi`, `kind: extra_roi`) with its
+    own teacher; the pair then starts from the two (`start`).
 
     Attributes:
         teacher: checkpoint folder, of the same classes.
         target: "soft" (the teacher's probabilities) or "hard" (its decision).
-        on: "logits", or "token": as in DeiT, the teacher's loss is on what the backbones' distillation tokens give and
-            the labels' on what their class tokens give; the model in use takes the mean of both.
+        on: "logits", or "token": as in DeiT, the teacher's loss is on the output of the distillation tokens
+            and the labels' on that of the class tokens; the model in use takes the mean of both.
         strength: weight of the teacher in the loss, 0 to 1; the labels have the rest.
         temperature: of both probabilities for a soft target.
 
@@ -189,7 +192,8 @@ class DistillationOptions:
         require_within(self, "strength", 0, 1)
         require(
             self.on == "logits" or 0 < self.strength < 1,
-            f"with strength {self.strength:g} on token the {'class' if self.strength else 'distillation'} tokens "
+            f"with strength {self.strength:g} on token the "
+            f"{'class' if self.strength else 'distillation'} tokens "
             "would learn nothing",
         )
         require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
@@ -197,20 +201,20 @@ class DistillationOptions:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """A training run. Relative paths are relative to the working directory.
+    """The options of a training run. Relative paths are relative to the working directory.
 
     Attributes:
         data, model, optimization: see there.
         augmentation: changes of a photo and its mask before they are cut out, see `training.data.augment`.
         mix: mixup and cutmix, see `training.loop.mixup`.
-        distillation: a teacher, or none.
-        run_folder: where the run's state, metrics and pictures go.
-        export: the checkpoint folder written at the end.
+        distillation: a teacher, or None.
+        run_folder: folder for the state, metrics and pictures of the run.
+        export: checkpoint folder to write at the end.
         ambiguous: class names whose mean F1 is reported by itself.
-        notes: what a user of the checkpoint should know of its data; printed in its model card.
+        notes: remarks about the data for users of the checkpoint, printed in its model card.
         seed: of the weights, the order and every augmentation.
         save_every: steps between two saved states.
-        device: "auto" leaves the choice to Accelerate; "cpu" keeps a run off accelerators.
+        device: "auto" leaves the choice to Accelerate; "cpu" does not use accelerators.
         trackers: beside metrics.jsonl: "tensorboard", "trackio", "wandb".
     """
 
@@ -240,16 +244,19 @@ class TrainOptions:
         batch = self.optimization.batch_size // self.optimization.micro_batches
         require(
             self.optimization.batch_size % self.optimization.micro_batches == 0,
-            f"batch_size {self.optimization.batch_size} cannot be taken in {self.optimization.micro_batches} pieces",
+            f"batch_size {self.optimization.batch_size} cannot be taken in "
+            f"{self.optimization.micro_batches} pieces",
         )
         require(not self.mix.active or batch % 2 == 0, f"mixup and cutmix need even batches, not {batch}")
         require(
             self.augmentation.context_dropout == 0 or "extra_roi" in self.model.pictures,
-            f"context_dropout blanks the extra-ROI picture, which a model of kind {self.model.kind} does not see",
+            f"context_dropout blanks the extra-ROI picture, which a model of kind {self.model.kind} "
+            "does not see",
         )
         if self.optimization.context_loss:
             require(
                 "extra_roi" in self.model.pictures,
-                f"context_loss trains on the extra-ROI picture, which a model of kind {self.model.kind} does not see",
+                f"context_loss trains on the extra-ROI picture, which a model of kind {self.model.kind} "
+                "does not see",
             )
             require(not self.mix.active, "context_loss would not know what a mixed picture shows")

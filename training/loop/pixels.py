@@ -1,4 +1,4 @@
-"""Squares of a batch -> what the networks read, on the device; the same values as `rvernet_app.model.preprocessing` gives."""
+"""Normalize squares of a batch on the device, with the same values as `rvernet_app.model.preprocessing`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from rvernet_app.model.rvernet import ModuleSpec
 
 
 def as_pixels(squares: Tensor) -> Tensor:
-    """uint8 (B, S, S, 3) -> float32 (B, 3, S, S) in 0..255, channels last in memory."""
+    """Convert uint8 (B, S, S, 3) to float32 (B, 3, S, S) in 0..255, channels last in memory."""
     return squares.permute(0, 3, 1, 2).float()
 
 
 def normalise_pixels(pixels: Tensor, spec: ModuleSpec) -> Tensor:
-    """float (B, 3, S, S) in 0..255 -> `(value / 255 - mean) / std`, as `rvernet_app.model.preprocessing.normalise`."""
+    """Compute `(value / 255 - mean) / std` of float (B, 3, S, S) in 0..255; see
+    `rvernet_app.model.preprocessing`.
+    """
     mean, std = (pixels.new_tensor(values).view(3, 1, 1) for values in (spec.mean, spec.std))
     return (pixels - 255 * mean) / (255 * std)
 
 
 def normalised(pixels: Mapping[str, Tensor], model: Model) -> list[Tensor]:
-    """Those of the pictures, float (B, 3, S, S) in 0..255, that a model reads, in its order and by its statistics."""
+    """Return the pictures that a model reads, in its order and normalized by its statistics.
+
+    Args:
+        pixels: float (B, 3, S, S) in 0..255 by name of the picture.
+    """
     return [normalise_pixels(pixels[picture], spec) for picture, spec in model.config.modules.items()]

@@ -1,6 +1,7 @@
-"""Train the small SAM: `python -m training.segmenter --config training/configs/small_sam.yaml [--key value …]`.
+"""Train the small SAM: `python -m training.segmenter --config training/configs/small_sam.yaml [--key value
+…]`.
 
-A run that was stopped goes on from its last saved state when the same command is given again.
+Give the same command again to continue a stopped run from its last saved state.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from training.shared.configuration import read_options
 
 VALIDATION_CLICKS = 3
 VALIDATION_PHOTOS = 16
-"""Of each source while the run goes on."""
+"""Photos of each source in a validation during the run."""
 
 
 def export(sam: Sam, path: Path) -> None:
@@ -41,7 +42,7 @@ def export(sam: Sam, path: Path) -> None:
 
 
 def train(options: SegmenterOptions) -> None:
-    """The whole run, from wherever its folder says it is."""
+    """Run the training from its last state to its end."""
     masker = GrabCutSegmenter()
     splits = [read_scenes(source, masker, options.mask_cache) for source in options.sources]
     trainer = SegmenterTrainer([split["train"] for split in splits], options, torch_device(options.device))

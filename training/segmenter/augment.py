@@ -15,7 +15,7 @@ from rvernet_app.types import Mask, Photo
 
 LARGEST_ZOOM = 2.0
 WHOLE_PHOTO = 0.5
-"""Probability that a window of the model's side shows the photo as the app will."""
+"""Probability that a window of the model's side shows the photo as in the app."""
 COMPRESSED = 0.4
 """Probability that a window is compressed as a JPEG of low quality."""
 
@@ -30,11 +30,11 @@ _LIGHT = v2.Compose(
 
 @dataclass(frozen=True)
 class Change:
-    """From a photo to a window.
+    """The way from a photo to a window.
 
     Attributes:
-        scale_xy: by which the photo is enlarged or reduced first.
-        matrix: float (2, 3), from the scaled photo's pixels to the window's.
+        scale_xy: factors by which the photo is scaled first.
+        matrix: float (2, 3), from pixels of the scaled photo to pixels of the window.
         side: of the window.
     """
 
@@ -44,7 +44,9 @@ class Change:
 
     @staticmethod
     def draw(rng: np.random.Generator, size_hw: tuple[int, int], focus: Mask, side: int) -> Change:
-        """A random window that shows some of the focus, bool (H, W); a photo that ends in it ends right or below."""
+        """Draw a random window that shows some of the focus, bool (H, W). A photo that ends inside it ends
+        right or below.
+        """
         whole = PHOTO_SIDE / max(size_hw)
         flip = rng.random() < 0.5
         if side == PHOTO_SIDE and rng.random() < WHOLE_PHOTO:
@@ -64,7 +66,7 @@ class Change:
 def warp(
     picture: NDArray[np.uint8], change: Change, interpolation: int, fill: int = 128
 ) -> NDArray[np.uint8]:
-    """uint8 (H, W) or (H, W, 3) -> the window, (S, S) or (S, S, 3)."""
+    """Return the window of a picture: uint8 (H, W) -> (S, S), or (H, W, 3) -> (S, S, 3)."""
     scaled = cv2.resize(
         picture, None, fx=change.scale_xy[0], fy=change.scale_xy[1], interpolation=interpolation
     )
@@ -74,7 +76,7 @@ def warp(
 
 
 def change_light(pixels: Photo, rng: np.random.Generator) -> Photo:
-    """Brightness, contrast, colour, blur and compression at random; uint8 (H, W, 3)."""
+    """Change brightness, contrast, color, blur and compression at random; uint8 (H, W, 3)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**62)))
         lit = _LIGHT(torch.from_numpy(pixels).permute(2, 0, 1)).permute(1, 2, 0).numpy()
@@ -93,12 +95,12 @@ class Food:
 
 
 def paste(pixels: Photo, food: Food, rng: np.random.Generator) -> tuple[Photo, Mask]:
-    """Put a food somewhere into a window, turned, sized and lit at random, with a soft edge.
+    """Paste a food at a random place of a window, with random turn, size and light, and a soft edge.
 
     Simple copy-paste (Ghiasi et al. 2021, arXiv 2012.07177).
 
     Returns:
-        The new window, uint8 (S, S, 3), and where the food is in it, bool (S, S).
+        The new window, uint8 (S, S, 3), and the mask of the food in it, bool (S, S).
     """
     side = pixels.shape[0]
     left, top, width, height = cv2.boundingRect(food.mask.view(np.uint8))
@@ -125,7 +127,9 @@ def paste(pixels: Photo, food: Food, rng: np.random.Generator) -> tuple[Photo, M
 
 
 def _placed(left: float, top: float, degrees: float, flip: bool, width: int) -> NDArray[np.float64]:
-    """Affine matrix that moves (left, top) to the origin, turns about the middle and mirrors a width."""
+    """Return the affine matrix that moves (left, top) to the origin, turns about the middle and mirrors a
+    width.
+    """
     matrix = cv2.getRotationMatrix2D((width / 2, width / 2), degrees, 1.0)
     matrix[:, 2] -= matrix[:, :2] @ (left, top)
     if flip:

@@ -1,4 +1,4 @@
-"""Photos with masks from COCO files, and random windows of them to train on."""
+"""Photos with masks from COCO files, and random windows of them for training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from training.segmenter.augment import Change, Food, change_light, paste, warp
 from training.segmenter.options import SegmenterOptions, Source
 
 STORED_SIDE = 900
-"""Photos are kept in memory with at most this side; windows show them at about half of it."""
+"""Longest side of a photo in memory; windows show photos at about half of it."""
 SMALLEST = 24
-"""Pixels of stride 2 a target has at least."""
+"""Smallest target, in pixels of stride 2."""
 NAME = "boxes"
 PIECES = 0.25
-"""Probability that a piece of a food is asked for where pieces are annotated."""
+"""Probability of asking for a piece of a food, if pieces are annotated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Scene:
 
 
 def read_scenes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[str, list[Scene]]:
-    """The scenes of a source by split, those without a mask left out.
+    """Read the scenes of a source by split, without photos that have no mask.
 
     Args:
-        segmenter: makes the masks where the source has boxes only.
-        mask_cache: folder where those masks are kept.
+        segmenter: makes the masks if the source has only boxes.
+        mask_cache: folder for those masks.
 
     Raises:
         DataError: the source is missing or damaged.
@@ -116,12 +116,12 @@ def _from_boxes(source: Source, segmenter: Segmenter, mask_cache: Path) -> dict[
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What one training example shows.
+    """One training example.
 
     Attributes:
         pixels: uint8 (S, S, 3) RGB.
-        targets: bool (M, S/2, S/2), the masks to be found.
-        offset_yx: where the window lies in the model's grid, in cells of STRIDE pixels.
+        targets: bool (M, S/2, S/2), the masks to find.
+        offset_yx: place of the window in the model's grid, in cells of STRIDE pixels.
     """
 
     pixels: NDArray[np.uint8]
@@ -130,7 +130,7 @@ class Window:
 
 
 class Windows(Dataset[Window]):
-    """Random windows of scenes; an item depends on the seed and its place (step, index) only."""
+    """Random windows of scenes. An item depends only on the seed and its place (step, index)."""
 
     def __init__(self, sources: Sequence[Sequence[Scene]], options: SegmenterOptions) -> None:
         weights = np.array(
@@ -143,7 +143,7 @@ class Windows(Dataset[Window]):
         self._options = options
 
     def __getitem__(self, place: tuple[int, int]) -> Window:
-        """(step, index) -> the window."""
+        """Return the window at a place (step, index)."""
         step, index = place
         rng = np.random.default_rng((self._options.seed, step, index))
         side = self._options.stage_at(step).window
@@ -163,7 +163,7 @@ class Windows(Dataset[Window]):
         return scenes[int(rng.integers(len(scenes)))]
 
     def _compose(self, rng: np.random.Generator, side: int) -> tuple[Photo, list[Mask], list[Mask]]:
-        """A window before its light is changed, the foods seen in it and the pieces seen in it."""
+        """Return a window before its light is changed, and the visible foods and pieces."""
         scene = self._scene(rng)
         photo, foods, pieces = _load(scene)
         focus = foods[int(rng.integers(len(foods)))]
@@ -187,7 +187,7 @@ class Windows(Dataset[Window]):
 
 @lru_cache(maxsize=2500)
 def _load(scene: Scene) -> tuple[Photo, list[Mask], list[Mask]]:
-    """The photo, at most STORED_SIDE wide and high, with its masks."""
+    """Return the photo, with at most STORED_SIDE pixels on its longest side, and its masks."""
     photo = open_photo(scene.photo).pixels
     if photo.shape[:2] != tuple(scene.size_hw):
         raise DataError(

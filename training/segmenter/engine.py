@@ -1,4 +1,4 @@
-"""SAM's interactive training: a click or a box, then corrections of what came out; resumable to the bit."""
+"""Train SAM interactively: a click or a box, then corrections of the result. A run can be resumed exactly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from training.segmenter.options import SegmenterOptions
 from training.segmenter.prompts import Prompts
 
 MASK_PROMPT = 0.6
-"""Probability that a correction comes with the mask it corrects; people also click without one."""
+"""Probability that a correction comes with the mask that it corrects; people also click without one."""
 
 
 class SegmenterTrainer:
@@ -103,7 +103,7 @@ class SegmenterTrainer:
                     yield self.step
 
     def save_state(self) -> None:
-        """Write all that `resume` needs."""
+        """Write everything that `resume` needs."""
         save_state(
             self._options.run_folder,
             self._options,
@@ -116,7 +116,7 @@ class SegmenterTrainer:
         )
 
     def resume(self) -> bool:
-        """Continue from the run folder's state, if there is one; say whether there was.
+        """Continue from the state in the run folder. Return False if it has none.
 
         Raises:
             CheckpointError: the state is damaged, or of a run with other options.
@@ -160,7 +160,7 @@ class SegmenterTrainer:
     def _interact(
         self, features: Tensor, window: Window, rng: np.random.Generator, weight: float
     ) -> tuple[float, list[float]]:
-        """One to all rounds for a window; gradients are added up. Returns the loss and the IoU after each round."""
+        """Run all rounds for a window and add up gradients. Return loss, and IoU after each round."""
         targets = torch.from_numpy(window.targets).float().to(self._device)  # (M, h, w)
         box = bool(rng.random() < self._options.box)
         prompts = Prompts.first(window.targets, window.offset_yx, box, rng)
@@ -180,7 +180,7 @@ class SegmenterTrainer:
         return float(total.detach()), quality
 
     def _decode(self, features: Tensor, prompts: Prompts, previous: Tensor | None) -> tuple[Tensor, Tensor]:
-        """SAM's four outputs for M prompts on a window that may be smaller than the model's square.
+        """Return SAM's four outputs for M prompts on a window that may be smaller than the model's square.
 
         Args:
             features: (1, C, g, g).
@@ -202,7 +202,7 @@ class SegmenterTrainer:
 
 
 def _start(sam: Sam, options: SegmenterOptions) -> None:
-    """Load what the options start from, and freeze what they say."""
+    """Load the weights that the options name, and freeze what they say."""
     try:
         if options.start is not None:
             sam.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})

@@ -1,4 +1,6 @@
-"""SAM's losses (Kirillov et al. 2023, arXiv 2304.02643, appendix A): focal and dice on masks, squares on their IoU."""
+"""SAM's losses (Kirillov et al. 2023, arXiv 2304.02643, appendix A): focal and dice on masks, squares on
+their IoU.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ LATER_GUESSES = 0.25
 
 
 def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
-    """20 focal (Lin et al. 2017, arXiv 1708.02002) + dice (Milletari et al. 2016, arXiv 1606.04797) of each mask.
+    """Return 20 focal (Lin et al. 2017, arXiv 1708.02002) + dice (Milletari et al. 2016, arXiv 1606.04797)
+    per mask.
 
     Args:
         logits: (M, N, h, w), N outputs for each of M targets.
@@ -33,14 +36,15 @@ def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def ious(logits: Tensor, targets: Tensor) -> Tensor:
-    """IoU (M, N) of thresholded logits (M, N, h, w) with targets, float (M, h, w) of 0 and 1."""
+    """Return the IoU (M, N) of thresholded logits (M, N, h, w) with targets, float (M, h, w) of 0 and 1."""
     masks, wanted = logits > 0, targets[:, None] > 0.5
     intersection = (masks & wanted).sum(dim=(-2, -1))
     return intersection / (masks | wanted).sum(dim=(-2, -1)).clamp(min=1)
 
 
 def interactive_loss(logits: Tensor, predicted_ious: Tensor, targets: Tensor, first_click: bool) -> Tensor:
-    """Loss of SAM's four outputs, a scalar: the single mask, the best of three guesses, and all predicted IoUs.
+    """Return the loss of SAM's four outputs: the single mask, the best of three guesses, and all predicted
+    IoUs.
 
     Only the guess with the smallest loss learns, so that the three can mean different things by one click.
 
@@ -48,7 +52,10 @@ def interactive_loss(logits: Tensor, predicted_ious: Tensor, targets: Tensor, fi
         logits: (M, 4, h, w), the single-mask output first.
         predicted_ious: (M, 4).
         targets: float (M, h, w) of 0 and 1.
-        first_click: one click is all that is known.
+        first_click: True if the model knows only one click.
+
+    Returns:
+        A scalar.
     """
     losses = mask_losses(logits, targets)  # (M, 4)
     guesses = losses[:, 1:].amin(dim=1)

@@ -22,12 +22,12 @@ CLICKS = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What a segmenter made of one food.
+    """Answers of a segmenter for one food.
 
     Attributes:
-        click_ious: IoU after each click; the last one stays where no further click was needed.
-        best_of_first: the best IoU among the first click's candidates.
-        box_iou: IoU for the food's exact box.
+        click_ious: IoU after each click; the last one is repeated if no further click was needed.
+        best_of_first: best IoU among the candidates of the first click.
+        box_iou: IoU for the exact box of the food.
     """
 
     click_ious: tuple[float, ...]
@@ -65,7 +65,7 @@ def answer(segmenter: Segmenter, embedding: Embedding, true: Mask, clicks: int =
 
 
 def answers(segmenter: Segmenter, scenes: Iterable[Scene], clicks: int = CLICKS) -> list[Answer]:
-    """An answer for every food of the scenes.
+    """Return an answer for every food of the scenes.
 
     Raises:
         DataError: a photo cannot be read.
@@ -81,7 +81,7 @@ def answers(segmenter: Segmenter, scenes: Iterable[Scene], clicks: int = CLICKS)
 
 
 def summary(found: Sequence[Answer]) -> dict[str, float]:
-    """Means over answers, at least one: mIoU after clicks, best of the first three, box IoU, NoC."""
+    """Return means over at least one answer: mIoU after clicks, best first candidate, box IoU, NoC."""
     ious = np.array([a.click_ious for a in found])  # (N, clicks)
     clicks = ious.shape[1]
     figures = {f"mIoU@{n}": float(ious[:, n - 1].mean()) for n in AFTER if n <= clicks}

@@ -1,4 +1,4 @@
-"""What a training run of the small SAM is made of."""
+"""Options of a training run of the small SAM."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from training.shared.configuration import require
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of masks: a folder of `images/` beside COCO annotations.
+    """A data set of masks: a folder with `images/` and COCO annotations.
 
-    An image's `split` decides where it belongs; where there is none, `held_out` names the groups that are val.
+    The `split` of an image decides; for images without one, `held_out` names the groups of the validation
+    split.
 
     Attributes:
         data: the folder.
         annotations: the COCO file; None is `annotations.json` in the folder.
-        weight: share of the windows taken from it, relative to the other sources.
-        boxes: it has boxes only, and GrabCut makes the masks.
-        held_out: groups kept for validation.
+        weight: share of the windows from this source, relative to the others.
+        boxes: True if the source has only boxes; GrabCut makes the masks.
+        held_out: groups for validation.
     """
 
     data: Path
@@ -38,10 +39,10 @@ class Stage:
     """A part of the run with windows of one size.
 
     Attributes:
-        steps: how many.
-        window: side of the square windows in pixels; the model's side shows whole photos as well.
+        steps: number of steps.
+        window: side of the square windows in pixels; windows of the model's side also show whole photos.
         photos: windows in a step.
-        rounds: prompts for each mask at most: the first, then corrections; every window draws how many.
+        rounds: most prompts per mask: the first, then corrections. The number is drawn for every window.
     """
 
     steps: int
@@ -63,26 +64,26 @@ class SegmenterOptions:
     """Options of `python -m training.segmenter`. Relative paths are relative to the working directory.
 
     Attributes:
-        sources: what to learn from.
+        sources: data to learn from.
         stages: small windows first, whole photos last.
-        run_folder: where the run's state, metrics and pictures go.
-        export: the safetensors file written at the end.
-        start: weights of an earlier run to go on from; None starts at `backbone_weights`.
+        run_folder: folder for state, metrics and pictures of the run.
+        export: safetensors file to write at the end.
+        start: weights of an earlier run to start from; None starts from `backbone_weights`.
         backbone_weights: safetensors of timm's MobileNetV2.
-        frozen: name prefixes of the backbone's parameters that stay as they are.
-        masks: foods asked for in a window.
-        learning_rate: peak for what starts at random.
-        backbone_learning_rate: peak for the rest.
+        frozen: name prefixes of backbone parameters that are not trained.
+        masks: foods to find in a window.
+        learning_rate: peak for parameters that start at random.
+        backbone_learning_rate: peak for the others.
         weight_decay: AdamW's, on matrices and kernels only.
-        warmup: share of all steps over which the learning rate rises linearly; a cosine to 0 follows.
+        warmup: share of all steps with a linear rise of the learning rate; a cosine to 0 follows.
         paste: probability that foods of other photos are pasted into a window.
         box: probability that the first prompt is a box instead of a click.
-        mask_cache: folder where GrabCut's masks are kept.
+        mask_cache: folder for GrabCut's masks.
         seed: of the weights, the order and every augmentation.
         workers: processes that prepare windows; 0 prepares them in the training process.
         save_every: steps between two saved states, validations and sheets.
         device: torch device, or "auto".
-        compile: have torch compile the mask decoder and the loss; it pays after some hundred steps.
+        compile: True compiles the mask decoder and the loss; it pays off after some hundred steps.
     """
 
     sources: tuple[Source, ...]
@@ -120,11 +121,11 @@ class SegmenterOptions:
 
     @property
     def steps(self) -> int:
-        """Of all stages."""
+        """Number of steps in all stages."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> Stage:
-        """The stage this step, from 0, belongs to."""
+        """Return the stage of a step, counted from 0."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage

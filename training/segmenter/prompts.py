@@ -1,4 +1,4 @@
-"""Prompts a person might give, drawn at random for training: in the frame of masks of half the window's side."""
+"""Random prompts that a person might give, in the frame of masks with half the window's side."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from rvernet_app.types import FOREGROUND, Mask
 from training.data.clicks import correction
 
 MASK_STRIDE = 2
-"""Pixels of the window for one of a mask."""
+"""Pixels of the window per pixel of a mask."""
 
 
 @dataclass
 class Prompts:
-    """The prompts given so far for M masks of one window.
+    """Prompts so far for M masks of one window.
 
     Attributes:
-        points: float (M, N, 2), x and y in the model's square, N grows by one a round; None before the first.
+        points: float (M, N, 2), x and y in the model's square; N grows by one per round; None before the
+            first.
         labels: int (M, N), 1 foreground, 0 background.
         boxes: float (M, 4) as x0, y0, x1, y1 in the model's square, or None.
     """
@@ -39,7 +40,7 @@ class Prompts:
     def first(
         targets: NDArray[np.bool_], offset_yx: tuple[int, int], box: bool, rng: np.random.Generator
     ) -> Prompts:
-        """A click on each target, bool (M, h, w), or a box around it drawn by a hand that shakes."""
+        """Return a click on each target, bool (M, h, w), or a box around it drawn with a shaky hand."""
         prompts = Prompts(offset_yx)
         if box:
             prompts.boxes = prompts._placed(np.stack([_loose_box(t, rng) for t in targets])).astype(
@@ -50,7 +51,9 @@ class Prompts:
         return prompts
 
     def correct(self, masks: NDArray[np.bool_], targets: NDArray[np.bool_], rng: np.random.Generator) -> None:
-        """One more click for each mask, bool (M, h, w): in the middle of the largest error, or anywhere in it."""
+        """Add a click for each mask, bool (M, h, w): in the middle of the largest error, or anywhere in an
+        error.
+        """
         clicks = []
         for mask, target in zip(masks, targets, strict=True):
             if rng.random() < 0.5 or not (wrong := mask ^ target).any():
@@ -62,7 +65,7 @@ class Prompts:
         self._add(clicks)
 
     def keep(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the app would show of logits (M, h, w), each cleaned by its own prompt."""
+        """Return what the app would show of logits (M, h, w), each cleaned by its own prompt."""
         count = len(logits)
         boxes = [None] * count if self.boxes is None else [tuple(box) for box in self._lifted(self.boxes)]
         clicks: list[list[tuple[float, float]]] = [[] for _ in range(count)]
@@ -72,7 +75,7 @@ class Prompts:
         return np.stack([keep_to_prompt(*one) for one in zip(logits, clicks, boxes, strict=True)])
 
     def tensors(self, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-        """What SAM's prompt encoder takes as points and boxes."""
+        """Return points and boxes as SAM's prompt encoder takes them."""
         points = None
         if self.points is not None and self.labels is not None:
             points = torch.from_numpy(self.points).to(device), torch.from_numpy(self.labels).to(device)
@@ -88,11 +91,11 @@ class Prompts:
             self.labels = np.concatenate([self.labels, labels], axis=1)  # (M, N + 1)
 
     def _placed(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Columns and rows of mask pixels, any number of pairs in a row -> x and y in the model's square."""
+        """Map columns and rows of mask pixels, in pairs per row, to x and y in the model's square."""
         return (xy + 0.5) * MASK_STRIDE - 0.5 + self._offset(xy)
 
     def _lifted(self, xy: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The inverse of `_placed`, to corners of mask pixels instead of their middles."""
+        """Invert `_placed`, to corners of mask pixels instead of their middles."""
         return (xy + 0.5 - self._offset(xy)) / MASK_STRIDE
 
     def _offset(self, xy: NDArray[Any]) -> NDArray[np.int64]:
@@ -100,7 +103,7 @@ class Prompts:
 
 
 def _inside(mask: Mask, rng: np.random.Generator) -> tuple[float, float]:
-    """A pixel of the mask: its innermost half of the time, else one at least as deep as chance says."""
+    """Return a pixel of the mask: the innermost half of the time, else one of random depth."""
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     share = 1.0 if rng.random() < 0.5 else rng.uniform(0.05, 0.9)
     rows, columns = np.nonzero(depth >= share * depth.max())

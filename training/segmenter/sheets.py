@@ -1,4 +1,4 @@
-"""Pictures of a run: its curves, and masks of one click each on photos it never saw."""
+"""Pictures of a run: its curves, and masks of single clicks on photos that it never saw."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOUR = (255, 176, 0)
 
 
 def draw_curves(folder: Path, history: Sequence[dict[str, Any]]) -> None:
-    """`curves.png` in the run folder: loss and IoU while training, IoU of the first click in validation."""
+    """Draw `curves.png` in the run folder: loss and IoU in training, IoU of the first click in validation."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     FigureCanvasAgg(figure)
     loss, quality = figure.subplots(1, 2)
@@ -50,10 +50,11 @@ def draw_curves(folder: Path, history: Sequence[dict[str, Any]]) -> None:
 
 
 def draw_sheet(segmenter: Segmenter, scenes: Sequence[Scene], path: Path, with_photos: bool = True) -> None:
-    """A picture of what one click in the middle of each food gives, at most so many foods, evenly taken.
+    """Draw the masks of one click in the middle of each food, for MOST foods evenly chosen.
 
     Args:
-        with_photos: False draws the annotated mask in grey in place of the photo, for photos that may not be shown.
+        with_photos: False draws the annotated mask in gray instead of the photo, for photos that must not be
+            shown.
     """
     foods = [(scene, rle) for scene in scenes for rle in scene.foods]
     chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(MOST, len(foods))).astype(int))]
@@ -75,7 +76,7 @@ def draw_sheet(segmenter: Segmenter, scenes: Sequence[Scene], path: Path, with_p
 
 
 def _tile(photo: Photo, mask: Mask, point_xy: tuple[int, int], dim: bool = True) -> Photo:
-    """The photo with a mask, bool (H, W), and a click drawn over it, fitted into uint8 (h, w, 3)."""
+    """Draw a mask, bool (H, W), and a click over the photo, fitted into uint8 (h, w, 3)."""
     height, width = photo.shape[:2]
     scale = min(TILE_WH[0] / width, TILE_WH[1] / height)
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
@@ -95,7 +96,7 @@ def _tile(photo: Photo, mask: Mask, point_xy: tuple[int, int], dim: bool = True)
 
 
 def _shadow(mask: Mask) -> Photo:
-    """A mask, bool (H, W), in grey on a paler ground, uint8 (H, W, 3)."""
+    """Draw a mask, bool (H, W), in gray on a paler ground, uint8 (H, W, 3)."""
     return np.where(mask[..., None], np.uint8(160), np.uint8(238)).repeat(3, axis=2)
 
 

@@ -1,4 +1,4 @@
-"""What the commands of the training package share."""
+"""Parts that the commands of the training package share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from training.shared.progress import one_line
 
 
 def command(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], int]:
-    """A command's main function as one that returns an exit status.
+    """Wrap a command's main function so that it returns an exit status.
 
-    It is 0, or 2 with one line on stderr where options, data, a checkpoint or the disk are at fault.
+    The status is 0, or 2 with one line on stderr if options, data, a checkpoint or the disk are at fault.
     """
 
     @wraps(main)

@@ -1,6 +1,6 @@
-"""Options of any run: a YAML file, then `--key value` on the command line over it, into a tree of frozen dataclasses.
+"""Options of any run: a YAML file, then `--key value` on the command line, into a tree of frozen dataclasses.
 
-An option inside another is named with a dot: `--optimization.epochs 3`.
+Dots name nested options: `--optimization.epochs 3`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Options = TypeVar("Options")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans and numbers; 1.1 reads `no` as false and `1e-3` as text."""
+    """Reads YAML with the booleans and numbers of version 1.2; 1.1 reads `no` as false and `1e-3` as text."""
 
 
 _BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
@@ -38,13 +38,13 @@ _Loader.add_implicit_resolver(
 
 
 def read_options(arguments: Sequence[str], kind: type[Options], file: str = "config") -> Options:
-    """`["--config", FILE, "--key", "value", …]` -> options; values on the command line are read as YAML.
+    """Read options: `["--config", FILE, "--key", "value", …]`. Values on the command line are parsed as YAML.
 
     Args:
-        file: what the options file is given as, where "config" is an option itself.
+        file: name of the argument for the options file, if "config" is itself an option.
 
     Raises:
-        ConfigError: the file cannot be read, a key is unknown or missing, or a value is not of its type.
+        ConfigError: the file cannot be read, a key is unknown or missing, or a value has the wrong type.
     """
     pairs = _pairs(arguments)
     values: dict[str, Any] = {}
@@ -60,20 +60,20 @@ def read_options(arguments: Sequence[str], kind: type[Options], file: str = "con
 
 
 def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "") -> Options:
-    """A mapping as read from YAML -> options of this dataclass; mappings inside become the dataclasses inside.
+    """Make options of a mapping that was read from YAML; nested mappings become the nested dataclasses.
 
     Args:
-        name: of the option that these options are, with dots; "" is the whole.
+        name: of these options in errors, with dots; "" is the root.
 
     Raises:
-        ConfigError: a key is unknown or missing, or a value is not of its type or cannot be.
+        ConfigError: a key is unknown or missing, or a value has the wrong type or is impossible.
     """
     kinds, prefix = get_type_hints(kind), f"{name}." if name else ""
     if unknown := sorted(prefix + str(key) for key in values if key not in kinds):
         raise ConfigError(f"Unknown option {', '.join(unknown)}; known are {', '.join(kinds)}.")
     required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
     if missing := [prefix + key for key in required if key not in values]:
-        raise ConfigError(f"An option without a default is not given; not given are {', '.join(missing)}.")
+        raise ConfigError(f"Missing required options: {', '.join(missing)}.")
     converted = {key: _convert(prefix + key, value, kinds[key]) for key, value in values.items()}
     try:
         return kind(**converted)
@@ -83,11 +83,11 @@ def options_from(values: Mapping[str, Any], kind: type[Options], name: str = "")
 
 
 FREE = {"free": True}
-"""Metadata of a field that changes how a run is made, but not what comes out of it."""
+"""Metadata of a field that changes how a run is made, but not its result."""
 
 
 def to_json(options: Any, without_free: bool = False) -> dict[str, Any]:
-    """A dataclass of options as JSON can hold it.
+    """Return a dataclass of options as JSON.
 
     Args:
         without_free: leave out the fields marked with FREE.
@@ -97,20 +97,20 @@ def to_json(options: Any, without_free: bool = False) -> dict[str, Any]:
 
 
 def require(holds: bool, sentence: str) -> None:
-    """Raise ConfigError with this sentence, given without its full stop, unless it holds."""
+    """Raise ConfigError with this sentence, given without its full stop, unless `holds`."""
     if not holds:
         raise ConfigError(f"{sentence}.")
 
 
 def require_within(options: Any, names: str, low: float, high: float) -> None:
-    """Raise ConfigError unless the options with these names, apart by spaces, are in low..high."""
+    """Raise ConfigError unless all options in `names`, separated by spaces, are in low..high."""
     for name in names.split():
         value = getattr(options, name)
         require(low <= value <= high, f"{name} must be in {low:g}..{high:g}, got {value:g}")
 
 
 def require_one_of(options: Any, name: str, known: Sequence[str]) -> None:
-    """Raise ConfigError unless the option with this name is one of those known."""
+    """Raise ConfigError unless the value of this option is known."""
     value = getattr(options, name)
     require(value in known, f"{name} is one of {', '.join(known)}; got {value!r}")
 
@@ -126,12 +126,12 @@ def _plain(value: Any, without_free: bool) -> Any:
 
 
 def put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set an option, given its name with dots. Raises ConfigError where one of the names is no group of options."""
+    """Set an option by its name with dots. Raises ConfigError if an outer name is not a group of options."""
     *outer, last = key.split(".")
     for name in outer:
         inner = values.get(name)
         if not isinstance(inner, (dict, type(None))):
-            raise ConfigError(f"--{key} is no option: {name} is {inner!r}.")
+            raise ConfigError(f"--{key} is not an option: {name} is {inner!r}.")
         inner = values[name] = dict(inner or {})
         values = inner
     values[last] = value
@@ -144,7 +144,7 @@ def _pairs(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The options in a file. Raises ConfigError where it cannot be read or holds none."""
+    """Read the options in a file. Raises ConfigError if it cannot be read or holds no options."""
     try:
         values = _load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -163,7 +163,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
-    """A value as YAML has it -> one of this type; `name` is what an error calls it."""
+    """Convert a value from YAML to a type; `name` is its name in errors."""
     if kind is Any:
         return value
     if get_origin(kind) in (Union, types.UnionType):

@@ -1,20 +1,22 @@
 """Progress of a run: lines of JSON for programs, bars for a terminal.
 
-A run appends to `progress.jsonl` in its output folder, one JSON object per line, flushed line by line. A run that
-continues after an interruption appends to the same file, so the last line always tells the present state. Every line has
+A run appends to `progress.jsonl` in its output folder, one JSON object per line, flushed line by line. A run
+that continues after an interruption appends to the same file, so the last line always tells the present
+state. Every line has
 
-    event   "stage": a stage begins. "step": some of its work is done. "epoch": an epoch of the training is done.
+    event   "stage": a stage begins. "step": some of its work is done. "epoch": an epoch of "train" ends.
             "done": the run is complete. "failed": the run ended with an error.
     stage   name of the present stage, "" before the first; the optimization is the stage "train"
     done    units of work done in this stage (steps of "train", runs of a comparison)
     total   units of work in this stage; 0 where nobody knows
     at      ISO 8601 time in UTC
 
-and may have more: "loss" on "step", the record of `metrics.jsonl` on "epoch", "message" (one line of text) on "failed".
-Numbers that are not finite are null. A process that is killed writes neither "done" nor "failed". For example:
+and may have more: "loss" on "step", the record of `metrics.jsonl` on "epoch", "message" (one line of text) on
+"failed". Numbers that are not finite are null. A process that is killed writes neither "done" nor "failed".
+For example:
 
     {"event": "stage", "stage": "train", "done": 0, "total": 2, "at": "2026-01-31T12:00:00+00:00"}
-    {"event": "step", "stage": "train", "done": 1, "total": 2, "at": "2026-01-31T12:00:01+00:00", "loss": 0.6931}
+    {"event": "step", "stage": "train", "done": 1, "total": 2, "at": "…", "loss": 0.6931}
     {"event": "failed", "stage": "train", "done": 1, "total": 2, "at": "…", "message": "The disk is full."}
 """
 
@@ -38,11 +40,12 @@ PROGRESS_NAME = "progress.jsonl"
 class Progress:
     """Report the progress of a run; as a context manager also how the run ends.
 
-    An error before the first stage is not reported: a run that is refused leaves the folder of another one as it is.
+    An error before the first stage is not reported: a run that is refused leaves the folder of another one as
+    it is.
 
     Args:
-        folder: gets `progress.jsonl`; made when missing. None reports nothing. A bar is drawn only where stderr is a
-            terminal.
+        folder: gets `progress.jsonl`; made if missing. None reports nothing. A bar is drawn only where
+            stderr is a terminal.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

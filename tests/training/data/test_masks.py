@@ -19,7 +19,7 @@ from training.data.regions import DataError
 
 
 class HalfBox:
-    """A segmenter that masks the left half of the box or the pixel clicked, and remembers what it was asked."""
+    """Masks the left half of the box or the clicked pixel, and records its prompts."""
 
     name, fingerprint = "halfbox", "v1"
 
@@ -241,13 +241,13 @@ def test_boxes_beyond_the_photo_are_cut_off(make, made_data):
 @pytest.mark.parametrize("box", [[60, 10, 5, 5], [48, 10, 5, 5], [-9, 10, 5, 5]])
 def test_a_box_without_a_part_in_the_photo_is_named(make, made_data, kind, box):
     annotate(made_data, bbox=box)
-    with pytest.raises(DataError, match=r"The box of coco/100 is of no use"):
+    with pytest.raises(DataError, match=r"The box of coco/100 cannot be used"):
         make(HalfBox(), [kind])
 
 
 def test_a_box_without_area_is_named(make, made_data):
     annotate(made_data, bbox=[4, 4, 0, 5])
-    with pytest.raises(DataError, match=r"The box of coco/100 is of no use"):
+    with pytest.raises(DataError, match=r"The box of coco/100 cannot be used"):
         make(HalfBox())
 
 

@@ -159,7 +159,7 @@ def test_groups_are_read_where_a_file_says_them(tmp_path):
 def test_a_damaged_list_of_groups_is_named(tmp_path, content):
     touch(tmp_path, *both("train/soup/1.jpg"))
     (tmp_path / "groups.jsonl").write_bytes(content)
-    with pytest.raises(DataError, match=r"groups\.jsonl is damaged, or no list of groups"):
+    with pytest.raises(DataError, match=r"groups\.jsonl is damaged, or not a list of groups"):
         read(tmp_path)
 
 

@@ -191,8 +191,8 @@ def test_photos_that_are_missing_or_empty_are_no_copies(of_photo, tmp_path):
     ("sources", "sentence"),
     [
         ([Made("a", [])], "No region is left"),
-        ([Made("a", [region(1)]), Made("a", [region(2)])], "Two sources have one name: a, a"),
-        ([Made("a", [region(1), region(2), region(1)])], "1 names are those of several regions, first a/1"),
+        ([Made("a", [region(1)]), Made("a", [region(2)])], "Two sources have the same name: a, a"),
+        ([Made("a", [region(1), region(2), region(1)])], "1 names belong to several regions, first a/1"),
         ([Made("a", [region(1, split="val")])], "No region is left"),
     ],
     ids=["none", "one source twice", "one region twice", "none to train on"],

@@ -94,8 +94,8 @@ def test_conditions_are_called_as_they_are_written():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("fog=1", "no condition 'fog'; known are clean, .*permutation"),
-        ("", "no condition ''"),
+        ("fog=1", "Unknown condition 'fog'; known are clean, .*permutation"),
+        ("", "Unknown condition ''"),
         ("clean=0.5", r"clean must be in 0\.\.0, got 0\.5"),
         ("permutation=1.5", r"permutation must be in 0\.\.1, got 1\.5"),
         ("drop=-0.1", r"drop must be in 0\.\.1"),
@@ -221,7 +221,7 @@ def test_a_background_that_cannot_be_read_stops_or_another_takes_its_place(backg
     with pytest.raises(DataError, match=r"high\.png"):
         [stopping(region) for region in regions]
     alone = background.view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds[:1], skip_broken=True)
-    with pytest.raises(ConfigError, match="no other photo"):
+    with pytest.raises(ConfigError, match="No other photo"):
         alone(RICE)
 
 
@@ -240,5 +240,5 @@ def test_without_backgrounds_foods_are_laid_on_photos_of_other_groups(tmp_path):
     for region in regions[:2]:
         assert_same(view(region).squares, squares_of(_on(52, photo, mask), mask))
     alone = Condition("background", 1).view(PICTURES, LETTERBOX, regions[:2])
-    with pytest.raises(ConfigError, match="no other photo"):
+    with pytest.raises(ConfigError, match="No other photo"):
         alone(regions[0])

@@ -68,7 +68,9 @@ def without_splits(described):
 
 
 def trained_on(folder, model, classes=CLASSES, as_it_is=False, command=None, **data):
-    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they have."""
+    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they
+    have.
+    """
     options = DataOptions(**data)
     training = {"options": {"data": to_json(options)}}
     if command is not None:
@@ -162,7 +164,8 @@ def test_data_of_the_training_that_are_missing_are_left_out_and_named(
     sources = (Source(made_data), Source(tmp_path / "sauces"), Source(tmp_path / "natural"))
     trained_on(checkpoint, model, sources=sources, command="python -m training.train --config food.yaml")
     line = (
-        f"left out, not on this machine: {tmp_path / 'sauces'}, {tmp_path / 'natural'}; the options of its training "
+        f"left out, not on this machine: {tmp_path / 'sauces'}, {tmp_path / 'natural'}; the options of "
+        "its training "
         "say how to make them: python -m training.train --config food.yaml"
     )
     labelled = opened(data=None)
@@ -197,7 +200,7 @@ def test_classes_are_renamed(opened, made_data):
 @pytest.mark.parametrize(
     ("text", "error", "sentence"),
     [
-        ("{green sauce: pesto}", ConfigError, "is no JSON"),
+        ("{green sauce: pesto}", ConfigError, "is not JSON"),
         ('["pesto"]', ConfigError, r"takes a JSON object of texts, got '\[\"pesto\"\]'"),
         ('{"pesto": 3}', ConfigError, "takes a JSON object of texts"),
         ('{"broth": "pesto"}', DataError, "no categories broth to rename"),

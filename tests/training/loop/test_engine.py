@@ -835,7 +835,9 @@ class Kept:
 
 
 def sauces(numbers: range, split: str) -> tuple[Region, ...]:
-    """One and the same red square every time; what is around it is greenish for ketchup, blueish for chili paste."""
+    """One and the same red square every time; what is around it is greenish for ketchup, blueish for chili
+    paste.
+    """
     mask = np.zeros((32, 32), np.bool_)
     mask[12:20, 12:20] = True
     regions = []

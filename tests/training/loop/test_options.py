@@ -83,7 +83,7 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
         ({"data__sources": [{"path": "a", "kind": "b"}]}, "Unknown option data.sources[0].kind;"),
         ({"model__freeze": [{"prefixes": ["a"], "til": 1}]}, "Unknown option model.freeze[0].til;"),
         ({"data__sources": None}, "data.sources cannot be None"),
-        ({"data__sources": [{"format": "coco"}]}, "not given are data.sources[0].path."),
+        ({"data__sources": [{"format": "coco"}]}, "Missing required options: data.sources[0].path."),
         ({"optimization__epochs": 2.5}, "optimization.epochs cannot be 2.5"),
         ({"optimization__compile": "yes"}, "optimization.compile cannot be 'yes'"),
         ({"model__roi_module": "resnet_of_dreams"}, "model.roi_module: expected the name of a timm model"),
@@ -146,7 +146,7 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
         ),
         (
             {"model__kind": "roi", "model__extra_roi_module": "mobilenetv2_035"},
-            "extra_roi_module is of a pair",
+            "extra_roi_module is for kind rvernet",
         ),
         (
             {"model__kind": "roi", "model__start": {"extra_roi": "a"}},
