@@ -39,13 +39,14 @@ import(address)
   });
 """
 
-CAM_TITLES = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "hirescam": "HiResCAM",
-    "layercam": "LayerCAM",
-    "eigencam": "EigenCAM",
+CAM_NAMES = {
+    "gradcam": ("standard map", "Grad-CAM"),
+    "gradcam++": ("for several pieces", "Grad-CAM++"),
+    "hirescam": ("stricter map", "HiResCAM"),
+    "layercam": ("finer map", "LayerCAM"),
+    "eigencam": ("main pattern", "EigenCAM"),
 }
+"""What the page calls each kind of map, and its technical name for the tooltip."""
 
 
 def make_workbench(
@@ -75,7 +76,9 @@ def make_workbench(
         ],
         facts=facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
-        methods=[{"value": value, "title": title} for value, title in CAM_TITLES.items()],
+        methods=[
+            {"value": value, "title": title, "term": term} for value, (title, term) in CAM_NAMES.items()
+        ],
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
     )
@@ -123,11 +126,11 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
     classifier = pipeline.classifier
     name = pipeline.segmenter.name
     if name in BUNDLED:
-        name += " (bundled; `python -m rvernet_app weights list` says how to get a larger SAM)"
-    rows = [["Segmenter", name], ["Classifier", f"RveRNet, {classifier.name}"]]
+        name += " (comes with the program; whoever runs this server can install a larger one)"
+    rows = [["Masks by", name], ["Names by", f"RveRNet, {classifier.name}"]]
     macro_f1 = classifier.metrics.get("macro_f1")
     if isinstance(macro_f1, float):
-        rows.append(["Macro F1 on held-out photos", f"{macro_f1:.3f}"])
+        rows.append(["Score on photos it had not seen (mean over foods, macro F1)", f"{macro_f1:.3f}"])
     return {
         "segmenter": pipeline.segmenter.name,
         "checkpoint": classifier.name,

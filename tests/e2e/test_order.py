@@ -247,7 +247,7 @@ def test_two_visitors_stay_apart(new_visitor, plate, draw) -> None:
 
 def spoken(label: str, probability: float, without: float) -> str:
     """A suggestion as the page says it."""
-    return f"{label.replace('_', ' ')}: {percent(probability)} with context, {percent(without)} without"
+    return f"{label.replace('_', ' ')}: {percent(probability)} with its surroundings, {percent(without)} the food alone"
 
 
 def percent(share: float) -> str:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionOf, nameOf } from "../../rvernet_app/ui/web/keys.js";
-import { timingsText } from "../../rvernet_app/ui/web/panels/evidence.js";
+import { secondsText, timingsText } from "../../rvernet_app/ui/web/panels/evidence.js";
 import { guessText, nameText } from "../../rvernet_app/ui/web/panels/foods.js";
 import { savedText, titleOf } from "../../rvernet_app/ui/web/panels/header.js";
 import { faultOf, isHalf, readPortion } from "../../rvernet_app/ui/web/panels/portion.js";
@@ -134,4 +134,6 @@ test("the header says what is open", () => {
 test("times are short, and those under a twentieth of a millisecond left out", () => {
   assert.equal(timingsText({ encode: 0.01, segment: 9.96, classify: 24.6 }), "segment 10.0 · classify 25 ms");
   assert.equal(timingsText(undefined), "");
+  assert.equal(secondsText({ encode: 4, classify: 256 }), "answered in 0.3 s");
+  assert.equal(secondsText({}), "");
 });

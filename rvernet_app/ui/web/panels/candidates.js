@@ -9,7 +9,7 @@ export function createCandidates({ find, state }, on) {
 
   function buttonOf({ score }, index, chosen) {
     const byHand = score === null;
-    const predicted = `Candidate ${index + 1}, predicted IoU ${score?.toFixed(2)} (C for the next)`;
+    const predicted = `Mask ${index + 1}: expected to fit by ${percent(score)} (predicted IoU; C for the next)`;
     return make(
       "button",
       {

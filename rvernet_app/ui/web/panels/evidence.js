@@ -1,4 +1,4 @@
-// Why: the two cut-outs, and the maps of where each module looked.
+// Why a name is suggested: what each half of the model saw, and where it looked.
 
 import { make, optionsOf } from "../dom.js";
 import { evidenceOf, shownMask } from "../state.js";
@@ -8,6 +8,11 @@ export function timingsText(timings) {
   const steps = Object.entries(timings ?? {}).filter(([, ms]) => ms >= 0.05);
   const parts = steps.map(([step, ms]) => `${step} ${ms < 10 ? ms.toFixed(1) : Math.round(ms)}`);
   return parts.length ? `${parts.join(" · ")} ms` : "";
+}
+
+export function secondsText(timings) {
+  const total = Object.values(timings ?? {}).reduce((sum, ms) => sum + ms, 0);
+  return total ? `answered in ${(total / 1000).toFixed(1)} s` : "";
 }
 
 export function createEvidence({ find, props, state }, on) {
@@ -32,9 +37,12 @@ export function createEvidence({ find, props, state }, on) {
       if (source && shown) shown.src = source;
       else button.replaceChildren(...(source ? [make("img", { src: source, alt: "" })] : []));
     }
-    const peak = (name) => (maps ? `peak ${maps[name].toPrecision(2)}` : "where it looked");
-    find("#rv-peak-roi").textContent = peak("roi_peak");
-    find("#rv-peak-extra-roi").textContent = peak("extra_roi_peak");
+    const term = props.methods.find(({ value }) => value === state.method)?.term;
+    const detail = (module, peak) =>
+      maps ? `${term} of the ${module} module, peak ${peak.toPrecision(2)}` : "";
+    find("#rv-peak-roi").title = detail("ROI", maps?.roi_peak);
+    find("#rv-peak-extra-roi").title = detail("extra-ROI", maps?.extra_roi_peak);
+    methods.title = `How the maps are made: ${term}`;
   }
 
   return function drawEvidence() {
@@ -49,7 +57,8 @@ export function createEvidence({ find, props, state }, on) {
     classes.disabled = !evidence;
     if (evidence?.maps) classes.value = evidence.maps.label;
     drawPictures(evidence);
-    find("#rv-timings").textContent = timingsText(evidence?.timings);
+    find("#rv-timings").textContent = secondsText(evidence?.timings);
+    find("#rv-timings").title = timingsText(evidence?.timings);
   };
 }
 

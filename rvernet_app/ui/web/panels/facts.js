@@ -5,7 +5,8 @@ import { words } from "../words.js";
 
 export function drawFacts({ find, state }) {
   const { segmenter, checkpoint, classes, rows } = state.facts;
-  find("#rv-models-label").textContent = `${segmenter} · ${checkpoint} · ${classes.length} foods`;
+  find("#rv-models-label").textContent = `knows ${classes.length} foods`;
+  find("#rv-models").title = `Masks by ${segmenter}, names by ${checkpoint}`;
   const facts = rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
   find("#rv-facts").replaceChildren(...facts);
   find("#rv-unsure").textContent = `Not sure. The best guesses among ${classes.length} known foods:`;

@@ -1,4 +1,4 @@
-// What the selected food may be, with the context around it and without.
+// What the selected food may be, seen with what surrounds it and seen alone.
 
 import { fill, make } from "../dom.js";
 import { percent, words } from "../words.js";
@@ -7,7 +7,7 @@ export function createSuggestions({ find }, on) {
   const list = find("#rv-suggestions");
 
   function rowOf({ label, probability, without_context: without }, index, explained) {
-    const spoken = `${percent(probability)} with context, ${percent(without)} without`;
+    const spoken = `${percent(probability)} with its surroundings, ${percent(without)} the food alone`;
     return make(
       "li",
       {},

@@ -48,7 +48,7 @@ function rowOf(page, label) {
 
 // Its parent and its synonyms, in a line.
 function knownOf({ parent, synonyms }, labels) {
-  const kind = parent ? [`a kind of ${words(labels.get(parent).name)}`] : [];
+  const kind = parent ? [`belongs to ${words(labels.get(parent).name)}`] : [];
   return [...kind, ...synonyms.map(words)].join(", ");
 }
 

@@ -21,7 +21,7 @@ export function keepSeconds({ me, item, seconds }) {
     if (seconds) sessionStorage.setItem(keyOf(me, item), String(seconds));
     else sessionStorage.removeItem(keyOf(me, item));
   } catch {
-    // no storage: they are counted anew after a reload
+    // no storage: the count starts again after a reload
   }
 }
 

@@ -1,10 +1,10 @@
-// How a project stands, and how far its annotators agree.
+// The progress of a project, and how far its annotators agree.
 
 import { make } from "../dom.js";
 import { whileBusy } from "../feedback.js";
 import { tell } from "../server.js";
 
-const TITLES = { agreement: "How far annotators agree", dashboard: "How the project stands" };
+const TITLES = { agreement: "How far annotators agree", dashboard: "Progress of the project" };
 
 export function showReport(page, of) {
   const { find, state } = page;

@@ -7,7 +7,7 @@ import { attempt, complain, whileBusy } from "../feedback.js";
 import { pictureOf } from "../photos.js";
 import { openNext } from "../project/queue.js";
 import { tell } from "../server.js";
-import { portionText, words } from "../words.js";
+import { percent, portionText, words } from "../words.js";
 
 const NOTHING = { item: null, annotators: [], compared: [], merged: [], comments: [] };
 const NO_PHOTO = { width: 1, height: 1 };
@@ -131,7 +131,7 @@ const commentRow = ({ who, words: said, at }) =>
 
 function comparedRow({ state }, { foods, iou, same_label: same }, index) {
   const differently = same === false ? ", named differently" : "";
-  const agreement = iou === null ? "only one has it" : `IoU ${iou.toFixed(2)}${differently}`;
+  const agreement = iou === null ? "only one has it" : `masks overlap by ${percent(iou)}${differently}`;
   const current = index === state.picked ? "true" : null;
   const pick = () => state.set({ picked: index });
   return make(
