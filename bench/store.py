@@ -25,7 +25,7 @@ from bench.big_store import BLOCK, SIZE_HW, BigStore, fill
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.picture.masks import to_rle
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.reports.agreement import agreement
 from rvernet_app.reports.dashboard import dashboard
@@ -45,7 +45,7 @@ Ask = Callable[[int], object]
 """One question of the page; the number draws which."""
 
 
-class OneShelf(PhotoShelf):
+class OneShelf(PhotoCache):
     """A shelf on which every photo is the same."""
 
     def __init__(self) -> None:

@@ -89,6 +89,3 @@ class PhotoCache:
             with suppress(FileNotFoundError):  # another process was faster
                 if file.stat().st_mtime < oldest:
                     file.unlink()
-
-
-PhotoShelf = PhotoCache

@@ -1,15 +1,12 @@
 """The path of one click, on fakes with known answers and once for real."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import PromptError
-from rvernet_app.picture.cutouts import cut_out
-from rvernet_app.picture.photos import LoadedPhoto, read_photo
-from rvernet_app.pipeline import Pipeline, build_pipeline
+from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.types import ActivationMaps, Candidates, Cutouts, Embedding, Photo, Prediction, Prompt
 
@@ -135,21 +132,3 @@ def test_evidence_is_of_one_checkpoint_even_if_another_is_taken_into_use_meanwhi
 def test_a_point_outside_the_photo_is_refused(pipeline: Pipeline, photo: LoadedPhoto) -> None:
     with pytest.raises(PromptError, match="outside"):
         pipeline.click(photo, Prompt(((16, 6),), (1,)))
-
-
-def test_the_public_contract_on_a_real_photo(real_photos: Path) -> None:
-    pipe = build_pipeline(AppConfig(segmenter="grabcut"))
-    photo = read_photo(
-        real_photos / "trays" / "images" / "tray1_food_image.jpg", max_mb=40, max_megapixels=100
-    ).pixels
-    embedding = pipe.segmenter.encode(photo)
-    candidates = pipe.segmenter.predict(embedding, Prompt(((930, 340),), (1,), None))
-    assert candidates.masks.shape[1:] == photo.shape[:2]
-    assert candidates.masks[0][340, 930]
-    assert (np.diff(candidates.scores) <= 0).all()
-    cutouts = cut_out(photo, candidates.masks[0])
-    prediction = pipe.classifier.predict(cutouts)
-    assert sum(p for _, p in prediction.top_k(len(prediction.labels))) == pytest.approx(1, abs=1e-4)
-    maps = pipe.classifier.explain(cutouts, label=None)
-    assert maps.roi.shape == maps.extra_roi.shape == photo.shape[:2]
-    assert maps.roi.max() == pytest.approx(1, abs=1e-5)

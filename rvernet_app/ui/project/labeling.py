@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.labels import parse_label_set
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import annotations as stored_foods
 from rvernet_app.store import history, listing, projects, queue
@@ -41,7 +41,7 @@ class Labeling:
         self,
         store: Store,
         files: PhotoFiles,
-        shelf: PhotoShelf,
+        shelf: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store

@@ -6,7 +6,7 @@ import numpy as np
 
 from rvernet_app.errors import PhotoError
 from rvernet_app.picture.cutouts import cut_out
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.propose import propose
@@ -25,7 +25,7 @@ UNREADABLE = 0.0
 class Ranking:
     """Looks photos over one by one, for as long as the page asks."""
 
-    def __init__(self, store: Store, files: PhotoFiles, shelf: PhotoShelf, pipeline: Pipeline) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, shelf: PhotoCache, pipeline: Pipeline) -> None:
         self._store = store
         self._files = files
         self._shelf = shelf

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.reports.agreement import agreement, draw_agreement
 from rvernet_app.reports.dashboard import dashboard, draw_dashboard
@@ -32,7 +32,7 @@ class Reviewing:
         self,
         store: Store,
         files: PhotoFiles,
-        shelf: PhotoShelf,
+        shelf: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store

@@ -238,8 +238,9 @@ def checkpoint_in_use(folder: Path) -> Path | None:
 
 def _environment(database_url: str) -> dict[str, str]:
     """Return the environment in which a process finds the training package from any folder."""
+    given = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     found = {
-        **os.environ,
+        **given,
         "PYTHONUNBUFFERED": "1",  # or the last line of the log would be lost when the process is killed
         "PYTHONSAFEPATH": "1",  # a folder `training` in the current folder is not the package
         "RVERNET_DATABASE_URL": database_url,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.overlay import fit_within
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline, timed
 from rvernet_app.result import ClickResult
@@ -62,7 +62,7 @@ class Handlers:
     """
 
     def __init__(self, pipeline: Pipeline, samples: Mapping[str, Sample]) -> None:
-        self.shelf = PhotoShelf(pipeline.config)
+        self.shelf = PhotoCache(pipeline.config)
         self.served = ServedFiles()
         self._pipeline = pipeline
         self._samples = samples

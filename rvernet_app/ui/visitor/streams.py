@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.picture.masks import from_rle
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import SUGGESTIONS, Evidence
 from rvernet_app.segment.propose import propose
@@ -41,7 +41,7 @@ class Streams:
         shelf: the photos that may be asked about.
     """
 
-    def __init__(self, pipeline: Pipeline, shelf: PhotoShelf) -> None:
+    def __init__(self, pipeline: Pipeline, shelf: PhotoCache) -> None:
         self._pipeline = pipeline
         self._shelf = shelf
 

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
@@ -55,7 +55,7 @@ class Page:
     desk: Desk
     labeling: Labeling
     adding: Adding
-    shelf: PhotoShelf
+    shelf: PhotoCache
 
     @property
     def handlers(self) -> dict[str, StoreHandler]:
@@ -73,7 +73,7 @@ class Page:
 
 
 def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
-    shelf = PhotoShelf(AppConfig(photos_dir=folder / "shelf"))
+    shelf = PhotoCache(AppConfig(photos_dir=folder / "shelf"))
     desk = set_up(store)
     labeling, adding = Labeling(store, desk.files, shelf, present), Adding(store, desk.files, import_dir)
     return Page(desk, labeling, adding, shelf)

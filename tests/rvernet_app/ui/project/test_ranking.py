@@ -13,7 +13,7 @@ import pytest
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import SegmentationError
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.store.database import Store
@@ -96,7 +96,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
     store = Store(tmp_path / "data")
     desk = set_up(store, photos=3)
     engine = Engine(TwoFoods(), Sure(0.75, 0.5))
-    shelf = PhotoShelf(AppConfig(photos_dir=tmp_path / "shelf"))
+    shelf = PhotoCache(AppConfig(photos_dir=tmp_path / "shelf"))
     yield Page(desk, Ranking(store, desk.files, shelf, cast("Pipeline", engine)), engine)
     store.close()
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from rvernet_app.config import AppConfig
 from rvernet_app.picture.masks import Rle
-from rvernet_app.picture.photo_cache import PhotoShelf
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import Draft, Portion, give_verdict, save
 from rvernet_app.store.database import Store
@@ -50,7 +50,7 @@ class Page:
 
     desk: Desk
     reviewing: Reviewing
-    shelf: PhotoShelf
+    shelf: PhotoCache
     anns: int
     bens: int
     alone: int
@@ -101,7 +101,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     put(2, desk.ann, square(), "rice")
     commit(store, give_verdict, desk.items[2], desk.ann, DONE)
     commit(store, give_verdict, desk.items[3], desk.ann, DONE)
-    shelf = PhotoShelf(AppConfig(photos_dir=tmp_path / "shelf"))
+    shelf = PhotoCache(AppConfig(photos_dir=tmp_path / "shelf"))
     yield Page(desk, Reviewing(store, desk.files, shelf, present), shelf, anns, bens, alone)
     store.close()
 
