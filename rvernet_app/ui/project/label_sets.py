@@ -1,4 +1,4 @@
-"""Answers about a project's label set: a name while labeling, all that is known of a label, whole sets as files."""
+"""Answers about a project's label set: new names while labeling, whole labels, label sets as files."""
 
 from __future__ import annotations
 

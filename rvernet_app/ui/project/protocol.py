@@ -47,8 +47,8 @@ class CreateProject(Request):
 class OpenItem(OfProject):
     """Open a photo of a queue.
 
-    "item" asks for one by its id, "after" and "order" for the next to label, "position" and "step" for the one before
-    (-1) or behind (1).
+    "item" asks for one by its id, "after" and "order" for the next to label, "position" and "step" for the
+    one before (-1) or behind (1).
     """
 
     item: Id | None = None
@@ -227,7 +227,7 @@ class TakeLabelSet(OfProject):
 
 
 class OpenReview(OfProject):
-    """Open a photo to review: "item" by its id, else the next behind "after" with "least" annotators or more."""
+    """Open a photo to review: "item" by its id, else the next after "after" with "least" annotators."""
 
     item: Id | None = None
     after: WholeNumber | None = None
@@ -363,8 +363,8 @@ class FoodReply(Reply):
 class ItemReply(Reply):
     """A photo of a queue with the visitor's foods; "item" is null if there is no such photo.
 
-    If its file is missing or damaged, "error" says so and the photo is not there. Comments come once the visitor is
-    done with it.
+    If its file is missing or damaged, "error" says so and the photo is not there. Comments come once the
+    visitor is done with it.
     """
 
     item: int | None
@@ -565,8 +565,8 @@ class CopyState(Reply):
 class TrainingState(Reply):
     """How far the training is.
 
-    While it runs "share" says how much is done, in [0, 1]. If it failed, "said" is why. If it is done, "comparison" says
-    what it is worth, and "in_use" whether the app uses its checkpoint.
+    While it runs "share" says how much is done, in [0, 1]. If it failed, "said" is why. If it is done,
+    "comparison" says what it is worth, and "in_use" whether the app uses its checkpoint.
     """
 
     state: Literal["none", "running", "stopped", "failed", "done"]

@@ -56,7 +56,7 @@ class Ranking:
         return self._mean_uncertainty(photo)
 
     def _mean_uncertainty(self, photo: LoadedPhoto) -> float:
-        """Return the mean of 1 - probability of the likeliest class, over the masks found all over the photo."""
+        """Return the mean of 1 - probability of the likeliest class over the masks found in the photo."""
         *_, found = propose(self._pipeline.segmenter, self._pipeline.encode(photo))
         if not found.masks:
             return NOTHING_FOUND

@@ -1,9 +1,9 @@
-"""Train on a project from the page: run the training as a process, tell its progress, use the checkpoint it makes.
+"""Train on a project from the page: start the process, tell its progress, use its checkpoint.
 
-A training ends with the server that started it: its stdin is a pipe whose other end only the server holds, so it
-notices however the server ends. The server reads the progress from `progress.jsonl` in the folder of the run, whose
-format is in `training.shared.progress`. At the next start the server finds the last training by its folder: its
-checkpoint can still be used, or the page tells how it ended.
+A training ends with the server that started it: its stdin is a pipe whose other end only the server holds, so
+it notices however the server ends. The server reads the progress from `progress.jsonl` in the folder of the
+run, whose format is in `training.shared.progress`. At the next start the server finds the last training by
+its folder: its checkpoint can still be used, or the page tells how it ended.
 """
 
 from __future__ import annotations
