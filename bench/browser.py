@@ -1,4 +1,4 @@
-"""The page as a browser sees it: a server on a free port, and a Chromium to open it with."""
+"""Serve the page on a free port and open it in Chromium."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHROMIUM_FLAGS = (
 
 @contextmanager
 def serving(pipeline: Pipeline) -> Iterator[str]:
-    """Serve the page from this process; the address, without a slash at its end."""
+    """Serve the page from this process; yields its address without a slash at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -41,6 +41,6 @@ def serving(pipeline: Pipeline) -> Iterator[str]:
 
 
 def open_chromium(playwright: Playwright) -> Browser:
-    """An installed Chromium without a window, else Playwright's own."""
+    """Start an installed Chromium without a window, or else Playwright's own."""
     installed = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     return playwright.chromium.launch(executable_path=installed, args=list(CHROMIUM_FLAGS))

@@ -1,8 +1,8 @@
-"""What one click costs on this machine, part by part, beside the plain way: `python -m bench.click`.
+"""Measure the parts of one click and compare them with plain implementations: `python -m bench.click`.
 
-The plain ways: SamPredictor with the same weights; the two predictions one after the other; and for the maps two
-runs of pytorch-grad-cam, one CAM object a module, each with a forward and a backward pass through the whole
-RveRNet. Ours and theirs take turns, so that both meet the same machine.
+The plain implementations are SamPredictor with the same weights, two predictions one after the other, and two
+runs of pytorch-grad-cam, one per module, each with a forward and a backward pass through the whole RveRNet.
+Both sides take turns, so that they run under the same conditions.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.model.hub import open_checkpoint
 from rvernet_app.model.rvernet import RveRNet
 from rvernet_app.picture.cutouts import cut_out
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
@@ -41,7 +42,7 @@ from rvernet_app.types import Cutouts, Photo, Prompt
 
 SAMPLE = ASSETS_DIR / "samples" / "images" / "burger-and-fries.jpg"
 SIZE_WH = (1600, 1200)
-SLOW_REPEATS = 3  # of a SAM's image encoder, which takes seconds without a GPU
+SLOW_REPEATS = 3  # calls of a SAM's image encoder, which takes seconds without a GPU
 WARM_UPS = 3
 POINT_XY = (1000, 460)  # the burger
 
@@ -54,7 +55,7 @@ IN_WINDOW = """(canvas, [x, y]) => {
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured, in milliseconds, with the plain way to the same end where there is one."""
+    """Times of one part in milliseconds, and of the plain implementation if there is one."""
 
     name: str
     ours_ms: list[float]
@@ -63,6 +64,7 @@ class Row:
     aim: str = ""
 
     def summary(self) -> dict[str, Any]:
+        """Return median, 95th percentile and ratio for JSON."""
         summary: dict[str, Any] = {"name": self.name, **_statistics(self.ours_ms)}
         if self.plain_ms:
             plain = _statistics(self.plain_ms)
@@ -85,7 +87,7 @@ def compare(
     aim: str = "",
     warm_ups: int = 1,
 ) -> Row:
-    """Time both in turns, after some calls of each that do not count."""
+    """Time both implementations in turns, after `warm_ups` untimed calls of each."""
     ways = [ours] if theirs is None else [ours, theirs]
     for way in ways * warm_ups:
         way()
@@ -99,18 +101,18 @@ def compare(
 
 
 def sample_photo() -> Photo:
-    """The sample uint8 (1200, 1600, 3), its middle cut to shape."""
-    photo = cv2.cvtColor(cv2.imread(str(SAMPLE)), cv2.COLOR_BGR2RGB)
+    """Return the centre of the sample photo, uint8 (1200, 1600, 3)."""
+    photo = read_photo(SAMPLE, max_mb=40, max_megapixels=100).pixels
     height, width = photo.shape[:2]
     kept_h = min(height, width * SIZE_WH[1] // SIZE_WH[0])
     kept_w = min(width, height * SIZE_WH[0] // SIZE_WH[1])
     top, left = (height - kept_h) // 2, (width - kept_w) // 2
     kept = photo[top : top + kept_h, left : left + kept_w]
-    return cv2.resize(kept, SIZE_WH, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(kept, SIZE_WH, interpolation=cv2.INTER_CUBIC))
 
 
 def measure_segmenters(config: AppConfig, photo: Photo, prompt: Prompt, repeats: int) -> Iterator[Row]:
-    """Encode and predict of every segmenter at hand, and of a full-size SAM that needs no download."""
+    """Measure every available segmenter, and a full-size SAM with random weights."""
     for name in reversed(available_segmenters(config)):
         yield from measure_segmenter(
             open_segmenter(replace(config, segmenter=name)), name, photo, prompt, repeats
@@ -124,12 +126,13 @@ def measure_segmenters(config: AppConfig, photo: Photo, prompt: Prompt, repeats:
 def measure_segmenter(
     segmenter: Segmenter, name: str, photo: Photo, prompt: Prompt, repeats: int
 ) -> Iterator[Row]:
+    """Measure `encode` and `predict` of one segmenter."""
     embedding = segmenter.encode(photo)
     if not isinstance(segmenter, SamSegmenter):
         yield compare(f"{name}: encode", lambda: segmenter.encode(photo), repeats)
         yield compare(f"{name}: predict", lambda: segmenter.predict(embedding, prompt), repeats)
         return
-    predictor = SamPredictor(segmenter._sam)  # the very same weights
+    predictor = SamPredictor(segmenter._sam)  # the same weights
     predictor.set_image(photo)
     points, labels = np.array(prompt.points_xy), np.array(prompt.point_labels)
     yield compare(
@@ -150,7 +153,7 @@ def measure_segmenter(
 
 
 def measure_classifier(pipeline: Pipeline, cutouts: Cutouts, repeats: int) -> Iterator[Row]:
-    """Suggestions with and without context, and both modules' maps."""
+    """Measure suggestions with and without context, and the maps of both modules."""
     classifier = pipeline.classifier
     alone = cutouts.without_context()
     yield compare(
@@ -172,29 +175,28 @@ def measure_classifier(pipeline: Pipeline, cutouts: Cutouts, repeats: int) -> It
 
 
 class OneInput(torch.nn.Module):
-    """RveRNet as pytorch-grad-cam wants a model: both pictures in one tensor (B, 6, S, S) -> logits (B, K)."""
+    """RveRNet with one input, as pytorch-grad-cam expects: (B, 6, S, S) -> logits (B, K)."""
 
     def __init__(self, rvernet: RveRNet) -> None:
         super().__init__()
         self.rvernet = rvernet
 
     def forward(self, pair: torch.Tensor) -> torch.Tensor:
-        return self.rvernet(pair[:, :3], pair[:, 3:])
+        return self.rvernet.forward(pair[:, :3], pair[:, 3:])
 
 
 def two_runs(checkpoint: str | Path, cutouts: Cutouts, label: str) -> Callable[[], list[NDArray[np.float32]]]:
-    """Both maps in the plain way, from cut-outs to the photo's frame; for backbones with features (B, C, h, w)."""
+    """Make a function that computes both maps by two runs; for backbones with features (B, C, h, w)."""
     loaded = open_checkpoint(checkpoint)
-    assert isinstance(loaded.model, RveRNet)  # the pipeline's classifier has it at work
-    model = OneInput(
-        loaded.model.requires_grad_(True)
-    )  # pytorch-grad-cam needs something to take gradients of
+    rvernet = loaded.model
+    assert isinstance(rvernet, RveRNet)  # the pipeline's classifier uses it
+    model = OneInput(rvernet.requires_grad_(True))  # pytorch-grad-cam needs parameters with gradients
     targets = [ClassifierOutputTarget(loaded.classes.index(label))]
 
     def maps() -> list[NDArray[np.float32]]:
         pair = torch.cat(loaded.preprocessing([cutouts]), dim=1)  # (1, 6, S, S)
         found = []
-        for layer in (loaded.model.roi_tap, loaded.model.extra_roi_tap):
+        for layer in (rvernet.roi_tap, rvernet.extra_roi_tap):
             with GradCAM(model=model, target_layers=[layer]) as cam:
                 square = cam(input_tensor=pair, targets=targets)[0]  # (S, S)
             found.append(loaded.preprocessing.letterbox.undo(square, cutouts.size_hw))
@@ -204,7 +206,7 @@ def two_runs(checkpoint: str | Path, cutouts: Cutouts, label: str) -> Callable[[
 
 
 def measure_page(pipeline: Pipeline, photo: Photo, point_xy: tuple[int, int], repeats: int) -> Iterator[Row]:
-    """From a click in a browser to its mask drawn, each on a photo without foods, with no other work under way."""
+    """Measure the time from a click in the browser to the drawn mask, on a photo without annotations."""
     drawn, engine = [], []
     with tempfile.TemporaryDirectory() as folder, serving(pipeline) as url, sync_playwright() as playwright:
         file = Path(folder) / "photo.jpg"
@@ -234,7 +236,7 @@ def measure_page(pipeline: Pipeline, photo: Photo, point_xy: tuple[int, int], re
 
 
 def show(row: Row) -> str:
-    """One line for a person."""
+    """Format one line of the table."""
     summary = row.summary()
     line = f"{row.name:<36}{summary['median_ms']:>10.1f}{summary['p95_ms']:>10.1f}{summary['repeats']:>5}"
     if "plain" in summary:
@@ -248,7 +250,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--repeats", type=int, default=20, help="calls that count; of a SAM's encoder at most 3"
+        "--repeats", type=int, default=20, help="timed calls; at most 3 for a SAM's image encoder"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()

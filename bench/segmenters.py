@@ -16,11 +16,11 @@ import numpy as np
 from rvernet_app.config import AppConfig
 from rvernet_app.model.malloc import keep_memory
 from rvernet_app.picture.masks import from_rle
-from rvernet_app.picture.photos import read_photo
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.types import FOREGROUND, Prompt
-from training.evidence.clicks import innermost_point, iou
+from training.data.clicks import innermost_point, iou
+from training.data.photos import open_photo
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source
 
@@ -29,9 +29,7 @@ def measure(segmenter: Segmenter, scenes: list[Scene]) -> dict[str, float]:
     """Mean IoU over the foods of the scenes, and milliseconds."""
     encode_ms, click_ms, ious = [], [], []
     for scene in scenes:
-        photo = read_photo(
-            scene.photo, max_mb=AppConfig.max_photo_mb, max_megapixels=AppConfig.max_photo_megapixels
-        )
+        photo = open_photo(scene.photo)
         start = time.perf_counter()
         embedding = segmenter.encode(photo.pixels)
         encode_ms.append(1e3 * (time.perf_counter() - start))

@@ -39,12 +39,13 @@ from rvernet_app.model.malloc import keep_memory
 from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec
 from rvernet_app.picture.cutouts import cut_out
+from training.data.options import DataOptions, Source
 from training.data.photos import open_photo
 from training.data.regions import Region, Regions
 from training.data.sources import read_data, with_masks
 from training.loop.engine import Trainer
 from training.loop.models import build_model
-from training.loop.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.loop.options import ModelOptions, OptimizationOptions, TrainOptions
 from training.train import open_accelerator
 
 T = TypeVar("T")

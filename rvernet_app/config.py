@@ -1,4 +1,4 @@
-"""Every option of the app, from Python, the environment or the command line."""
+"""Options of the app, set from Python, the environment or the command line."""
 
 from __future__ import annotations
 
@@ -10,37 +10,40 @@ from typing import get_type_hints
 
 from rvernet_app.errors import ConfigError
 
-ASSETS_DIR = Path(__file__).resolve().parent.parent / "assets"
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED_ASSETS = _PACKAGE / "assets"
+ASSETS_DIR = _INSTALLED_ASSETS if _INSTALLED_ASSETS.is_dir() else _PACKAGE.parent / "assets"
+"""Weights, samples and label sets: inside an installed package, beside the package in a clone."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
 
 @dataclass(frozen=True)
 class AppConfig:
-    """Options of the app. Each field is also read from the environment as RVERNET_<FIELD>.
+    """Options of the app. The environment variable RVERNET_<FIELD> sets a field.
 
     Attributes:
-        segmenter: "auto" (the best weights found locally, else the bundled default) or a segmenter's name.
-        checkpoint: folder of a RveRNet checkpoint, or where there is no such folder a Hugging Face Hub id,
+        segmenter: a segmenter's name, or "auto" for the best weights on this machine.
+        checkpoint: folder of a RveRNet checkpoint. If no such folder exists, a Hugging Face Hub id:
             "owner/name" or "owner/name@revision".
-        cam_method: the activation map drawn first, one of CAM_METHODS.
-        device: torch device; "auto" takes CUDA or Apple's GPU when there is one.
-        weights_dir: where `weights get` puts segmenter weights and where they are looked for.
-        photos_dir: where opened photos are kept while the app runs.
-        data_dir: where projects, their photos and everything labelled are kept.
-        database_url: of a PostgreSQL database to keep them in, also read from DATABASE_URL; empty is SQLite in
-            `data_dir`.
-        import_dir: folder whose photos may be taken into a project; empty is every folder where the page is served to
-            this machine only, and none elsewhere.
-        hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", in which a copy of all that is labelled
-            is kept, and from which it is brought back; empty keeps none.
+        cam_method: method of the activation maps shown first, one of CAM_METHODS.
+        device: torch device. "auto" takes CUDA, else Apple's GPU, else the CPU.
+        weights_dir: folder with segmenter weights; `weights get` saves them there.
+        photos_dir: cache folder for opened photos.
+        data_dir: folder of projects, their photos and annotations.
+        database_url: URL of a PostgreSQL database for projects and annotations, also read from DATABASE_URL.
+            Empty means SQLite in `data_dir`.
+        import_dir: folder from which the page may add photos to a project. Empty allows every folder if the
+            page is served to this machine only, and no folder otherwise.
+        hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
+            annotations and restores them. Empty keeps no copy.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
-        host, port: where the page is served.
+        host, port: address at which the page is served.
 
     Raises:
-        ConfigError: an option has a value it cannot have.
+        ConfigError: an option has an invalid value.
     """
 
     segmenter: str = "auto"
@@ -72,31 +75,42 @@ class AppConfig:
 
     @property
     def import_root(self) -> Path | None:
-        """The folder whose photos may be taken into a project, None where there is none."""
+        """Folder from which the page may add photos to a project; None allows no folder."""
         if self.import_dir:
             return Path(self.import_dir).expanduser()
         return Path(Path.home().anchor) if self.host in LOOPBACK else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
-        """Options from RVERNET_* variables; what is not set keeps its default.
+        """Return the options set by RVERNET_* variables; the other fields keep their defaults.
 
-        On Hugging Face Spaces, where SPACE_ID is set, the page is served to the outside by default.
+        An empty variable counts as not set. On Hugging Face Spaces, where SPACE_ID is set, the default host
+        serves the page to other machines.
 
         Raises:
-            ConfigError: a variable cannot be read as its field's type.
+            ConfigError: a variable has an invalid value.
         """
+        values: dict[str, object] = {"host": "0.0.0.0"} if environ.get("SPACE_ID") else {}
+        if url := environ.get("DATABASE_URL"):
+            values["database_url"] = url
         kinds = get_type_hints(cls)
-        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in environ else {}
-        if "DATABASE_URL" in environ:
-            values["database_url"] = environ["DATABASE_URL"]
         for field in fields(cls):
-            text = environ.get(variable := f"RVERNET_{field.name.upper()}")
-            if text is None:
-                continue
-            kind = kinds[field.name]
-            try:
-                values[field.name] = kind(text) if isinstance(kind, type) else text
-            except ValueError as error:
-                raise ConfigError(f"{variable} must be a number, got {text!r}.") from error
-        return cls(**values)  # type: ignore[arg-type]
+            variable = f"RVERNET_{field.name.upper()}"
+            if text := environ.get(variable):
+                values[field.name] = _parse(variable, text, kinds[field.name])
+        return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+
+
+def _parse(variable: str, text: str, kind: object) -> object:
+    """Return the text as int, float or Path if the field has that type, otherwise unchanged."""
+    if kind is Path:
+        return Path(text)
+    try:
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+    except ValueError as error:
+        whole = "whole " if kind is int else ""
+        raise ConfigError(f"{variable} must be a {whole}number, got {text!r}.") from error
+    return text

@@ -1,26 +1,48 @@
-"""The exception tree. Every message is one sentence a person can act on."""
+"""The errors of this project. Every message is a sentence a person can act on.
+
+* RvernetError
+  x ConfigError
+  x PhotoError
+    + PhotoTooLargeError
+  x PromptError
+  x SegmentationError
+  x WeightsError
+  x CheckpointError
+  x LabelError
+  x StoreError
+    + FullError
+    + ConflictError
+  x LoginError (rvernet_app.ui.access)
+  x NotTakenError (rvernet_app.exchange.importing)
+  x DataError (training.data.regions)
+  x GridError (training.loop.grid)
+  x DatasetError (training.meals.dataset)
+  x PushError (training.push)
+
+Errors with a module in brackets are defined there, beside the only code that raises them.
+"""
 
 from __future__ import annotations
 
 
 class RvernetError(Exception):
-    """Anything this package refuses to do; the page and the command line show its message."""
+    """Base of all errors of this project. The page and the command line show the message."""
 
 
 class ConfigError(RvernetError):
-    """An option has a value it cannot have."""
+    """An option has an invalid value."""
 
 
 class PhotoError(RvernetError):
-    """A file could not be turned into a photo."""
+    """A file cannot be read as a photo."""
 
 
 class PhotoTooLargeError(PhotoError):
-    """A photo is over the limit on bytes or on megapixels."""
+    """A photo exceeds the limit on megabytes or on megapixels."""
 
 
 class PromptError(RvernetError):
-    """A prompt is empty, contradicts itself or lies outside the photo."""
+    """A prompt is empty, contradicts itself or lies outside the photo; or a mask does not fit the photo."""
 
 
 class SegmentationError(RvernetError):
@@ -28,30 +50,30 @@ class SegmentationError(RvernetError):
 
 
 class WeightsError(RvernetError):
-    """Weights are missing, damaged or could not be fetched."""
+    """Weights are missing or damaged, or the download failed."""
 
 
 class CheckpointError(RvernetError):
-    """A checkpoint folder is missing, damaged or contradicts itself."""
+    """A checkpoint folder is missing, damaged or inconsistent."""
 
 
 class LabelError(RvernetError):
-    """A class name is not one the checkpoint knows."""
+    """The checkpoint does not know a class name."""
 
 
 class StoreError(RvernetError):
-    """The store cannot be opened, or cannot keep what it was given."""
+    """The store cannot be opened, or cannot save a change."""
 
 
 class FullError(StoreError):
-    """A photo has all the annotators it wants."""
+    """A photo already has enough annotators."""
 
 
 class ConflictError(StoreError):
-    """Someone else changed what is being saved.
+    """Someone else changed the same row first.
 
     Attributes:
-        theirs: how it is now, by column.
+        theirs: current values of the row, by column.
     """
 
     def __init__(self, message: str, theirs: dict[str, object]) -> None:

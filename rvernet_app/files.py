@@ -1,4 +1,4 @@
-"""Write files so that a reader finds the old content or the new, never a part."""
+"""Write files in one step: a reader sees the old content or the new content, never a part."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, durable: bool) -> Iterator[Path]:
-    """Give a temporary file beside `path` to write; it takes the place of `path` when the block ends.
+    """Yield the path of a temporary file that replaces `path` when the block ends.
 
-    The folder is made when missing. If the block raises, the temporary file is removed and `path` stays as it was. Of
-    several writers, the last one to finish wins.
+    Missing folders are created. If the block raises an error, the temporary file is removed and `path` stays
+    unchanged. Of several writers, the last one to finish wins.
 
     Args:
         path: the file to replace.
-        durable: True to survive a power cut: file and folder are flushed to the disk before the block returns.
+        durable: True flushes file and folder to the disk, so that the new content survives a power cut.
 
     Yields:
-        The path of the temporary file. It does not exist yet, and must exist when the block ends.
+        The path of the temporary file, which does not exist yet. The block must create it.
 
     Raises:
         OSError: the folder or the file cannot be written.
@@ -54,8 +54,8 @@ def write(path: Path, content: bytes | str, *, durable: bool) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the operating system has a file or a folder on the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+    """Flush a file or a folder to the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

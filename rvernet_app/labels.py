@@ -1,4 +1,4 @@
-"""Label sets: the vocabulary offered to the annotator."""
+"""Label sets: the names that annotators can give to foods."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import colorsys
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,26 +16,28 @@ from rvernet_app.errors import LabelError
 from rvernet_app.spreadsheet import as_typed, neutral
 
 MAX_NAME = 200
+"""Characters in a name or a synonym."""
 MAX_CODE = 100
+"""Characters in a food code."""
 COLUMNS = ("name", "synonyms", "parent", "colour", "food_code")
-"""Of a label set as CSV; only the name is needed."""
+"""Columns of a label set as CSV; only the name is required."""
 GOLDEN_ANGLE = 0.381966
-"""Of the colour wheel, as a share of it: neighbours in a list get hues far apart."""
+"""Part of the colour wheel between two neighbours in a list; the golden angle keeps their hues far apart."""
 
 
 @dataclass(frozen=True)
 class LabelName:
-    """One name of a label set.
+    """One label of a label set.
 
     Attributes:
-        name: unique in its set.
-        synonyms: other names it is found by.
-        parent: name of the label it is a kind of.
-        colour: "#rrggbb"; None takes one by its place in the set.
-        food_code: of a food composition database, such as FoodData Central's FDC id.
+        name: unique in its set. White space in names and synonyms is normalized.
+        synonyms: other names that a search finds it by.
+        parent: name of the more general label, such as "fruit" for "apple".
+        colour: "#rrggbb"; None for a colour by its place in the set, see `colour_of`.
+        food_code: its code in a food composition database, such as an FDC id of FoodData Central.
 
     Raises:
-        LabelError: a name is empty or too long, the food code is too long, or the colour is none.
+        LabelError: a name is empty or too long, the food code is too long, or the colour is not "#rrggbb".
     """
 
     name: str
@@ -48,18 +51,18 @@ class LabelName:
         object.__setattr__(self, "synonyms", tuple(" ".join(name.split()) for name in self.synonyms))
         for name in (self.name, *self.synonyms):
             if not 0 < len(name) <= MAX_NAME:
-                raise LabelError(f"A label has 1 to {MAX_NAME} characters, got {len(name)}.")
+                raise LabelError(f"A label has 1 to {MAX_NAME} characters, not {len(name)}.")
         if len(self.food_code or "") > MAX_CODE:
-            raise LabelError(f"A food code has at most {MAX_CODE} characters, that of {self.name!r} more.")
+            raise LabelError(f"The food code of {self.name!r} has more than {MAX_CODE} characters.")
         if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
-            raise LabelError(f"A colour is #rrggbb, got {self.colour!r}.")
+            raise LabelError(f"A colour is written as #rrggbb, not {self.colour!r}.")
 
 
 def read_label_set(path: Path) -> list[LabelName]:
-    """A label set in a file, as `parse_label_set` takes it.
+    """Read a label set from a text or CSV file, see `parse_label_set`.
 
     Raises:
-        LabelError: it cannot be read, or a name is in it twice.
+        LabelError: the file cannot be read, is not UTF-8, or is not a label set.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -68,14 +71,20 @@ def read_label_set(path: Path) -> list[LabelName]:
     return parse_label_set(text)
 
 
-def parse_label_set(text: str) -> list[LabelName]:
-    """A label set as text with one label a line: name, then synonyms, separated by semicolons; or as CSV.
+def default_label_set() -> list[LabelName]:
+    """Return the classes of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409), ketchup and chili paste."""
+    return read_label_set(ASSETS_DIR / "label_sets" / "foodseg103.txt")
 
-    CSV begins with a line of COLUMNS in any order, separated by commas, semicolons or tabs, as spreadsheets do; several
-    synonyms stand in their cell with semicolons between them.
+
+def parse_label_set(text: str) -> list[LabelName]:
+    """Parse a label set from plain text or CSV.
+
+    Plain text has one label a line: the name and its synonyms, separated by semicolons. CSV starts with a
+    header of COLUMNS in any order; commas, semicolons or tabs separate its cells, and semicolons separate the
+    synonyms in a cell.
 
     Raises:
-        LabelError: a label is none, a name is in it twice, or a column has another name.
+        LabelError: a label is invalid, a name occurs twice, or a column is unknown.
     """
     lines = text.removeprefix("\ufeff").splitlines()
     separator = _separator(lines[0]) if lines else None
@@ -85,7 +94,7 @@ def parse_label_set(text: str) -> list[LabelName]:
 
 
 def label_set_csv(labels: Sequence[LabelName]) -> str:
-    """A label set as CSV, which `parse_label_set` reads back; nothing in it is a formula to a spreadsheet."""
+    """Return a label set as CSV for `parse_label_set`. No cell is a formula to a spreadsheet."""
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -96,7 +105,7 @@ def label_set_csv(labels: Sequence[LabelName]) -> str:
 
 
 def _separator(head: str) -> str | None:
-    """What separates the cells of a CSV file by its first line; None where that is no head."""
+    """Return the character that separates the cells of a CSV header; None if the line is not a header."""
     for separator in (",", ";", "\t"):
         cells = [cell.strip().casefold() for cell in next(csv.reader([head], delimiter=separator), [])]
         if "name" in cells and (len(cells) == 1 or not set(COLUMNS[1:]).isdisjoint(cells)):
@@ -129,20 +138,20 @@ def _csv_labels(lines: Sequence[str], separator: str) -> Iterator[LabelName]:
             )
 
 
-def default_label_set() -> list[LabelName]:
-    """FoodSeg103's classes, ketchup and chili paste."""
-    return read_label_set(ASSETS_DIR / "label_sets" / "foodseg103.txt")
-
-
 def require_unique(labels: Sequence[LabelName]) -> None:
-    """Raise LabelError where two labels have one name, upper and lower case being the same."""
-    names = [label.name.casefold() for label in labels]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    """Raise LabelError if two names are equal or differ only in case."""
+    counts = Counter(label.name.casefold() for label in labels)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
         raise LabelError(f"The label set has {twice[0]!r} twice.")
 
 
 def colour_of(position: int) -> str:
-    """A colour for the label at this place of a set, "#rrggbb", far in hue from those of its neighbours."""
+    """Return a colour "#rrggbb" for the label at a place in a set, with a hue far from those of its
+    neighbours.
+
+    Args:
+        position: place in the set, counted from 0.
+    """
     hue = position * GOLDEN_ANGLE % 1.0
     red, green, blue = colorsys.hls_to_rgb(hue, 0.45 + 0.1 * (position % 3 - 1), 0.65)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"

@@ -1,11 +1,10 @@
-"""Value objects that travel between the parts. They check themselves when made."""
+"""Value objects passed between the parts. Each checks its own values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,30 +19,38 @@ Mask = NDArray[np.bool_]
 
 FOREGROUND, BACKGROUND = 1, 0
 
+TOLERANCE = 1e-3
+"""Rounding error allowed in probabilities and scaled maps."""
+
 
 def _require(holds: bool, expected: str, got: object) -> None:
     if not holds:
         raise ValueError(f"expected {expected}, got {got}")
 
 
-def _or_empty(values: Iterable[Any] | None) -> Iterable[Any]:
-    return () if values is None else values
+def _describe(array: NDArray[np.generic]) -> str:
+    return f"{array.dtype} {array.shape}"
+
+
+def _within(values: NDArray[np.float32], low: float, high: float) -> bool:
+    """True if all values are in [low, high]; NaN is not."""
+    return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What the person points with.
+    """The points and the box with which a person points at a food.
 
     Attributes:
         points_xy: pixel coordinates in the photo's frame, x to the right, y down.
         point_labels: one per point, 1 foreground or 0 background.
         box_xyxy: at most one box, left, top, right, bottom in pixels.
-        low_res_mask: float32 (h, w) logits, one entry of `Candidates.low_res` of the same
-            segmenter and photo, to refine that mask.
+        low_res_mask: float32 (h, w) logits to refine, one entry of `Candidates.low_res` from the same
+            segmenter and photo.
 
     Raises:
-        PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, a value that is
-            not finite, or a box without area.
+        PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, only background points
+            without a box, a coordinate that is not a finite number, or a box without area.
     """
 
     points_xy: tuple[tuple[float, float], ...] = ()
@@ -52,12 +59,9 @@ class Prompt:
     low_res_mask: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        try:
-            points = tuple((float(x), float(y)) for x, y in _or_empty(self.points_xy))
-        except (TypeError, ValueError) as error:
-            raise PromptError(f"Points are x, y pairs of numbers, got {self.points_xy!r}.") from error
-        labels = tuple(_or_empty(self.point_labels))
-        box = tuple(float(v) for v in self.box_xyxy) if self.box_xyxy is not None else None
+        points = _points(self.points_xy)
+        labels = () if self.point_labels is None else tuple(self.point_labels)
+        box = None if self.box_xyxy is None else _box(self.box_xyxy)
         if not points and box is None:
             raise PromptError("A prompt needs at least one point or a box.")
         if len(points) != len(labels):
@@ -66,21 +70,20 @@ class Prompt:
             )
         if any(label not in (FOREGROUND, BACKGROUND) for label in labels):
             raise PromptError(f"Point labels are 1 (foreground) or 0 (background), got {labels}.")
-        if not all(math.isfinite(v) for v in (*(c for p in points for c in p), *(box or ()))):
-            raise PromptError("Coordinates must be finite numbers.")
-        if box is not None:
-            if len(box) != 4:
-                raise PromptError(f"A box is left, top, right, bottom; got {len(box)} numbers.")
-            if box[0] >= box[2] or box[1] >= box[3]:
-                raise PromptError(f"A box needs left < right and top < bottom, got {box}.")
-        elif FOREGROUND not in labels:
+        if box is None and FOREGROUND not in labels:
             raise PromptError("Point at the food itself first: all points are background points.")
+        if self.low_res_mask is not None and np.ndim(self.low_res_mask) != 2:
+            raise PromptError(f"A previous mask has shape (h, w), got {np.shape(self.low_res_mask)}.")
         object.__setattr__(self, "points_xy", points)
         object.__setattr__(self, "point_labels", tuple(int(label) for label in labels))
         object.__setattr__(self, "box_xyxy", box)
 
     def require_within(self, size_hw: tuple[int, int]) -> None:
-        """Raise PromptError unless a photo of this (height, width) holds every point and meets the box."""
+        """Check that every point lies in a photo of this (height, width) and that the box overlaps it.
+
+        Raises:
+            PromptError: a point lies outside the photo, or the whole box does.
+        """
         height, width = size_hw
         for x, y in self.points_xy:
             if not (0 <= x < width and 0 <= y < height):
@@ -93,30 +96,70 @@ class Prompt:
                 )
 
 
+def _points(values: Iterable[Iterable[float]] | None) -> tuple[tuple[float, float], ...]:
+    try:
+        points = tuple((float(x), float(y)) for x, y in (() if values is None else values))
+    except (TypeError, ValueError) as error:
+        raise PromptError(f"Points are x, y pairs of numbers, got {values!r}.") from error
+    _require_finite(value for point in points for value in point)
+    return points
+
+
+def _box(values: Iterable[float]) -> tuple[float, float, float, float]:
+    try:
+        box = tuple(float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise PromptError(f"A box is four numbers, got {values!r}.") from error
+    if len(box) != 4:
+        raise PromptError(f"A box is left, top, right, bottom; got {len(box)} numbers.")
+    _require_finite(box)
+    left, top, right, bottom = box
+    if left >= right or top >= bottom:
+        raise PromptError(f"A box needs left < right and top < bottom, got {box}.")
+    return left, top, right, bottom
+
+
+def _require_finite(values: Iterable[float]) -> None:
+    if not all(map(math.isfinite, values)):
+        raise PromptError("Coordinates must be finite numbers.")
+
+
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """What a segmenter's image encoder makes of a photo; computed once, reused by every prompt.
+    """Output of a segmenter's image encoder for one photo; computed once, reused for every prompt.
 
     Attributes:
-        segmenter: name of the segmenter that made it, the only one that can read it.
+        segmenter: name of the segmenter that computed it; no other segmenter can use it.
         size_hw: height and width of the photo.
-        features: the segmenter's own array, on the CPU.
+        features: array in the segmenter's own format, on the CPU.
+
+    Raises:
+        ValueError: the photo has no pixels.
     """
 
     segmenter: str
     size_hw: tuple[int, int]
     features: NDArray[np.generic]
 
+    def __post_init__(self) -> None:
+        _require(
+            len(self.size_hw) == 2 and min(self.size_hw) > 0,
+            "size_hw as two numbers above 0",
+            self.size_hw,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """A segmenter's several masks for one prompt, best first.
+    """A segmenter's masks for one prompt, best first.
 
     Attributes:
         masks: bool (N, H, W) in the photo's frame, N >= 1, none of them empty.
         scores: float32 (N,), predicted IoU in [0, 1].
-        low_res: float32 (N, h, w) logits in the segmenter's own frame, each usable as
-            `Prompt.low_res_mask`.
+        low_res: float32 (N, h, w) logits in the segmenter's own frame; each can be a `Prompt.low_res_mask`.
+
+    Raises:
+        ValueError: a shape, a dtype or a score is wrong, or a mask is empty.
     """
 
     masks: NDArray[np.bool_]
@@ -127,24 +170,33 @@ class Candidates:
         _require(
             self.masks.ndim == 3 and self.masks.dtype == np.bool_ and len(self.masks) > 0,
             "masks as bool (N, H, W) with N >= 1",
-            f"{self.masks.dtype} {self.masks.shape}",
+            _describe(self.masks),
         )
         count = len(self.masks)
-        _require(self.scores.shape == (count,), f"scores of shape ({count},)", self.scores.shape)
         _require(
-            self.low_res.ndim == 3 and len(self.low_res) == count,
-            f"low_res as ({count}, h, w)",
-            self.low_res.shape,
+            self.scores.shape == (count,) and self.scores.dtype == np.float32,
+            f"scores as float32 ({count},)",
+            _describe(self.scores),
         )
+        _require(_within(self.scores, 0, 1), "scores in [0, 1]", self.scores)
+        _require(
+            self.low_res.ndim == 3 and len(self.low_res) == count and self.low_res.dtype == np.float32,
+            f"low_res as float32 ({count}, h, w)",
+            _describe(self.low_res),
+        )
+        _require(all(mask.any() for mask in self.masks), "masks with at least one pixel", "an empty mask")
 
 
 @dataclass(frozen=True, eq=False)
 class Cutouts:
-    """The two complementary pictures RveRNet sees.
+    """The two complementary pictures that RveRNet reads.
 
     Attributes:
         roi: uint8 (H, W, 3), black outside the mask.
         extra_roi: uint8 (H, W, 3), black inside the mask.
+
+    Raises:
+        ValueError: a picture is not uint8 (H, W, 3), or the two differ in shape.
     """
 
     roi: Photo
@@ -155,7 +207,7 @@ class Cutouts:
             _require(
                 picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8,
                 f"{name} as uint8 (H, W, 3)",
-                f"{picture.dtype} {picture.shape}",
+                _describe(picture),
             )
         _require(
             self.roi.shape == self.extra_roi.shape,
@@ -165,25 +217,29 @@ class Cutouts:
 
     @property
     def size_hw(self) -> tuple[int, int]:
+        """Height and width of both pictures."""
         return self.roi.shape[0], self.roi.shape[1]
 
     @property
     def photo(self) -> Photo:
-        """uint8 (H, W, 3), the photo both were cut from. A new array."""
+        """The photo both were cut from, uint8 (H, W, 3), a new array."""
         return self.roi + self.extra_roi
 
     def without_context(self) -> Cutouts:
-        """The same ROI beside an all-black extra-ROI picture."""
+        """Return the same ROI with an all-black extra-ROI picture."""
         return Cutouts(self.roi, np.zeros_like(self.extra_roi))
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Probabilities over the classes a checkpoint knows.
+    """Probabilities of all classes of a checkpoint.
 
     Attributes:
         labels: class names, in the checkpoint's order.
-        probabilities: float32 (K,), sums to 1.
+        probabilities: float32 (K,) in [0, 1] with sum 1.
+
+    Raises:
+        ValueError: the shape or dtype is wrong, or the values are not probabilities.
     """
 
     labels: tuple[str, ...]
@@ -191,18 +247,28 @@ class Prediction:
 
     def __post_init__(self) -> None:
         _require(
-            self.probabilities.shape == (len(self.labels),),
-            f"probabilities of shape ({len(self.labels)},)",
-            self.probabilities.shape,
+            self.probabilities.shape == (len(self.labels),) and self.probabilities.dtype == np.float32,
+            f"probabilities as float32 ({len(self.labels)},)",
+            _describe(self.probabilities),
+        )
+        total = float(self.probabilities.sum())
+        _require(
+            _within(self.probabilities, 0, 1 + TOLERANCE) and abs(total - 1) <= TOLERANCE,
+            "probabilities in [0, 1] with sum 1",
+            f"sum {total:g} of values from {self.probabilities.min():g} to {self.probabilities.max():g}",
         )
 
     def top_k(self, k: int) -> list[tuple[str, float]]:
-        """The k likeliest (label, probability) pairs, likeliest first."""
+        """Return the k most likely (label, probability) pairs, most likely first."""
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.labels[i], float(self.probabilities[i])) for i in order]
 
     def probability_of(self, label: str) -> float:
-        """Probability of one class. Raises LabelError for a class the checkpoint does not know."""
+        """Return the probability of one class.
+
+        Raises:
+            LabelError: the checkpoint does not know the class.
+        """
         if label not in self.labels:
             raise LabelError(f"This checkpoint does not know the class {label!r}.")
         return float(self.probabilities[self.labels.index(label)])
@@ -210,13 +276,16 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class ActivationMaps:
-    """Where each module of RveRNet looked for one class (Grad-CAM), in the photo's frame.
+    """Activation maps of both modules of RveRNet for one class, in the photo's frame.
 
     Attributes:
-        label: the class explained.
+        label: the class.
         roi, extra_roi: float32 (H, W) in [0, 1], each map divided by its own peak.
-        roi_peak, extra_roi_peak: what each was divided by, >= 0. Maps scaled each on its own cannot be
-            compared; `on_common_scale` puts both on the larger peak.
+        roi_peak, extra_roi_peak: the divisors, >= 0. Maps divided by different peaks cannot be compared;
+            `on_common_scale` divides both by the larger one.
+
+    Raises:
+        ValueError: the maps differ in shape, are not float32 in [0, 1], or a peak is negative or not finite.
     """
 
     label: str
@@ -225,8 +294,24 @@ class ActivationMaps:
     roi_peak: float
     extra_roi_peak: float
 
+    def __post_init__(self) -> None:
+        for name, activation in (("roi", self.roi), ("extra_roi", self.extra_roi)):
+            _require(
+                activation.ndim == 2 and activation.dtype == np.float32,
+                f"{name} as float32 (H, W)",
+                _describe(activation),
+            )
+            _require(_within(activation, 0, 1 + TOLERANCE), f"{name} in [0, 1]", "values outside")
+        _require(
+            self.roi.shape == self.extra_roi.shape,
+            f"extra_roi of shape {self.roi.shape}",
+            self.extra_roi.shape,
+        )
+        for name, peak in (("roi_peak", self.roi_peak), ("extra_roi_peak", self.extra_roi_peak)):
+            _require(math.isfinite(peak) and peak >= 0, f"{name} finite and >= 0", peak)
+
     def on_common_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both maps divided by the larger of the two peaks: (roi, extra_roi), float32 (H, W) in [0, 1]."""
+        """Return both maps divided by the larger peak: (roi, extra_roi), float32 (H, W) in [0, 1]."""
         peak = max(self.roi_peak, self.extra_roi_peak)
         if peak <= 0:
             return self.roi, self.extra_roi

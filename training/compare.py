@@ -19,41 +19,46 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rvernet_app import files
 from training.data.regions import DataError
 from training.data.sources import source_names
-from training.evidence.grid import Grid, run_grid
 from training.evidence.measure import counts, statistics
 from training.evidence.report import title
 from training.evidence.statistics import ClassCounts, Statistic, interval, paired_interval
+from training.loop.grid import Grid, Measured, run_grid
 from training.shared.command import command
 from training.shared.configuration import read_options
-from training.shared.files import write_whole
+from training.shared.progress import Progress
 
 Row = tuple[str, ...]
 
 
-def compare(grid: Grid) -> list[dict[str, Any]]:
-    """Run a grid.
+def compare(grid: Grid, measured: Iterable[Measured]) -> list[dict[str, Any]]:
+    """Compare the runs of a grid.
+
+    Args:
+        measured: every run of the grid, in the order of `Grid.runs`.
 
     Returns:
         A record for each row and condition: statistics, their intervals, and the difference to the reference.
 
     Raises:
-        RvernetError: a run failed, or the runs were not measured on the same regions.
+        DataError: the runs were not measured on the same regions and classes.
+        RvernetError: a run failed.
     """
     found: dict[tuple[Row, str], list[NDArray[np.int64]]] = defaultdict(list)
     wanted: dict[str, Statistic] = {}
     measured_on: tuple[Any, ...] = ()
-    for run, classes, options, scores in run_grid(grid):
-        wanted = statistics(classes, options.ambiguous)
-        for condition, seen in scores.items():
-            this = tuple(classes), options.ambiguous, seen.names, seen.true.tolist()
+    for one in measured:
+        wanted = statistics(one.classes, one.ambiguous)
+        for condition, scores in one.scores.items():
+            this = one.classes, one.ambiguous, scores.names, scores.true.tolist()
             measured_on = measured_on or this
             if this != measured_on:
                 raise DataError(
-                    f"{run.folder} was measured on other regions or classes than the runs before it."
+                    f"{one.run.folder} was measured on other regions or classes than the runs before it."
                 )
-            found[run.row, condition].append(counts(seen))
+            found[one.run.row, condition].append(counts(scores))
     return [
         _record(grid, row, condition, found, wanted) for row in grid.rows for condition in grid.conditions
     ]
@@ -179,13 +184,14 @@ def main(arguments: Sequence[str]) -> None:
         description="Compare a grid of models. What else is given as --key value is used instead of the file's.",
         allow_abbrev=False,
     )
-    parser.add_argument("--grid", required=True, help="YAML file, see training.evidence.grid.Grid")
+    parser.add_argument("--grid", required=True, help="YAML file, see training.loop.grid.Grid")
     chosen, changed = parser.parse_known_args(arguments)
     grid = read_options(["--grid", chosen.grid, *changed], Grid, file="grid")
-    records = compare(grid)
+    with Progress(grid.folder) as progress:
+        records = compare(grid, run_grid(grid, progress))
     table = as_markdown(grid, records)
-    write_whole(grid.folder / "comparison.json", json.dumps(records, indent=2))
-    write_whole(grid.folder / "comparison.md", table)
+    files.write(grid.folder / "comparison.json", json.dumps(records, indent=2), durable=False)
+    files.write(grid.folder / "comparison.md", table, durable=False)
     draw_comparison(grid, records, grid.folder / "comparison.png")
     print(table)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from rvernet_app import files
 from rvernet_app.model.checkpoint import Checkpoint
 from rvernet_app.model.device import torch_device
 from training.evidence.cost import measure_cost
@@ -24,7 +25,6 @@ from training.evidence.measure import Scores, confusion, counts, describe, proba
 from training.evidence.report import draw_confusion, draw_reliability, draw_worst, figures_table, title
 from training.evidence.statistics import expected_calibration_error, interval
 from training.shared.command import command
-from training.shared.files import write_whole
 
 
 def evaluate(
@@ -124,8 +124,8 @@ def main(arguments: Sequence[str]) -> None:
         "left_out": list(labelled.left_out),
     }
     if chosen.out:
-        write_whole(chosen.out / "report.json", json.dumps(report, indent=2))
-        write_whole(chosen.out / "report.md", as_markdown(report))
+        files.write(chosen.out / "report.json", json.dumps(report, indent=2), durable=False)
+        files.write(chosen.out / "report.md", as_markdown(report), durable=False)
         draw_confusion(
             confusion(scores.true, scores.logits), checkpoint.classes, chosen.out / "confusion.png"
         )

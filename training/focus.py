@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.checkpoint import Checkpoint
@@ -33,7 +34,6 @@ from training.data.regions import DataError, Region
 from training.evidence.inputs import add_arguments, open_labelled
 from training.evidence.statistics import mean_interval
 from training.shared.command import command
-from training.shared.files import write_whole
 
 PLACES = ("region", "other_foods", "elsewhere")
 KEEP_MB = 200
@@ -189,8 +189,8 @@ def main(arguments: Sequence[str]) -> None:
     regions = [r for r in labelled.regions if not chosen.classes or r.label in chosen.classes]
     found = focus(labelled.checkpoint, regions, labelled.around, chosen.skip_broken)
     if chosen.out:
-        write_whole(chosen.out / "focus.json", json.dumps(found, indent=2))
-        write_whole(chosen.out / "focus.md", as_markdown(found))
+        files.write(chosen.out / "focus.json", json.dumps(found, indent=2), durable=False)
+        files.write(chosen.out / "focus.md", as_markdown(found), durable=False)
         draw_sheet(labelled.checkpoint, regions, chosen.out / "focus.png")
     print(json.dumps(found, indent=2) if chosen.json else as_markdown(found))
 

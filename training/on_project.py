@@ -20,22 +20,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rvernet_app import files
 from rvernet_app.errors import ConfigError
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.checkpoint import Checkpoint, load_checkpoint, set_calibration
 from rvernet_app.model.hub import checkpoint_folder
 from rvernet_app.model.rvernet import RveRNet
 from training.calibrate import LEAST_GROUPS, calibrate
+from training.data.augment import Augmentation
+from training.data.options import DataOptions, Source
 from training.data.regions import DataError, Region, split_by_group
 from training.data.sources import open_source, read_data, source_names, with_masks
 from training.evidence.measure import score
 from training.evidence.statistics import counts_by_group, fit_temperature, macro_f1, paired_interval
-from training.loop.augment import Augmentation
-from training.loop.options import DataOptions, ModelOptions, OptimizationOptions, Source, TrainOptions
+from training.loop.options import ModelOptions, OptimizationOptions, TrainOptions
 from training.shared.command import command
-from training.shared.exit_with_parent import end_with_standard_input
-from training.shared.files import write_whole
-from training.train import train
+from training.shared.exit_with_parent import exit_with_parent
+from training.shared.progress import Progress
+from training.train import open_accelerator, train
 
 COMPARISON_NAME = "comparison.json"
 MASKS_FOLDER = Path("training", "masks")
@@ -194,18 +196,21 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto")
     parser.add_argument("--attended", action="store_true", help="end when standard input does")
     given = parser.parse_args(arguments)
-    if given.attended:
-        end_with_standard_input()
-    start = checkpoint_folder(given.start)
-    options = options_for(given.data_dir, given.project, start, given.out, given.epochs, given.device)
-    train(options, " ".join(("python -m training.on_project", *arguments)))
-    data = with_masks(read_data(options.data), options.data, ("val",))
-    val = data.val
-    made = load_checkpoint(options.export)
-    calibration = calibration_of(made, val, data.parts(("val",)))
-    set_calibration(options.export, calibration)
-    compared = compare(load_checkpoint(start), made, val) | {"calibrated": calibration is not None}
-    write_whole(given.out / COMPARISON_NAME, json.dumps(compared, indent=2))
+    with Progress(given.out) as progress:
+        progress.stage("data")
+        if given.attended:
+            exit_with_parent(progress.failed)
+        start = checkpoint_folder(given.start)
+        options = options_for(given.data_dir, given.project, start, given.out, given.epochs, given.device)
+        command_line = " ".join(("python -m training.on_project", *arguments))
+        train(options, command_line, open_accelerator(options), progress)
+        progress.stage("compare")
+        data = with_masks(read_data(options.data), options.data, ("val",))
+        made = load_checkpoint(options.export)
+        calibration = calibration_of(made, data.val, data.parts(("val",)))
+        set_calibration(options.export, calibration)
+        compared = compare(load_checkpoint(start), made, data.val) | {"calibrated": calibration is not None}
+        files.write(given.out / COMPARISON_NAME, json.dumps(compared, indent=2), durable=False)
     print(json.dumps(compared))
 
 

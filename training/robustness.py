@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from rvernet_app import files
 from rvernet_app.model.checkpoint import Checkpoint
 from rvernet_app.model.device import torch_device
 from training.data.regions import Region
@@ -27,7 +28,6 @@ from training.evidence.measure import Scores, counts, figures, score
 from training.evidence.report import title
 from training.evidence.statistics import interval, macro_f1
 from training.shared.command import command
-from training.shared.files import write_whole
 
 PANELS = 4
 """On a line of the picture."""
@@ -179,8 +179,8 @@ def main(arguments: Sequence[str]) -> None:
         chosen.skip_broken,
     )
     if chosen.out:
-        write_whole(chosen.out / "robustness.json", json.dumps(rows, indent=2))
-        write_whole(chosen.out / "robustness.md", as_markdown(rows))
+        files.write(chosen.out / "robustness.json", json.dumps(rows, indent=2), durable=False)
+        files.write(chosen.out / "robustness.md", as_markdown(rows), durable=False)
         draw_grades(rows, chosen.out / "robustness.png")
     print(json.dumps(rows, indent=2) if chosen.json else as_markdown(rows))
 

@@ -1,8 +1,8 @@
 """Train a RveRNet or a model to compare it with: `python -m training.train --config FILE [--key value …]`.
 
-`accelerate launch -m training.train …` does the same on several devices or machines. The run folder gets `state.pt` (an
-interrupted run continues from it), `config.yaml`, `data.json`, `metrics.jsonl` and pictures; the export folder gets the
-checkpoint the app loads, with figures measured on what is stored.
+`accelerate launch -m training.train …` does the same on several devices or machines. The run folder gets `state.pt`
+(an interrupted run continues from it), `config.yaml`, `data.json`, `metrics.jsonl`, `progress.jsonl` and pictures. The
+export folder gets the checkpoint that the app loads, with figures measured on the stored weights.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.baseline import Model
 from rvernet_app.model.calibration import Calibration
@@ -34,19 +35,25 @@ from training.loop.models import build_model
 from training.loop.options import TrainOptions
 from training.shared.command import command
 from training.shared.configuration import read_options, to_json
-from training.shared.files import write_whole
+from training.shared.progress import Progress
 
 STORED = torch.float16
 """How weights are stored in the checkpoint."""
 
 
-def train(options: TrainOptions, command: str) -> dict[str, Any]:
-    """Run a training to its end and export it.
+def train(
+    options: TrainOptions, command: str, accelerator: Accelerator, progress: Progress
+) -> dict[str, Any]:
+    """Run a training to its end and export the checkpoint.
+
+    Args:
+        command: the command line, stored in the checkpoint.
+        accelerator: from `open_accelerator`.
+        progress: gets the stages "train" and "export".
 
     Returns:
-        The figures stored in the checkpoint; without any in a process that is not the main one.
+        The figures stored in the checkpoint; empty in a process that is not the main one.
     """
-    accelerator = open_accelerator(options)
     with accelerator.main_process_first():
         data = read_data(options.data)
     if not data.val:
@@ -66,8 +73,9 @@ def train(options: TrainOptions, command: str) -> dict[str, Any]:
         _describe_run(options, data)
         print("\n".join(data.summary()), file=sys.stderr)
     start_trackers(accelerator, options)
-    trainer.run()
+    trainer.run(progress)
     accelerator.end_training()
+    progress.stage("export")
     return export(trainer, data, options, command) if accelerator.is_main_process else {}
 
 
@@ -137,14 +145,16 @@ def export(trainer: Trainer, data: Regions, options: TrainOptions, command: str)
     if "roi" in stored.model.pictures:
         metrics["from_one_click"] = from_one_click(stored, data, options)
     save_checkpoint(options.export, model, data.classes, **how, metrics=metrics)
-    write_whole(
-        options.export / "README.md", model_card(options.export.name, data.classes, training, metrics)
+    files.write(
+        options.export / "README.md",
+        model_card(options.export.name, data.classes, training, metrics),
+        durable=False,
     )
-    write_whole(options.run_folder / "result.json", json.dumps(metrics, indent=2))
+    files.write(options.run_folder / "result.json", json.dumps(metrics, indent=2), durable=False)
     left_out = [*trainer.broken, *scores.broken]
     if left_out:
         print(f"{len(left_out)} regions could not be read, first {left_out[0]}", file=sys.stderr)
-        write_whole(options.run_folder / "broken.txt", "\n".join(left_out) + "\n")
+        files.write(options.run_folder / "broken.txt", "\n".join(left_out) + "\n", durable=False)
     draw_curves(trainer.history, options.run_folder / "curves.png")
     draw_confusion(confusion(scores.true, scores.logits), data.classes, options.run_folder / "confusion.png")
     draw_worst(scores, data.val, data.classes, options.run_folder / "worst.png")
@@ -182,7 +192,9 @@ def _calibration_of(folder: Path, model: Model, classes: Sequence[str]) -> Calib
 
 
 def _describe_run(options: TrainOptions, data: Regions) -> None:
-    write_whole(options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False))
+    files.write(
+        options.run_folder / "config.yaml", yaml.safe_dump(to_json(options), sort_keys=False), durable=False
+    )
     described = {
         "classes": list(data.classes),
         "fingerprints": dict(data.fingerprints),
@@ -190,7 +202,7 @@ def _describe_run(options: TrainOptions, data: Regions) -> None:
         "summary": data.summary(),
         "left_out": {reason: list(names) for reason, names in data.left_out.items()},
     }
-    write_whole(options.run_folder / "data.json", json.dumps(described, indent=2))
+    files.write(options.run_folder / "data.json", json.dumps(described, indent=2), durable=False)
 
 
 def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -208,7 +220,9 @@ def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> None:
     """Train as the options say."""
     options = read_options(arguments, TrainOptions)
-    metrics = train(options, " ".join(("python -m training.train", *arguments)))
+    accelerator = open_accelerator(options)
+    with Progress(options.run_folder if accelerator.is_main_process else None) as progress:
+        metrics = train(options, " ".join(("python -m training.train", *arguments)), accelerator, progress)
     if metrics:
         shown = {name: metrics[name] for name in ("macro_f1", "top1", "ambiguous_f1") if name in metrics}
         print(f"{options.export}: " + ", ".join(f"{name} {value:.4f}" for name, value in shown.items()))

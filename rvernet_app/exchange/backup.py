@@ -1,7 +1,8 @@
-"""A copy of a whole store in one folder, from which a store on any database can be filled again.
+"""Back up a whole store into a folder, and restore it on SQLite or PostgreSQL.
 
-The tables are JSON lines, `tables/<name>.jsonl`, the same from SQLite and from PostgreSQL; the photo files lie as in
-the data folder; `manifest.json`, written last, says what there is and how to know that it is whole.
+A backup has the rows of each table as JSON lines in `tables/<name>.jsonl`, the photo files as in the data
+folder, and `manifest.json`, which lists the files with their SHA-256. The manifest is written last: a folder
+without one is not a backup.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -34,11 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from rvernet_app import files
 from rvernet_app.errors import StoreError
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.store.database import Store, known_revisions, upgrade
 from rvernet_app.store.event_log import now
-from rvernet_app.store.files import PhotoFiles, write_whole
+from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import Base, Photo
 
 MANIFEST = "manifest.json"
@@ -46,23 +49,24 @@ PHOTO_FOLDERS = ("originals", "photos")
 FILE_NAME = re.compile(
     r"tables/[a-z_]+\.jsonl|originals/[0-9a-f]{2}/[0-9a-f]{64}|photos/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png)"
 )
-AT_ONCE = 1000
+"""Paths of the files that a backup may hold."""
+BATCH = 1000
 """Rows in memory at a time."""
 
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What a backup holds; lies in it as its manifest.
+    """The manifest of a backup.
 
     Attributes:
-        made_at: when, with its zone.
-        schema: revision of the tables.
-        rows: how many there are, by table.
-        files: SHA-256 of each file, by its path in the backup.
-        problems: photo files that the store itself had lost or damaged, a sentence each.
+        made_at: time of the backup, with its time zone.
+        schema: revision of the database schema.
+        rows: table -> number of rows.
+        files: path in the backup -> SHA-256.
+        problems: photo files that were missing or damaged in the store itself, a sentence each.
 
     Raises:
-        StoreError: a file lies where none of a backup does, or has no SHA-256, or a table has no file.
+        StoreError: a path or a SHA-256 is not one of a backup, or the file of a table is not listed.
     """
 
     made_at: datetime
@@ -74,22 +78,22 @@ class BackupReport:
     def __post_init__(self) -> None:
         for name, digest in self.files.items():
             if not (FILE_NAME.fullmatch(name) and re.fullmatch("[0-9a-f]{64}", digest)):
-                raise StoreError(f"A backup holds no file {name!r} with the SHA-256 {digest!r}.")
+                raise StoreError(f"A backup cannot hold a file {name!r} with the SHA-256 {digest!r}.")
         if without := sorted(name for name in self.rows if rows_path(name) not in self.files):
-            raise StoreError(f"The backup names no file with the rows of {without[0]!r}.")
+            raise StoreError(f"The manifest lists no file with the rows of {without[0]!r}.")
 
 
 def backup(store: Store, destination: Path) -> BackupReport:
-    """Copy a store as it is at one moment, while others go on working in it.
+    """Copy the state of a store at one moment. Others may go on working in the store.
 
-    Photo files become hard links where the disk allows it, and take no space then. A photo file that the store has lost
-    is left out and named in the report.
+    Photo files become hard links, which take no space, if the file system allows it. Photo files that the
+    store has lost are left out and listed in the report.
 
     Args:
-        destination: a folder that is empty, or not there yet.
+        destination: an empty or a new folder.
 
     Raises:
-        StoreError: the folder is not empty or cannot be written. What it holds then has no manifest and is no backup.
+        StoreError: the folder is not empty, or cannot be written. It then has no manifest.
     """
     try:
         destination.mkdir(parents=True, exist_ok=True)
@@ -102,7 +106,7 @@ def backup(store: Store, destination: Path) -> BackupReport:
             }
             photos = [(row.sha256, row.format) for row in session.execute(select(Photo.sha256, Photo.format))]
             schema = _revision(session.connection())
-        files = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
+        digests = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
         problems: list[str] = []
         for name in photo_paths(store.folder, photos):
             try:
@@ -110,11 +114,12 @@ def backup(store: Store, destination: Path) -> BackupReport:
             except FileNotFoundError:
                 problems.append(f"{name} is missing.")
                 continue
-            files[name] = sha256_of(destination / name)
-            if name.startswith("originals/") and not name.endswith(files[name]):
+            digests[name] = sha256_of(destination / name)
+            if name.startswith("originals/") and not name.endswith(digests[name]):
                 problems.append(f"{name} is damaged.")
-        report = BackupReport(now(), schema, rows, files, tuple(problems))
-        (destination / MANIFEST).write_text(json.dumps(asdict(report), default=_as_text, indent=1))
+        report = BackupReport(now(), schema, rows, digests, tuple(problems))
+        manifest = json.dumps(asdict(report), default=_as_text, indent=1)
+        files.write(destination / MANIFEST, manifest, durable=True)
     except OSError as error:
         raise StoreError(
             f"The backup in {destination} could not be finished: {error.strerror or error}."
@@ -123,19 +128,19 @@ def backup(store: Store, destination: Path) -> BackupReport:
 
 
 def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
-    """Fill an empty store from a backup, which may come from another kind of database and from an older schema.
+    """Fill an empty store from a backup, which may be of another kind of database and of an older schema.
 
     Args:
-        source: the backup's folder.
-        folder, url: as `Store`; it may exist already, with no photos but the backup's own, which a restoring that was
-            killed leaves, and in the database no rows.
+        source: the folder of the backup.
+        folder, url: see `Store`. The folder may hold photo files of the backup, as a killed restore leaves
+            them; the database may exist but must have no rows.
 
     Returns:
-        What was restored.
+        The manifest of the backup.
 
     Raises:
-        StoreError: the backup is incomplete or damaged, the store is not empty, or it cannot keep what the backup
-            holds. Nothing was restored then.
+        StoreError: the backup is incomplete or damaged, the store is not empty, or it cannot hold the backup.
+            Nothing is restored then.
     """
     report = read_report(source)
     _require_whole(source, report)
@@ -144,7 +149,7 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
             f"A newer version of this program made the backup (schema {report.schema}); update the program."
         )
     if _photos_in(folder) - report.files.keys():
-        raise StoreError(f"{folder} holds other photos already; restore into an empty folder.")
+        raise StoreError(f"{folder} already holds other photos; restore into an empty folder.")
     taken: list[Path] = []
     try:
         with closing(Store(folder, url, revision=report.schema)) as store:
@@ -166,32 +171,36 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
 
 
 def take_photos(source: Path, folder: Path, names: Iterable[str]) -> list[str]:
-    """Bring photo files that a data folder lacks from a backup, of which nothing else but its manifest need be there.
+    """Copy photo files from a backup into a data folder that lacks them.
 
     Args:
-        names: paths in the data folder, as `photo_paths`.
+        source: the folder of the backup; only its manifest and the photo files are read.
+        folder: the data folder.
+        names: paths in the data folder, see `photo_paths`.
 
     Returns:
-        Those that were brought; the backup lacks the others, or has them damaged.
+        The copied paths. The backup lacks the others, or they are damaged there.
 
     Raises:
-        StoreError: the backup has no manifest or a damaged one, or the folder cannot be written.
+        StoreError: the manifest is missing or damaged, or the folder cannot be written.
     """
-    files = read_report(source).files
-    whole = [name for name in names if name in files and _has_digest(source / name, files[name])]
+    digests = read_report(source).files
+    whole = [name for name in names if name in digests and _has_digest(source / name, digests[name])]
     try:
         for name in whole:
             _take(source / name, folder / name)
     except OSError as error:
-        raise StoreError(f"{folder} cannot take the photo files: {error.strerror or error}.") from error
+        raise StoreError(
+            f"The photo files cannot be copied to {folder}: {error.strerror or error}."
+        ) from error
     return whole
 
 
 def read_report(source: Path) -> BackupReport:
-    """What a backup says it holds.
+    """Read the manifest of a backup.
 
     Raises:
-        StoreError: it has no manifest, or a damaged one.
+        StoreError: the manifest is missing or damaged.
     """
     path = source / MANIFEST
     try:
@@ -204,31 +213,34 @@ def read_report(source: Path) -> BackupReport:
             problems=tuple(str(problem) for problem in found["problems"]),
         )
     except FileNotFoundError as error:
-        raise StoreError(
-            f"{source} is no backup, or one that was never finished: it has no {MANIFEST}."
-        ) from error
+        raise StoreError(f"{source} is not a backup, or was never finished: it has no {MANIFEST}.") from error
     except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged; take another backup.") from error
+        raise StoreError(f"{path} is damaged; use another backup.") from error
 
 
 def rows_path(table: str) -> str:
-    """Where a table's rows lie in a backup."""
+    """Return the path of a table's rows in a backup."""
     return f"tables/{table}.jsonl"
 
 
 def photo_paths(folder: Path, photos: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Paths in the data folder of the files of photos, given as (SHA-256, format)."""
-    files = PhotoFiles(folder, max_mb=math.inf, max_megapixels=math.inf)
+    """Yield the paths in the data folder of the files of photos.
+
+    Args:
+        folder: the data folder.
+        photos: SHA-256 and format of each photo.
+    """
+    photo_files = PhotoFiles(folder, max_mb=math.inf, max_megapixels=math.inf)
     for sha256, file_format in photos:
-        yield files.original(sha256).relative_to(folder).as_posix()
-        yield files.working_copy(sha256, file_format).relative_to(folder).as_posix()
+        yield photo_files.original(sha256).relative_to(folder).as_posix()
+        yield photo_files.working_copy(sha256, file_format).relative_to(folder).as_posix()
 
 
 def _photos_in(folder: Path) -> set[str]:
-    """Paths of the photo files in a data folder."""
+    """Return the paths of the photo files in a data folder, without unfinished files."""
     found = (path for name in PHOTO_FOLDERS for path in (folder / name).rglob("*") if path.is_file())
     paths = {path.relative_to(folder).as_posix() for path in found}
-    return {path for path in paths if FILE_NAME.fullmatch(path)}  # not what was never written to its end
+    return {path for path in paths if FILE_NAME.fullmatch(path)}
 
 
 def _has_digest(path: Path, digest: str) -> bool:
@@ -236,19 +248,23 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 
 def _take(source: Path, target: Path) -> None:
-    """Link a file, or copy it where it lies on another disk; whole or not at all."""
+    """Link a file, or copy it if it cannot be linked, as between two disks."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.resolve(), target)  # a copy fetched from the Hub may be links into its cache
+        os.link(source.resolve(), target)  # resolved: files fetched from the Hub may be links into its cache
     except OSError:
-        write_whole(target, source.read_bytes())
+        with files.replacing(target, durable=True) as unfinished:
+            shutil.copyfile(source, unfinished)
 
 
 def _write_rows(session: Session, table: Table, path: Path) -> int:
-    path.parent.mkdir(exist_ok=True)
+    """Write the rows of a table as JSON lines. Return their number."""
     count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        asked = select(table).order_by(table.c.id).execution_options(yield_per=AT_ONCE)
+    with (
+        files.replacing(path, durable=True) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        asked = select(table).order_by(table.c.id).execution_options(yield_per=BATCH)
         for row in session.execute(asked).mappings():
             file.write(json.dumps(dict(row), default=_as_text) + "\n")
             count += 1
@@ -260,6 +276,7 @@ def _as_text(value: datetime) -> str:
 
 
 def _require_whole(source: Path, report: BackupReport) -> None:
+    """Raise StoreError if a file of the backup is missing or damaged, or has too few or too many rows."""
     wrong = [
         f"{name} is {'damaged' if (source / name).is_file() else 'missing'}"
         for name, digest in report.files.items()
@@ -272,11 +289,12 @@ def _require_whole(source: Path, report: BackupReport) -> None:
     if wrong:
         more = f" and {len(wrong) - 3} files more" if len(wrong) > 3 else ""
         raise StoreError(
-            f"The backup in {source} is not whole: {', '.join(wrong[:3])}{more}; take another backup."
+            f"The backup in {source} is not whole: {', '.join(wrong[:3])}{more}; use another backup."
         )
 
 
 def _require_empty(store: Store, schema: str) -> None:
+    """Raise StoreError if the database has rows, or another schema."""
     with store.reading() as session:
         connection = session.connection()
         for table in _tables(connection).sorted_tables:
@@ -284,7 +302,8 @@ def _require_empty(store: Store, schema: str) -> None:
                 raise StoreError("The database is not empty; restore into a new one.")
         if (found := _revision(connection)) != schema:
             raise StoreError(
-                f"The database has schema {found}, the backup {schema}; restore into a database without tables."
+                f"The database has schema {found}, the backup {schema}; "
+                "restore into a database without tables."
             )
 
 
@@ -293,7 +312,7 @@ def _revision(connection: Connection) -> str:
 
 
 def _tables(connection: Connection) -> MetaData:
-    """The store's tables as this database has them, which may be older than the program."""
+    """Return the store's tables as this database has them; its schema may be older than the program."""
     tables = MetaData()
     tables.reflect(connection, only=lambda name, _: name in Base.metadata.tables)
     for table in tables.sorted_tables:
@@ -304,9 +323,10 @@ def _tables(connection: Connection) -> MetaData:
 
 
 def _fill(connection: Connection, source: Path) -> None:
+    """Insert the rows of a backup into empty tables."""
     for table in _tables(connection).sorted_tables:
         path = source / rows_path(table.name)
-        # A row may name a later one of its own table, so what it names is filled in when all are there.
+        # A row may refer to a later row of its own table, so such references are set when all rows are there.
         own = [c.name for c in table.columns if any(key.column.table is table for key in c.foreign_keys)]
         for rows in _batches(path, table):
             connection.execute(insert(table), [{**row, **dict.fromkeys(own)} for row in rows])
@@ -321,10 +341,11 @@ def _fill(connection: Connection, source: Path) -> None:
 
 
 def _batches(path: Path, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in a file of JSON lines, BATCH at a time."""
     moments = [column.name for column in table.columns if isinstance(column.type, DateTime)]
     with path.open(encoding="utf-8") as file:
         rows = (json.loads(line) for line in file)
-        while batch := list(islice(rows, AT_ONCE)):
+        while batch := list(islice(rows, BATCH)):
             for row in batch:
                 row.update((name, datetime.fromisoformat(row[name])) for name in moments if row[name])
             yield batch

@@ -1,4 +1,4 @@
-"""What all exports share: which photos and what they are called, and a folder that is there whole or not at all."""
+"""Export the finished photos of a project into a folder, which appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -37,23 +37,24 @@ from rvernet_app.store.tables import (
 from rvernet_app.types import Photo as Pixels
 
 Progress = Callable[[int, int], None]
-"""Called with how many photos are done, and of how many."""
+"""Called with the number of photos done so far, and the number of all photos."""
 
 SIDES = {"train": "train", "val": "train", "test": "test"}
-"""Split -> folder, in layouts that have no validation."""
+"""Split -> folder, in layouts without a folder for validation."""
 
 WITHOUT_FOODS = "photos without foods"
 MARK = 8
-"""Digits of a photo's sha256 in its name."""
+"""Digits of a photo's SHA-256 in its file name."""
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
-        photos, foods: how many.
-        left_out: what is not in it, or not as it was -> how many.
+        photos: the number of exported photos.
+        foods: the number of exported annotations.
+        left_out: description of what is missing or changed in the export -> number.
     """
 
     photos: int
@@ -63,11 +64,12 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class ExportPhoto:
-    """A photo to be written.
+    """A photo to write.
 
     Attributes:
-        stem: what its files are called, without an ending; no other photo of the project has it.
-        file: upright, without metadata.
+        final: the photo and its annotations.
+        stem: name of its files without suffix, unique in the project.
+        file: the upright copy without metadata.
     """
 
     final: FinalPhoto
@@ -76,30 +78,38 @@ class ExportPhoto:
 
     @property
     def name(self) -> str:
-        """Of its file in the export."""
+        """Name of the photo's file in the export."""
         return self.stem + self.file.suffix
 
     @property
     def split(self) -> str:
+        """One of `consensus.SPLITS`."""
         return self.final.split
 
     @property
     def foods(self) -> tuple[FinalFood, ...]:
+        """The annotations of the photo."""
         return self.final.foods
 
     @property
     def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return self.final.item.photo.height, self.final.item.photo.width
 
     def copy_into(self, folder: Path) -> None:
-        """Copy the file into a folder that is there.
+        """Copy the file into an existing folder.
 
-        No hard link: some trainers mend or shrink the photos they are given in place, and would change the store's.
+        Not as a hard link: some training programs repair or shrink photos in place, which would change the
+        store.
         """
         shutil.copyfile(self.file, folder / self.name)
 
     def pixels(self) -> Pixels:
-        """uint8 (H, W, 3). Raises StoreError where the file is damaged."""
+        """Return the photo as uint8 (H, W, 3) RGB.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
         try:
             with Image.open(self.file) as image:
                 return np.array(image.convert("RGB"))
@@ -109,14 +119,15 @@ class ExportPhoto:
 
 
 Write = Callable[[Path, Iterator[ExportPhoto], Sequence[Label]], Mapping[str, int]]
-"""Writes one format into a new folder: (folder, photos, label set in its order) -> what it left out, and how many.
+"""Write photos in one format: (new folder, photos, labels in order) -> what is left out or changed -> number.
 
-Takes one photo after the other, and keeps none.
+It must not collect the photos, so that memory does not grow with their number. It writes its files directly,
+because the folder is complete only when all are written.
 """
 
 
 class Export(Protocol):
-    """Writes a project in one format."""
+    """Exports a project in one format."""
 
     def __call__(
         self,
@@ -127,14 +138,16 @@ class Export(Protocol):
         shares: Shares,
         progress: Progress | None = None,
     ) -> ExportReport:
-        """Write the photos that are done, as `final_photos` has them, and their foods.
+        """Write the finished photos and their annotations, see `consensus.final_photos`.
 
         Args:
-            out: a new or an empty folder; while it is being written it has another name.
+            out: a new or an empty folder. Until the export is complete, it has the suffix ".part".
+            shares: the shares of validation and test.
+            progress: called after each photo.
 
         Raises:
-            StoreError: there is no such project, `out` is not free or cannot be written, or the file of a photo is
-                missing. Then nothing is written.
+            StoreError: the project does not exist, `out` is not empty or cannot be written, or the file of a
+                photo is missing. Nothing is written then.
         """
         ...
 
@@ -148,7 +161,7 @@ def export(
     shares: Shares,
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Write a project with `write`; otherwise as `Export`."""
+    """Export a project with `write`, see `Export`."""
     with _whole(out) as folder, store.reading() as session:
         labels = labels_of(session, project(session, project_id).id)
         written: Counter[str] = Counter()
@@ -164,21 +177,21 @@ def export(
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """A folder to write in, which becomes `out` when the block ends well and is gone when it does not."""
+    """Yield a new folder that becomes `out` when the block ends, or is deleted if the block raises."""
     try:
         out = out.resolve()
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise StoreError(f"{out} is there already; export into a new or an empty folder.")
+            raise StoreError(f"{out} already exists; export into a new or an empty folder.")
         part = out.with_name(f"{out.name}.part")
         if part.exists():
             raise StoreError(
-                f"{part} is there already, of an export that runs or was broken off; "
+                f"{part} already exists, from an export that is running or was interrupted; "
                 "delete it, or export into another folder."
             )
         part.mkdir(parents=True)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise StoreError(
-            f"The folder {out} cannot be made: {getattr(error, 'strerror', '') or error}."
+            f"The folder {out} cannot be created: {getattr(error, 'strerror', '') or error}."
         ) from error
     try:
         yield part
@@ -201,7 +214,11 @@ def _photos(
     progress: Progress | None,
     written: Counter[str],
 ) -> Iterator[ExportPhoto]:
-    """The photos to write; each is counted once the next is asked for."""
+    """Yield the photos to write.
+
+    Args:
+        written: counts "photos" and "foods" after each photo.
+    """
     total = _count_items(session, project_id, ~_has(UNUSABLE), _has(DONE))
     alike = _alike_marks(session, project_id)
     for final in final_photos(session, project_id, shares):
@@ -216,6 +233,7 @@ def _photos(
 
 
 def _stem(item: Item, alike: frozenset[str]) -> str:
+    """Return the stem of a photo's file: its given name, and enough of its SHA-256 to make it unique."""
     sha256 = item.photo.sha256
     mark = sha256 if sha256[:MARK] in alike else sha256[:MARK]
     given = PurePosixPath(item.name.replace("\\", "/")).stem
@@ -223,14 +241,14 @@ def _stem(item: Item, alike: frozenset[str]) -> str:
 
 
 def _alike_marks(session: Session, project_id: int) -> frozenset[str]:
-    """Beginnings of a sha256 that several photos of a project share, which is rare."""
+    """Return the beginnings of SHA-256 that several photos of a project share, which is rare."""
     mark = func.substr(Photo.sha256, 1, MARK)
     of_project = select(mark).join(Item, Item.photo_id == Photo.id).where(Item.project_id == project_id)
     return frozenset(session.scalars(of_project.group_by(mark).having(func.count() > 1)))
 
 
 def _left_out(session: Session, project_id: int, exported_foods: int) -> dict[str, int]:
-    """Photos that are not done, and foods on the others that were not taken: what they are -> how many."""
+    """Count photos that are not finished, and foods that are not exported on finished photos."""
     of_done = (
         select(func.count())
         .select_from(Annotation)
@@ -260,5 +278,5 @@ def _count_items(session: Session, project_id: int, *conditions: ColumnElement[b
 
 
 def _has(state: str) -> ColumnElement[bool]:
-    """Whether someone's verdict on an item is this."""
+    """Return the condition that an annotator gave an item this verdict."""
     return exists().where(Verdict.item_id == Item.id, Verdict.state == state)

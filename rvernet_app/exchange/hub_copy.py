@@ -1,19 +1,22 @@
-"""A copy of the store in a private dataset repository on the Hugging Face Hub, for hosts whose disk does not last."""
+"""Keep a copy of the store in a private dataset repository on the Hugging Face Hub.
+
+For hosts that lose their disk when they restart, such as a Space.
+"""
 
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitScheduler, HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError, HTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see below
+    HFValidationError,
+    HTTPError,  # the base of HfHubHTTPError, from httpx or httpx2 depending on the version
+    RepositoryNotFoundError,
+)
 from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
@@ -34,31 +37,35 @@ from rvernet_app.store.tables import Annotator, Event, Photo, Project
 log = logging.getLogger(__name__)
 
 FOLDER = "backup"
-"""Of the copy in the repository."""
+"""Folder of the copy in the repository."""
 EVERY_MINUTES = 5
-
-_running: set[HubCopy] = set()
 
 
 class HubCopy(CommitScheduler):
-    """Pushes a backup of the store every few minutes in which something was saved, and when it is finished.
+    """Pushes a backup of a store in the background, now and every few minutes, if anything has changed.
+
+    Whoever makes it must close it before the program ends. A handler of `atexit` would be too late: no thread
+    can be started by then, and uploads need threads.
 
     Args:
-        repository: "owner/name" of a dataset repository, made private when new.
-        hf_api: the Hub, with the token that may write there.
+        store: the store to copy.
+        repository: "owner/name" of a dataset repository, created as a private one if it does not exist.
+        hf_api: the Hub, with a token that may write to the repository.
+        every: minutes between two pushes.
 
     Attributes:
-        problem: why the last push failed, as a sentence; None where it did not.
+        store: the store to copy.
+        problem: why the last push failed, as a sentence for the annotators; None if it succeeded.
 
     Raises:
-        StoreError: the repository cannot be made or written.
+        StoreError: the repository cannot be created or accessed.
     """
 
     def __init__(
         self, store: Store, repository: str, hf_api: HfApi | None = None, every: float = EVERY_MINUTES
     ) -> None:
+        self.store = store
         self.problem: str | None = None
-        self._store = store
         self._pushed = 0
         self._photos_there: set[str] = set()
         try:
@@ -71,50 +78,45 @@ class HubCopy(CommitScheduler):
                 hf_api=hf_api,
             )
         except (HTTPError, HFValidationError, OSError) as error:
-            raise StoreError(f"What is labelled cannot be kept in {repository}: {_line(error)}") from error
-        _running.add(self)
+            raise StoreError(f"The store cannot be copied to {repository}: {_line(error)}") from error
 
     def push_to_hub(self) -> Any:
-        """Push now, unless nothing was saved since the last time."""
+        """Push now if anything has changed since the last push. Let errors of the Hub's client pass."""
         try:
             pushed = self._push_changes()
         except Exception as error:  # whatever the Hub's client raises; the scheduler logs it
-            self.problem = f"What was saved last is not in {self.repo_id} yet: {_line(error)}"
+            self.problem = f"The latest changes are not in {self.repo_id} yet: {_line(error)}"
             raise
         self.problem = None
         return pushed
 
     def _push_changes(self) -> Any:
         with self.lock:
-            with self._store.reading() as session:
-                # Not the newest id: on PostgreSQL a change may be committed behind one with a higher id.
+            with self.store.reading() as session:
+                # Not the highest id: PostgreSQL may commit changes in another order than their ids.
                 changes = session.scalar(select(func.count()).select_from(Event)) or 0
             if changes == self._pushed:
                 return None
-            with tempfile.TemporaryDirectory(dir=self._store.folder) as scratch:
-                report = backup(self._store, Path(scratch) / FOLDER)
+            with tempfile.TemporaryDirectory(dir=self.store.folder) as scratch:
+                report = backup(self.store, Path(scratch) / FOLDER)
                 pushed = self._push(Path(scratch) / FOLDER, report, f"Up to change {changes}")
             self._pushed = changes
             return pushed
 
-    def finish(self) -> None:
-        """Push what was saved since the last time, and stop; where that fails the log says so."""
+    def close(self) -> None:
+        """Push the latest changes and stop. If the push fails, log the error."""
         try:
             self.push_to_hub()
-        except Exception:  # whatever the Hub's client raises: the program is at its end
-            log.exception("What was saved last is not in %s", self.repo_id)
+        except Exception:  # whatever the Hub's client raises: closing must go on
+            log.exception("The latest changes are not in %s", self.repo_id)
         self.stop()
 
-    def stop(self) -> None:
-        """Push no more."""
-        super().stop()
-        _running.discard(self)
-
     def _push(self, folder: Path, report: BackupReport, message: str) -> Any:
-        """Photos first, then rows and manifest in one commit.
+        """Push photos first, then rows and manifest in one commit.
 
-        A folder is uploaded in several commits; were they one upload, a copy fetched between two of these, or left by a
-        program killed there, would have the manifest of the one state and the rows of another.
+        The Hub's client uploads a folder in several commits. If it uploaded everything this way, a copy
+        fetched between two of the commits, or left by a program killed there, could mix the manifest and the
+        rows of two states.
         """
         photos = {name for name in report.files if name.startswith(PHOTO_FOLDERS)}
         if photos - self._photos_there:
@@ -138,36 +140,41 @@ class HubCopy(CommitScheduler):
         )
 
 
-@contextmanager
-def ending_in_order() -> Iterator[None]:
-    """While the block runs SIGTERM raises SystemExit; after it, however it ends, every copy is pushed once more.
+def open_copied(
+    repository: str,
+    folder: Path,
+    url: str | None = None,
+    hf_api: HfApi | None = None,
+    every: float = EVERY_MINUTES,
+) -> HubCopy:
+    """Open a store that has a copy on the Hub: restore what is lost here, and start to push what changes
+    here.
 
-    For the program's entry, in its main thread. What `atexit` calls comes too late: no thread can be started any more,
-    and uploads take threads.
+    Args:
+        repository, hf_api, every: see `HubCopy`.
+        folder, url: see `Store`.
+
+    Raises:
+        StoreError: the Hub cannot be reached, its copy is damaged, or the database cannot be opened.
     """
-    before = signal.signal(signal.SIGTERM, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked twice, it still ends in order
-        for copy in tuple(_running):
-            copy.finish()
-        signal.signal(signal.SIGTERM, before)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
+    bring_back(repository, folder, url)
+    return HubCopy(Store(folder, url), repository, hf_api, every)
 
 
 def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
-    """Fill a store that holds nothing from its copy on the Hub; whether anything was brought.
+    """Restore an empty store, or the missing photo files of a store, from its copy on the Hub.
 
-    A store with a project, an annotator or a change is left as it is, but for photo files that its database names and
-    its folder lacks. So a database that outlives the disk with the photos has them again, except those added after the
-    last push: of these the rows alone are left, and adding the same files again heals them.
+    A store counts as empty if it has no project, no annotator and no event. Otherwise its rows stay as they
+    are, and only photo files that the database names and the folder lacks are fetched: the database may have
+    outlived the disk. Photo files added after the last push are lost; adding the same files again restores
+    them.
 
     Args:
-        folder, url: as `Store`.
+        repository: "owner/name" of a dataset repository; it need not exist.
+        folder, url: see `Store`.
+
+    Returns:
+        True if anything was restored.
 
     Raises:
         StoreError: the Hub cannot be reached, its copy is damaged, or the database cannot be opened.
@@ -186,12 +193,12 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
             return True
         brought = take_photos(copy, folder, wanted)
     if len(brought) < len(wanted):
-        log.warning("%d photo files are neither here nor in %s", len(wanted) - len(brought), repository)
+        log.warning("%d photo files are missing here and in %s", len(wanted) - len(brought), repository)
     return bool(brought)
 
 
 def _photos(folder: Path, url: str | None) -> list[tuple[str, str]] | None:
-    """(SHA-256, format) of all photos in a database, which is not changed; None where it holds nothing."""
+    """Return (SHA-256, format) of all photos in a database without changing it; None if it is empty."""
     if url is None and not (folder / DATABASE_NAME).exists():
         return None
     engine = open_engine(folder, url)
@@ -211,13 +218,17 @@ def _photos(folder: Path, url: str | None) -> list[tuple[str, str]] | None:
 
 
 def _fetch(repository: str, folder: Path, photos: Collection[str] | None) -> bool:
-    """Bring the newest copy into a new folder, or its manifest and photo files alone; False without a repository.
+    """Download the copy into a new folder; if `photos` is given, only these and the manifest.
 
-    Not by way of the cache of Hugging Face, which without a network gives an older copy for the newest.
+    The download bypasses the cache of Hugging Face, which would pass off an older copy as the newest one when
+    there is no network.
+
+    Returns:
+        False if there is no such repository.
     """
     patterns = [f"{FOLDER}/**"]
     if photos is not None:
-        # By folder: each pattern is tried on each file.
+        # Patterns for folders, not files: the Hub's client tries each pattern on each file.
         patterns = [f"{FOLDER}/{MANIFEST}"]
         patterns += sorted({f"{FOLDER}/{PurePosixPath(name).parent}/*" for name in photos})
     try:
@@ -225,7 +236,9 @@ def _fetch(repository: str, folder: Path, photos: Collection[str] | None) -> boo
     except RepositoryNotFoundError:
         return False
     except (HTTPError, HFValidationError, OSError) as error:
-        raise StoreError(f"What was labelled cannot be fetched from {repository}: {_line(error)}") from error
+        raise StoreError(
+            f"The copy of the store in {repository} cannot be fetched: {_line(error)}"
+        ) from error
     return True
 
 

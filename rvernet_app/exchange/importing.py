@@ -1,24 +1,21 @@
-"""What all imports share: everything is read into a plan first, then written in one transaction."""
+"""Import photos and annotations: read a source into a plan, then write the plan in one transaction."""
 
 from __future__ import annotations
 
-import filecmp
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError, StoreError
+from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.exchange.exporting import Progress
+from rvernet_app.exchange.plan import NotTaken, Plan, PlannedPhoto, Read
 from rvernet_app.labels import LabelName
-from rvernet_app.picture.masks import Rle
 from rvernet_app.store import label_sets, projects, queue
 from rvernet_app.store.annotations import (
     Draft,
-    Portion,
     foods,
     give_verdict,
     has_place,
@@ -26,39 +23,21 @@ from rvernet_app.store.annotations import (
     save,
     verdict,
 )
-from rvernet_app.store.database import Store, is_text
+from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import DONE, Annotator, Item
-
-T = TypeVar("T")
-
-
-class NotTakenError(RvernetError):
-    """A part of what is imported is of no use; the rest is."""
-
-
-@dataclass(frozen=True)
-class NotTaken:
-    """A part of the source that was not imported.
-
-    Attributes:
-        what: file, photo or annotation.
-        why: a sentence.
-    """
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import brought.
+    """The result of an import.
 
     Attributes:
-        photos: how many are new in the project.
-        known_photos: how many of the source's the project had already.
-        foods: how many were saved.
-        labels: names that were added to the label set.
+        photos: the number of photos that are new in the project.
+        known_photos: the number of photos that the project had already.
+        foods: the number of saved annotations.
+        labels: the names that were added to the label set.
+        not_taken: the parts of the source that were not imported.
     """
 
     photos: int
@@ -68,134 +47,8 @@ class ImportReport:
     not_taken: tuple[NotTaken, ...]
 
 
-@dataclass(frozen=True)
-class KeptPhoto:
-    """A photo whose file the store has, as `LoadedPhoto` without its pixels."""
-
-    sha256: str
-    format: str
-    size_hw: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class PlannedFood:
-    """A food to be saved.
-
-    Attributes:
-        label: its name in the source.
-        rle: checked against its photo.
-
-    Raises:
-        NotTakenError: no database keeps the label or the note.
-    """
-
-    label: str
-    rle: Rle
-    portion: Portion | None = None
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        _require_text(self.label, self.note)
-
-
-@dataclass(frozen=True)
-class PlannedPhoto:
-    """A photo to be taken into the queue, and its foods.
-
-    Attributes:
-        name: of its file.
-        meal: None where the source does not say.
-        key, before: what the source tells this photo and the one it shows the leftovers of by; None where it does not.
-
-    Raises:
-        NotTakenError: no database keeps the name or the meal.
-    """
-
-    name: str
-    photo: KeptPhoto
-    foods: tuple[PlannedFood, ...]
-    meal: str | None = None
-    key: str | None = None
-    before: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_text(self.name, self.meal or "")
-
-
-def _require_text(*texts: str) -> None:
-    if not all(map(is_text, texts)):
-        raise NotTakenError("Its name or its note holds characters that cannot be kept.")
-
-
-class Plan:
-    """What a source holds, and what of it is of no use.
-
-    Attributes:
-        labels: what the source knows of its labels, by their names.
-
-    Args:
-        files: where photos are kept.
-        progress: told of every photo read.
-    """
-
-    def __init__(self, files: PhotoFiles, progress: Progress | None = None) -> None:
-        self.photos: list[PlannedPhoto] = []
-        self.not_taken: list[NotTaken] = []
-        self.labels: dict[str, LabelName] = {}
-        self._files = files
-        self._progress = progress
-
-    @contextmanager
-    def part(self, what: str) -> Iterator[None]:
-        """A part of the source; where it is of no use it is named as not taken, and the import goes on behind it."""
-        try:
-            yield
-        except (NotTakenError, LabelError, PhotoError, PromptError) as error:
-            self.leave(what, str(error))
-        except OSError as error:
-            self.leave(what, f"It cannot be read: {error.strerror or error}.")
-
-    def leave(self, what: str, why: str) -> None:
-        """Name a part as not taken."""
-        self.not_taken.append(NotTaken(what, why))
-
-    def each(self, photos: Collection[T]) -> Iterator[T]:
-        """The photos one by one, telling the progress."""
-        for done, photo in enumerate(photos, 1):
-            yield photo
-            if self._progress is not None:
-                self._progress(done, len(photos))
-
-    def keep(self, source: Path | bytes, original: object = None) -> KeptPhoto:
-        """Keep a photo's file, as `PhotoFiles.add`.
-
-        Args:
-            original: sha256 of the file that the source says this one is an upright copy of. Where the store has both,
-                and the copy is the same to the last byte, it is that photo.
-
-        Raises:
-            PhotoError, StoreError: as `PhotoFiles.add`.
-            OSError: the file cannot be read.
-        """
-        known = self._original(source, original) if isinstance(source, Path) else None
-        photo = self._files.add(known or source)
-        return KeptPhoto(photo.sha256, photo.format, photo.size_hw)
-
-    def _original(self, copy: Path, sha256: object) -> Path | None:
-        if not (isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
-            return None
-        original = self._files.original(sha256)
-        kept = [self._files.working_copy(sha256, kind) for kind in ("JPEG", "PNG")]
-        same = any(one.is_file() and filecmp.cmp(one, copy, shallow=False) for one in kept)
-        return original if same and original.is_file() else None
-
-
-Read = Callable[[Path, Plan], None]
-"""Reads a source into a plan. Raises StoreError where it is no source of its format at all."""
-
-
 class Import(Protocol):
-    """Takes photos and foods in one format into a project."""
+    """Imports photos and annotations of one format into a project."""
 
     def __call__(
         self,
@@ -206,26 +59,29 @@ class Import(Protocol):
         source: Path,
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Import what is of use, all of it or, on an error, nothing.
+        """Import everything that can be used. If an error occurs, no row is written.
 
-        Photos that the project has keep their place. Foods are the annotator's, whose verdict on their photos becomes
-        done; a photo that brings no foods just joins the queue. Foods that the annotator has there already are not
-        saved twice. Labels that the project lacks are added where it takes new ones.
+        A photo that the project has already keeps its place in the queue. The annotations belong to the
+        annotator, who is then done with their photos. A photo without annotations only joins the queue. An
+        annotation that the annotator has already saved is not saved again. New labels are added if the
+        project accepts them.
 
         Args:
-            project, annotator: ids, or names; who or what has a name nobody has yet is new, unless nothing was of use.
+            project, annotator: ids or names. An unknown name creates the project or the annotator, unless the
+                source has no usable photo.
             source: a folder or a file.
+            progress: called after each photo that is read.
 
         Raises:
-            StoreError: there is no such project or annotator, the source cannot be read, or nothing can be saved. No
-                row was written; files of photos may have been kept.
+            StoreError: the project or the annotator does not exist, the source cannot be read, or the rows
+                cannot be saved. Files of photos may have been stored.
         """
         ...
 
 
 def import_source(
     read: Read,
-    name: str,
+    format_name: str,
     store: Store,
     files: PhotoFiles,
     project: int | str,
@@ -233,7 +89,10 @@ def import_source(
     source: Path,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import with `read`; `name` is the format's. Otherwise as `Import`."""
+    """Import a source that `read` understands, see `Import`.
+
+    The store is not locked while the source is read, which may take long.
+    """
     with store.reading() as session:
         if isinstance(project, int):
             projects.project(session, project)
@@ -245,33 +104,35 @@ def import_source(
         return ImportReport(0, 0, 0, (), tuple(plan.not_taken))
     with store.writing() as session:
         by = annotator if isinstance(annotator, int) else projects.ensure_annotator(session, annotator)
-        return _Writing(session, _project_id(session, project, by), by, name).write(plan)
+        writer = _PlanWriter(session, _ensure_project(session, project, by), by, format_name)
+        return writer.write(plan)
 
 
-def _project_id(session: Session, project: int | str, by: int) -> int:
+def _ensure_project(session: Session, project: int | str, by: int) -> int:
+    """Return the id of a project, which is created if its name is new."""
     if isinstance(project, int):
         return project
     known = {row.name: row.id for row in projects.all_projects(session)}
     return known[project] if project in known else projects.create_project(session, project, by=by)
 
 
-class _Writing:
+@dataclass(frozen=True)
+class _PlanWriter:
     """Writes a plan in an open transaction.
 
-    Args:
-        annotator_id: whose the foods are.
-        name: of the format.
+    Attributes:
+        annotator_id: whom the annotations belong to.
+        format_name: saved with each annotation as its origin.
     """
 
-    def __init__(self, session: Session, project_id: int, annotator_id: int, name: str) -> None:
-        self._session = session
-        self._project_id = project_id
-        self._annotator_id = annotator_id
-        self._name = name
+    session: Session
+    project_id: int
+    annotator_id: int
+    format_name: str
 
     def write(self, plan: Plan) -> ImportReport:
-        """All of it."""
-        known_labels = {label.id for label in label_sets.labels_of(self._session, self._project_id)}
+        """Write the photos, labels and annotations of a plan."""
+        known_labels = {label.id for label in label_sets.labels_of(self.session, self.project_id)}
         labels = self._labels(plan)
         new_photos = saved = 0
         items: dict[str, int] = {}
@@ -285,7 +146,7 @@ class _Writing:
                 self._save(item, drafts)
             saved += len(drafts)
         self._link_leftovers(plan, items)
-        all_labels = label_sets.labels_of(self._session, self._project_id)
+        all_labels = label_sets.labels_of(self.session, self.project_id)
         return ImportReport(
             photos=new_photos,
             known_photos=len(plan.photos) - new_photos,
@@ -295,68 +156,74 @@ class _Writing:
         )
 
     def _labels(self, plan: Plan) -> Mapping[str, int | str]:
-        """Name -> the label's id, or why the project cannot have it."""
+        """Return for each name the id of its label, or the reason why the project cannot have it."""
         found: dict[str, int | str] = {}
-        for name in dict.fromkeys(food.label for planned in plan.photos for food in planned.foods):
+        for name in dict.fromkeys(one.label for planned in plan.photos for one in planned.annotations):
             try:
-                found[name] = self._label(name, plan.labels)
+                found[name] = self._ensure_label(name, plan.labels)
             except (LabelError, StoreError) as error:
                 found[name] = str(error)
         return found
 
-    def _label(self, name: str, known: Mapping[str, LabelName], below: frozenset[str] = frozenset()) -> int:
-        """The id of a label, which is added when new, with all that is known of it and what it is a kind of."""
+    def _ensure_label(
+        self, name: str, known: Mapping[str, LabelName], children: frozenset[str] = frozenset()
+    ) -> int:
+        """Return the id of a label. If it is new, add it with its known details, its parents first.
+
+        Args:
+            children: names whose parents are being added, to stop where parents form a circle.
+        """
         label = known.get(name) or LabelName(name)
-        parent = label.parent if label.parent not in below | {name} else None
+        parent = label.parent if label.parent not in children | {name} else None
         if parent is not None:
-            self._label(parent, known, below | {name})
+            self._ensure_label(parent, known, children | {name})
         return label_sets.add_label(
-            self._session, self._project_id, replace(label, parent=parent), self._annotator_id
+            self.session, self.project_id, replace(label, parent=parent), self.annotator_id
         )
 
     def _link_leftovers(self, plan: Plan, items: Mapping[str, int]) -> None:
-        """Photos of leftovers show those of the photo they name, unless the project knows of another."""
+        """Link photos of leftovers to the photos of their meals, except photos that have a link already."""
         for planned in plan.photos:
             before = items.get(planned.before or "")
             if before is None or planned.key is None or before == items[planned.key]:
                 continue
-            if self._session.get_one(Item, items[planned.key]).before_id is None:
-                queue.link_before(self._session, items[planned.key], before, self._annotator_id)
+            if self.session.get_one(Item, items[planned.key]).before_id is None:
+                queue.link_before(self.session, items[planned.key], before, self.annotator_id)
 
     def _item(self, planned: PlannedPhoto) -> tuple[Item, bool]:
-        """The photo's place in the queue, locked, and whether it was there already."""
+        """Add a photo to the queue. Return its item, locked, and whether the project had it already."""
         item_id, was_there = queue.add_item(
-            self._session,
-            self._project_id,
+            self.session,
+            self.project_id,
             planned.name,
             planned.photo,
             planned.meal,
-            self._annotator_id,
+            self.annotator_id,
         )
-        return lock_item(self._session, item_id), was_there
+        return lock_item(self.session, item_id), was_there
 
     def _drafts(
         self, item: Item, planned: PlannedPhoto, labels: Mapping[str, int | str], plan: Plan
     ) -> list[Draft]:
-        """The foods to save on a photo; the others join what is not taken."""
-        there = {(row.label_id, row.counts) for row in foods(self._session, item.id, self._annotator_id)}
+        """Return the annotations to save on a photo, and note in the plan those that are left out."""
+        there = {(row.label_id, row.counts) for row in foods(self.session, item.id, self.annotator_id)}
         drafts = []
-        for food in planned.foods:
-            label = labels[food.label]
+        for one in planned.annotations:
+            label = labels[one.label]
             if isinstance(label, str):
-                plan.leave(f"{planned.name}, {food.label}", label)
-            elif (label, food.rle["counts"]) in there:
-                plan.leave(f"{planned.name}, {food.label}", "It is in the project already.")
+                plan.leave(f"{planned.name}, {one.label}", label)
+            elif (label, one.rle["counts"]) in there:
+                plan.leave(f"{planned.name}, {one.label}", "It is in the project already.")
             else:
-                prompts = {"imported": self._name}
-                drafts.append(Draft(food.rle, label, prompts, portion=food.portion, note=food.note))
+                prompts = {"imported": self.format_name}
+                drafts.append(Draft(one.rle, label, prompts, portion=one.portion, note=one.note))
         return drafts
 
     def _save(self, item: Item, drafts: Sequence[Draft]) -> None:
-        """Save foods, and be done with their photo, which may want an annotator more for it."""
-        own = verdict(self._session, item.id, self._annotator_id)
-        if own is None or not has_place(self._session, own):
+        """Save annotations and mark their photo as done, with room for one more annotator if need be."""
+        own = verdict(self.session, item.id, self.annotator_id)
+        if own is None or not has_place(self.session, own):
             item.wanted = max(item.wanted, item.taken + 1)
         for draft in drafts:
-            save(self._session, item.id, self._annotator_id, draft)
-        give_verdict(self._session, item.id, self._annotator_id, DONE)
+            save(self.session, item.id, self.annotator_id, draft)
+        give_verdict(self.session, item.id, self.annotator_id, DONE)

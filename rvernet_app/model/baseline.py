@@ -1,4 +1,4 @@
-"""The single-picture baseline: RveRNet with one picture less, to be compared with."""
+"""The single-picture baseline, to compare RveRNet with: one picture and one module."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ PICTURES = ("photo", "roi", "extra_roi")
 
 @dataclass(frozen=True)
 class SinglePictureConfig(ModelConfig):
-    """What defines a single-picture baseline, apart from its weights; see `ModelConfig` for the rest.
+    """Everything that defines a single-picture baseline except its weights.
 
     Attributes:
-        picture: what it sees, one of PICTURES.
+        picture: the picture it sees, one of PICTURES.
         module: its backbone.
+        num_classes, fusion, hidden, input_size: see `ModelConfig`.
 
     Raises:
         ValueError: a value is out of range.
@@ -45,16 +46,17 @@ class SinglePictureConfig(ModelConfig):
 
     @property
     def modules(self) -> Mapping[str, ModuleSpec]:
+        """Return the only backbone by the name of its picture."""
         return {self.picture: self.module}
 
 
 class SinglePicture(nn.Module):
-    """One backbone and RveRNet's integration module, so that the second picture is the only difference.
+    """One backbone and RveRNet's integration module: the second picture is the only difference to RveRNet.
 
-    Nothing is downloaded: the weights are random until a state dict is loaded.
+    The weights are random until a state dict is loaded; nothing is downloaded.
 
     Attributes:
-        config: what it was built from.
+        config: its definition.
 
     Raises:
         ValueError: timm cannot build the backbone from its spec.
@@ -68,7 +70,7 @@ class SinglePicture(nn.Module):
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Names, as in `Cutouts`, of the pictures `forward` takes, in its order."""
+        """Names, as in `Cutouts`, of the arguments of `forward`."""
         return tuple(self.config.modules)
 
     @property
@@ -77,9 +79,10 @@ class SinglePicture(nn.Module):
         return {self.config.picture: self.module}
 
     def forward(self, picture: Tensor) -> Tensor:
-        """float (B, 3, S, S), letterboxed and normalised as for `RveRNet` -> logits (B, K)."""
-        return self.integration_module(self.module(picture))
+        """Return logits (B, K) for float (B, 3, S, S), letterboxed and normalised as for `RveRNet`."""
+        logits: Tensor = self.integration_module(self.module(picture))
+        return logits
 
 
 Model = RveRNet | SinglePicture
-"""What a checkpoint may hold."""
+"""The model of a checkpoint."""

@@ -1,4 +1,4 @@
-"""How far a checkpoint's probabilities can be relied on."""
+"""Calibration of a checkpoint's probabilities."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Calibration:
-    """Two numbers measured on photos the model was not trained on.
+    """A temperature and a threshold, measured on photos that the model was not trained on.
 
     Attributes:
-        temperature: what the logits are divided by before the softmax, above 0 (Guo et al., arXiv 1706.04599).
-        threshold: in [0, 1]; a likeliest class whose probability is below it is a guess.
-        fitted_on: what tells the regions apart that both were fitted on, as who fitted them wrote it; empty where
-            that was not written down.
+        temperature: divisor of the logits before the softmax, above 0 (Guo et al. 2017, arXiv 1706.04599).
+        threshold: in [0, 1]. If the most likely class has a lower probability, the prediction is not sure.
+        fitted_on: names of the regions on which both were measured; empty if unknown.
 
     Raises:
-        ValueError: a value is no number or out of range, or a name is no text.
+        ValueError: a value is not a number or out of range, or a name is not text.
     """
 
     temperature: float

@@ -1,20 +1,19 @@
-"""A folder of config.json and model.safetensors <-> a model with all it needs to be used rightly."""
+"""Save and load checkpoint folders (config.json, model.safetensors)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError
 from rvernet_app.model.baseline import Model, SinglePicture, SinglePictureConfig
 from rvernet_app.model.calibration import Calibration
@@ -22,23 +21,24 @@ from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 
 FORMAT = 1
+T = TypeVar("T")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A RveRNet or a single-picture baseline as loaded from its folder.
+    """A RveRNet or a single-picture baseline, loaded from its folder.
 
     Attributes:
-        name: the folder's name, unless it was loaded under another.
-        model: float32, in eval mode, on the CPU, its parameters frozen.
-        classes: the K class names, in the order of the logits.
-        preprocessing: cut-outs -> the model's inputs.
-        training: how it was trained, as its maker wrote it.
-        metrics: what was measured of it, as its maker wrote it.
-        fingerprint: 16 hex digits of the SHA-256 over both files.
-        calibration: how its logits become probabilities to be relied on; None where nobody measured it.
+        name: name of the folder, or the name it was loaded under.
+        model: float32, in eval mode, on the CPU, with frozen parameters.
+        classes: K class names, in the order of the logits.
+        preprocessing: converts cut-outs to the model's inputs.
+        training: summary of the training, from config.json.
+        metrics: measured results, from config.json.
+        fingerprint: first 16 hex digits of the SHA-256 over both files.
+        calibration: temperature and threshold; None for an uncalibrated model.
     """
 
     name: str
@@ -62,16 +62,16 @@ def save_checkpoint(
     calibration: Calibration | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a checkpoint folder; each of its two files appears whole or not at all.
+    """Save a checkpoint. Each of its two files is replaced in one step and survives a power cut.
 
     Args:
-        folder: made when missing; an older checkpoint in it is replaced, other files stay.
-        model: left as it is.
+        folder: created if missing. An older checkpoint in it is replaced; other files stay.
+        model: the model to save; it is not changed.
         classes: K different names, in the order of the logits.
         padding: grey level around letterboxed pictures, 0 to 255.
-        training, metrics: anything JSON can hold.
-        calibration: None for a model that is not calibrated.
-        dtype: of the stored weights.
+        training, metrics: summaries that can be written as JSON.
+        calibration: temperature and threshold; None for an uncalibrated model.
+        dtype: type of the saved weights.
 
     Raises:
         CheckpointError: the classes do not fit the model, a weight is not finite in `dtype`, or the folder
@@ -99,15 +99,14 @@ def save_checkpoint(
         config["calibration"] = asdict(calibration)
     config_bytes = _to_bytes(config)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(folder / WEIGHTS_NAME, weights_bytes)
-        _write_whole(folder / CONFIG_NAME, config_bytes)
+        files.write(folder / WEIGHTS_NAME, weights_bytes, durable=True)
+        files.write(folder / CONFIG_NAME, config_bytes, durable=True)
     except OSError as error:
         raise CheckpointError(f"The checkpoint folder {folder} cannot be written: {error}.") from error
 
 
 def set_calibration(folder: Path, calibration: Calibration | None) -> None:
-    """Rewrite the calibration of a checkpoint folder, None to take it out; the weights file stays untouched.
+    """Set or remove (None) the calibration in config.json; the weights stay unchanged.
 
     Raises:
         CheckpointError: config.json is missing, damaged or cannot be written.
@@ -118,20 +117,20 @@ def set_calibration(folder: Path, calibration: Calibration | None) -> None:
     if calibration is not None:
         config["calibration"] = asdict(calibration)
     try:
-        _write_whole(path, _to_bytes(config))
+        files.write(path, _to_bytes(config), durable=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error}.") from error
 
 
 def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
-    """Read a checkpoint folder. Nothing is downloaded, nothing is unpickled.
+    """Load a checkpoint. Nothing is downloaded or unpickled.
 
     Args:
-        folder: of config.json and model.safetensors.
-        name: what to call it; None takes the folder's name.
+        folder: the folder with config.json and model.safetensors.
+        name: name of the checkpoint; None takes the folder's name.
 
     Raises:
-        CheckpointError: the folder or a file is missing or damaged, or its parts contradict each other.
+        CheckpointError: the folder or a file is missing or damaged, or the two files contradict each other.
     """
     if not folder.is_dir():
         raise CheckpointError(f"There is no checkpoint folder {folder}.")
@@ -169,7 +168,7 @@ def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
 
 
 def _build_model(config: Mapping[str, Any]) -> Model:
-    """The model that `config` describes: with a picture a baseline, without one a RveRNet."""
+    """Build the model that `config` describes: a baseline if it names a picture, otherwise a RveRNet."""
     if "picture" in config:
         return SinglePicture(SinglePictureConfig(**{**config, "module": ModuleSpec(**config["module"])}))
     specs = {name: ModuleSpec(**config[name]) for name in ("roi_module", "extra_roi_module")}
@@ -183,7 +182,7 @@ def _to_bytes(config: Mapping[str, Any]) -> bytes:
 def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(config_bytes)
-    except ValueError as error:  # also what is not UTF-8
+    except ValueError as error:  # includes bytes that are not UTF-8
         raise CheckpointError(f"{folder / CONFIG_NAME} is not readable JSON: {error}.") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} does not hold a JSON object.")
@@ -194,7 +193,8 @@ def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
     return config
 
 
-def _of_type(kind: type, value: Any, name: str) -> Any:
+def _of_type(kind: type[T], value: object, name: str) -> T:
+    """Return the value, or raise TypeError if it is of another type."""
     if not isinstance(value, kind):
         raise TypeError(f"expected {name} as a JSON {kind.__name__}, got {value!r}")
     return value
@@ -208,10 +208,12 @@ def _load_weights(model: Model, weights_bytes: bytes, folder: Path) -> None:
         raise CheckpointError(f"{path} is damaged or not a safetensors file: {error}.") from error
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if missing := sorted(wanted.keys() - tensors.keys()):
-        raise CheckpointError(f"{path} lacks {len(missing)} of the model's weights, first {missing[0]}.")
+        raise CheckpointError(
+            f"{path} lacks {len(missing)} of the model's weights, for example {missing[0]}."
+        )
     if surplus := sorted(tensors.keys() - wanted.keys()):
         raise CheckpointError(
-            f"{path} holds {len(surplus)} weights the model has no place for: {surplus[0]}."
+            f"{path} holds {len(surplus)} weights that the model does not have, for example {surplus[0]}."
         )
     for name, shape in wanted.items():
         if tensors[name].shape != shape:
@@ -239,17 +241,3 @@ def _read(path: Path) -> bytes:
         raise CheckpointError(f"The checkpoint folder {path.parent} has no {path.name}.") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error}.") from error
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,4 +1,4 @@
-"""Cut-outs -> suggestions, and the reasons for them."""
+"""Predict the class of cut-outs, and explain predictions by activation maps."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from rvernet_app.types import ActivationMaps, Cutouts, Prediction
 
 
 class Classifier:
-    """A checkpoint at work. May be used from several threads at once.
+    """A checkpoint in use. Safe between threads.
 
     Attributes:
-        name: of the checkpoint: its folder's, or its id on the Hub.
-        fingerprint: 16 hex digits that tell this checkpoint from any other.
-        labels: the class names it knows.
-        metrics: what was measured of it, as stored in the checkpoint.
-        calibration: the temperature its probabilities are made with and the threshold of `is_sure`; None where
-            the checkpoint is not calibrated.
+        name: name of the checkpoint's folder, or its id on the Hub.
+        fingerprint: 16 hex digits that identify the checkpoint.
+        labels: class names, in the order of the logits.
+        metrics: measured results, from the checkpoint.
+        calibration: temperature of the probabilities and threshold of `is_sure`; None for an uncalibrated
+            checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint is a baseline, which sees one picture only.
+        CheckpointError: the checkpoint is a single-picture baseline.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> None:
@@ -48,17 +48,17 @@ class Classifier:
         self._device = torch.device(device)
         self._model = checkpoint.model.to(self._device)
         self._preprocessing = checkpoint.preprocessing
-        # `explain` has hooks on the model while it runs; they must see no other caller's pass.
+        # `explain` puts hooks on the model while it runs; they must not see passes of other callers.
         self._one_pass = Lock()
         self._warming_up = Lock()
         self._warm = False
 
     def predict(self, cutouts: Cutouts) -> Prediction:
-        """Probabilities of all classes for one pair of cut-outs of any size."""
+        """Predict the probabilities of all classes for one pair of cut-outs of any size."""
         return self.predict_batch([cutouts])[0]
 
     def predict_batch(self, cutouts: Sequence[Cutouts]) -> list[Prediction]:
-        """One prediction for each pair of cut-outs, of any sizes, from one forward pass."""
+        """Predict for several pairs of cut-outs of any sizes, in one forward pass."""
         if not cutouts:
             return []
         roi, extra_roi = self._preprocessing(cutouts)
@@ -69,24 +69,24 @@ class Classifier:
         return [Prediction(self.labels, row) for row in probabilities]
 
     def is_sure(self, prediction: Prediction) -> bool:
-        """Whether the likeliest class reaches the calibrated threshold; True where there is none."""
+        """True if the most likely class reaches the calibrated threshold, or without a calibration."""
         if self.calibration is None:
             return True
         return float(prediction.probabilities.max()) >= self.calibration.threshold
 
     def explain(self, cutouts: Cutouts, label: str | None = None, method: str = "gradcam") -> ActivationMaps:
-        """Where each module looked for one class, in the photo's frame.
+        """Compute the activation maps of both modules for one class, in the photo's frame.
 
         Args:
-            cutouts: one pair, of any size.
-            label: the class to explain; None takes the likeliest.
+            cutouts: one pair of any size.
+            label: the class to explain; None takes the most likely one.
             method: one of CAM_METHODS.
 
         Raises:
             LabelError: the checkpoint does not know the class.
             ValueError: unknown method.
         """
-        # Not at the top: what pytorch-grad-cam imports takes seconds, which the start of the page can do without.
+        # Imported late: pytorch-grad-cam takes seconds to import, which would delay the start of the page.
         from rvernet_app.model.explain import activation_maps
 
         if label is not None and label not in self.labels:
@@ -100,7 +100,7 @@ class Classifier:
         return ActivationMaps(label, roi_map, extra_map, roi_peak, extra_peak)
 
     def warm_up(self) -> None:
-        """Do once, on a blank picture, what is slow the first time: late imports and torch's first passes."""
+        """Explain a blank picture once: late imports and the first passes through a model are slow."""
         with self._warming_up:
             if not self._warm:
                 blank = np.zeros((8, 8, 3), np.uint8)
@@ -110,18 +110,18 @@ class Classifier:
     def _on_photo(
         self, square: NDArray[np.float32], size_hw: tuple[int, int]
     ) -> tuple[NDArray[np.float32], float]:
-        """A map over the letterboxed square -> the map over the photo with peak 1, and what its peak was."""
+        """Convert a map over the square to a map over the photo with peak 1; returns it and its former peak."""
         on_photo = self._preprocessing.letterbox.undo(square, size_hw)
         peak = float(on_photo.max())
         return (on_photo / np.float32(peak), peak) if peak > 0 else (on_photo, 0.0)
 
 
 def load_classifier(config: AppConfig) -> Classifier:
-    """The classifier of `config.checkpoint` on `config.device`.
+    """Load the classifier of `config.checkpoint` on `config.device`.
 
     Raises:
-        CheckpointError: the checkpoint is missing, damaged or contradicts itself, or is a baseline.
-        WeightsError: it is on the Hub only, and that cannot be reached.
-        ConfigError: the device does not exist here.
+        CheckpointError: the checkpoint is missing, damaged, inconsistent or a baseline.
+        WeightsError: the checkpoint is only on the Hub, and the Hub cannot be reached.
+        ConfigError: the device does not exist.
     """
     return Classifier(open_checkpoint(config.checkpoint), torch_device(config.device))

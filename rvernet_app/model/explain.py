@@ -1,4 +1,4 @@
-"""Where each module of RveRNet looked: class activation maps for both from one pass."""
+"""Class activation maps of both modules of RveRNet, from one forward and one backward pass."""
 
 from __future__ import annotations
 
@@ -22,34 +22,36 @@ Map = NDArray[np.float32]
 def activation_maps(
     model: RveRNet, roi: Tensor, extra_roi: Tensor, class_index: int, method: str = "gradcam"
 ) -> tuple[Map, Map]:
-    """Both modules' maps for one class, from one forward and one backward pass.
+    """Compute the maps of both modules for one class.
 
-    The map is taken where a backbone's features last have a place in the picture and still reach its output:
-    the unpooled features, or, where only class tokens are read, the input of the last attention block.
-    No gradient is computed further back, and the parameters may be frozen.
+    A map is taken from the last features of a backbone that have positions and influence the output: the
+    unpooled features or, if the output depends on class tokens only, the input of the last attention block.
+    No gradient is computed further back, so the parameters may be frozen.
 
     Args:
-        model: in eval mode; hooks are on it during the call, so no other pass may run through it meanwhile.
+        model: a model in eval mode. Hooks are on it during the call, so no other pass may run meanwhile.
         roi, extra_roi: float (1, 3, S, S), as for `RveRNet.forward`.
-        class_index: the class explained, 0 to K - 1.
-        method: one of CAM_METHODS. "eigencam" is the first principal component of the features: it does not
-            depend on the class, its sign is chosen so that its largest value is positive, and its two maps are
-            not on one scale in any useful sense.
+        class_index: index of the class, 0 to K - 1.
+        method: one of CAM_METHODS: Grad-CAM (arXiv 1610.02391), Grad-CAM++ (arXiv 1710.11063), HiResCAM
+            (arXiv 2011.08891), LayerCAM (Jiang et al. 2021) or EigenCAM (arXiv 2008.00299). "eigencam" is the
+            first principal component of the features: it does not depend on the class, its largest value is
+            positive, and its two maps have no common scale.
 
     Returns:
         (roi, extra_roi), each float32 (h, w) over the letterboxed square at the module's own resolution, at
-        least 0 and not rescaled: evidence for the class' logit per unit of the square's area, so that maps
-        of unlike resolutions can be compared.
+        least 0 and not rescaled: evidence for the logit of the class per unit of the square's area, so that
+            maps
+        of different resolutions can be compared.
 
     Raises:
-        ValueError: unknown method, or a class index the model does not have.
+        ValueError: the method is unknown, or the model has no such class.
     """
     if method not in _METHODS:
         raise ValueError(f"expected method to be one of {', '.join(_METHODS)}, got {method!r}")
     if not 0 <= class_index < model.config.num_classes:
         raise ValueError(f"expected class_index in 0..{model.config.num_classes - 1}, got {class_index}")
     grids = (_Grid(model.roi_module, model.roi_tap), _Grid(model.extra_roi_module, model.extra_roi_tap))
-    # The features become leaves of the autograd graph: it starts at them, with or without frozen parameters.
+    # The autograd graph starts at the features, whether the parameters are frozen or not.
     leaves = [grid.layer.register_forward_hook(_start_graph) for grid in grids]
     cam = _METHODS[method](_Pair(model), [grid.layer for grid in grids], grids)
     try:
@@ -63,10 +65,10 @@ def activation_maps(
 
 
 class _Grid:
-    """The layer of a backbone that its map is taken from, and how that layer lays out places.
+    """The layer of a backbone from which the map is taken, and the layout of its features.
 
     Attributes:
-        layer: what the hooks are put on.
+        layer: the module that gets the hooks.
     """
 
     def __init__(self, backbone: Any, tap: nn.Module) -> None:
@@ -76,7 +78,7 @@ class _Grid:
         self.layer: nn.Module = backbone.blocks[-1].norm1 if reads_class_token else tap
 
     def channels_first(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, N, C), (B, h, w, C) or (B, C, h, w) -> (B, C, h, w), without class tokens."""
+        """Convert (B, N, C), (B, h, w, C) or (B, C, h, w) to (B, C, h, w), without class tokens."""
         if features.ndim == 3:
             features = features[:, self._prefix_tokens :]  # (B, h * w, C)
             side = math.isqrt(features.shape[1])  # the input is square, and so are the patches
@@ -86,22 +88,23 @@ class _Grid:
 
 
 class _Pair(nn.Module):
-    """RveRNet as a function of one tensor, as pytorch-grad-cam wants it: (2, B, 3, S, S) -> logits (B, K)."""
+    """RveRNet with one input, as pytorch-grad-cam expects: (2, B, 3, S, S) -> logits (B, K)."""
 
     def __init__(self, model: RveRNet) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, pair: Tensor) -> Tensor:
-        return self.model(pair[0], pair[1])
+        return self.model.forward(pair[0], pair[1])
 
 
 def _start_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+    """Replace a module's output by a leaf of the autograd graph (a forward hook)."""
     return output.detach().requires_grad_()
 
 
-class _ThinEigenCAM(EigenCAM):
-    """EigenCAM (arXiv 2008.00299) from a thin SVD: pytorch-grad-cam's full one takes a second for 1280 channels."""
+class _ThinEigenCAM(EigenCAM):  # type: ignore[misc]  # pytorch-grad-cam has no types
+    """EigenCAM by a thin SVD: the full SVD of the library takes a second for 1280 channels."""
 
     def get_cam_image(
         self,
@@ -116,13 +119,13 @@ class _ThinEigenCAM(EigenCAM):
         left, values, _ = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)
         component = left[:, 0] * values[0]  # (h * w,)
         component *= np.sign(component[np.abs(component).argmax()])
-        return component.reshape(1, *activations.shape[2:])
+        return np.asarray(component.reshape(1, *activations.shape[2:]))
 
 
 def _both_maps(method: type[BaseCAM]) -> type[BaseCAM]:
-    """A pytorch-grad-cam method that gives each layer's own map instead of the rescaled maps' mean."""
+    """Make a pytorch-grad-cam method return the map of each layer instead of the mean of rescaled maps."""
 
-    class BothMaps(method):
+    class BothMaps(method):  # type: ignore[misc]  # pytorch-grad-cam has no types
         def __init__(self, model: nn.Module, layers: list[nn.Module], grids: tuple[_Grid, _Grid]) -> None:
             super().__init__(model, layers)
             self.grids = grids
@@ -137,7 +140,7 @@ def _both_maps(method: type[BaseCAM]) -> type[BaseCAM]:
                 features = grid.channels_first(features.numpy())  # (1, C, h, w)
                 gradient = None if gradient is None else grid.channels_first(gradient.numpy())
                 cam = self.get_cam_image(input_tensor, grid.layer, targets, features, gradient, eigen_smooth)
-                # per cell -> per unit of area
+                # evidence per cell -> per unit of area
                 maps.append(np.maximum(cam[0], 0).astype(np.float32) * np.float32(cam[0].size))
             return maps
 

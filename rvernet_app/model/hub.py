@@ -1,4 +1,4 @@
-"""Where a checkpoint is kept: a folder, or a repository on the Hugging Face Hub and its copy in the local cache."""
+"""Find checkpoints in folders or on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see below
     HFValidationError,
-    HTTPError,
+    HTTPError,  # the base of HfHubHTTPError, from httpx or httpx2 depending on the version
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -20,34 +20,33 @@ from rvernet_app.model.checkpoint import CONFIG_NAME, WEIGHTS_NAME, Checkpoint, 
 
 CARD_NAME = "README.md"
 FILES = (CONFIG_NAME, WEIGHTS_NAME, CARD_NAME)
-"""What makes up a checkpoint; nothing else of a repository is fetched."""
+"""Files of a checkpoint; other files of a repository are not downloaded."""
 
 _HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.+))?", re.ASCII)
 
 
 def open_checkpoint(where: str | Path) -> Checkpoint:
-    """The checkpoint in a folder, named as the folder, or on the Hub, named as its id.
+    """Load a checkpoint from a folder, or from the Hub under its id as name.
 
     Raises:
-        CheckpointError, WeightsError: as `checkpoint_folder` and `load_checkpoint`.
+        CheckpointError, WeightsError: see `checkpoint_folder` and `load_checkpoint`.
     """
     folder = checkpoint_folder(where)
     return load_checkpoint(folder, name=None if folder == Path(where).expanduser() else str(where))
 
 
 def checkpoint_folder(where: str | Path) -> Path:
-    """The folder of a checkpoint on this machine, fetched from the Hub when need be.
+    """Return the folder of a checkpoint on this machine; download it from the Hub if necessary.
 
-    Without a network, or when the Hub does not answer, what an earlier call has fetched is used.
+    If the Hub does not answer, the copy from an earlier download is used.
 
     Args:
-        where: a folder, or else a Hub id, "owner/name" or "owner/name@revision".
+        where: a folder or, if no such folder exists, a Hub id: "owner/name" or "owner/name@revision".
 
     Raises:
-        CheckpointError: there is no such folder and it is no Hub id, or the Hub has no such repository or
+        CheckpointError: `where` is neither a folder nor a Hub id, or the Hub has no such repository or
             revision.
-        WeightsError: the Hub cannot be reached and the repository was not fetched before, or it cannot be
-            kept here.
+        WeightsError: the Hub cannot be reached and no earlier copy exists, or the copy cannot be saved.
     """
     folder = Path(where).expanduser()
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""Cut-outs -> what the modules of a model read; the same for serving and training."""
+"""Convert cut-outs to the inputs of a model; serving and training share this code."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rvernet_app.types import Cutouts, Photo
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Letterbox the pictures a model sees, then normalise each by its own module's mean and std.
+    """Letterboxes the pictures that a model sees and normalises each by the mean and std of its module.
 
     Attributes:
         letterbox: fits a picture into the modules' square.
-        modules: whose mean and std are used, by the picture's name in `Cutouts`, in the model's order.
+        modules: the module of each picture, by the picture's name in `Cutouts`, in the model's order.
     """
 
     letterbox: Letterbox
@@ -29,13 +29,13 @@ class Preprocessing:
 
     @classmethod
     def of(cls, config: ModelConfig, padding: int) -> Preprocessing:
-        """What a model of this config reads, with grey `padding` (0 to 255) around the pictures."""
+        """Return the preprocessing of a model, with grey `padding` (0 to 255) around the pictures."""
         return cls(Letterbox(config.input_size, padding), config.modules)
 
     def __call__(self, cutouts: Sequence[Cutouts]) -> tuple[Tensor, ...]:
-        """B cut-outs of any sizes -> one float32 (B, 3, S, S) for each picture the model sees.
+        """Convert B cut-outs of any sizes to one float32 (B, 3, S, S) per picture that the model sees.
 
-        Of cut-outs that share a picture (`cutouts.without_context()` shares its ROI), it is letterboxed once.
+        A picture shared by several cut-outs, as by `cutouts.without_context()`, is letterboxed once.
         """
         pictures: dict[str, list[Photo]] = {
             name: [getattr(each, name) for each in cutouts] for name in self.modules
@@ -51,7 +51,7 @@ class Preprocessing:
 
 
 def normalise(squares: Photo, module: ModuleSpec) -> Tensor:
-    """uint8 (B, S, S, 3) -> float32 (B, 3, S, S), `(value / 255 - mean) / std` per channel."""
+    """Compute `(value / 255 - mean) / std` per channel: uint8 (B, S, S, 3) -> float32 (B, 3, S, S)."""
     mean = np.asarray(module.mean, np.float32)
     std = np.asarray(module.std, np.float32)
     values = (squares.astype(np.float32) * (1 / (255 * std)) - mean / std).astype(np.float32)  # (B, S, S, 3)

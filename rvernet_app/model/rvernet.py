@@ -1,4 +1,4 @@
-"""RveRNet: two backbones, one for the ROI and one for the extra-ROI picture, joined by a small head."""
+"""RveRNet (S. Jin, arXiv 2407.08257): one backbone per picture, joined by an integration module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 IMAGENET_CLASSES = 1000
 FUSIONS = ("logits", "features")
-_NOT_THE_CALLERS = frozenset(
+_RESERVED = frozenset(
     ("pretrained", "num_classes", "checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay")
 )
 
@@ -28,8 +28,8 @@ class ModuleSpec:
         mean, std: per RGB channel, for pixel values in [0, 1]; None takes timm's for this model.
 
     Raises:
-        ValueError: timm does not know the model, an argument is not the caller's to set, or the statistics
-            are not three numbers each with std above 0.
+        ValueError: timm does not know the model, an argument may not be set, or mean or std are not three
+            finite numbers with std above 0.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ModuleSpec:
         if not isinstance(self.name, str) or not timm.is_model(self.name):
             raise ValueError(f"expected the name of a timm model, got {self.name!r}")
         # A config.json from elsewhere must not make timm fetch or unpickle a file.
-        if reserved := _NOT_THE_CALLERS & set(self.kwargs):
+        if reserved := _RESERVED & set(self.kwargs):
             raise ValueError(f"{', '.join(sorted(reserved))} cannot be set for a module")
         known = timm.get_pretrained_cfg(self.name)
         for name in ("mean", "std"):
@@ -56,12 +56,12 @@ class ModuleSpec:
 
 
 class ModelConfig(ABC):
-    """What the definition of RveRNet shares with that of the single-picture baseline.
+    """Fields shared by the configs of RveRNet and the single-picture baseline.
 
     Attributes:
         num_classes: K, at least 2.
-        fusion: what the integration module reads from the backbones: their 1000 ImageNet "logits", as in the
-            paper, or their pooled "features".
+        fusion: output of the backbones that the integration module reads: their 1000 ImageNet "logits", as in
+            the paper, or their pooled "features".
         hidden: width of the integration module's hidden layer, at least 1.
         input_size: side of the square input of every backbone, in pixels, at least 32.
 
@@ -90,10 +90,14 @@ class ModelConfig(ABC):
 
 @dataclass(frozen=True)
 class RveRNetConfig(ModelConfig):
-    """What defines a RveRNet, apart from its weights; see `ModelConfig` for the rest.
+    """Everything that defines a RveRNet except its weights.
 
     Attributes:
         roi_module, extra_roi_module: the two backbones.
+        num_classes, fusion, hidden, input_size: see `ModelConfig`.
+
+    Raises:
+        ValueError: a value is out of range.
     """
 
     roi_module: ModuleSpec
@@ -105,20 +109,21 @@ class RveRNetConfig(ModelConfig):
 
     @property
     def modules(self) -> Mapping[str, ModuleSpec]:
+        """Return both backbones by the names of their pictures."""
         return {"roi": self.roi_module, "extra_roi": self.extra_roi_module}
 
 
 class RveRNet(nn.Module):
-    """RveRNet (S. Jin, arXiv 2407.08257): ROI module, extra-ROI module and integration module.
+    """RveRNet: ROI module, extra-ROI module and integration module.
 
-    The two modules may be any two timm backbones. Nothing is downloaded: the weights are random until a
-    state dict is loaded.
+    The two modules may be any two timm backbones. The weights are random until a state dict is loaded;
+    nothing is downloaded.
 
     Attributes:
-        config: what it was built from.
-        roi_tap, extra_roi_tap: identities through which each backbone's unpooled features pass, (B, C, h, w),
-            (B, h, w, C) or (B, N, C) as the backbone has it; hooks on them see the last features that still
-            have a place in the picture.
+        config: its definition.
+        roi_tap, extra_roi_tap: identities through which the unpooled features of each backbone pass: (B, C,
+            h, w), (B, h, w, C) or (B, N, C), depending on the backbone. Hooks on them see the last features
+            with positions.
 
     Raises:
         ValueError: timm cannot build a backbone from its spec.
@@ -135,7 +140,7 @@ class RveRNet(nn.Module):
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Names, as in `Cutouts`, of the pictures `forward` takes, in its order."""
+        """Names, as in `Cutouts`, of the arguments of `forward`, in its order."""
         return tuple(self.config.modules)
 
     @property
@@ -144,7 +149,7 @@ class RveRNet(nn.Module):
         return {"roi": self.roi_module, "extra_roi": self.extra_roi_module}
 
     def forward(self, roi: Tensor, extra_roi: Tensor) -> Tensor:
-        """Logits of both pictures together.
+        """Classify pairs of pictures.
 
         Args:
             roi, extra_roi: float (B, 3, S, S), letterboxed to S = `config.input_size` and normalised by each
@@ -156,30 +161,33 @@ class RveRNet(nn.Module):
         return self.integrate(self.encode_roi(roi), self.encode_extra_roi(extra_roi))
 
     def encode_roi(self, roi: Tensor) -> Tensor:
-        """(B, 3, S, S) -> what the integration module reads of the ROI module, (B, D)."""
+        """Return the output of the ROI module, (B, D), for pictures (B, 3, S, S)."""
         features = self.roi_tap(self.roi_module.forward_features(roi))
-        return self.roi_module.forward_head(features)  # (B, D)
+        encoded: Tensor = self.roi_module.forward_head(features)
+        return encoded  # (B, D)
 
     def encode_extra_roi(self, extra_roi: Tensor) -> Tensor:
-        """(B, 3, S, S) -> what the integration module reads of the extra-ROI module, (B, D)."""
+        """Return the output of the extra-ROI module, (B, D), for pictures (B, 3, S, S)."""
         features = self.extra_roi_tap(self.extra_roi_module.forward_features(extra_roi))
-        return self.extra_roi_module.forward_head(features)  # (B, D)
+        encoded: Tensor = self.extra_roi_module.forward_head(features)
+        return encoded  # (B, D)
 
     def integrate(self, roi: Tensor, extra_roi: Tensor) -> Tensor:
-        """Both modules' (B, D) -> logits (B, K)."""
-        return self.integration_module(torch.cat((roi, extra_roi), dim=1))
+        """Return logits (B, K) for the outputs of both modules, (B, D) each."""
+        logits: Tensor = self.integration_module(torch.cat((roi, extra_roi), dim=1))
+        return logits
 
 
 def build_backbone(spec: ModuleSpec, config: ModelConfig) -> Any:
-    """A timm backbone with random weights that ends in what `config.fusion` names.
+    """Build a timm backbone with random weights, whose output is the one that `config.fusion` names.
 
     Raises:
-        ValueError: timm cannot build it, or not for pictures of `config.input_size`.
+        ValueError: timm cannot build it, or it does not take pictures of `config.input_size`.
     """
     num_classes = IMAGENET_CLASSES if config.fusion == "logits" else 0
     try:
         backbone = timm.create_model(spec.name, pretrained=False, num_classes=num_classes, **spec.kwargs)
-    except Exception as error:  # timm raises whatever the model's constructor does
+    except Exception as error:  # the model's constructor may raise anything
         raise ValueError(f"timm cannot build {spec.name} with {spec.kwargs}: {error}") from error
     patches = getattr(backbone, "patch_embed", None) or getattr(backbone, "stem", None)
     fixed_size = getattr(patches, "img_size", None)
@@ -192,7 +200,7 @@ def build_backbone(spec: ModuleSpec, config: ModelConfig) -> Any:
 
 
 def build_integration_module(backbones: Iterable[Any], config: ModelConfig) -> nn.Sequential:
-    """The backbones' (B, D) side by side -> logits (B, K): linear, ReLU, linear."""
+    """Build linear, ReLU, linear: the concatenated outputs of the backbones -> logits (B, K)."""
     return nn.Sequential(
         nn.Linear(sum(map(output_width, backbones)), config.hidden),
         nn.ReLU(),
@@ -201,5 +209,6 @@ def build_integration_module(backbones: Iterable[Any], config: ModelConfig) -> n
 
 
 def output_width(backbone: Any) -> int:
-    """D of what a backbone gives to the integration module."""
-    return backbone.num_classes or getattr(backbone, "head_hidden_size", None) or backbone.num_features
+    """Return D, the width of a backbone's output (B, D)."""
+    width = backbone.num_classes or getattr(backbone, "head_hidden_size", None) or backbone.num_features
+    return int(width)

@@ -1,4 +1,4 @@
-"""What does not belong to a mask, out of it: crumbs, pinholes, what lies apart from the prompt."""
+"""Clean masks: drop fragments, fill pinholes, discard parts the prompt does not touch."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from rvernet_app.types import Mask
 
 CRUMB_SHARE = 0.02
+"""Components and holes below this share of the mask are fragments and pinholes."""
 BOX_MARGIN = 0.05
-"""Share of a box's width and height by which a food may reach beyond it: people draw boxes by hand."""
+"""A food may reach beyond the box by this share of its width and height: people draw boxes by hand."""
 OUTSIDE = np.float32(-8.0)
-"""Logit of what surely is not the food."""
+"""Logit of pixels that surely are not the food."""
 
 
 def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: float = CRUMB_SHARE) -> Mask:
-    """Remove crumbs (small components, 8-connected) and fill pinholes (small holes, 4-connected).
+    """Remove fragments (small components, 8-connected) and fill pinholes (small holes, 4-connected).
 
-    Small means fewer pixels than `crumb_share` of the mask. The largest component always stays, and so does each
-    one that holds a point of `keep_xy`. Works on outlines, so that it costs little even on large photos.
+    Small means fewer pixels than `crumb_share` of the mask. The largest component stays, and so does every
+    component that contains a point of `keep_xy`. The work is done on outlines, which is fast even for large
+    photos.
 
     Args:
         mask: bool (H, W).
-        keep_xy: points in the mask's frame that must stay, the prompt's foreground points.
+        keep_xy: foreground points of the prompt, in the mask's frame.
         crumb_share: 0 to 1.
 
     Returns:
@@ -42,7 +44,7 @@ def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: 
     for index in map(int, np.flatnonzero(areas < limit)):
         outline = outlines[index]
         if is_hole[index] or (index != largest and not any(_holds(outline, point) for point in keep_xy)):
-            # one at a time: OpenCV copies the whole list it is given, at every call
+            # one outline per call: OpenCV copies the whole list at every call
             cv2.drawContours(pixels, [outline], 0, int(is_hole[index]), cv2.FILLED)
     return pixels.view(np.bool_)
 
@@ -52,17 +54,18 @@ def keep_to_prompt(
     foreground_xy: Sequence[tuple[float, float]],
     box_xyxy: tuple[float, float, float, float] | None,
 ) -> NDArray[np.float32]:
-    """Give up what the prompt cannot mean.
+    """Discard the parts of a mask that the prompt cannot mean.
 
-    With a box that is everything beyond it and its margin. Without one it is every component (8-connected) that
-    holds no foreground point, as long as some component holds one.
+    With a box, discard everything beyond the box and its margin. Without a box, discard every component
+    (8-connected) without a foreground point, unless all components are without one.
 
     Args:
-        logits: float32 (h, w), the food where they are above 0.
-        foreground_xy: in the frame of the logits, as `box_xyxy`.
+        logits: float32 (h, w), above 0 on the food.
+        foreground_xy: foreground points in the frame of the logits.
+        box_xyxy: left, top, right, bottom in the frame of the logits, or None.
 
     Returns:
-        float32 (h, w), a new array; at most OUTSIDE where something was given up.
+        float32 (h, w), a new array, at most OUTSIDE on the discarded parts.
     """
     height, width = logits.shape
     if box_xyxy is not None:
@@ -80,7 +83,10 @@ def keep_to_prompt(
 
 
 def _pixels_within(outline: NDArray[np.int32], hole: bool) -> float:
-    """Pixels of a filled component, or of a hole, whose outline OpenCV draws on the pixels around it (Pick)."""
+    """Count the pixels of a filled component or of a hole from its outline, by Pick's theorem.
+
+    OpenCV's outline of a component runs on its own pixels, that of a hole on the pixels around it.
+    """
     inner = cv2.contourArea(outline) - len(outline) / 2 + 1
     return inner if hole else inner + len(outline)
 

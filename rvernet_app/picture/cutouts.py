@@ -1,4 +1,4 @@
-"""Photo and mask -> the two complementary cut-outs, and photo <-> network input."""
+"""Cut a photo in two along a mask, and fit pictures into the square that a network reads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def cut_out(photo: Photo, mask: Mask) -> Cutouts:
         mask: bool (H, W).
 
     Returns:
-        Cutouts whose `roi + extra_roi` equals the photo to the last pixel. New arrays.
+        Cutouts with `roi + extra_roi` equal to the photo. New arrays.
 
     Raises:
-        ValueError: the mask's shape or dtype does not fit the photo.
+        ValueError: the mask is not bool or differs from the photo in height or width.
     """
     if mask.shape != photo.shape[:2] or mask.dtype != np.bool_:
         raise ValueError(f"expected a bool mask of shape {photo.shape[:2]}, got {mask.dtype} {mask.shape}")
@@ -32,11 +32,14 @@ def cut_out(photo: Photo, mask: Mask) -> Cutouts:
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Fits a picture of any size into a square: longest side scaled to `size`, the rest padded on both sides.
+    """Fits a picture of any size into a square: scales the longest side to `size` and pads the shorter one.
 
     Attributes:
         size: side of the square in pixels.
         padding: grey level of the padding, 0 to 255 (125 in the paper).
+
+    Raises:
+        ValueError: a value is out of range.
     """
 
     size: int
@@ -47,7 +50,7 @@ class Letterbox:
             raise ValueError(f"expected size >= 1 and padding in 0..255, got {self.size} and {self.padding}")
 
     def content_box(self, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Where a picture of this (height, width) lies in the square: left, top, right, bottom."""
+        """Return the place of a picture of this (height, width) in the square: left, top, right, bottom."""
         height, width = size_hw
         scale = self.size / max(height, width)
         inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
@@ -55,7 +58,7 @@ class Letterbox:
         return left, top, left + inner_w, top + inner_h
 
     def apply(self, picture: Photo) -> Photo:
-        """uint8 (H, W, 3) -> uint8 (size, size, 3)."""
+        """Fit a picture into the square: uint8 (H, W, 3) -> uint8 (size, size, 3)."""
         left, top, right, bottom = self.content_box(picture.shape[:2])
         square = np.full((self.size, self.size, 3), self.padding, np.uint8)
         shrinks = right - left < picture.shape[1] or bottom - top < picture.shape[0]
@@ -67,12 +70,17 @@ class Letterbox:
         return square
 
     def undo(self, square: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
-        """Map a float32 (s, s) map over the square, of any resolution s, back onto the photo.
+        """Map values over the square back onto the photo, with bilinear interpolation.
 
-        The map is enlarged to the square, the padding cut away and the rest scaled to the photo's
-        (height, width). Returns float32 (H, W); bilinear, so within the map's own range.
+        Args:
+            square: float32 (s, s) of any resolution s.
+            size_hw: height and width of the photo.
+
+        Returns:
+            float32 (H, W), within the range of `square`.
         """
         left, top, right, bottom = self.content_box(size_hw)
         full = cv2.resize(square, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         inner = np.ascontiguousarray(full[top:bottom, left:right], dtype=np.float32)
-        return cv2.resize(inner, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR)
+        on_photo = cv2.resize(inner, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(on_photo, np.float32)  # (H, W)

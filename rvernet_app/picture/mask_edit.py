@@ -1,5 +1,7 @@
-"""Corrections of a mask by hand: strokes, polygons, holes, crumbs and edges. What they cost follows their own size,
-not the photo's."""
+"""Edit masks by hand: strokes, polygons, holes, fragments and edges.
+
+The time of an edit depends on the size of the edit, not on the size of the photo.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +15,33 @@ from numpy.typing import NDArray
 from rvernet_app.types import Mask
 
 SHIFT = 4
-"""Bits of a pixel's fraction that OpenCV draws with."""
+"""OpenCV draws with coordinates in steps of 2^-SHIFT pixels."""
+
 WIDE_RADIUS = 32
-"""A wider brush is drawn by the distance from its path; its discs would be drawn thousands of times over each other."""
+"""A wider brush is drawn by the distance from its path: its many overlapping discs would take too long."""
+
 EXACT_RADIUS = 128
-"""A wider brush is drawn on a reduced photo, within a share of its radius that no screen shows."""
+"""A wider brush is drawn on a reduced mask; the error is too small to be seen on a screen."""
+
 COARSE_SIGMA = 4
-"""A wider Gaussian is taken of a reduced mask."""
+"""A Gaussian with a larger sigma is computed on a reduced mask."""
 
 Points = Sequence[tuple[float, float]]
 Places = NDArray[np.float64]
-"""Of pixels, float64 (N, 2) as x, y."""
+"""float64 (N, 2) as x, y in pixels."""
 
 
 def paint(mask: Mask, stroke_xy: Points, radius: float, *, erase: bool = False) -> Mask:
-    """Add what a round brush passed over, or take it away.
+    """Add the pixels under a brush stroke to a mask, or erase them.
 
     Args:
         mask: bool (H, W).
-        stroke_xy: where the brush's middle went, in pixels, at least one place.
-        radius: of the brush, in pixels.
+        stroke_xy: path of the centre of a round brush, in pixels, at least one point.
+        radius: radius of the brush in pixels.
+        erase: True to remove the pixels instead.
 
     Returns:
-        A new mask.
+        bool (H, W), a new array.
     """
     path = np.asarray(stroke_xy, np.float64).reshape(-1, 2)
     left, top, right, bottom = _reach(path, radius, mask.shape)
@@ -53,7 +59,7 @@ def paint(mask: Mask, stroke_xy: Points, radius: float, *, erase: bool = False) 
 
 
 def from_polygon(size_hw: tuple[int, int], corners_xy: Points) -> Mask:
-    """What a polygon encloses (even-odd), bool (H, W); corners in pixels, at least three."""
+    """Fill a polygon by the even-odd rule: bool (H, W). It has at least three corners, in pixels."""
     corners = np.asarray(corners_xy, np.float64).reshape(-1, 2)
     left, top, right, bottom = _reach(corners, 0, size_hw)
     filled = np.zeros(size_hw, np.bool_)
@@ -65,15 +71,16 @@ def from_polygon(size_hw: tuple[int, int], corners_xy: Points) -> Mask:
 
 
 def move_outline(mask: Mask, outline_xy: Points, moved_xy: Points) -> Mask:
-    """Change a mask where one of its outlines is moved, and nowhere else.
+    """Move one outline of a mask; the rest of the mask stays unchanged.
 
     Args:
         mask: bool (H, W).
-        outline_xy: one outline as `masks.polygons` gives it, on pixel corners; that of a hole runs the other way round.
-        moved_xy: the same with corners moved, added or left out, at least three.
+        outline_xy: one outline from `masks.polygons`, on pixel corners. Outlines of holes run the other way
+            round.
+        moved_xy: the same outline with corners moved, added or removed; at least three corners.
 
     Returns:
-        A new mask; it gains and loses the pixels whose middles come to lie on the other side of the outline.
+        bool (H, W), a new array. A pixel changes if its centre is now on the other side of the outline.
     """
     before, after = (np.asarray(ring, np.float64).reshape(-1, 2) for ring in (outline_xy, moved_xy))
     left, top, right, bottom = _reach(np.concatenate((before, after)), 0, mask.shape)
@@ -83,7 +90,7 @@ def move_outline(mask: Mask, outline_xy: Points, moved_xy: Points) -> Mask:
     size_hw = bottom - top, right - left
     was, will_be = (_enclosed(ring - (left, top), size_hw) for ring in (before, after))
     gained, lost = will_be & ~was, was & ~will_be
-    if cv2.contourArea(before.astype(np.float32), oriented=True) > 0:  # a hole's
+    if cv2.contourArea(before.astype(np.float32), oriented=True) > 0:  # the outline of a hole
         gained, lost = lost, gained
     part = edited[top:bottom, left:right]
     part |= gained
@@ -92,14 +99,13 @@ def move_outline(mask: Mask, outline_xy: Points, moved_xy: Points) -> Mask:
 
 
 def _enclosed(corners: Places, size_hw: tuple[int, int]) -> Mask:
-    """Pixels whose middles an outline on pixel corners encloses (even-odd), bool (H, W).
+    """Mark the pixels whose centres lie inside an outline on pixel corners (even-odd): bool (H, W).
 
-    OpenCV would add those that the outline touches.
+    OpenCV's fillPoly would also mark pixels that the outline only touches.
     """
     height, width = size_hw
-    turns = np.zeros(
-        (height, width + 1), np.bool_
-    )  # whether crossing into a pixel from the left changes sides
+    # True where entering a pixel from the left crosses the outline
+    turns = np.zeros((height, width + 1), np.bool_)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         first, last = (int(np.clip(np.ceil(y - 0.5), 0, height)) for y in sorted((y0, y1)))
         rows = np.arange(first, last)
@@ -110,7 +116,7 @@ def _enclosed(corners: Places, size_hw: tuple[int, int]) -> Mask:
 
 
 def fill_holes(mask: Mask) -> Mask:
-    """With everything its outlines enclose; a new mask, bool (H, W)."""
+    """Fill all holes of a mask: bool (H, W), a new array."""
 
     def filled(part: Mask) -> Mask:
         outlines, _ = cv2.findContours(part.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -122,7 +128,7 @@ def fill_holes(mask: Mask) -> Mask:
 
 
 def keep_largest(mask: Mask) -> Mask:
-    """Its largest connected part (8 neighbours); a new mask, bool (H, W), empty where it was."""
+    """Keep the largest 8-connected component of a mask (none if it is empty): bool (H, W), a new array."""
 
     def largest(part: Mask) -> Mask:
         _, parts, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)
@@ -132,7 +138,10 @@ def keep_largest(mask: Mask) -> Mask:
 
 
 def smooth(mask: Mask, radius: float) -> Mask:
-    """With edges rounded to about this radius in pixels: the majority within a Gaussian; a new mask, bool (H, W)."""
+    """Round the edges of a mask to about this radius in pixels: bool (H, W), a new array.
+
+    A pixel belongs to the result if the majority around it, weighted by a Gaussian, belongs to the mask.
+    """
     sigma = radius / 2
     return _around(mask, math.ceil(4 * sigma) + 1, lambda part: _majority(part, sigma))
 
@@ -154,7 +163,7 @@ def _majority(part: Mask, sigma: float) -> Mask:
 
 
 def _fine(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
-    """What a brush passed over, drawn as lines and discs."""
+    """Draw a stroke as lines and discs: bool (H, W)."""
     touched = np.zeros(size_hw, np.uint8)
     places = _fixed(path)
     cv2.polylines(touched, [places], False, 1, max(1, round(2 * radius)), shift=SHIFT)
@@ -164,11 +173,9 @@ def _fine(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
 
 
 def _wide(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
-    """What a brush passed over: all that is no farther than its radius from its path."""
+    """Draw a stroke as all pixels within the radius of its path: bool (H, W)."""
     shrink = max(1, int(radius // EXACT_RADIUS))
-    margin = shrink * math.ceil(
-        radius / shrink + 1
-    )  # from where a path outside the photo still reaches into it
+    margin = shrink * math.ceil(radius / shrink + 1)  # a path this far outside still reaches into the photo
     height, width = (math.ceil((side + 2 * margin) / shrink) for side in size_hw)
     away = np.ones((height, width), np.uint8)
     places = (path + margin + 0.5) / shrink - 0.5
@@ -186,7 +193,7 @@ def _wide(path: Places, radius: float, size_hw: tuple[int, int]) -> Mask:
 
 
 def _around(mask: Mask, margin: int, edit: Callable[[Mask], Mask]) -> Mask:
-    """A new mask, edited in the box around it and this many pixels more, and empty elsewhere, as it is."""
+    """Apply `edit` to the box around a mask, enlarged by `margin` pixels; the result is empty elsewhere."""
     edited = np.zeros(mask.shape, np.bool_)
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     if width:
@@ -196,7 +203,10 @@ def _around(mask: Mask, margin: int, edit: Callable[[Mask], Mask]) -> Mask:
 
 
 def _reach(places: Places, radius: float, size_hw: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The part of a photo that a brush at these places can touch: left, top, right, bottom, empty where it is none."""
+    """Return the part of a photo that a brush at these places can touch: left, top, right, bottom.
+
+    The part is empty if left >= right or top >= bottom.
+    """
     low = np.floor(places.min(axis=0) - radius).astype(np.int64) - 1
     high = np.ceil(places.max(axis=0) + radius).astype(np.int64) + 2
     return (
@@ -208,5 +218,5 @@ def _reach(places: Places, radius: float, size_hw: tuple[int, ...]) -> tuple[int
 
 
 def _fixed(places: Places) -> NDArray[np.int32]:
-    """Places as OpenCV's fixed-point numbers, int32 (N, 2)."""
+    """Convert places to OpenCV's fixed-point numbers, int32 (N, 2)."""
     return np.round(places * (1 << SHIFT)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Bytes or a path -> photo: decoding, orientation, colour and limits."""
+"""Read photos: limits, decoding, orientation and colour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rvernet_app.errors import PhotoError, PhotoTooLargeError
 from rvernet_app.types import Photo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF", "GIF")
-"""What is opened, by Pillow's names; every other decoder of Pillow stays shut."""
+"""Accepted formats by their Pillow names; Pillow's other decoders are never used."""
 
 _READABLE = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
 
@@ -31,20 +31,25 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation -> what turns the stored picture upright."""
+"""EXIF orientation -> transposition that turns the stored picture upright."""
 
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""Colour space of an ICC profile -> Pillow mode that it describes."""
+"""Colour space of an ICC profile -> Pillow mode."""
 
 pillow_heif.register_heif_opener()
-# Pillow warns of odd metadata and of large pictures. The first is of no use to a person, the second is held
-# here by limits. Once at import, because catching warnings call by call is not safe between threads.
+PHOTO_SUFFIXES = frozenset(
+    suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS
+)
+"""File name suffixes of FORMATS, lower case with a dot."""
+
+# Pillow warns about unusual metadata, which does not help a person, and about large pictures, which the
+# limits here refuse. The filter is set once at import: catching warnings per call is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedPhoto:
-    """A photo and what is known of the file it came from.
+    """A photo and facts about its file.
 
     Attributes:
         pixels: uint8 (H, W, 3) sRGB, EXIF orientation applied, transparent parts white.
@@ -58,33 +63,34 @@ class LoadedPhoto:
 
     @property
     def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
 def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) -> LoadedPhoto:
-    """Decode a file's first picture. Both limits are checked before anything is decoded.
+    """Decode a file's first picture. Both limits are checked before decoding.
 
-    Grey levels of 16 bits are scaled to 8. Deeper integers and floats are scaled by the smallest of 1
-    (floats only), 255, 65535 and their own maximum that holds them. An embedded ICC profile is converted
-    to sRGB. Damaged metadata (EXIF, ICC) is ignored, damaged pixels are an error.
+    Grey levels of 16 bits are scaled to 8. Deeper integers and floats are divided by the smallest of 1
+    (floats only), 255, 65535 and their own maximum that brings them to at most 1. Colours are converted from
+    an embedded ICC profile to sRGB. Damaged metadata (EXIF, ICC) is ignored; damaged pixels raise an error.
 
     Args:
         source: path of a file, or its bytes.
         max_mb: largest accepted file, in megabytes (10^6 bytes).
-        max_megapixels: largest accepted photo, in 10^6 pixels. Pillow's own limit, 179, holds too.
+        max_megapixels: largest accepted photo, in 10^6 pixels. Pillow's own limit of 179 applies as well.
 
     Raises:
-        PhotoTooLargeError: the file or the photo is over a limit.
-        PhotoError: the file is missing, empty, damaged or not a picture of a readable format.
+        PhotoTooLargeError: the file or the photo exceeds a limit.
+        PhotoError: the file is missing, empty or damaged, or its format is not one of FORMATS.
     """
-    data = _read_bytes(source, max_mb) if isinstance(source, Path) else source
+    data = read_file(source, max_mb=max_mb) if isinstance(source, Path) else source
     _require_bytes_within(len(data), max_mb)
     with _open(data, max_megapixels) as image:
         file_format = image.format or ""
         try:
             image.load()
             pixels = np.array(_rgb(_upright(image)))  # (H, W, 3)
-        except Exception as error:  # Pillow's decoders raise nearly every built-in error on damaged files
+        except Exception as error:  # on damaged files Pillow's decoders raise nearly every built-in error
             raise PhotoError(
                 f"This {file_format} file is damaged or of an unusual kind; "
                 "copy it again from where it came from, or save it as JPEG and open that."
@@ -92,7 +98,13 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
     return LoadedPhoto(pixels, hashlib.sha256(data).hexdigest(), file_format)
 
 
-def _read_bytes(path: Path, max_mb: float) -> bytes:
+def read_file(path: Path, *, max_mb: float) -> bytes:
+    """Read a file of at most `max_mb` megabytes (10^6 bytes); its size is checked before reading.
+
+    Raises:
+        PhotoTooLargeError: the file exceeds the limit.
+        PhotoError: the file is missing, empty or not readable.
+    """
     try:
         _require_bytes_within(path.stat().st_size, max_mb)
         return path.read_bytes()
@@ -111,7 +123,7 @@ def _require_bytes_within(count: int, max_mb: float) -> None:
 
 
 def _open(data: bytes, max_megapixels: float) -> Image.Image:
-    """Read the header only, and hold the limit on pixels."""
+    """Read the header and check the limit on pixels."""
     advice = "save a smaller copy and open that."
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -132,7 +144,7 @@ def _open(data: bytes, max_megapixels: float) -> Image.Image:
 
 
 def _not_a_photo(data: bytes) -> str:
-    """A sentence for bytes that no decoder takes: what they seem to be, and what to do."""
+    """Describe bytes that no decoder accepts in one sentence: their likely kind, and what to do."""
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if head.startswith(b"%PDF"):
@@ -155,24 +167,26 @@ def _not_a_photo(data: bytes) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation, unless the decoder did (HEIF and TIFF, which then drop the tag).
+    """Apply the EXIF orientation, unless the decoder did so (HEIF and TIFF, which then drop the tag).
 
-    Not `ImageOps.exif_transpose`: it copies an upright picture, and writes the metadata anew, which fails
-    on a damaged tag that has nothing to do with orientation.
+    `ImageOps.exif_transpose` would copy upright pictures, and fails on any damaged tag because it rewrites
+    the metadata.
     """
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF; the picture itself is sound
+    except Exception:  # damaged EXIF; the pixels can still be good
         return image
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode Pillow decodes -> "RGB" in sRGB."""
+    """Convert any mode that Pillow decodes to "RGB" in sRGB."""
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG to be inverted, as Adobe writes them
+        image = ImageChops.invert(
+            image
+        )  # Pillow inverts every CMYK JPEG, but only Adobe writes them inverted
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = Image.fromarray(_eight_bits(np.asarray(image)))
     elif image.has_transparency_data:
@@ -185,7 +199,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Grey levels (H, W), uint16, int32 or float32 -> uint8 (H, W). Below 0 and not a number are black."""
+    """Scale grey levels (H, W), uint16, int32 or float32, to uint8 (H, W); below 0 and NaN become 0."""
     if levels.dtype.kind == "u":
         top = 65535.0
     else:
@@ -197,7 +211,7 @@ def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Flatten a picture with alpha, a palette's or a key colour's transparency: "L" or "RGB"."""
+    """Lay a picture with an alpha channel or a transparent colour on white; returns mode "L" or "RGB"."""
     colour, with_alpha = ("L", "LA") if image.mode in ("LA", "La") else ("RGB", "RGBA")
     image = image.convert(with_alpha)
     flat = Image.new(colour, image.size, "white")
@@ -206,7 +220,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert "L", "RGB" or "CMYK" from an ICC profile to sRGB; a profile that does not fit is ignored."""
+    """Convert "L", "RGB" or "CMYK" from an ICC profile to sRGB; a profile of another mode is ignored."""
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
         mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())

@@ -1,4 +1,4 @@
-"""What every segmenter offers: a slow `encode` once a photo, a fast `predict` for every prompt."""
+"""The interface of every segmenter: a slow `encode` per photo and a fast `predict` per prompt."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rvernet_app.types import Candidates, Embedding, Photo, Prompt
 
 
 class Segmenter(Protocol):
-    """Turns a prompt into masks. Implementations keep no state between calls and may be shared by threads.
+    """Predicts masks from prompts. Implementations keep no state between calls; threads may share them.
 
     Attributes:
-        name: what `AppConfig.segmenter` calls it.
-        fingerprint: identifies the weights; part of the key embeddings are cached under.
+        name: value of `AppConfig.segmenter` that selects it.
+        fingerprint: identifies the weights; part of the key of cached embeddings.
     """
 
     @property
@@ -22,16 +22,16 @@ class Segmenter(Protocol):
     def fingerprint(self) -> str: ...
 
     def encode(self, photo: Photo) -> Embedding:
-        """uint8 (H, W, 3) -> what `predict` needs of the photo, on the CPU."""
+        """Encode a photo, uint8 (H, W, 3), for `predict`; the features are on the CPU."""
         ...
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
-        """Three candidates for one prompt, best first.
+        """Predict up to three candidates for one prompt, best first.
 
         Raises:
-            PromptError: the prompt does not fit the photo.
-            SegmentationError: nothing was found there.
-            ValueError: the embedding is another segmenter's.
+            PromptError: the prompt lies outside the photo, or its low-resolution mask has another shape.
+            SegmentationError: no mask was found.
+            ValueError: another segmenter computed the embedding.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Embeddings of the photos at work, so that a photo is encoded once and not once a click."""
+"""A cache of embeddings, so that a photo is encoded once and not for every click."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ Key = tuple[str, str, str]
 
 
 class EmbeddingCache:
-    """Least recently used embeddings go first when `max_bytes` is reached. Shared by threads.
+    """Keeps up to `max_bytes` of features and drops the least recently used embedding first. Safe between
+    threads.
 
-    Threads that ask for the same photo at the same time wait for one encoding. An encoding that fails raises in
-    all of them and is not kept, so the next call tries again. An embedding larger than the whole cache is
-    returned but not kept.
+    Threads that need the same photo at the same time wait for one encoding. If it fails, all of them raise
+    the error, and the next call tries again. An embedding larger than the whole cache is returned but not
+    kept.
+
+    Raises:
+        ValueError: `max_bytes` is below 1.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -30,17 +34,12 @@ class EmbeddingCache:
         self._under_way: dict[Key, Future[Embedding]] = {}
         self._lock = threading.Lock()
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of features kept."""
-        return int(self._kept.currsize)
-
     def get_or_encode(self, segmenter: Segmenter, photo_sha256: str, photo: Photo) -> Embedding:
-        """The embedding of a photo, encoded now if it is not at hand.
+        """Return the embedding of a photo; encode the photo if it is not in the cache.
 
         Args:
-            segmenter: its name and fingerprint are part of the key: no embedding outlives its weights.
-            photo_sha256: identifies the photo.
+            segmenter: its name and fingerprint are part of the key, so that other weights encode again.
+            photo_sha256: SHA-256 of the photo's file, the other part of the key.
             photo: uint8 (H, W, 3).
         """
         key = (segmenter.name, segmenter.fingerprint, photo_sha256)

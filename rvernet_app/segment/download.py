@@ -1,4 +1,4 @@
-"""One large file over HTTP: resumed, checked, and put in place whole or not at all."""
+"""Download a large file over HTTP: resume it, check its SHA-256, then put it in place in one step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from rvernet_app.errors import WeightsError
+from rvernet_app.files import replacing
 
 Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all."""
+"""Called with the number of bytes received and the total."""
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
@@ -21,23 +22,26 @@ PARTIAL_CONTENT = 206
 
 
 def download(url: str, target: Path, sha256: str, size: int, progress: Progress | None = None) -> Path:
-    """Fetch `url` into `target` by way of `target.part`.
+    """Download `url` to `target`.
 
-    What a broken connection leaves in `target.part` is taken up by the next call, where the server knows ranges.
-    `target` appears in one step, after the SHA-256 of the whole file was checked.
+    Bytes are collected in `target.part`. After a broken connection the next call resumes there, if the server
+    supports ranges. `target` is created or replaced in one step, once the SHA-256 of the whole file is right.
 
     Args:
-        url: http or https.
-        target: where the file goes; its folder is made.
-        sha256: 64 hex digits the file must have.
-        size: bytes the file must have.
+        url: http or https address.
+        target: the file to create; missing folders are created.
+        sha256: expected SHA-256, 64 hex digits.
+        size: expected number of bytes.
         progress: called after each block.
 
+    Returns:
+        `target`.
+
     Raises:
-        WeightsError: whatever went wrong; the message says what to do about it.
+        WeightsError: the download failed; the message says what to do.
     """
     part = target.with_name(target.name + ".part")
-    by_hand = f"You can also fetch {url} in a browser and put the file at {target}."
+    by_hand = f"You can also download {url} in a browser and save it as {target}."
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if _size(part) != size:
@@ -45,25 +49,28 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress 
         received = _size(part)
         if received < size:
             raise WeightsError(
-                f"The connection broke after {received} of {size} bytes. Run it again to go on from there. {by_hand}"
+                f"The connection broke after {received} of {size} bytes. "
+                f"Run the command again to resume. {by_hand}"
             )
         if sha256_of(part) != sha256:
             part.unlink()
             raise WeightsError(
-                f"What came from {url} is not the file expected (SHA-256 differs) and was deleted. {by_hand}"
+                f"The file from {url} is not the expected one (its SHA-256 differs) and was deleted. "
+                + by_hand
             )
-        part.replace(target)
+        with replacing(target, durable=True) as whole:  # its SHA-256 is never checked again
+            part.replace(whole)
     except HTTPError as error:
         raise WeightsError(f"The server answered {error.code} {error.reason} to {url}. {by_hand}") from error
     except (OSError, HTTPException) as error:
         raise WeightsError(
-            f"{url} could not be fetched: {error}. Run it again to go on. {by_hand}"
+            f"{url} could not be downloaded: {error}. Run the command again to resume. {by_hand}"
         ) from error
     return target
 
 
 def sha256_of(path: Path) -> str:
-    """64 hex digits."""
+    """Return the SHA-256 of a file as 64 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
@@ -83,17 +90,22 @@ def _fetch(url: str, part: Path, size: int, progress: Progress | None) -> None:
 
 
 def _open(url: str, part: Path) -> HTTPResponse:
-    """A response that goes on where `part` ends, or from the start where the server cannot."""
+    """Request the bytes after the end of `part`; the server may answer with the whole file instead."""
     start = _size(part)
     if start == 0:
-        return urlopen(Request(url), timeout=TIMEOUT_S)
+        return _request(url, {})
     try:
-        return urlopen(Request(url, headers={"Range": f"bytes={start}-"}), timeout=TIMEOUT_S)
+        return _request(url, {"Range": f"bytes={start}-"})
     except HTTPError as error:
         if error.code != RANGE_NOT_SATISFIABLE:
             raise
         part.unlink()
-        return urlopen(Request(url), timeout=TIMEOUT_S)
+        return _request(url, {})
+
+
+def _request(url: str, headers: dict[str, str]) -> HTTPResponse:
+    response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
+    return response
 
 
 def _size(path: Path) -> int:

@@ -1,8 +1,8 @@
-"""GrabCut (Rother, Kolmogorov and Blake 2004, OpenCV's `cv2.grabCut`) seeded by the prompt.
+"""GrabCut (Rother, Kolmogorov and Blake 2004, OpenCV's `cv2.grabCut`), seeded by the prompt.
 
-Needs no weights, so it works on any machine. It knows colours, not foods. Three things make one click do:
-lightness counts half, so that gloss and shadow on a food do not split it; GrabCut runs on a window around the
-prompt at several scales; and the scale most others agree with is offered first.
+It needs no weights, so it works on any machine, but it knows colours and not foods. Three measures make one
+click enough: lightness counts half, so that gloss and shadow do not split a food; GrabCut runs on a window
+around the prompt at several scales; and the mask that agrees best with the other scales comes first.
 """
 
 from __future__ import annotations
@@ -23,33 +23,38 @@ from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Pr
 
 LONG_SIDE = 320
 RADII = (0.08, 0.10, 0.13, 0.17)
-"""Radius of the disc around a click that is probably food, as a share of the photo's short side: one a scale."""
+"""Radius of the disc of probable food around a click at each scale, as a share of the photo's short side."""
 
 FLOOD_TOLERANCES = (12, 20, 32)
-"""Colour differences (0 to 255) for a click in the middle of a food so large and even that nothing else is in reach."""
+"""Colour differences (0 to 255) of flood fills, for clicks in the middle of a large and even food."""
 
 CANDIDATES = 3
 SURE_SHARE = 0.45
-"""Of the first click's radius, how far around it surely is food; for later clicks it is CORRECTION_SHARE."""
+"""Radius of the disc of sure food around the first click, as a share of the probable one."""
 
 SPECK = 1.3
-"""A mask of less than this many times the area that surely is food is a speck."""
+"""A mask smaller than this many times the area of sure food is a speck."""
 
 EVEN = 0.35
-"""Share of its disc that some scale's mask must have, or the food is too even and large for GrabCut."""
+"""If every mask covers less than this share of its disc, the food is too large and even for GrabCut."""
 
 CORRECTION_SHARE = 0.15
+"""As SURE_SHARE, for later clicks."""
+
 FORBIDDEN_SHARE = 0.25
-"""Of the radius, how far a background point forbids food, but no further than halfway to the food's points."""
+"""Radius within which a background point excludes food, as a share of the radius.
+
+It reaches at most halfway to the foreground points.
+"""
 
 REACH_SHARE = 2.0
-"""Beyond this many radii around the clicks there surely is no food."""
+"""Pixels farther than this many radii from the clicks are sure background."""
 
 BOX_SHARE, BOX_SURE_SHARE = 0.75, 0.3
-"""Of a box, the ellipse that is probably food (larger at larger scales) and the one that surely is."""
+"""Axes of the ellipses of probable food (larger at larger scales) and of sure food, as shares of the box."""
 
 LARGEST_FLOOD = 0.5
-"""Share of the photo above which a flood is the table and not a food."""
+"""A flood fill over more than this share of the photo is the table and not a food."""
 
 ITERATIONS = 1
 NOTHING_FOUND = "Nothing was found there; try another point, or draw a box around the food."
@@ -58,7 +63,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Seeds:
-    """A prompt in the embedding's frame, points as whole pixels."""
+    """A prompt in the frame of the features, in whole pixels; `previous` is uint8 (h, w) of 0 and 1."""
 
     foreground: list[tuple[int, int]]
     background: list[tuple[int, int]]
@@ -67,17 +72,17 @@ class _Seeds:
 
 
 class GrabCutSegmenter:
-    """The bundled default. Embedding features: uint8 (h, w, 3), the smoothed photo in halved-lightness Lab.
+    """Segments by colour. Its features are uint8 (h, w, 3): the smoothed photo in Lab with lightness halved.
 
     Attributes:
-        name, fingerprint: see Segmenter; the fingerprint changes with `encode`.
+        name, fingerprint: see Segmenter; change the fingerprint whenever `encode` changes.
     """
 
     name = "grabcut"
     fingerprint = "lab-320"
 
     def encode(self, photo: Photo) -> Embedding:
-        """uint8 (H, W, 3) -> longest side at most LONG_SIDE, specks smoothed away, Lab with lightness counted half."""
+        """Shrink uint8 (H, W, 3) to a longest side of LONG_SIDE, smooth it, and convert it to Lab."""
         height, width = photo.shape[:2]
         scale = min(1.0, LONG_SIDE / max(height, width))
         size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -87,9 +92,10 @@ class GrabCutSegmenter:
         return Embedding(self.name, (height, width), np.clip(lab, 0, 255).astype(np.uint8))
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
-        """Three candidates, best first; a score is how far a candidate agrees with the other scales (IoU).
+        """Predict up to three candidates, best first; a score is the mean IoU with the masks of the other
+        scales.
 
-        See Segmenter. `low_res` is (3, h, w) in the frame of the features.
+        See Segmenter. `low_res` is float32 (N, h, w) in the frame of the features.
         """
         require_own(embedding, self)
         prompt.require_within(embedding.size_hw)
@@ -114,6 +120,7 @@ class GrabCutSegmenter:
 
 
 def _seeds(prompt: Prompt, frame_hw: tuple[int, int], size_hw: tuple[int, int]) -> _Seeds:
+    """Scale a prompt from a photo of `size_hw` to features of `frame_hw`."""
     h, w = frame_hw
     scale_xy = np.array([w / size_hw[1], h / size_hw[0]])
     if prompt.low_res_mask is not None and prompt.low_res_mask.shape != frame_hw:
@@ -137,11 +144,11 @@ def _seeds(prompt: Prompt, frame_hw: tuple[int, int], size_hw: tuple[int, int]) 
 
 
 def _at_scales(picture: Pixels, seeds: _Seeds) -> tuple[list[Mask], list[Mask]]:
-    """Masks bool (h, w), none of them empty, of one run of GrabCut a radius: sound ones, and specks.
+    """Run GrabCut once per radius and return the sound masks and the specks, bool (h, w), none of them empty.
 
-    A click's mask that hardly exceeds what surely is food is a speck: GrabCut found no edge to go by. Where no
-    mask has even a third of its disc, the click is in the middle of something large and even; what is joined to it and
-    has its colour is sound then.
+    A mask hardly larger than the sure food around a click is a speck: GrabCut found no edge. If every mask
+    covers less than EVEN of its disc, the click is in the middle of a large and even food, and flood fills
+    replace the masks.
     """
     with ThreadPoolExecutor(len(RADII)) as pool:
         masks = list(pool.map(partial(_segment, picture, seeds), RADII))
@@ -159,9 +166,9 @@ def _at_scales(picture: Pixels, seeds: _Seeds) -> tuple[list[Mask], list[Mask]]:
 
 
 def _floods(picture: Pixels, seeds: _Seeds) -> list[Mask]:
-    """What has the colour of the foreground points and is joined to them, bool (h, w), one a tolerance.
+    """Flood-fill from the foreground points with each tolerance: masks, bool (h, w).
 
-    Left out is what holds a background point or covers half the photo.
+    Masks that contain a background point or cover half the photo are dropped.
     """
     smooth = cv2.GaussianBlur(picture, (0, 0), 2)
     masks = []
@@ -179,11 +186,11 @@ def _floods(picture: Pixels, seeds: _Seeds) -> list[Mask]:
 
 
 def _segment(picture: Pixels, seeds: _Seeds, radius: float) -> Mask:
-    """One run of GrabCut -> bool (h, w), perhaps empty."""
+    """Run GrabCut once: bool (h, w), possibly empty."""
     trimap, sure_background = _trimap(picture.shape[:2], seeds, radius * min(picture.shape[:2]))
     rows, columns = _window(trimap != cv2.GC_BGD)
     inside = np.ascontiguousarray(trimap[rows, columns])
-    cv2.setRNGSeed(0)  # k-means starts at random; the seed is this thread's own
+    cv2.setRNGSeed(0)  # k-means starts at random; each thread has its own seed
     try:
         cv2.grabCut(
             np.ascontiguousarray(picture[rows, columns]),
@@ -206,7 +213,7 @@ def _segment(picture: Pixels, seeds: _Seeds, radius: float) -> Mask:
 
 
 def _trimap(frame_hw: tuple[int, int], seeds: _Seeds, radius: float) -> tuple[Pixels, Pixels]:
-    """GrabCut's labels uint8 (h, w), and 1 where a background point forbids food."""
+    """Return GrabCut's labels, and 1 where a background point excludes food, both uint8 (h, w)."""
     radius = max(radius, 3.0)
     possible, probable, sure, forbidden = (np.zeros(frame_hw, np.uint8) for _ in range(4))
     first_click = seeds.box_xyxy is None and seeds.previous is None
@@ -241,7 +248,7 @@ def _trimap(frame_hw: tuple[int, int], seeds: _Seeds, radius: float) -> tuple[Pi
 
 
 def _window(possible: Mask) -> tuple[slice, slice]:
-    """Rows and columns of the possible food and a sixth of its width around it."""
+    """Return rows and columns of the possible food with a margin of about a sixth of its size."""
     left, top, width, height = cv2.boundingRect(possible.view(np.uint8))
     margin = round(0.175 * max(width, height)) + 1
     return (
@@ -251,7 +258,7 @@ def _window(possible: Mask) -> tuple[slice, slice]:
 
 
 def _whole(mask: Pixels, clicked: list[tuple[int, int]]) -> Pixels:
-    """The components under the clicks, all of them where there is no click, with holes filled."""
+    """Keep the components under the clicks, or all without clicks, and fill their holes."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     kept = [
         outline
@@ -265,35 +272,37 @@ def _whole(mask: Pixels, clicked: list[tuple[int, int]]) -> Pixels:
 
 
 def _agreement(masks: list[Mask]) -> NDArray[np.float32]:
-    """Mean IoU of each mask with the others, float32 (N,); 1 for a lone mask."""
+    """Return the mean IoU of each mask with the others, float32 (N,); 1 for a single mask."""
     flat = np.stack([mask.ravel() for mask in masks]).astype(np.float32)
     both = flat @ flat.T
     areas = flat.sum(1)
     ious = both / (areas[:, None] + areas[None] - both)
     others = max(1, len(masks) - 1)
-    return ((ious.sum(1) - (len(masks) > 1)) / others).astype(np.float32)
+    return np.asarray((ious.sum(1) - (len(masks) > 1)) / others, np.float32)
 
 
 def _soft(mask: Mask) -> NDArray[np.float32]:
-    """bool (h, w) -> logits float32 (h, w), smooth across the edge."""
-    return 20 * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0) - 10
+    """Convert a mask, bool (h, w), to logits float32 (h, w) that are smooth across the edge."""
+    return np.asarray(20 * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0) - 10)
 
 
 def _enlarge(logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
-    return cv2.resize(logits, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR) > 0
+    """Enlarge logits (h, w) to a mask, bool (H, W)."""
+    return np.asarray(cv2.resize(logits, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR) > 0)
 
 
 def _halfway(point: tuple[int, int], others: list[tuple[int, int]]) -> float:
-    """Half the distance to the nearest of the others, at least 2."""
+    """Return half the distance to the nearest of the others, at least 2; infinite without others."""
     return max(2.0, min((math.dist(point, other) / 2 for other in others), default=math.inf))
 
 
 def _disc(canvas: Pixels, center_xy: tuple[int, int], radius: float) -> None:
+    """Draw a disc of at least one pixel."""
     cv2.circle(canvas, center_xy, max(1, int(radius)), 1, cv2.FILLED)
 
 
 def _ellipse(canvas: Pixels, box_xyxy: tuple[int, int, int, int], share: float) -> None:
-    """The ellipse inside a box, its axes times `share`."""
+    """Draw the ellipse that fits a box, with its axes multiplied by `share`."""
     x0, y0, x1, y1 = box_xyxy
     axes = max(1, round((x1 - x0) / 2 * share)), max(1, round((y1 - y0) / 2 * share))
     cv2.ellipse(canvas, ((x0 + x1) // 2, (y0 + y1) // 2), axes, 0, 0, 360, 1, cv2.FILLED)

@@ -1,11 +1,11 @@
 """MobileSAM (Zhang et al. 2023, arXiv 2306.14289): a TinyViT (arXiv 2207.10666) image encoder in SAM.
 
-The encoder is timm's TinyViT with the two changes MobileSAM makes: the last downsampling keeps its resolution, so
-that a photo of 1024 x 1024 becomes 64 x 64 features, and SAM's neck follows in place of the classifier.
+The encoder is timm's TinyViT with MobileSAM's two changes: the last downsampling keeps the resolution, so
+that a photo of 1024 x 1024 becomes 64 x 64 features, and SAM's neck replaces the classifier.
 
-Verified: the names in the published `mobile_sam.pt` as printed in public repositories map one to one onto this
-model, shapes follow from the published architecture, and on random weights of those names the encoder agrees with
-an independent implementation of it. Not verified: the published file itself, which was not at hand.
+Verified: the names in the published `mobile_sam.pt`, as printed in public repositories, map one to one onto
+this model; the shapes follow from the published architecture; with random weights the encoder agrees with an
+independent implementation. Not verified: the published file itself.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ CHANNELS = 256
 
 
 class TinyVitEncoder(nn.Module):
-    """(B, 3, S, S) normalised photo -> (B, 256, S/16, S/16) features.
+    """Image encoder: normalised photo (B, 3, S, S) -> features (B, 256, S/16, S/16).
 
     Attributes:
-        img_size: S, where SAM looks for it.
+        img_size: S, under the name that Sam expects.
     """
 
     def __init__(self, img_size: int = PHOTO_SIDE) -> None:
@@ -55,11 +55,12 @@ class TinyVitEncoder(nn.Module):
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         features = self.patch_embed(photo)  # (B, 64, S/4, S/4)
         features = self.stages(features)  # (B, 320, S/16, S/16)
-        return self.neck(features)  # (B, 256, S/16, S/16)
+        encoded: torch.Tensor = self.neck(features)
+        return encoded  # (B, 256, S/16, S/16)
 
 
 def build_mobile_sam() -> Sam:
-    """MobileSAM without weights: prompt encoder and mask decoder are those of every published SAM."""
+    """Build MobileSAM with random weights; only the image encoder differs from the published SAMs."""
     return Sam(
         image_encoder=TinyVitEncoder(),
         prompt_encoder=PromptEncoder(
@@ -79,10 +80,11 @@ def build_mobile_sam() -> Sam:
 
 
 def from_published(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The published file's names -> this model's.
+    """Rename the weights of the published file to the names of this model; names of this model stay
+    unchanged.
 
-    The ImageNet classifier (`norm_head`, `head`) that the file still carries is left out, and a downsampling that
-    ends a published layer begins the next timm stage. State that is already this model's stays as it is.
+    The unused ImageNet classifier (`norm_head`, `head`) is dropped. The downsampling at the end of a
+    published layer is the beginning of the next stage in timm.
     """
     return {
         _renamed(key): value

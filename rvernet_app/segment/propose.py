@@ -1,12 +1,12 @@
-"""Regions offered to be named: what a segmenter finds at points all over a photo.
+"""Propose masks for a whole photo: predict at points all over it.
 
-Like SamAutomaticMaskGenerator of segment-anything, for any Segmenter, with points that fall on what was already found
-left out.
+This follows SamAutomaticMaskGenerator of segment-anything, for any Segmenter, but skips points on masks
+already found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,19 +17,20 @@ from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
 
 MIN_SCORE = 0.8
+"""Lowest predicted IoU."""
 MIN_SHARE, MAX_SHARE = 0.004, 0.45
-"""Of the photo's area that a region covers."""
+"""Smallest and largest share of the photo that a mask may cover."""
 MAX_OVERLAP = 0.5
-"""Of the smaller of two regions."""
+"""Largest share of the smaller of two masks that the other may cover."""
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """What was found so far.
+    """Masks found so far.
 
     Attributes:
-        done, total: points looked at.
-        masks: bool (H, W) each, best first; no two share more than half of the smaller one.
+        done, total: number of points tried, and of all points.
+        masks: bool (H, W) each, best first; two masks overlap by at most half of the smaller one.
         scores: predicted IoU of each, in [0, 1].
     """
 
@@ -39,11 +40,15 @@ class Proposals:
     scores: tuple[float, ...]
 
 
-def propose(segmenter: Segmenter, embedding: Embedding, per_side: int = 10) -> Iterator[Proposals]:
-    """Look at points all over a photo, and tell after each what was found so far.
+def propose(
+    segmenter: Segmenter, embedding: Embedding, per_side: int = 10
+) -> Generator[Proposals, None, None]:
+    """Predict at points all over a photo; yields after every point.
 
     Args:
-        per_side: points along the photo's longer side.
+        segmenter: the segmenter to ask.
+        embedding: its embedding of the photo.
+        per_side: number of points along the photo's longer side.
     """
     points = grid(embedding.size_hw, per_side)
     kept: list[tuple[float, Mask]] = []
@@ -56,7 +61,7 @@ def propose(segmenter: Segmenter, embedding: Embedding, per_side: int = 10) -> I
 
 
 def grid(size_hw: tuple[int, int], per_side: int) -> list[tuple[float, float]]:
-    """Points (x, y) in the middle of square cells, every second of a row first, so that they soon cover the photo."""
+    """Return the centres (x, y) of square cells, in an order that covers the whole photo soon."""
     height, width = size_hw
     cell = max(height, width) / per_side
     columns, rows = max(1, round(width / cell)), max(1, round(height / cell))
@@ -79,7 +84,7 @@ def _at(
 
 
 def _with(kept: list[tuple[float, Mask]], score: float, mask: Mask) -> list[tuple[float, Mask]]:
-    """With one more region, unless a better one is in its place; best first."""
+    """Return the masks with one more, which replaces overlapping masks with lower scores; best first."""
     rivals = [(s, other) for s, other in kept if _overlap(mask, other) > MAX_OVERLAP]
     if any(s >= score for s, _ in rivals):
         return kept

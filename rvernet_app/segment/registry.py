@@ -1,4 +1,4 @@
-"""From AppConfig to a segmenter. Looks at local files only."""
+"""Open the segmenter that AppConfig names, from local files only."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from rvernet_app.segment.small_sam import build_small_sam
 SMALL_SAM = "small_sam"
 GRABCUT = GrabCutSegmenter.name
 BUNDLED = (SMALL_SAM, GRABCUT)
-"""What works with nothing but this package, best first."""
+"""Segmenters that work without further files, best first."""
 
 SMALL_SAM_PATH = ASSETS_DIR / "weights" / "small-sam" / "small_sam.safetensors"
 
 
 def available_segmenters(config: AppConfig) -> list[str]:
-    """Names of the segmenters that can be opened now, best first."""
+    """Return the names of the segmenters that can be opened now, best first."""
     return [*(name for name in weights.KNOWN if weights.find(name, config) is not None), *BUNDLED]
 
 
 def open_segmenter(config: AppConfig) -> Segmenter:
-    """The segmenter `config.segmenter` names; "auto" is the first of `available_segmenters`. No network.
+    """Open the segmenter `config.segmenter`; "auto" is the first of `available_segmenters`. Uses no network.
 
     Raises:
-        ConfigError: there is no segmenter of this name.
-        WeightsError: its weights are not on this machine, or damaged; the message says how to get them.
+        ConfigError: the name is unknown, or the device does not exist.
+        WeightsError: the weights are missing or damaged; the message says how to get them.
     """
     name = available_segmenters(config)[0] if config.segmenter == "auto" else config.segmenter
     if name == GRABCUT:
@@ -48,10 +48,12 @@ def open_segmenter(config: AppConfig) -> Segmenter:
 
 
 def load_segmenter(name: str, path: Path, device: torch.device) -> SamSegmenter:
-    """A model of the SAM family with the weights of a file.
+    """Load a model of the SAM family from a file.
 
     Args:
-        name: small_sam, mobile_sam, vit_b, vit_l or vit_h; what the file's weights belong to.
+        name: the model: small_sam, mobile_sam, vit_b, vit_l or vit_h.
+        path: the file with its weights.
+        device: torch device of the model.
 
     Raises:
         WeightsError: the file is missing, damaged or belongs to another model.

@@ -25,27 +25,29 @@ from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Pr
 State = dict[str, torch.Tensor]
 CANDIDATES = 3
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
-"""What torch and safetensors raise on a damaged file."""
+"""Errors that torch and safetensors raise on damaged files."""
 
 
 class SamSegmenter:
-    """A `segment_anything` Sam behind the Segmenter protocol, without SamPredictor's state.
+    """Puts a Sam of `segment_anything` behind the Segmenter protocol, without the state of SamPredictor.
 
-    On the same weights the masks before cleaning are SamPredictor's. One click is ambiguous, so its candidates are
-    SAM's three nested guesses ordered by predicted IoU. Two points or more, a box or a low-resolution mask say what
-    is meant: SAM's single-mask output comes first then, as its authors advise, and the best two guesses follow. What
-    is otherwise for a small model, its constructor says.
+    With the same weights, the masks before cleaning are those of SamPredictor. One click is ambiguous, so its
+    candidates are SAM's three nested masks, ordered by predicted IoU. Several points, a box or a
+    low-resolution mask are not ambiguous: SAM's single-mask output comes first, as its authors advise, and
+    the best two nested masks follow. The constructor documents the differences of small models.
 
     Attributes:
         name, fingerprint: see Segmenter.
     """
 
     def __init__(self, name: str, fingerprint: str, sam: Sam, small: bool = False) -> None:
-        """Take a model to be used as it is from now on.
+        """Take over a model and set it to eval mode with frozen parameters.
 
         Args:
-            small: a model that sees less than the published ones. The single-mask output comes first for one click
-                as well, where it was trained to give a whole food, and masks keep to the prompt.
+            name, fingerprint: see Segmenter.
+            sam: the model.
+            small: True for a model weaker than the published ones. Its single-mask output, trained to give a
+                whole food, comes first also for one click, and `keep_to_prompt` cuts its masks.
         """
         self.name = name
         self.fingerprint = fingerprint
@@ -56,7 +58,7 @@ class SamSegmenter:
         self._image_pe = sam.prompt_encoder.get_dense_pe()  # (1, C, h, w)
 
     def encode(self, photo: Photo) -> Embedding:
-        """uint8 (H, W, 3) -> features float32 (1, C, h, w), (1, 256, 64, 64) for the published models."""
+        """Encode uint8 (H, W, 3) as float32 (1, C, h, w); (1, 256, 64, 64) for the published models."""
         resized = torch.from_numpy(self._resize.apply_image(photo)).to(self._sam.device)  # (h, w, 3)
         with torch.inference_mode():
             square = self._sam.preprocess(resized.permute(2, 0, 1)[None])  # (1, 3, side, side)
@@ -65,7 +67,7 @@ class SamSegmenter:
         return Embedding(self.name, (height, width), features.float().cpu().numpy())
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
-        """Three candidates, best first; fewer only when SAM leaves outputs empty. See Segmenter."""
+        """Predict three candidates, best first; fewer if outputs of SAM are empty. See Segmenter."""
         require_own(embedding, self)
         prompt.require_within(embedding.size_hw)
         logits, scores = self._decode(embedding, prompt)
@@ -95,7 +97,10 @@ class SamSegmenter:
     def _decode(
         self, embedding: Embedding, prompt: Prompt
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits float32 (4, h, w) and predicted IoU float32 (4,): the single-mask output, then three guesses."""
+        """Return logits float32 (4, h, w) and predicted IoU float32 (4,).
+
+        Index 0 is the single-mask output; the three nested masks follow.
+        """
         sam = self._sam
         with torch.inference_mode():
             sparse, dense = sam.prompt_encoder(**self._prompt_tensors(prompt, embedding.size_hw))
@@ -132,7 +137,7 @@ class SamSegmenter:
     def _keep_to_prompt(
         self, logits: NDArray[np.float32], prompt: Prompt, size_hw: tuple[int, int]
     ) -> NDArray[np.float32]:
-        """`keep_to_prompt` for every output, logits (4, h, w)."""
+        """Apply `keep_to_prompt` to all outputs, logits float32 (4, h, w)."""
         scale = logits.shape[-1] / self._side
         points = self._resize.apply_coords(np.array(prompt.points_xy).reshape(-1, 2), size_hw) * scale
         foreground = [
@@ -144,21 +149,23 @@ class SamSegmenter:
         return np.stack([keep_to_prompt(output, foreground, box) for output in logits])
 
     def _order(self, scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
-        """All four outputs, best first; 0 is the single-mask output."""
-        guesses = [1 + int(i) for i in np.argsort(-scores[1:], kind="stable")]
+        """Return the indices of all four outputs, best first; 0 is the single-mask output."""
+        nested = [1 + int(i) for i in np.argsort(-scores[1:], kind="stable")]
         ambiguous = len(prompt.points_xy) == 1 and prompt.box_xyxy is None and prompt.low_res_mask is None
-        return [*guesses, 0] if ambiguous and not self._small else [0, *guesses]
+        return [*nested, 0] if ambiguous and not self._small else [0, *nested]
 
     def _enlarge(self, logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
-        """Logits (h, w) -> mask (H, W): `Sam.postprocess_masks` with OpenCV, one mask at a time.
+        """Enlarge logits (h, w) to a mask (H, W), as `Sam.postprocess_masks` does, but with OpenCV.
 
-        Bilinear as there; on the CPU it takes a sixth of the time, and of the memory a third.
+        The interpolation is bilinear as well. On the CPU this takes a sixth of the time and a third of the
+        memory.
         """
         height, width = size_hw
         inner_h, inner_w = self._resize.get_preprocess_shape(height, width, self._side)
         square = cv2.resize(logits, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
         inner = np.ascontiguousarray(square[:inner_h, :inner_w])
-        return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR) > self._sam.mask_threshold
+        enlarged = cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged > self._sam.mask_threshold)
 
 
 def load_sam(
@@ -169,14 +176,14 @@ def load_sam(
     convert: Callable[[Mapping[str, torch.Tensor]], State] = dict,
     small: bool = False,
 ) -> SamSegmenter:
-    """Read a checkpoint into a model.
+    """Load weights into a model.
 
     Args:
         name: the segmenter's name.
-        path: `.pth`/`.pt` as published (read with `weights_only=True`) or `.safetensors`.
-        build: makes the model the weights belong to.
-        device: where it runs.
-        convert: from the file's keys to the model's.
+        path: a published `.pth` or `.pt` file, read with `weights_only=True`, or a `.safetensors` file.
+        build: builds the model without weights.
+        device: torch device of the model.
+        convert: renames the weights of the file to the names of the model.
         small: see SamSegmenter.
 
     Raises:
@@ -192,9 +199,10 @@ def load_sam(
 
 
 def build_vit(name: str) -> Sam:
-    """The official model of this name (vit_b, vit_l, vit_h), on the meta device: weights must be assigned."""
+    """Build the official vit_b, vit_l or vit_h on the meta device; its weights must be assigned."""
     with torch.device("meta"):
-        return sam_model_registry[name]()
+        sam: Sam = sam_model_registry[name]()
+    return sam
 
 
 def _read_state(path: Path) -> State:
@@ -203,7 +211,7 @@ def _read_state(path: Path) -> State:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise WeightsError(f"{path} could not be read; delete it and fetch it again.") from error
+        raise WeightsError(f"{path} cannot be read; delete it and download it again.") from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is not a file of weights by name.")
+        raise WeightsError(f"{path} is not a dictionary of weights.")
     return state

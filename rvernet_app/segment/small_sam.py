@@ -1,8 +1,9 @@
-"""A small SAM for CPUs: MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) with a feature pyramid (Lin et al. 2017,
-arXiv 1612.03144) as image encoder; prompt encoder and mask decoder are segment_anything's, half as wide.
+"""A small SAM for CPUs.
 
-Features have stride 8 instead of SAM's 16: a photo of 448 x 448 becomes a grid of 56 x 56, and masks come
-out at stride 2.
+The image encoder is MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) with a feature pyramid (Lin et al.
+2017, arXiv 1612.03144). Prompt encoder and mask decoder are those of segment_anything, half as wide. Features
+have stride 8 instead of SAM's 16: a photo of 448 x 448 becomes a grid of 56 x 56, and low-resolution masks
+have stride 2.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ PIXEL_MEAN = PIXEL_STD = (127.5, 127.5, 127.5)
 
 
 class PyramidEncoder(nn.Module):
-    """(B, 3, S, S) normalised photo -> (B, C, S/8, S/8) features; S is a multiple of 32 up to `img_size`.
+    """Image encoder: normalised photo (B, 3, S, S) -> features (B, C, S/8, S/8); S is a multiple of 32 up to
+    `img_size`.
 
-    A convolution does not know where it is, but the mask decoder has to tell what is near a click; so the place is
-    added to the features, as a transformer's encoder has it from its position embeddings.
+    A position embedding is added to the features. The mask decoder needs positions to find the features near
+    a click, and convolutions, unlike a transformer, do not provide them.
 
     Attributes:
-        img_size: side of the squares it was trained for, where SAM looks for it.
+        img_size: side of the squares it was trained with, under the name that Sam expects.
         backbone: timm's MobileNetV2 with TensorFlow's padding; four levels, strides 4 to 32.
     """
 
@@ -53,19 +55,24 @@ class PyramidEncoder(nn.Module):
         nn.init.zeros_(self.to_place.weight)
 
     def forward(self, photo: Tensor) -> Tensor:
+        """Encode a photo: (B, 3, S, S) -> (B, C, S/8, S/8)."""
         features = self.look(photo)
         return features + self.place((0, 0), features.shape[-2:])  # (B, C, S/8, S/8)
 
     def place(self, offset_yx: tuple[int, int], size_hw: Sequence[int]) -> Tensor:
-        """What is added to features that begin at this cell of the whole grid, (1, C, h, w)."""
+        """Return the position embedding of a part of the grid, (1, C, h, w).
+
+        Args:
+            offset_yx: row and column of the part's first cell.
+            size_hw: rows and columns of the part.
+        """
         side = self.img_size // STRIDE
         (row, column), (height, width) = offset_yx, size_hw
-        return self.to_place(self.position((side, side))[None])[
-            ..., row : row + height, column : column + width
-        ]
+        whole: Tensor = self.to_place(self.position((side, side))[None])  # (1, C, side, side)
+        return whole[..., row : row + height, column : column + width]
 
     def look(self, photo: Tensor) -> Tensor:
-        """(B, 3, S, S) -> features that do not know their place, (B, C, S/8, S/8)."""
+        """Encode a photo without position embedding: (B, 3, S, S) -> (B, C, S/8, S/8)."""
         fine, *coarse = self.backbone(photo)  # (B, 24, S/4, S/4), then strides 8, 16, 32
         merged = None
         for level, lateral, mix in zip(
@@ -77,11 +84,12 @@ class PyramidEncoder(nn.Module):
             if level is coarse[0]:
                 here = here + self.fine(functional.pixel_unshuffle(fine, 2))
             merged = mix(here)
-        return self.neck(merged)
+        features: Tensor = self.neck(merged)
+        return features  # (B, C, S/8, S/8)
 
 
 class Mix(nn.Module):
-    """A ConvNeXt block (Liu et al. 2022, arXiv 2201.03545): (B, C, h, w) -> the same."""
+    """A ConvNeXt block (Liu et al. 2022, arXiv 2201.03545): (B, C, h, w) -> (B, C, h, w)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -92,11 +100,13 @@ class Mix(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         change = self.norm(self.depthwise(features))
-        return features + self.narrow(functional.gelu(self.widen(change)))
+        widened = functional.gelu(self.widen(change))  # (B, 2C, h, w)
+        mixed: Tensor = features + self.narrow(widened)
+        return mixed
 
 
 def build_small_sam() -> Sam:
-    """The bundled model without weights."""
+    """Build the bundled model with random weights."""
     grid = PHOTO_SIDE // STRIDE
     return Sam(
         image_encoder=PyramidEncoder(),

@@ -1,8 +1,8 @@
-"""Segmenter weights: which there are, where they lie on this machine, and how to get them.
+"""Segmenter weights: known files, their place on this machine, and how to download them.
 
-File names and addresses are those their authors publish. Meta and the authors of MobileSAM publish no SHA-256
-beside their files, only SAM's file names carry the first six digits of their MD5; the sums and sizes here are those
-that independent projects (micro-sam, 3D Slicer's SegmentWithSAM and others) record for the same files.
+File names and addresses are those of the authors. Meta and the authors of MobileSAM publish no SHA-256; only
+the names of SAM's files contain the first six digits of their MD5. The SHA-256 and sizes here are those that
+independent projects (micro-sam, 3D Slicer's SegmentWithSAM and others) record for the same files.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from rvernet_app.segment.download import Progress, download
 
 @dataclass(frozen=True)
 class Weights:
-    """One published file.
+    """A published file.
 
     Attributes:
-        name: of the segmenter.
-        file_name: as published.
+        name: name of the segmenter.
+        file_name: name of the published file.
         url: official address.
         size: bytes.
         sha256: 64 hex digits.
-        hub_repo, hub_file: a copy on the Hugging Face Hub, looked for in the local cache only.
+        hub_repo, hub_file: a copy on the Hugging Face Hub; only the local cache is searched for it.
     """
 
     name: str
@@ -52,6 +52,7 @@ def _sam(name: str, tag: str, size: int, sha256: str) -> Weights:
     )
 
 
+MOBILE_SAM = "https://github.com/ChaoningZhang/MobileSAM/raw/f706ad9c4eb7f219c00d9050e46328518ffb65d2"
 KNOWN = {
     weights.name: weights
     for weights in (
@@ -76,7 +77,7 @@ KNOWN = {
         Weights(
             name="mobile_sam",
             file_name="mobile_sam.pt",
-            url="https://github.com/ChaoningZhang/MobileSAM/raw/f706ad9c4eb7f219c00d9050e46328518ffb65d2/weights/mobile_sam.pt",
+            url=f"{MOBILE_SAM}/weights/mobile_sam.pt",
             size=40_728_226,
             sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
             hub_repo="dhkim2810/MobileSAM",
@@ -84,7 +85,7 @@ KNOWN = {
         ),
     )
 }
-"""By segmenter name, best first."""
+"""Known weights by segmenter name, best first."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Listed:
     """One line of `weights list`.
 
     Attributes:
-        name: of the segmenter.
-        path: where the file lies on this machine, None when it does not.
+        name: name of the segmenter.
+        path: the file on this machine, or None.
         size: bytes of the published file.
         url: official address.
     """
@@ -105,12 +106,12 @@ class Listed:
 
 
 def find(name: str, config: AppConfig) -> Path | None:
-    """The weights' file on this machine: `weights_dir` first, then the Hugging Face cache. No network.
+    """Find weights on this machine, in `weights_dir` and then in the Hugging Face cache. Uses no network.
 
-    In `weights_dir` a `.safetensors` file of the same stem does too.
+    In `weights_dir`, a `.safetensors` file with the same stem is accepted as well.
 
     Raises:
-        WeightsError: no weights of this name are known.
+        WeightsError: the name is unknown.
     """
     weights = _known(name)
     own = config.weights_dir / weights.file_name
@@ -122,7 +123,11 @@ def find(name: str, config: AppConfig) -> Path | None:
 
 
 def require(name: str, config: AppConfig) -> Path:
-    """As `find`. Raises WeightsError, saying how to get the file, where there is none."""
+    """Find weights on this machine, see `find`.
+
+    Raises:
+        WeightsError: the name is unknown, or the file is missing; the message says how to get it.
+    """
     path = find(name, config)
     if path is None:
         weights = _known(name)
@@ -134,15 +139,16 @@ def require(name: str, config: AppConfig) -> Path:
 
 
 def get(name: str, config: AppConfig, progress: Progress | None = None) -> Path:
-    """The weights' file, fetched into `weights_dir` unless it is on this machine already.
+    """Find weights on this machine, or download them to `weights_dir`.
 
     Args:
-        name: of the segmenter.
-        config: its `weights_dir` is where the file goes.
-        progress: called with bytes done and bytes in all.
+        name: name of the segmenter.
+        config: gives `weights_dir`.
+        progress: called with the number of bytes received and the total.
 
     Raises:
-        WeightsError: unknown name, or the file could not be had; the message names what to put where by hand.
+        WeightsError: the name is unknown, or the download failed; the message says how to get the file by
+            hand.
     """
     weights = _known(name)
     found = find(name, config)
@@ -153,11 +159,11 @@ def get(name: str, config: AppConfig, progress: Progress | None = None) -> Path:
 
 
 def listing(config: AppConfig) -> list[Listed]:
-    """All known weights, best first."""
+    """List all known weights, best first."""
     return [Listed(w.name, find(w.name, config), w.size, w.url) for w in KNOWN.values()]
 
 
 def _known(name: str) -> Weights:
     if name not in KNOWN:
-        raise WeightsError(f"No weights are known as {name!r}; there are {', '.join(KNOWN)}.")
+        raise WeightsError(f"No weights are named {name!r}; known names are {', '.join(KNOWN)}.")
     return KNOWN[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,30 +9,37 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.config import AppConfig
-from rvernet_app.exchange.hub_copy import HubCopy, bring_back
+from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.label_sets import LabelSets
-from rvernet_app.ui.project.labeling import Labeling, StoreHandler
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import CopyState
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.api import Api
-from rvernet_app.ui.visitor.handlers import Handlers, Newest
+from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
-from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
+from rvernet_app.ui.visitor.streams import Newest, Streams
+from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
 ENGINE_CONCURRENCY = 4
 
 
-def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks:
+def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCopy | None = None) -> gr.Blocks:
     """The Gradio app for an engine, which is built from `config` when not given.
+
+    Args:
+        copy: the copy of the store on the Hub; the caller closes it. None opens the store of `config` alone.
 
     Raises:
         WeightsError, CheckpointError: as `build_pipeline`.
@@ -44,7 +50,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
         pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
-    store, copy = open_store(config)
+    store = Store(config.data_dir, config.database_url or None) if copy is None else copy.store
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
@@ -53,8 +59,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
-    exporting = Exporting(store, files, handlers.served_files.add)
-    api = Api(pipeline)
+    exporting = Exporting(store, files, handlers.served)
+    streams, api = Streams(pipeline, handlers.shelf), Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
@@ -66,8 +72,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
             gr.LoginButton(visible=False)
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
-            (workbench.evidence, handlers.evidence),
-            (workbench.propose, handlers.propose),
+            (workbench.evidence, streams.evidence),
+            (workbench.propose, streams.propose),
         ):
             asked(
                 handler,
@@ -80,36 +86,23 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None) -> gr.Blocks
                 api_visibility="private",
             )
         for endpoint in (api.segment, api.classify):
-            gr.api(
+            gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
                 concurrency_limit=ENGINE_CONCURRENCY,
                 concurrency_id="engine",
             )
-    demo.temp_file_sets.append(handlers.served_files)
-    return demo.queue(max_size=64)
-
-
-def open_store(config: AppConfig) -> tuple[Store, HubCopy | None]:
-    """The store, brought back from its copy on the Hub and kept there, where one is configured; and that copy.
-
-    Raises:
-        StoreError: it cannot be opened, brought back or kept.
-    """
-    url = config.database_url or None
-    if not config.hub_dataset:
-        return Store(config.data_dir, url), None
-    bring_back(config.hub_dataset, config.data_dir, url)
-    store = Store(config.data_dir, url)
-    return store, HubCopy(store, config.hub_dataset)
+    handlers.served.clean_with(demo)
+    demo.queue(max_size=64)
+    return demo
 
 
 def told_of(copy: HubCopy | None) -> StoreHandler:
     """What tells the page how the copy on the Hub is, where there is one."""
 
-    def keeping(message: Mapping[str, Any], me: str) -> dict[str, Any]:
-        """{} -> why the last push failed, or null."""
-        return {"problem": None if copy is None else copy.problem}
+    def keeping(asked: Empty, me: str) -> CopyState:
+        """Say why the last push failed."""
+        return CopyState(problem=None if copy is None else copy.problem)
 
     return keeping
 
@@ -120,7 +113,8 @@ def launch_options(config: AppConfig) -> dict[str, Any]:
         "server_name": config.host,
         "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "css": style_sheet(),
+        "app_kwargs": {"routes": web_routes()},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "footer_links": [],
         "enable_monitoring": False,

@@ -1,5 +1,10 @@
+"""Options of the app and the environment variables that set them."""
+
+from __future__ import annotations
+
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +15,7 @@ from rvernet_app.errors import ConfigError, RvernetError
 def test_an_empty_environment_gives_the_defaults() -> None:
     assert AppConfig.from_env({}) == AppConfig()
     assert AppConfig().segmenter == "auto"
-    assert ASSETS_DIR in AppConfig().checkpoint.parents
+    assert ASSETS_DIR in Path(AppConfig().checkpoint).parents
 
 
 def test_every_field_is_read_from_the_environment() -> None:
@@ -52,20 +57,22 @@ def test_every_field_is_read_from_the_environment() -> None:
     )
 
 
-def test_other_variables_are_left_alone() -> None:
+def test_other_variables_are_ignored() -> None:
     assert AppConfig.from_env({"PORT": "1", "RVERNET_PHOTOS": "elsewhere"}) == AppConfig()
 
 
-def test_folders_given_as_text_become_paths_from_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_given_as_text_become_paths_with_the_home_folder_expanded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
-    config = AppConfig(weights_dir="~/weights", photos_dir="w")  # type: ignore[arg-type]
+    config = AppConfig(weights_dir="~/weights", photos_dir="w")  # type: ignore[arg-type]  # text on purpose
 
     assert config.weights_dir == Path("/home/ann/weights")
     assert config.photos_dir == Path("w")
 
 
 @pytest.mark.parametrize("method", CAM_METHODS)
-def test_every_method_is_an_option(method: str) -> None:
+def test_every_cam_method_is_accepted(method: str) -> None:
     assert AppConfig(cam_method=method).cam_method == method
 
 
@@ -80,23 +87,47 @@ def test_every_method_is_an_option(method: str) -> None:
         ({"port": 65536}, "port must be in 0..65535, got 65536"),
     ],
 )
-def test_a_value_an_option_cannot_have(option: dict, sentence: str) -> None:
+def test_an_invalid_value_is_refused(option: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         AppConfig(**option)
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"), [("RVERNET_PORT", "80a"), ("RVERNET_PORT", "80.5"), ("RVERNET_MAX_PHOTO_MB", "")]
+    ("variable", "text", "expected"),
+    [
+        ("RVERNET_PORT", "80a", "a whole number"),
+        ("RVERNET_PORT", "80.5", "a whole number"),
+        ("RVERNET_MAX_PHOTO_MB", "40 MB", "a number"),
+    ],
 )
-def test_a_variable_that_is_no_number(variable: str, text: str) -> None:
-    with pytest.raises(ConfigError, match=f"{variable} must be a number, got '{text}'"):
+def test_a_variable_that_is_not_a_number_is_refused(variable: str, text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as raised:
         AppConfig.from_env({variable: text})
+    assert str(raised.value) == f"{variable} must be {expected}, got {text!r}."
 
 
-def test_options_do_not_change() -> None:
+def test_an_empty_variable_counts_as_not_set() -> None:
+    empty = {f"RVERNET_{field.name.upper()}": "" for field in fields(AppConfig)}
+    assert AppConfig.from_env({**empty, "SPACE_ID": "", "DATABASE_URL": ""}) == AppConfig()
+
+
+def test_the_database_url_comes_from_its_own_variable_before_the_common_one() -> None:
+    common = {"DATABASE_URL": "postgresql://common/db"}
+    own = {"RVERNET_DATABASE_URL": "postgresql://own/db"}
+    assert AppConfig.from_env(common).database_url == "postgresql://common/db"
+    assert AppConfig.from_env(common | own).database_url == "postgresql://own/db"
+    assert AppConfig.from_env(common | {"RVERNET_DATABASE_URL": ""}).database_url == "postgresql://common/db"
+
+
+def test_on_a_space_the_page_is_served_to_other_machines() -> None:
+    assert AppConfig.from_env({"SPACE_ID": "ann/meals"}).host == "0.0.0.0"
+    assert AppConfig.from_env({"SPACE_ID": "ann/meals", "RVERNET_HOST": "::1"}).host == "::1"
+
+
+def test_options_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        AppConfig().port = 1  # type: ignore[misc]
+        AppConfig().port = 1  # type: ignore[misc]  # frozen on purpose
 
 
-def test_a_config_error_is_one_of_ours() -> None:
+def test_a_config_error_is_an_error_of_this_project() -> None:
     assert issubclass(ConfigError, RvernetError)

@@ -100,7 +100,7 @@ def test_columns_stand_in_any_order_between_what_a_spreadsheet_puts_there(separa
         ("name,colour\nrice,red\n", "#rrggbb"),
         ("name,parent\n,rice\n", "1 to 200 characters"),
         ("name\nrice\nRice\n", "twice"),
-        (f"name,food_code\nrice,{'1' * 101}\n", "at most 100 characters"),
+        (f"name,food_code\nrice,{'1' * 101}\n", "more than 100 characters"),
         (f"name,synonyms\nrice,{'a' * 201}\n", "1 to 200 characters"),
     ],
 )

@@ -1,30 +1,34 @@
+"""A grid of trainings: which runs are made, what they are measured on, and how they are compared."""
+
+from __future__ import annotations
+
+import hashlib
+import io
 import json
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from rvernet_app.errors import ConfigError
-from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.model.checkpoint import save_checkpoint
-from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
-from training import compare as module
 from training import train
 from training.compare import as_markdown, compare, draw_comparison, main
 from training.data.regions import DataError
 from training.data.sources import read_data
-from training.evidence import grid as grid_module
-from training.evidence.grid import Grid
 from training.evidence.measure import Scores
+from training.loop import grid as grid_module
+from training.loop.grid import OPTIONS_NAME, Grid, Measured
+from training.loop.optimization import STATE_NAME
 from training.loop.options import TrainOptions
-from training.shared.configuration import options_from
+from training.shared.configuration import options_from, to_json
 
 CLASSES = ("pesto", "ketchup")
-SPEC = ModuleSpec("mobilenetv2_035")
+TINY = {"img_size": 32, "patch_size": 8, "depth": 1, "embed_dim": 12, "num_heads": 3}
+DEIT = {"name": "deit_tiny_distilled_patch16_224", "kwargs": TINY}
 RUNS = ["RveRNet_seed_0", "ROI_only_seed_0", "RveRNet_seed_1", "ROI_only_seed_1"]
 
 
@@ -39,9 +43,9 @@ def written(data, tmp_path):
 
     def write(config=(), **grid):
         options = {
-            "data": {"sources": [{"path": str(data)}], "workers": 0},
+            "data": {"sources": [{"path": str(data)}], "workers": 0, "segmenter": "grabcut"},
             "model": {
-                "roi_module": "mobilenetv2_035",
+                "roi_module": DEIT,
                 "hidden": 8,
                 "input_size": 32,
                 "weights": "scratch",
@@ -68,42 +72,53 @@ def written(data, tmp_path):
     return write
 
 
+@dataclass
 class Trainings:
-    """Stands for the processes that train: saves an untrained model, with what a training run writes beside it."""
+    """Real trainings in this process, as starting a process takes longer than such a run.
 
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.status = 0
+    Equal options are trained once in a session; the files of that run are used again.
 
-    def run(self, command, check):
-        *_, config = command
-        assert command[1:-1] == ["-m", "training.train", "--config"]
-        options = options_from(yaml.safe_load(Path(config).read_text()), TrainOptions)
+    Attributes:
+        kept: options without folders -> the folder of a run.
+        done: names of the runs trained.
+        status: returned without a training unless it is 0.
+    """
+
+    kept: Path
+    done: list[str] = field(default_factory=list)
+    status: int = 0
+
+    def train(self, config: Path) -> int:
+        options = options_from(yaml.safe_load(config.read_text()), TrainOptions)
         self.done.append(options.run_folder.name)
-        if not self.status:
-            self._save(options)
-        return SimpleNamespace(returncode=self.status)
+        if self.status:
+            return self.status
+        fingerprint = read_data(options.data).fingerprint
+        sources = tuple(replace(source, path=Path()) for source in options.data.sources)
+        bound = replace(options, run_folder=Path(), data=replace(options.data, sources=sources))
+        mark = f"{to_json(bound, without_free=True)} {fingerprint}"
+        kept = self.kept / hashlib.sha256(mark.encode()).hexdigest()
+        if not kept.is_dir() or (options.run_folder / STATE_NAME).is_file():
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                status = train.main(["--config", str(config)])
+            if status:
+                return status
+            shutil.copytree(options.run_folder, kept, dirs_exist_ok=True)
+            for name in (OPTIONS_NAME, STATE_NAME):  # these are bound to the folder
+                (kept / name).unlink()
+        shutil.copytree(kept, options.run_folder, dirs_exist_ok=True)
+        return 0
 
-    def _save(self, options):
-        torch.manual_seed(options.seed)
-        rest = {"num_classes": 2, "fusion": "features", "hidden": 8, "input_size": 32}
-        if options.model.kind == "rvernet":
-            model = RveRNet(RveRNetConfig(SPEC, SPEC, **rest))
-        else:
-            model = SinglePicture(SinglePictureConfig(options.model.kind, SPEC, **rest))
-        with torch.no_grad():  # so that both classes are predicted
-            model.integration_module[-1].bias.copy_(torch.tensor([0.01 * options.seed, 0.0]))
-        data = read_data(options.data)
-        save_checkpoint(options.export, model, data.classes)
-        described = {"classes": data.classes, "fingerprints": data.fingerprints}
-        (options.run_folder / "data.json").write_text(json.dumps(described))
-        (options.run_folder / "result.json").write_text("{}")
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trainings")
 
 
 @pytest.fixture
-def trainings(monkeypatch):
-    trainings = Trainings()
-    monkeypatch.setattr(grid_module.subprocess, "run", trainings.run)
+def trainings(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
+    trainings = Trainings(kept)
+    monkeypatch.setattr(grid_module, "train_in_own_process", trainings.train)
     return trainings
 
 
@@ -127,7 +142,7 @@ def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tm
     folder = tmp_path / "grid"
     assert trainings.done == RUNS
     assert len(measured) == 8
-    names = ["comparison.json", "comparison.md", "comparison.png"]
+    names = ["comparison.json", "comparison.md", "comparison.png", "progress.jsonl"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*RUNS, *names])
     for run in RUNS:
         scores = [path.name for path in (folder / run).glob("*.npz")]
@@ -236,11 +251,12 @@ def test_what_is_done_is_not_done_again(written, trainings, measured, tmp_path, 
 
 
 def test_a_run_with_other_options_is_trained_and_measured_anew(written, trainings, measured, tmp_path):
-    assert main(["--grid", str(written())]) == 0
+    shorter, longer = ({"optimization": {"epochs": epochs, "batch_size": 4}} for epochs in (1, 2))
+    assert main(["--grid", str(written(shorter, seeds=[0]))]) == 0
+    assert (tmp_path / "grid" / RUNS[0] / STATE_NAME).is_file()
     del trainings.done[:], measured[:]
-    longer = {"optimization": {"epochs": 2, "batch_size": 6}}
-    assert main(["--grid", str(written(longer))]) == 0
-    assert (trainings.done, len(measured)) == (RUNS, 4)
+    assert main(["--grid", str(written(longer, seeds=[0]))]) == 0
+    assert (trainings.done, len(measured)) == (RUNS[:2], 2)
 
 
 def test_what_an_older_training_gave_is_no_result_of_one_that_failed(written, trainings, tmp_path, capsys):
@@ -260,7 +276,7 @@ def test_a_failing_run_stops_the_grid_with_its_status(written, trainings, tmp_pa
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        f"The run {tmp_path / 'grid' / RUNS[0]} failed with exit status 3; fix it and go on."
+        f"The run {tmp_path / 'grid' / RUNS[0]} failed with exit status 3. Correct the cause, then start again."
     ]
     assert trainings.done == RUNS[:1]
     trainings.status = 0
@@ -313,8 +329,9 @@ def test_broken_regions_are_left_out_where_the_runs_leave_them_out(written, trai
     (data / "images" / "13.png").write_bytes(b"")
     assert main(["--grid", str(written())]) == 2
     assert "13.png" in capsys.readouterr().err
-    skipping = {"data": {"sources": [{"path": str(data)}], "workers": 0, "broken": "skip"}}
-    assert main(["--grid", str(written(skipping))]) == 0
+    sources = [{"path": str(data)}]
+    skipping = {"data": {"sources": sources, "workers": 0, "segmenter": "grabcut", "broken": "skip"}}
+    assert main(["--grid", str(written(skipping, seeds=[0]))]) == 0
 
 
 @pytest.mark.parametrize(
@@ -388,27 +405,23 @@ MADE = {
 
 
 @pytest.fixture
-def made_grid(monkeypatch):
+def made_grid():
     """A grid of two rows and two seeds with made scores."""
 
     def make(made=MADE, reference=None, ambiguous=("ketchup",), **more):
         axes = {"context": {"all": {}, "none": {}}}
         grid = Grid(Path("x"), Path("y"), axes, seeds=(0, 1), reference=reference or {}, **more)
 
-        def run_grid(_):
-            for run in grid.runs:
-                options = SimpleNamespace(ambiguous=ambiguous)
-                scores = dict.fromkeys(grid.conditions, made[(*run.row, run.seed)])
-                yield run, CLASSES, options, scores
-
-        monkeypatch.setattr(module, "run_grid", run_grid)
-        return grid
+        return grid, [
+            Measured(run, CLASSES, ambiguous, dict.fromkeys(grid.conditions, made[(*run.row, run.seed)]))
+            for run in grid.runs
+        ]
 
     return make
 
 
 def test_means_and_differences_are_exact(made_grid):
-    everything, nothing = compare(made_grid(reference={"context": "none"}))
+    everything, nothing = compare(*made_grid(reference={"context": "none"}))
     assert everything["top1_by_seed"] == [1, round(5 / 6, 4)]
     assert everything["top1"] == round((1 + 5 / 6) / 2, 4)
     assert nothing["top1_by_seed"] == [round(4 / 6, 4), 0.5]
@@ -427,23 +440,23 @@ def test_means_and_differences_are_exact(made_grid):
 
 
 def test_without_a_reference_there_are_no_differences(made_grid):
-    grid = made_grid()
-    records = compare(grid)
+    grid, measured = made_grid()
+    records = compare(grid, measured)
     assert not [name for record in records for name in record if "reference" in name]
     assert "less" not in as_markdown(grid, records)
 
 
 def test_the_interval_of_a_row_against_itself_is_nothing(made_grid):
     made = {key: MADE["all", key[1]] for key in MADE}
-    _, record = compare(made_grid(made, reference={"context": "all"}))
+    _, record = compare(*made_grid(made, reference={"context": "all"}))
     assert record["macro_f1_less_reference"] == 0
     assert record["macro_f1_less_reference_interval"] == [0, 0]
 
 
 def test_an_ambiguous_class_without_a_region_has_no_figure(made_grid):
     only_pesto = {key: Scores(NAMES, NAMES, 0 * TRUE, made.logits, None) for key, made in MADE.items()}
-    grid = made_grid(only_pesto)
-    records = compare(grid)
+    grid, measured = made_grid(only_pesto)
+    records = compare(grid, measured)
     assert not [name for record in records for name in record if "ambiguous" in name]
     assert "nan" not in as_markdown(grid, records)
 
@@ -451,12 +464,12 @@ def test_an_ambiguous_class_without_a_region_has_no_figure(made_grid):
 def test_nothing_measured_cannot_be_compared(made_grid):
     empty = Scores((), (), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), None, broken=("a: gone",))
     with pytest.raises(DataError, match=r"no region to measure on\. a: gone"):
-        compare(made_grid(dict.fromkeys(MADE, empty)))
+        compare(*made_grid(dict.fromkeys(MADE, empty)))
 
 
 def test_the_table_tells_rows_conditions_and_differences(made_grid):
-    grid = made_grid(reference={"context": "none"}, conditions=("clean", "erode=0.1"), split="test")
-    lines = as_markdown(grid, compare(grid)).splitlines()
+    grid, measured = made_grid(reference={"context": "none"}, conditions=("clean", "erode=0.1"), split="test")
+    lines = as_markdown(grid, compare(grid, measured)).splitlines()
     assert lines[0] == (
         "| context | condition | macro F1 | F1 of the ambiguous classes | top-1 "
         "| F1 of the ambiguous classes, less none |"
@@ -471,8 +484,8 @@ def test_the_table_tells_rows_conditions_and_differences(made_grid):
     assert lines[2].split(" | ")[-1].startswith("0.595 [")
     assert lines[4].endswith("|  |")
     assert lines[-1] == "Mean of 2 seeds on the test split; in brackets 95 % intervals over groups."
-    one = made_grid(ambiguous=())
-    assert as_markdown(one, compare(one)).splitlines()[0] == "| context | macro F1 | top-1 |"
+    one, measured = made_grid(ambiguous=())
+    assert as_markdown(one, compare(one, measured)).splitlines()[0] == "| context | macro F1 | top-1 |"
 
 
 @pytest.mark.parametrize("values", [("RveRNet", "ROI only"), ("0", "0.5"), ("1", "many")])
@@ -494,18 +507,10 @@ def test_rows_are_drawn_side_by_side_or_over_numbers(values, conditions, tmp_pat
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_small_grid_with_real_trainings(written, tmp_path, monkeypatch, capsys):
-    """In this process, as starting one for each run takes longer than the run."""
-    trained = []
-
-    def run(command, check):
-        trained.append(command[-1])
-        return SimpleNamespace(returncode=train.main(command[3:]))
-
-    monkeypatch.setattr(grid_module.subprocess, "run", run)
+def test_a_grid_reports_the_figures_of_its_trainings(written, trainings, tmp_path):
     file, folder = written(conditions=["clean", "translocation=1"]), tmp_path / "grid"
     assert main(["--grid", str(file)]) == 0
-    assert [Path(path).parent.name for path in trained] == RUNS
+    assert trainings.done == RUNS
     table = (folder / "comparison.md").read_text()
     results = [json.loads((folder / name / "result.json").read_text()) for name in RUNS]
     records = json.loads((folder / "comparison.json").read_text())
@@ -513,5 +518,27 @@ def test_a_small_grid_with_real_trainings(written, tmp_path, monkeypatch, capsys
     assert records[2]["macro_f1_by_seed"] == [result["macro_f1"] for result in results[1::2]]
     shutil.rmtree(folder / RUNS[1])
     assert main(["--grid", str(file)]) == 0
-    assert [Path(path).parent.name for path in trained[4:]] == [RUNS[1]]
+    assert trainings.done[4:] == [RUNS[1]]
     assert (folder / "comparison.md").read_text() == table
+
+
+def test_a_grid_reports_its_progress(written, trainings, tmp_path):
+    assert main(["--grid", str(written())]) == 0
+    trainings.status = 3
+    assert main(["--grid", str(written({"seed": 1}, seeds=[5]))]) == 2
+    lines = [json.loads(line) for line in (tmp_path / "grid" / "progress.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["stage"], line["done"], line["total"]) for line in lines] == [
+        ("stage", "runs", 0, 4),
+        *[("step", "runs", number, 4) for number in (1, 2, 3, 4)],
+        ("done", "runs", 4, 4),
+        ("stage", "runs", 0, 2),
+        ("failed", "runs", 0, 2),
+    ]
+    assert lines[-1]["message"].endswith("failed with exit status 3. Correct the cause, then start again.")
+
+
+def test_each_training_is_a_process_of_its_own(tmp_path, capfd):
+    """The options are at fault, so that the real command ends at once."""
+    (tmp_path / "options.yaml").write_text("colour: red")
+    assert grid_module.train_in_own_process(tmp_path / "options.yaml") == 2
+    assert "Unknown option colour" in capfd.readouterr().err

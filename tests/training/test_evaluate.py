@@ -146,10 +146,11 @@ def test_masks_of_one_click_are_called_so(run, tmp_path):
 def test_classes_left_out_are_told(run, data):
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
-    status, printed, _ = run("--known_only")
+    status, printed, _ = run()
     assert status == 0
     assert "2 regions of 2 groups" in printed
-    assert printed.rstrip().endswith("- left out, of classes not known: 2 (soup)")
+    assert printed.rstrip().endswith("- left out, of labels that tiny does not know: 2 of 4 regions (2 soup)")
+    assert run("--known_only")[0] == 0
 
 
 def test_an_ambiguous_class_without_a_region_has_no_figure(run):
@@ -188,7 +189,7 @@ def nothing(checkpoint, data, tmp_path):
     ("prepare", "more", "sentence"),
     [
         (damage, [], "model.safetensors is damaged"),
-        (call_pesto_soup, [], "tiny does not know the classes soup"),
+        (call_pesto_soup, ["--all_labels"], "tiny does not know the classes soup"),
         (break_a_photo, [], "13.png: This file is empty"),
         (put_a_file, ["--out", "{}/taken"], "taken"),
         (nothing, ["--rename", "{pesto}"], "--rename takes a JSON object"),

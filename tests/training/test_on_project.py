@@ -33,9 +33,9 @@ from rvernet_app.store.tables import DONE
 from tests.rvernet_app.store.desk import commit
 from tests.training.conftest import Store as MadeSource
 from tests.training.conftest import masked_foods
+from training.data.options import DataOptions, Source
 from training.data.regions import DataError, Regions
 from training.data.sources import read_data
-from training.loop.options import DataOptions, Source
 from training.on_project import (
     COMPARISON_NAME,
     calibration_of,
@@ -278,6 +278,14 @@ def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
     assert (training_of["train_regions"], training_of["train_groups"], training_of["epochs"]) == (12, 12, 1)
     assert training_of["command"].startswith(f"python -m training.on_project {data}")
     assert (out / "run" / "metrics.jsonl").is_file()
+    progress = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in progress if line["event"] == "stage"] == [
+        "data",
+        "train",
+        "export",
+        "compare",
+    ]
+    assert progress[-1]["event"] == "done"
     # the modules began as those of the checkpoint in use, and learned
     before, after = load_checkpoint(start).model, load_checkpoint(out / "checkpoint").model
     for name, backbone in before.backbones.items():
@@ -308,6 +316,8 @@ def test_bad_input_is_one_line_and_status_2(
     (said,) = capsys.readouterr().err.splitlines()
     assert says in said
     assert not (out / COMPARISON_NAME).exists()
+    last = json.loads((out / "progress.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["message"]) == ("failed", said)
 
 
 def test_a_folder_without_a_store_is_named(

@@ -120,6 +120,19 @@ def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
 
     assert [(r["epoch"], r["step"]) for r in history(run)] == [(1, 2), (2, 4)]
     assert all(record["loss"] > 0 for record in history(run))
+    progress = [json.loads(line) for line in (run / "progress.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["stage"], line["done"], line["total"]) for line in progress] == [
+        ("stage", "train", 0, 4),
+        ("step", "train", 1, 4),
+        ("step", "train", 2, 4),
+        ("epoch", "train", 2, 4),
+        ("step", "train", 3, 4),
+        ("step", "train", 4, 4),
+        ("epoch", "train", 4, 4),
+        ("stage", "export", 0, 0),
+        ("done", "export", 0, 0),
+    ]
+    assert progress[6]["val_macro_f1"] == history(run)[1]["val_macro_f1"]
     assert json.loads((run / "result.json").read_text()) == metrics
     for name in ("curves.png", "confusion.png", "worst.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.types import Mask, Photo
 from training.data.groups import read_groups
 from training.data.photos import files_in, fit_mask
 from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
-from training.shared.files import write_whole
 
 FOLDERS = ("train", "test")
 INDEX_MODES = ("L", "P", "I;16")
@@ -207,7 +207,9 @@ class FoodSeg103Folder:
         finally:
             now = known | {f"{split}/{stem}": shown for (split, stem), shown in found.items()}
             if now != known:
-                write_whole(path, json.dumps({place: vars(shown) for place, shown in now.items()}))
+                files.write(
+                    path, json.dumps({place: vars(shown) for place, shown in now.items()}), durable=False
+                )
         return found, damaged
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.errors import PromptError, SegmentationError
 from rvernet_app.picture.masks import bbox_xywh, to_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Photo, Prompt
+from training.data.clicks import innermost_point
 from training.data.coco import AnnotatedPhoto
 from training.data.photos import open_photo
 from training.data.regions import DataError, MaskedPhoto, OpenPhoto, Region
-from training.evidence.clicks import innermost_point
-from training.shared.files import write_whole
 
 MASKS = ("annotated", "click")
 """What a region's mask may be: the annotated one, made of its box where there is none, or what one click gives."""
@@ -103,7 +103,7 @@ class MaskMaker:
             progress = tqdm(missing, desc=f"masks by {prompt}", unit="region", disable=not missing)
             for number, region in enumerate(progress, 1):
                 if number % WRITE_EVERY == 0:
-                    write_whole(path, json.dumps(rles))
+                    files.write(path, json.dumps(rles), durable=False)
                 try:
                     rles[ids[region.name]] = to_rle(opened.mask(region, prompt))
                 except DataError as error:
@@ -112,7 +112,7 @@ class MaskMaker:
                     made[region.name] = Unreadable(str(error))
         finally:
             if len(made) < len(missing):
-                write_whole(path, json.dumps(rles))
+                files.write(path, json.dumps(rles), durable=False)
         for region in regions:
             if region.name not in made and region.photo is not None and region.size_hw is not None:
                 rle = rles[ids[region.name]]

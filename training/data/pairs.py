@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.picture.cutouts import Letterbox
+from training.data.augment import Augmentation, Change
 from training.data.photos import PhotoCache
 from training.data.regions import DataError, Region
-from training.loop.augment import Augmentation, Change
 
 Place = tuple[int, int, int]
 """(epoch, draw, index): the draw-th region of an epoch is that with this index."""

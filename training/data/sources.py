@@ -10,10 +10,10 @@ from rvernet_app.segment.registry import open_segmenter
 from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder
 from training.data.masks import MaskMaker
+from training.data.options import DataOptions, Source
 from training.data.paired_folders import PairedFolders
 from training.data.projects import ProjectSource
 from training.data.regions import SPLITS, Regions, RegionSource, assemble
-from training.loop.options import DataOptions, Source
 
 
 def open_source(source: Source, name: str, options: DataOptions, unsplit: str | None = None) -> RegionSource:

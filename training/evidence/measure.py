@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.model.baseline import Model
 from rvernet_app.model.preprocessing import Preprocessing, normalise
 from rvernet_app.model.rvernet import RveRNet
@@ -63,7 +64,6 @@ class Scores:
 
     def save(self, path: Path) -> None:
         """Write them as an npz file."""
-        part = path.with_name(f"{path.name}.part.npz")
         arrays: dict[str, Any] = {
             "names": np.array(self.names),
             "groups": np.array(self.groups),
@@ -73,8 +73,8 @@ class Scores:
         }
         if self.without_context is not None:
             arrays["without_context"] = self.without_context
-        np.savez_compressed(part, **arrays)
-        part.replace(path)
+        with files.replacing(path, durable=False) as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Scores:

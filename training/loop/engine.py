@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.baseline import Model
 from rvernet_app.model.checkpoint import Checkpoint
@@ -41,7 +41,7 @@ from training.loop.optimization import (
 )
 from training.loop.options import TrainOptions
 from training.loop.pixels import as_pixels, normalise_pixels, normalised
-from training.shared.files import write_whole
+from training.shared.progress import Progress
 
 BEST_NAME = "best.safetensors"
 MEASURED_BATCHES = 8
@@ -129,32 +129,31 @@ class Trainer:
         self._optimizer = accelerator.prepare_optimizer(torch.optim.AdamW(self._groups()))
         self._ema = ModelEmaV3(model, decay=optimization.ema, use_warmup=True) if optimization.ema else None
 
-    def run(self, stop_after: int | None = None) -> None:
-        """Train to the end of the plan or until patience is out, or until this many steps are done in all."""
+    def run(self, progress: Progress | None = None, stop_after: int | None = None) -> None:
+        """Train to the end of the plan, or until patience runs out.
+
+        Args:
+            progress: gets the stage "train" with its steps and epochs; None reports nothing.
+            stop_after: stop already when this many steps are done in all.
+        """
+        progress = progress or Progress()
         last = self._plan.steps if stop_after is None else min(self._plan.steps, stop_after)
         if self.step == 0 and self._options.model.batch_norm == "measured":
             self._measure_batch_norm()
         batches = iter(self._loader())
+        progress.stage("train", self._plan.steps, self.step, unit="step")
         started, seen = time.perf_counter(), 0
-        with tqdm(
-            total=self._plan.steps,
-            initial=self.step,
-            unit="step",
-            disable=not self._accelerator.is_main_process,
-        ) as bar:
-            while self.step < last and not self._out_of_patience():
-                self._losses.append(self._train_step(batches))
-                self.step += 1
-                seen += self._options.optimization.batch_size
-                bar.update()
-                bar.set_postfix(loss=f"{self._losses[-1]:.3f}")
-                if ends := self.step % self._plan.steps_per_epoch == 0:
-                    self._finish_epoch(seen / (time.perf_counter() - started))
-                    started, seen = time.perf_counter(), 0
-                    if self._accelerator.is_main_process:
-                        bar.write(json.dumps(self.history[-1]))
-                if ends or self.step % self._options.save_every == 0 or self.step == last:
-                    self.save_state()
+        while self.step < last and not self._out_of_patience():
+            self._losses.append(self._train_step(batches))
+            self.step += 1
+            seen += self._options.optimization.batch_size
+            progress.step(self.step, loss=self._losses[-1])
+            if ends := self.step % self._plan.steps_per_epoch == 0:
+                self._finish_epoch(seen / (time.perf_counter() - started))
+                started, seen = time.perf_counter(), 0
+                progress.epoch(self.history[-1])
+            if ends or self.step % self._options.save_every == 0 or self.step == last:
+                self.save_state()
 
     def save_state(self) -> None:
         """Write all that `resume` needs, brought together from all processes."""
@@ -375,11 +374,10 @@ class Trainer:
         self._accelerator.log({k: v for k, v in record.items() if k != "step"}, step=self.step)
         if self._accelerator.is_main_process:
             lines = "".join(json.dumps(r) + "\n" for r in self.history)
-            write_whole(self._options.run_folder / "metrics.jsonl", lines)
+            files.write(self._options.run_folder / "metrics.jsonl", lines, durable=False)
             if self._options.optimization.keep == "best" and record["val_macro_f1"] > best:
-                part = self._options.run_folder / f"{BEST_NAME}.part"
-                save_file({k: v.contiguous() for k, v in model.state_dict().items()}, part)
-                part.replace(self._options.run_folder / BEST_NAME)
+                with files.replacing(self._options.run_folder / BEST_NAME, durable=False) as unfinished:
+                    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, unfinished)
 
     def _score(self, model: Model) -> Scores:
         """Scores over the validation regions, a share of them in each process."""

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
+from rvernet_app import files
 from rvernet_app.errors import CheckpointError
 from training.shared.configuration import to_json
 
@@ -68,11 +69,9 @@ def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
 
 
 def save_state(folder: Path, options: Any, state: dict[str, Any]) -> None:
-    """Write a run's state into its folder; the older state stays until the new one is whole."""
-    path = folder / STATE_NAME
-    temporary = path.with_suffix(".part")
-    torch.save({"options": _identity(options), **state}, temporary)
-    temporary.replace(path)
+    """Write the state of a run into its folder. The older state stays until the new one is complete."""
+    with files.replacing(folder / STATE_NAME, durable=True) as unfinished:
+        torch.save({"options": _identity(options), **state}, unfinished)
 
 
 def load_state(folder: Path, options: Any) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Render meals: `python -m training.meals --count 1000 --seed 1 --out DIR`, in the environment with Blender.
 
-Meal i depends on the seed and on i alone, so a folder can grow, and an interrupted run goes on where it stopped.
+Meal i depends only on the seed and on i. A folder can grow, and an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ def main() -> int:
     finally:
         count = folder.write_annotations(menu_labels())
     if interrupted:
-        print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
+        print("interrupted; run the same command again to resume", file=sys.stderr, flush=True)
         os._exit(130)  # Blender would complain about the render it could not clean up
     print(f"{count} meals in {arguments.out}")
     return 0
 
 
 def _wanted(arguments: argparse.Namespace) -> Sequence[int]:
-    """Numbers of the meals asked for."""
+    """Return the numbers of the requested meals."""
     if not arguments.label:
         return range(arguments.first, arguments.first + arguments.count)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as other:  # it imports Blender, see `training.meals.job`
+    with ProcessPoolExecutor(1, context) as other:  # this process imports Blender, see `training.meals.job`
         labels = frozenset(arguments.label)
         return other.submit(meals_showing, arguments.seed, arguments.first, arguments.count, labels).result()
 
@@ -90,12 +90,12 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m training.meals", description="Render meals with exact masks."
     )
-    parser.add_argument("--count", type=_positive, required=True, help="how many meals the folder is to hold")
+    parser.add_argument("--count", type=_positive, required=True, help="number of meals in the folder")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them (default 0)")
     parser.add_argument(
         "--label",
         action="append",
-        help="only meals that show a food with this label, or one of several (default: any meal)",
+        help="only meals with a food of this label; may be repeated (default: all meals)",
     )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, new or begun with the same settings")

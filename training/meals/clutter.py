@@ -1,4 +1,4 @@
-"""Things on a table that are no food: cutlery, cups, glasses, bottles, napkins."""
+"""Things on a table that are not food: cutlery, cups, glasses, bottles, napkins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METALS: tuple[Colour, ...] = (
 
 
 def build_clutter(thing: Clutter) -> list[bpy.types.Object]:
-    """The thing about the origin, standing or lying on z = 0."""
+    """Build a thing at the origin, standing or lying on z = 0."""
     return BUILDERS[thing.kind](np.random.default_rng(thing.seed))
 
 
@@ -39,7 +39,7 @@ def _metal(rng: np.random.Generator) -> bpy.types.Material:
 def _strip(
     name: str, ys: Array, widths: Array, rises: Array, dips: Array, thickness: float
 ) -> bpy.types.Object:
-    """A bent blade along y: half width, height of its middle, and how much its edges stand over that, at each y."""
+    """Make a bent blade along y from its half widths, the heights of its middle and the rise of its edges."""
     across = np.linspace(-1, 1, 9)
     vertices = np.stack(
         [
@@ -63,7 +63,7 @@ def _strip(
 
 def _along(ys: Array, knots: list[tuple[float, float]]) -> Array:
     at, values = np.array(knots).T
-    return np.interp(ys, at, values)
+    return np.asarray(np.interp(ys, at, values))
 
 
 def _spoon(rng: np.random.Generator) -> list[bpy.types.Object]:
@@ -143,7 +143,7 @@ def _chopsticks(rng: np.random.Generator) -> list[bpy.types.Object]:
 
 
 def _turned(name: str, outer: list[tuple[float, float]], wall: float) -> bpy.types.Object:
-    """A vessel of revolution from its outer profile, hollow inside."""
+    """Make a hollow vessel of revolution from its outer profile."""
     radii, heights = np.array(outer).T
     base = heights[0] + 2 * wall
     inner = [(max(r - wall, 0.05), z) for r, z in outer[::-1] if z > base]
@@ -152,14 +152,14 @@ def _turned(name: str, outer: list[tuple[float, float]], wall: float) -> bpy.typ
 
 
 def _lathe(name: str, profile: Sequence[tuple[float, float]]) -> bpy.types.Object:
-    """A surface of revolution whose smooth shading keeps to the corners of its profile."""
+    """Make a surface of revolution whose smooth shading keeps the corners of the profile sharp."""
     corners = np.array(profile)
     ends = [corners[:-1] + share * np.diff(corners, axis=0) for share in (0.0, 0.06, 0.94)]
     return lathe(name, np.concatenate([np.stack(ends, axis=1).reshape(-1, 2), corners[-1:]]), segments=64)
 
 
 def _cup(rng: np.random.Generator) -> list[bpy.types.Object]:
-    """An empty mug, on a saucer at times."""
+    """Make an empty mug."""
     palette = WHITES if rng.random() < 0.5 else GLAZES
     colour = jitter(rng, palette[int(rng.integers(len(palette)))], 6)
     stuff = Shader("cup", roughness=float(rng.uniform(0.1, 0.4)), coat_weight=0.3).colour(colour).material

@@ -1,6 +1,6 @@
-"""The folder that meals are rendered into: which are done, and all of them as one COCO file.
+"""The folder of rendered meals, with all of them in one COCO file.
 
-settings.json      what the folder was begun with
+settings.json      settings of all its meals
 images/000000.jpg  a photo
 meals/000000.json  its masks, written after the photo
 annotations.json   all meals as COCO instances
@@ -14,24 +14,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rvernet_app import files
 from rvernet_app.errors import RvernetError
 from rvernet_app.picture.masks import bbox_xywh, to_rle
 from rvernet_app.types import Mask
-from training.shared.files import write_whole
 
 LICENCE = {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
 END_OF_JPEG = b"\xff\xd9"
 IDS_PER_MEAL = 100
-"""Annotations of meal i are numbered from i times this, so that they do not change as the set grows."""
+"""Annotation ids of meal i start at i times this, so that they stay the same when the folder grows."""
 
 
 class DatasetError(RvernetError):
-    """The folder holds meals of other settings."""
+    """The folder holds meals with other settings, or no food has a requested label."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all meals of a folder share; `blender` is its version."""
+    """Settings shared by all meals of a folder; `blender` is the version of Blender."""
 
     seed: int
     width: int
@@ -42,7 +42,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A visible serving: its mask, and those of its pieces."""
+    """A visible serving with its mask and the masks of its pieces."""
 
     kind: str
     label: str
@@ -54,7 +54,7 @@ class MealFolder:
     """A folder of rendered meals.
 
     Raises:
-        DatasetError: it was begun with other settings.
+        DatasetError: the folder holds meals with other settings.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
@@ -63,11 +63,11 @@ class MealFolder:
         self._begin()
 
     def photo(self, index: int) -> Path:
-        """Path of a meal's photo."""
+        """Return the path of a meal's photo."""
         return self.path / "images" / f"{index:06d}.jpg"
 
     def is_done(self, index: int) -> bool:
-        """Whether a meal's photo and record are whole."""
+        """True if a meal's photo and record are complete."""
         try:
             json.loads(self._record(index).read_bytes())
             return self.photo(index).read_bytes().endswith(END_OF_JPEG)
@@ -75,16 +75,16 @@ class MealFolder:
             return False
 
     def add(self, index: int, photo: Path, about: Mapping[str, Any], found: Sequence[Annotation]) -> None:
-        """Take over a meal: its photo, moved from where it is, what is told about it, and its servings."""
+        """Add a meal: move its photo into the folder, then write its description and its servings."""
         photo.replace(self.photo(index))
         record = {"about": dict(about), "annotations": [_described(a) for a in found]}
-        write_whole(self._record(index), json.dumps(record))
+        files.write(self._record(index), json.dumps(record), durable=False)
 
     def write_annotations(self, labels: Sequence[str]) -> int:
-        """Write the COCO file over all whole meals in the folder; returns how many there are.
+        """Write the COCO file of all complete meals in the folder; returns their number.
 
         Args:
-            labels: of all categories, also of those no meal shows.
+            labels: names of all categories, including those that no meal shows.
         """
         ids = {label: i for i, label in enumerate(sorted(set(labels)), start=1)}
         images: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ class MealFolder:
             "images": images,
             "annotations": annotations,
         }
-        write_whole(self.path / "annotations.json", json.dumps(coco))
+        files.write(self.path / "annotations.json", json.dumps(coco), durable=False)
         return len(images)
 
     def _record(self, index: int) -> Path:
@@ -144,7 +144,7 @@ class MealFolder:
             return
         for name in ("images", "meals"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(wanted, indent=1))
+        files.write(path, json.dumps(wanted, indent=1), durable=False)
 
 
 def _described(found: Annotation) -> dict[str, Any]:

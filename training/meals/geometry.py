@@ -1,13 +1,14 @@
-"""Meshes from numbers: made, read, bent, moved, copied and joined.
+"""Create, read, bend, move, copy and join meshes.
 
-Lengths are centimetres, z is up. What these functions make rests where its numbers put it; nothing is selected or
-active afterwards, and every object's own frame stays that of the scene. Two attributes of the vertices vary a
-material: `shade`, a float in [0, 1], one value a copy, and `paint`, a colour.
+Lengths are in centimetres and z is up. Functions leave no object selected or active, and they move vertices
+instead of object frames, which stay those of the scene. Two vertex attributes vary a material: `shade`, a
+float in [0, 1] with one value per copy, and `paint`, a colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -28,12 +29,12 @@ def add_mesh(
     smooth: bool = True,
     shade: Array | None = None,
 ) -> bpy.types.Object:
-    """A mesh object in the scene.
+    """Add a mesh object to the scene.
 
     Args:
         vertices: float (N, 3).
         faces: indices of each face's corners, counter-clockwise from outside.
-        shade: float (N,) in [0, 1] for the `shade` attribute; None leaves it out.
+        shade: float (N,) in [0, 1] for the `shade` attribute, or None.
     """
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(np.asarray(vertices, float).tolist(), [], [list(face) for face in faces])
@@ -47,7 +48,7 @@ def add_mesh(
 
 
 def vertices_of(thing: bpy.types.Object) -> Array:
-    """float (N, 3), in the object's own frame."""
+    """Return the vertices, float (N, 3), in the object's own frame."""
     flat = np.empty(len(thing.data.vertices) * 3)
     thing.data.vertices.foreach_get("co", flat)
     return flat.reshape(-1, 3)
@@ -60,23 +61,23 @@ def set_vertices(thing: bpy.types.Object, vertices: Array) -> None:
 
 
 def rotation(turn: Numbers) -> Array:
-    """The matrix, float (3, 3), of XYZ Euler angles."""
+    """Return the rotation matrix, float (3, 3), of XYZ Euler angles."""
     return np.array(Euler(turn).to_matrix())
 
 
 def move(thing: bpy.types.Object, place: Numbers = (0, 0, 0), turn: Numbers = (0, 0, 0)) -> bpy.types.Object:
-    """Turn by XYZ Euler angles, then shift, the vertices themselves; returns the object."""
+    """Turn the vertices by XYZ Euler angles, then shift them; returns the object."""
     set_vertices(thing, vertices_of(thing) @ rotation(turn).T + np.asarray(place))
     return thing
 
 
 def around_z(points: Array) -> tuple[Array, Array]:
-    """Distances from the z axis and angles about it, both float (N,)."""
+    """Return distances from the z axis and angles about it, both float (N,)."""
     return np.hypot(points[:, 0], points[:, 1]), np.arctan2(points[:, 1], points[:, 0])
 
 
 def grounded(thing: bpy.types.Object, within: float = 0.15) -> bpy.types.Object:
-    """Squeeze what is lower than `within` cm, also what is below the plate, into that height; returns the object."""
+    """Squeeze all vertices below `within` cm, even those below 0, into that height; returns the object."""
     at = vertices_of(thing)
     low = np.minimum(at[:, 2], within)
     at[:, 2] = np.where(at[:, 2] < within, within * np.exp(low / within - 1), at[:, 2])
@@ -85,20 +86,20 @@ def grounded(thing: bpy.types.Object, within: float = 0.15) -> bpy.types.Object:
 
 
 def crumple(thing: bpy.types.Object, rng: np.random.Generator, amount: float, scale: float) -> None:
-    """Push every vertex by a smooth random vector of up to `amount` cm, with about 1 / `scale` cm from lump to lump."""
+    """Push every vertex by smooth noise of up to `amount` cm, with lumps about 1 / `scale` cm apart."""
     vertices = vertices_of(thing)
     push = np.column_stack([smooth_noise(vertices * scale, rng) for _ in range(3)])
     set_vertices(thing, vertices + amount * push)
 
 
 def smooth_noise(points: Array, rng: np.random.Generator) -> Array:
-    """Perlin noise in about [-1, 1] at float (N, 3) points, one lump a unit, another field for every call."""
+    """Return Perlin noise, float (N,) in about [-1, 1], at points (N, 3); every call draws another field."""
     offset = Vector(rng.uniform(-100, 100, 3))
     return np.array([noise.noise(Vector(p) + offset) for p in points])
 
 
 def cloud(points: Array, rng: np.random.Generator, size: float) -> Array:
-    """Noise of three octaves in about [0, 1], float (N,); lumps of about `size` cm."""
+    """Return noise of three octaves, float (N,) in [0, 1], with lumps of about `size` cm."""
     at = np.asarray(points, float) / size
     total = np.zeros(len(at))
     for octave in range(3):
@@ -107,7 +108,7 @@ def cloud(points: Array, rng: np.random.Generator, size: float) -> Array:
 
 
 def _lattice_noise(points: Array, rng: np.random.Generator) -> Array:
-    """Random values on a lattice that repeats every 16 units, smoothly blended, float (N,) in [-1, 1]."""
+    """Return smoothly blended random values of a lattice with period 16, float (N,) in [-1, 1]."""
     lattice = rng.uniform(-1, 1, (16, 16, 16))
     shifted = points + rng.uniform(0, 16, 3)
     low = np.floor(shifted).astype(np.int64)
@@ -121,7 +122,7 @@ def _lattice_noise(points: Array, rng: np.random.Generator) -> Array:
 
 
 def loft(name: str, rings: Array, caps: bool = False) -> bpy.types.Object:
-    """A surface through rings, float (N, S, 3), each closed in itself; `caps` closes the first and the last."""
+    """Make a surface through closed rings, float (N, S, 3); `caps` closes the first and the last ring."""
     count, around = rings.shape[:2]
     grid = np.arange(count * around).reshape(count, around)
     after = np.roll(grid, -1, axis=1)
@@ -132,11 +133,11 @@ def loft(name: str, rings: Array, caps: bool = False) -> bpy.types.Object:
 
 
 def lathe(name: str, profile_rz: Array, segments: int = 96) -> bpy.types.Object:
-    """Surface of revolution about z.
+    """Make a surface of revolution about z.
 
     Args:
-        profile_rz: float (N, 2) radius and height along the outline, from bottom to top for outward normals; a
-            radius of 0 closes the surface there.
+        profile_rz: float (N, 2) radius and height along the outline, from bottom to top for outward normals;
+            a radius of 0 closes the surface there.
     """
     profile = np.asarray(profile_rz, float)
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
@@ -154,7 +155,7 @@ def lathe(name: str, profile_rz: Array, segments: int = 96) -> bpy.types.Object:
 def tube(
     name: str, path: Array, radii: Array | float, segments: int = 16, flatten: float = 1.0
 ) -> bpy.types.Object:
-    """A closed tube swept along a path.
+    """Make a closed tube along a path.
 
     Args:
         path: float (N, 3).
@@ -180,7 +181,7 @@ def tube(
 
 
 def slab(name: str, outline_xy: Array, thickness: float, bevel: float = 0.0) -> bpy.types.Object:
-    """An outline, float (N, 2) counter-clockwise, extruded from z = 0 up, its edges rounded by `bevel`."""
+    """Extrude an outline, float (N, 2) counter-clockwise, from z = 0 up; `bevel` rounds the edges."""
     outline = np.asarray(outline_xy, float)
     count = len(outline)
     vertices = np.concatenate(
@@ -204,13 +205,13 @@ def blob(
     scale: float = 1.0,
     subdivisions: int = 4,
 ) -> bpy.types.Object:
-    """An ellipsoid about the origin, pushed in and out by smooth noise.
+    """Make an ellipsoid at the origin, deformed by smooth noise.
 
     Args:
-        radii: along x, y, z.
+        radii: radii along x, y, z.
         lumps: height of the noise as a share of the radius.
-        scale: lumps along one radius, roughly.
-        subdivisions: of the icosphere; 4 makes 1,280 faces and each level more four times as many.
+        scale: approximate number of lumps along one radius.
+        subdivisions: level of the icosphere; 4 makes 1,280 faces, and each further level four times as many.
     """
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions, radius=1)
     thing = bpy.context.object
@@ -225,7 +226,11 @@ def blob(
 def rounded_outline(
     rng: np.random.Generator, radius_x: float, radius_y: float, wave: float, segments: int = 64
 ) -> Array:
-    """An irregular oval about the origin, float (segments, 2) counter-clockwise; `wave` is a share of the radius."""
+    """Return an irregular oval at the origin, float (segments, 2) counter-clockwise.
+
+    Args:
+        wave: height of the waves as a share of the radius.
+    """
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     swell = np.ones(segments)
     for k in range(2, 6):
@@ -234,7 +239,7 @@ def rounded_outline(
 
 
 def apply_modifiers(thing: bpy.types.Object) -> None:
-    """Replace the mesh by what its modifiers make of it."""
+    """Apply all modifiers to the mesh."""
     evaluated = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
     mesh = bpy.data.meshes.new_from_object(evaluated)
     thing.modifiers.clear()
@@ -242,7 +247,7 @@ def apply_modifiers(thing: bpy.types.Object) -> None:
 
 
 def smooth_surface(thing: bpy.types.Object, levels: int = 2) -> None:
-    """Catmull-Clark subdivision, applied."""
+    """Apply Catmull-Clark subdivision."""
     modifier = thing.modifiers.new("subdivide", "SUBSURF")
     modifier.levels = modifier.render_levels = levels
     apply_modifiers(thing)
@@ -256,13 +261,13 @@ def copies(
     sizes: Array | float,
     rng: np.random.Generator,
 ) -> bpy.types.Object:
-    """Many copies of prototypes joined into one mesh; the prototypes leave the scene.
+    """Join many copies of prototypes into one mesh; the prototypes are removed from the scene.
 
-    A copy is one of the prototypes by chance, with one `shade` of its own. All prototypes' first material is kept
-    for their copies.
+    Each copy is of a random prototype and has its own `shade`. Copies keep the first material of their
+    prototype.
 
     Args:
-        places: float (N, 3), where the prototypes' origins go.
+        places: float (N, 3), positions of the prototypes' origins.
         turns: float (N, 3), XYZ Euler angles in radians.
         sizes: float (N,), or one factor for all.
     """
@@ -289,7 +294,10 @@ def copies(
 def repeat(
     rng: np.random.Generator, prototypes: Sequence[bpy.types.Object], count: int, vary: float = 0.1
 ) -> Things:
-    """Separate copies of prototypes, each with its own `shade` and a size up to `vary` off; the prototypes leave."""
+    """Make separate copies, each with its own `shade` and a size that varies by up to `vary`.
+
+    The prototypes are removed from the scene.
+    """
     made = []
     for i in range(count):
         chosen = prototypes[i % len(prototypes)]
@@ -310,9 +318,9 @@ def set_shade(thing: bpy.types.Object, value: float) -> None:
 
 
 def joined(name: str, things: Sequence[bpy.types.Object]) -> bpy.types.Object:
-    """One object with the faces, materials, `shade` and paint of all; the parts leave the scene.
+    """Join parts into one object with all faces, materials, `shade` and paint; the parts are removed.
 
-    A part without `shade` gets 0.5, and one without paint is white where others have some.
+    A part without `shade` gets 0.5. A part without paint becomes white if another part has paint.
     """
     meshes = [thing.data for thing in things]
     materials = list(dict.fromkeys(made for mesh in meshes for made in mesh.materials))
@@ -350,13 +358,13 @@ def joined(name: str, things: Sequence[bpy.types.Object]) -> bpy.types.Object:
 
 
 def remove(things: Sequence[bpy.types.Object]) -> None:
-    """Take objects and their meshes out of the scene."""
+    """Remove objects and their meshes from the scene."""
     for thing in things:
         bpy.data.meshes.remove(thing.data)
 
 
-def _read(items: bpy.types.bpy_prop_collection, name: str, kind: type, width: int = 1) -> NDArray:
-    values: NDArray = np.empty(len(items) * width, kind)
+def _read(items: bpy.types.bpy_prop_collection, name: str, kind: type, width: int = 1) -> NDArray[Any]:
+    values: NDArray[Any] = np.empty(len(items) * width, kind)
     items.foreach_get(name, values)
     return values
 

@@ -1,7 +1,7 @@
 """Render one meal into its folder.
 
-Blender is imported only when a meal is rendered: it changes `sys.path` and `__main__`, so a process that has imported
-it cannot start others.
+Blender is imported only when a meal is rendered: it changes `sys.path` and `__main__`, so a process that has
+imported it cannot start others.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from training.meals.masks import read_coverage, serving_masks
 from training.meals.spec import draw_meal
 
 LEAST_VISIBLE = 0.001
-"""Share of the picture below which a serving is not annotated."""
+"""Servings on a smaller share of the picture are not annotated."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One meal to render, with so many threads."""
+    """A meal to render, and the number of threads."""
 
     index: int
     folder: Path
@@ -60,7 +60,7 @@ def render_meal(job: Job) -> int:
 
 
 def meals_showing(seed: int, first: int, wanted: int, labels: frozenset[str]) -> list[int]:
-    """Numbers of the first meals, from `first` on, that have a food with one of the labels.
+    """Return the numbers of the first `count` meals, from `first` on, with a food of one of the labels.
 
     Raises:
         DatasetError: no food has such a label.
@@ -75,12 +75,12 @@ def meals_showing(seed: int, first: int, wanted: int, labels: frozenset[str]) ->
 
 
 def menu_labels() -> list[str]:
-    """Labels of all foods that meals may show."""
+    """Return the labels of all foods."""
     from training.meals.foods.registry import MENU
 
     return [food.label for food in MENU]
 
 
 def ignore_interrupts() -> None:
-    """Leave it to the process that started this one to end: what is being rendered is completed first."""
+    """Ignore Ctrl+C in this process: the parent process lets the current meal finish, then ends the pool."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,4 +1,4 @@
-"""Where things go: discs packed into a floor, and footprints pushed together until they touch."""
+"""Arrange things: pack discs into a floor, and push footprints together until they touch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ CELL = 0.2
 """Side of a cell of a footprint in cm."""
 
 Footprint = NDArray[np.bool_]
-"""Cells that are covered, an odd number along either axis; the middle cell is the origin, rows run along y."""
+"""bool (R, C) of covered cells, R and C odd; the middle cell is the origin, rows run along y."""
 
 OVERLAP = 0.1
-"""Share of a footprint that may lie on what is there already."""
+"""Largest share of a footprint that may overlap others."""
 
 OVERHANG = 0.02
-"""Share of a footprint that may reach over the edge of the floor."""
+"""Largest share of a footprint that may reach over the edge of the floor."""
 
 SPREADS = (0.6, 1.0, 1.5)
-"""How far from the middle, as a share of the wished distance, things are put; more when there is too little room."""
+"""Distances from the middle to try, as shares of the wished distance."""
 
 Place = tuple[float, float, float]
 """x, y and turn."""
@@ -37,14 +37,15 @@ def pack(
     pull: float = 0.01,
     rounds: int = 200,
 ) -> Array:
-    """Places, float (N, 2), for discs within a superellipse about the origin.
+    """Place discs within a superellipse at the origin: float (N, 2).
 
-    Discs are pushed apart until they touch, pulled towards the middle and kept within; where there are too many
-    they overlap.
+    Discs are pushed apart until they touch, pulled towards the middle and kept inside. Too many discs
+    overlap.
 
     Args:
-        half, exponent: of the floor's outline.
-        pull: share of the way to the middle that a disc is pulled in a round, less and less.
+        half, exponent: outline of the floor.
+        pull: share of the way to the middle by which discs are pulled in the first round; later rounds pull
+            less.
     """
     sizes, limits = np.asarray(radii, float), np.asarray(half)
     places = rng.normal(0, 0.4, (len(sizes), 2)) * limits
@@ -59,11 +60,11 @@ def pack(
         places *= 1 - pull * (1 - i / rounds)
         out = (np.abs(places / room) ** exponent).sum(axis=1) ** (1 / exponent)
         places /= np.maximum(out, 1)[:, None]
-    return places
+    return np.asarray(places)
 
 
 def footprint(points: Array) -> Footprint:
-    """The cells under a cloud of points, float (N, 2 or 3), closed and without holes."""
+    """Return the cells under points, float (N, 2 or 3), with gaps closed and holes filled."""
     reach = int(np.ceil(np.abs(points[:, :2]).max() / CELL)) + 3
     cells = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
     column, row = np.rint(points[:, :2].T / CELL).astype(int) + reach
@@ -71,7 +72,7 @@ def footprint(points: Array) -> Footprint:
     cells = cv2.morphologyEx(cells, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(cells, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(cells, contours, -1, 1, cv2.FILLED)
-    return cells.astype(bool)
+    return np.asarray(cells.astype(np.bool_))
 
 
 def place_all(
@@ -81,15 +82,15 @@ def place_all(
     clouds: Sequence[Array],
     wishes: Sequence[Place],
 ) -> list[Place | None]:
-    """Put things down on a floor next to where they wish to be, the largest first; None for what has no room.
+    """Place things on a floor near their wished places, the largest first; None for a thing without room.
 
-    Where not even one has room, the largest lies in the middle and reaches over the edge.
+    If not even one thing has room, the largest lies in the middle and reaches over the edge.
 
     Args:
-        half, exponent: of the floor's outline.
-        taken: footprints that stand there already, and their places.
+        half, exponent: outline of the floor.
+        taken: footprints already on the floor, and their places.
         clouds: points of each thing seen from above, float (N, 2).
-        wishes: in the order of the clouds.
+        wishes: wished places, in the order of the clouds.
     """
     found: dict[tuple[int, float], Footprint] = {}
 
@@ -123,11 +124,11 @@ def place_all(
 
 
 class Floor:
-    """A floor that footprints are put down on, one after the other.
+    """A floor on which footprints are placed one after the other.
 
     Args:
         half: half lengths of the floor.
-        exponent: of the superellipse that bounds it.
+        exponent: exponent of the superellipse that bounds the floor.
     """
 
     def __init__(self, half: tuple[float, float], exponent: float) -> None:
@@ -139,9 +140,10 @@ class Floor:
         self._taken = np.zeros_like(self._out)
 
     def settle(self, shape: Footprint, wish: tuple[float, float]) -> tuple[float, float] | None:
-        """Put a footprint down as near to a place as it fits, and take that room; None where it does not fit.
+        """Place a footprint as near to a wished place as it fits, and mark its cells; None if it fits
+        nowhere.
 
-        It fits where it keeps within `OVERLAP` and `OVERHANG`.
+        A footprint fits if it stays within `OVERLAP` and `OVERHANG`.
         """
         kernel = shape.astype(np.float32) / shape.sum()
         over = cv2.filter2D(self._out, -1, kernel, borderType=cv2.BORDER_CONSTANT)

@@ -1,4 +1,4 @@
-"""A surrounding from Blender's own HDRIs and one key light, balanced so that a white plate is nearly white."""
+"""Light a scene by one of Blender's HDRIs and a key light, so that a white plate is nearly white."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from training.meals.setting import Light
 from training.meals.shapes import Array
 
 LEVELS = {"AgX": 1.9, "Filmic": 1.5, "Standard": 0.85}
-"""Light on the table by view transform, as the radiance of a white surface under it."""
+"""Light on the table for each view transform, as the radiance of a white surface."""
 
 NEUTRAL = 0.8
-"""Share of a surrounding's colour cast that the camera's white balance takes away."""
+"""Share of a surrounding's colour cast that the camera's white balance removes."""
 
 DISTANCE = 150.0
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def light_scene(light: Light) -> None:
-    """Give the scene its world, its key light and its view transform."""
+    """Set the scene's world, key light and view transform."""
     scene = bpy.context.scene
     scene.view_settings.view_transform = light.view
     scene.view_settings.look = light.contrast
@@ -62,7 +62,7 @@ def _picture(world: str) -> Path:
 
 @cache
 def _irradiance(world: str) -> Array:
-    """float (3,): light that a surrounding sheds on a table, per channel."""
+    """Return the light of a surrounding on a table per channel, float (3,)."""
     image = bpy.data.images.load(str(_picture(world)))
     width, height = image.size
     pixels = np.empty(width * height * image.channels, np.float32)
@@ -71,7 +71,7 @@ def _irradiance(world: str) -> Array:
     upper = pixels.reshape(height, width, -1)[height // 2 :, :, :3].astype(float)
     elevation = (np.arange(len(upper)) + 0.5) / height * np.pi
     solid = (np.pi / height) * (2 * np.pi / width) * np.cos(elevation) * np.sin(elevation)
-    return (upper.sum(axis=1) * solid[:, None]).sum(axis=0)
+    return np.asarray((upper.sum(axis=1) * solid[:, None]).sum(axis=0))
 
 
 def _key(light: Light, irradiance: float) -> None:
@@ -101,7 +101,7 @@ def _key(light: Light, irradiance: float) -> None:
 
 
 def warmth(kelvin: float) -> tuple[float, float, float]:
-    """Linear RGB of a black body, of luminance 1, half balanced towards white at 6000 K."""
+    """Return the linear RGB of a black body with luminance 1, half balanced towards white at 6000 K."""
     steps = np.log(kelvin / 6000)
     colour = np.exp(0.5 * steps * np.array([-1.0, 0.1, 1.2]))
     r, g, b = colour / (LUMINANCE @ colour)

@@ -1,4 +1,4 @@
-"""Exact masks from Cryptomatte: who covers most of each pixel."""
+"""Exact masks from Cryptomatte: each pixel belongs to the object that covers most of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from rvernet_app.types import Mask
 
 Coverage = dict[str, NDArray[np.float32]]
-"""Object name -> share of each pixel that it covers, (H, W)."""
+"""Object name -> share of each pixel that the object covers, float32 (H, W)."""
 
 
 def read_coverage(path: Path, names: Sequence[str]) -> Coverage:
-    """The named objects' coverage from a multilayer EXR with an object Cryptomatte; unseen objects are left out."""
+    """Read the coverage of the named objects from a multilayer EXR with an object Cryptomatte.
+
+    Objects that cover no pixel are left out.
+    """
     import OpenEXR
 
-    with OpenEXR.File(str(path), separate_channels=True) as file:  # empties its parts when it is closed
+    with OpenEXR.File(str(path), separate_channels=True) as file:  # parts are emptied when the file is closed
         manifest = next(
             json.loads(value)
             for part in file.parts
@@ -34,14 +37,14 @@ def read_coverage(path: Path, names: Sequence[str]) -> Coverage:
 def serving_masks(
     coverage: Coverage, servings: Sequence[Sequence[str]], least: float
 ) -> list[tuple[Mask, list[Mask]] | None]:
-    """For each serving the mask of all of it and of its visible pieces.
+    """Return for each serving its mask and the masks of its visible pieces.
 
-    A pixel belongs to the serving that covers most of it, or to none if what is no food covers more; within its
-    serving it belongs to the piece that covers most.
+    A pixel belongs to the serving that covers most of it, or to none if things that are not food cover more.
+    Within its serving it belongs to the piece that covers most of it.
 
     Args:
-        servings: names of each one's pieces.
-        least: share of the picture below which a serving is left out, as None.
+        servings: names of the pieces of each serving.
+        least: servings on a smaller share of the picture become None.
     """
     if not coverage:
         return [None] * len(servings)
@@ -63,7 +66,10 @@ def serving_masks(
 
 
 def _ranked(channels: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Ids and shares of all ranks, (R, H, W) each: a layer's red and blue are ids, its green and alpha shares."""
+    """Return ids and shares of all ranks, (R, H, W) each.
+
+    Red and blue of a layer are ids, green and alpha are shares.
+    """
     layers = sorted({name.rsplit(".", 1)[0] for name in channels if "CryptoObject" in name})
     ids = [channels[f"{layer}.{channel}"] for layer in layers for channel in "rb"]
     shares = [channels[f"{layer}.{channel}"] for layer in layers for channel in "ga"]
@@ -71,4 +77,4 @@ def _ranked(channels: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.uint32
 
 
 def _cover(ids: NDArray[np.uint32], shares: NDArray[np.float32], wanted: int) -> NDArray[np.float32]:
-    return np.where(ids == np.uint32(wanted), shares, np.float32(0)).sum(axis=0)
+    return np.asarray(np.where(ids == np.uint32(wanted), shares, np.float32(0)).sum(axis=0))

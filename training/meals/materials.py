@@ -1,6 +1,6 @@
-"""Materials from a few words: colours, how they vary, gloss, translucency, surface relief.
+"""Materials from a few parameters: colours and their variation, gloss, translucency and relief.
 
-Colours are sRGB triples in 0..255, as one reads them off a photo.
+Colours are sRGB triples in 0..255, as read from a photo.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ WHITE: Colour = (255.0, 255.0, 255.0)
 
 @dataclass(frozen=True)
 class Look:
-    """What a surface looks like.
+    """The look of a surface.
 
     Attributes:
         colours: sRGB triples in 0..255; patches of them alternate, in this order from dark noise to light.
         patch: size of a patch in cm.
         contrast: 0 blends the colours softly, 1 gives hard patches.
-        by_piece: share of the place on the colour scale that the copy's `shade` decides instead of the noise.
+        by_piece: weight of the copy's `shade` against the noise in the choice of a colour, 0 to 1.
         roughness: 0 mirror, 1 chalk.
-        coat: a wet or greasy film over it, 0 to 1.
-        subsurface: share of light that goes under the skin, 0 to 1; soft foods have 0.1 to 0.5.
-        depth: how far that light travels, cm.
+        coat: strength of a wet or greasy film, 0 to 1.
+        subsurface: share of light scattered under the surface, 0 to 1; soft foods have 0.1 to 0.5.
+        depth: distance that this light travels, in cm.
         transmission: 1 is clear (jelly, broth, juice), 0 opaque.
         bump: height of the fine relief in cm.
         bump_size: size of one bump in cm.
@@ -49,20 +49,20 @@ class Look:
 
 
 def linear(colour: Sequence[float]) -> tuple[float, float, float, float]:
-    """sRGB in 0..255 -> linear RGBA in 0..1."""
+    """Convert sRGB in 0..255 to linear RGBA in 0..1."""
     r, g, b = _linear(np.asarray(colour, float))
     return (float(r), float(g), float(b), 1.0)
 
 
 def jitter(rng: np.random.Generator, colour: Colour, amount: float = 8) -> Colour:
-    """The colour, each channel moved by up to `amount`, brightness by up to twice that."""
+    """Vary a colour: each channel by up to `amount`, the brightness by up to twice that."""
     moved = np.asarray(colour) + rng.uniform(-amount, amount, 3) + rng.uniform(-amount, amount)
     r, g, b = np.clip(moved, 0, 255)
     return (float(r), float(g), float(b))
 
 
 def material(name: str, look: Look) -> bpy.types.Material:
-    """A Principled material; textures follow the object's own coordinates, in cm."""
+    """Make a Principled material whose textures follow the object's own coordinates, in cm."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     tree = made.node_tree
@@ -92,7 +92,7 @@ def give(thing: bpy.types.Object, made: bpy.types.Material) -> bpy.types.Object:
 
 
 def painted(name: str, look: Look) -> bpy.types.Material:
-    """A material that takes its colour from `paint`, multiplied by the look's colours (white leaves it alone)."""
+    """Make a material whose colour is `paint` multiplied by the colours of the look."""
     made = material(name, look)
     tree = made.node_tree
     base = tree.nodes["Principled BSDF"].inputs["Base Color"]
@@ -109,11 +109,11 @@ def painted(name: str, look: Look) -> bpy.types.Material:
 
 
 def speckled(name: str, look: Look, speckle: float = 0.08, vary: float = 0.0) -> bpy.types.Material:
-    """A material that shows `paint`, a little richer and in uneven brightness; the look's own colours do not count.
+    """Make a material that shows `paint` slightly richer and unevenly bright; the look's colours are unused.
 
     Args:
-        speckle: how much noise of the look's patch size lightens and darkens the paint.
-        vary: how much the copy's `shade` does.
+        speckle: strength of brightness noise with the look's patch size.
+        vary: strength of brightness differences by the copy's `shade`.
     """
     made = material(name, look)
     tree = made.node_tree
@@ -130,7 +130,7 @@ def speckled(name: str, look: Look, speckle: float = 0.08, vary: float = 0.0) ->
 
 
 def paint(thing: bpy.types.Object, colours: Array | Colour) -> bpy.types.Object:
-    """Give every vertex its own colour, float (N, 3), or all the same one, for `painted`; returns the object."""
+    """Set the `paint` of every vertex: colours float (N, 3), or one for all; returns the object."""
     count = len(thing.data.vertices)
     rgba = np.ones((count, 4), np.float32)
     rgba[:, :3] = _linear(np.clip(np.asarray(colours, float), 0, 255))
@@ -141,13 +141,13 @@ def paint(thing: bpy.types.Object, colours: Array | Colour) -> bpy.types.Object:
 
 
 def blend(low: Array | Colour, high: Array | Colour, share: Array) -> Array:
-    """Colours float (N, 3) between two, each one colour or float (N, 3); `share` float (N,) is clipped to 0..1."""
+    """Mix two colours, or two float (N, 3): float (N, 3). `share`, float (N,), is clipped to 0..1."""
     t = np.clip(share, 0, 1)[:, None]
     return np.asarray(low, float) * (1 - t) + np.asarray(high, float) * t
 
 
 def ramp(share: Array, stops: Sequence[tuple[float, Colour]]) -> Array:
-    """Colours, float (N, 3), at shares, float (N,), along a scale of (share, colour) stops."""
+    """Look up shares, float (N,), on a scale of (share, colour) stops: colours, float (N, 3)."""
     places = [place for place, _ in stops]
     return np.column_stack([np.interp(share, places, [colour[i] for _, colour in stops]) for i in range(3)])
 

@@ -1,4 +1,4 @@
-"""Pieces of food that come to rest on a plate and on each other, by the heights of what lies there already."""
+"""Let pieces of food come to rest on a plate and on each other, with a height map of the plate."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ MOST_POINTS_OF_MANY = 120
 
 
 class HeightMap:
-    """How high what lies on the plate reaches, over a square about the origin; 0 where nothing lies."""
+    """Heights of the food over a square at the origin; 0 on the empty plate."""
 
     def __init__(self, half: float, cell: float = CELL) -> None:
         """An empty plate.
 
         Args:
-            half: half the side of the square, cm; what lies farther out counts to its border.
-            cell: side of a cell, cm.
+            half: half the side of the square in cm; points farther out count at its border.
+            cell: side of a cell in cm.
         """
         self._half, self._cell = half, cell
         count = int(np.ceil(2 * half / cell)) + 3
         self._top = np.zeros((count, count))
 
     def lift(self, points: Array) -> float:
-        """How far the points, float (N, 3), have to rise to just clear what lies below them; negative if they float."""
+        """Return the rise that lifts points, float (N, 3), just off the food below; below 0 if they float."""
         return float((self._top[self._cells(points)] - points[:, 2]).max())
 
     def add(self, points: Array) -> None:
-        """Leave the points, float (N, 3), there."""
+        """Raise the heights to the points, float (N, 3)."""
         np.maximum.at(self._top, self._cells(points), points[:, 2])
 
     def draped(self, points: Array, span: float) -> Array:
-        """Heights, float (N,), at the points of a cloth that spans steps over about `span` cm."""
+        """Return heights, float (N,), of a cloth over the food that spans steps of about `span` cm."""
         reach = max(round(span / self._cell / 2), 1)
         cloth = _boxes(_boxes(self._top, reach, np.max), reach, np.mean)
         return _between(cloth, (points[:, :2] + self._half) / self._cell + 0.5)
@@ -51,18 +51,18 @@ class HeightMap:
 
 
 class Pile:
-    """A plate on which pieces are let down one by one.
+    """A plate onto which pieces fall one by one.
 
-    A piece that falls turns and slides a little, as long as its middle sinks; it touches what is below it and goes
-    through neither that nor the plate.
+    A falling piece turns and slides a little while its middle sinks. It goes through neither the food below
+    nor the plate.
     """
 
     def __init__(self, radius: float, cell: float = CELL) -> None:
         """An empty plate.
 
         Args:
-            radius: pieces slide so as not to reach out beyond it, cm.
-            cell: side of a cell of the height map, cm.
+            radius: pieces slide to stay within this radius, in cm.
+            cell: side of a cell of the height map in cm.
         """
         self._radius = radius
         self._cell = cell
@@ -77,14 +77,14 @@ class Pile:
         tilt: float = 0.3,
         sink: float = 0.03,
     ) -> bpy.types.Object:
-        """Let an object fall at a place; its vertices move, its own frame stays that of the plate.
+        """Let an object fall at a place; moves its vertices and not its frame.
 
         Args:
-            places_xy: one place, or float (K, 2) to choose the lowest from.
-            turn: XYZ Euler angles it starts with.
-            slide: cm it may move aside at a time.
-            tilt: radians it may turn over at a time.
-            sink: cm of give where it touches another piece; infinite sets it on the plate.
+            places_xy: one place, or float (K, 2), of which the lowest is taken.
+            turn: XYZ Euler angles at the start.
+            slide: largest sideways step in cm.
+            tilt: largest step of its tilt in radians.
+            sink: depth in cm by which pieces press into each other; infinite puts the object on the plate.
         """
         vertices = vertices_of(thing)
         points = even_points(thing, self._cell)
@@ -96,11 +96,11 @@ class Pile:
     def drape(
         self, thing: bpy.types.Object, place_xy: tuple[float, float], turn: float, stiffness: float
     ) -> bpy.types.Object:
-        """Lay a soft flat object, its underside on z = 0, over what is there.
+        """Drape a soft flat object, its underside on z = 0, over the food.
 
         Args:
-            turn: about z, radians.
-            stiffness: cm in which it spans a step.
+            turn: angle about z in radians.
+            stiffness: distance in cm over which it spans a step.
         """
         vertices = vertices_of(thing) @ rotation((0, 0, turn)).T + np.array([*place_xy, 0.0])
         vertices[:, 2] = np.maximum(vertices[:, 2] + self._heights.draped(vertices, stiffness), 0)
@@ -109,11 +109,11 @@ class Pile:
         return thing
 
     def shingle(self, pieces: Sequence[bpy.types.Object], places_xy: Array, thickness: float) -> None:
-        """Lay slices one after the other, the first flat, each next one leaning on the one before.
+        """Lay slices in a row: the first flat, each further one leaning on the one before.
 
         Args:
             pieces: slices of this thickness with their undersides on z = 0.
-            places_xy: float (N, 2), where their middles go, further apart than the thickness.
+            places_xy: float (N, 2), places of their middles, farther apart than the thickness.
         """
         steps = np.diff(places_xy, axis=0, prepend=[2 * places_xy[0] - places_xy[1]])
         for k, (piece, place, step) in enumerate(zip(pieces, places_xy, steps, strict=True)):
@@ -132,11 +132,11 @@ class Pile:
         tilt: float = 0.3,
         sink: float = 0.03,
     ) -> tuple[Array, Array]:
-        """Places and turns, both float (count, 3), of copies of a prototype about its origin, dropped one by one.
+        """Drop copies of a prototype one by one: places and turns, both float (count, 3).
 
         Args:
-            spread: radius of the disc they fall on, cm.
-            tries: spots each one chooses the lowest of.
+            spread: radius of the disc on which they fall, in cm.
+            tries: number of random spots, of which the lowest is taken.
         """
         points = even_points(prototype, self._cell)
         points = points[:: len(points) // MOST_POINTS_OF_MANY + 1]
@@ -156,7 +156,7 @@ class Pile:
         tilt: float,
         sink: float,
     ) -> tuple[Array, Array]:
-        """Place float (3,) and rotation (3, 3) from which no small move lets the points' origin sink further."""
+        """Return a place (3,) and a rotation (3, 3) from which no small move lets the origin sink further."""
         turned = rotation(turn)
         few = points[:: len(points) // MOST_POINTS + 1]
         costs = [self._cost(few @ turned.T, place) for place in places_xy]
@@ -190,7 +190,7 @@ class Pile:
 
 
 def scatter(rng: np.random.Generator, spread: float, count: int = 1) -> Array:
-    """Even chance over a disc of this radius about the origin, float (count, 2)."""
+    """Draw uniform points in a disc at the origin, float (count, 2)."""
     turn, out = rng.uniform(0, 2 * np.pi, count), spread * np.sqrt(rng.random(count))
     return np.column_stack([out * np.cos(turn), out * np.sin(turn)])
 
@@ -204,12 +204,12 @@ def stack(
     tries: int = 24,
     sink: float = 0.03,
 ) -> None:
-    """Put things down one after another within the radius, each in the lowest of some random places.
+    """Put things down within the radius one after another, each at the lowest of several random places.
 
     Args:
-        gather: height in cm that a thing climbs to be one cm nearer to the centre; 0 spreads them out.
-        tilt: largest turn out of the thing's own pose, radians; it may spin freely about z.
-        sink: how far soft things press into each other, cm.
+        gather: height in cm that a thing climbs to be 1 cm nearer to the centre; 0 spreads them out.
+        tilt: largest tilt in radians; the turn about z is free.
+        sink: depth in cm by which soft things press into each other.
     """
     heights = HeightMap(radius)
     for thing in things:
@@ -240,7 +240,7 @@ def lay_row(
     lean: bool = True,
     sink: float = 0.0,
 ) -> None:
-    """Lay things in a row about the origin, `step` cm apart or more; with `lean` like tiles, each on the one before."""
+    """Lay things in a row, `step` cm apart or more; with `lean` each one leans on the one before."""
     reach = max(float(np.abs(vertices_of(thing)).max()) for thing in things) + step * len(things)
     heights = HeightMap(reach)
     heading = rotation((0, 0, rng.uniform(0, 2 * np.pi)))
@@ -259,7 +259,7 @@ def lay_row(
 
 
 def stand_ring(rng: np.random.Generator, things: Sequence[bpy.types.Object], radius: float) -> None:
-    """Stand round things of this radius in a ring about the origin so that they just touch."""
+    """Stand round things of this radius in a ring at the origin so that they just touch."""
     start = rng.uniform(0, 2 * np.pi)
     far = 0.0 if len(things) == 1 else 1.02 * radius / np.sin(np.pi / len(things))
     for k, thing in enumerate(things):
@@ -271,7 +271,7 @@ def stand_ring(rng: np.random.Generator, things: Sequence[bpy.types.Object], rad
 
 
 def _boxes(heights: Array, reach: int, of: Callable[..., Array]) -> Array:
-    """The maximum or mean over the square of `reach` cells around each cell, by rows and then by columns."""
+    """Filter by the maximum or mean over the square of `reach` cells around each cell."""
     for axis in (0, 1):
         width = [(reach, reach) if k == axis else (0, 0) for k in (0, 1)]
         windows = np.lib.stride_tricks.sliding_window_view(
@@ -282,9 +282,10 @@ def _boxes(heights: Array, reach: int, of: Callable[..., Array]) -> Array:
 
 
 def _between(heights: Array, where: Array) -> Array:
-    """Bilinear interpolation at float (N, 2) indices."""
+    """Interpolate bilinearly at indices, float (N, 2)."""
     where = np.clip(where, 0, len(heights) - 1.001)
     i, j = where.astype(int).T
     u, v = (where - where.astype(int)).T
     low = heights[i, j] * (1 - v) + heights[i, j + 1] * v
-    return low * (1 - u) + (heights[i + 1, j] * (1 - v) + heights[i + 1, j + 1] * v) * u
+    high = heights[i + 1, j] * (1 - v) + heights[i + 1, j + 1] * v
+    return np.asarray(low * (1 - u) + high * u)

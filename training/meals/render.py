@@ -1,4 +1,4 @@
-"""Render the scene with Cycles: the photo and, of the same samples, how much each object covers of each pixel."""
+"""Render the scene with Cycles: the photo and, from the same samples, the coverage of each object."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import bpy
 GPUS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
 JPEG_QUALITY = 92
 RANKS = 8
-"""Objects that are kept for each pixel."""
+"""Largest number of objects per pixel."""
 
 
 def reset() -> None:
@@ -25,8 +25,8 @@ def render(photo: Path, coverage: Path, size_wh: tuple[int, int], samples: int, 
     """Render the scene once and write it twice.
 
     Args:
-        photo: of the JPEG file.
-        coverage: of the multilayer EXR with the object Cryptomatte.
+        photo: path of the JPEG file.
+        coverage: path of the multilayer EXR with the object Cryptomatte.
         threads: 0 uses all cores.
     """
     scene = bpy.context.scene
@@ -63,10 +63,10 @@ def render(photo: Path, coverage: Path, size_wh: tuple[int, int], samples: int, 
 
 
 def _use_gpu() -> bool:
-    """Turn on all devices of the first kind of GPU there is."""
+    """Enable all devices of the first available kind of GPU."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     for kind in GPUS:
-        with suppress(TypeError):  # this build does not know the kind
+        with suppress(TypeError):  # this build does not support the kind
             preferences.compute_device_type = kind
             preferences.refresh_devices()
             devices = [d for d in preferences.devices if d.type == kind]
@@ -79,7 +79,7 @@ def _use_gpu() -> bool:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Send what Blender's C code prints nowhere."""
+    """Discard the output of Blender's C code."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]

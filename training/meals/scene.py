@@ -1,4 +1,4 @@
-"""Build a drawn meal in Blender: table, vessels, foods that settle into them, clutter, camera."""
+"""Build a meal in Blender: table, vessels, foods, clutter and camera."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SENSOR = 36.0
 
 @dataclass(frozen=True)
 class Served:
-    """A serving that found its place, and the names of its objects, one for each piece."""
+    """A placed serving and the names of its objects, one per piece."""
 
     kind: str
     pieces: tuple[str, ...]
 
 
 def build_scene(meal: Meal, foods: Mapping[str, Food], size_wh: tuple[int, int]) -> list[Served]:
-    """Fill an emptied Blender with the meal; returns its servings in the order they were put down."""
+    """Build a meal in an empty Blender; returns its servings in the order of placing."""
     build_table(meal.table)
     served = [s for vessel in meal.vessels for s in _put_vessel(vessel, Matrix.Identity(4), foods)]
     for thing in meal.clutter:
@@ -51,7 +51,7 @@ def build_scene(meal: Meal, foods: Mapping[str, Food], size_wh: tuple[int, int])
 def _put_vessel(
     vessel: Vessel, carrier: Matrix, foods: Mapping[str, Food]
 ) -> Iterator[tuple[str, list[bpy.types.Object]]]:
-    """Build a vessel and all it holds; yields kind and pieces of each serving that fits."""
+    """Build a vessel with its content; yields kind and pieces of each serving that fits."""
     frame = carrier @ _frame(vessel.xy, 0, vessel.turn)
     height = 0.0
     if vessel.shape != ON_TABLE:
@@ -75,7 +75,7 @@ def _put_vessel(
 def _places(
     vessel: Vessel, built: list[list[bpy.types.Object]], foods: Mapping[str, Food]
 ) -> list[Matrix | None]:
-    """Where each serving goes in the frame of the vessel's floor; None where it has no room."""
+    """Return the place of each serving in the frame of the vessel's floor; None for one without room."""
     if vessel.shape in DEEP:
         return [_frame((0, 0), _fill_height(vessel, s, foods[s.kind]), s.turn) for s in vessel.servings]
     turn = np.linspace(0, 2 * np.pi, 256)
@@ -91,16 +91,16 @@ def _places(
 
 
 def _fill_height(vessel: Vessel, serving: Serving, food: Food) -> float:
-    """Height over the floor at which a food lies in a deep vessel."""
+    """Return the height over the floor at which a food lies in a deep vessel."""
     if food.liquid:
         return vessel.depth * vessel.level
     return height_for(SHAPES[vessel.shape], vessel.half[0], 0.97 * serving.radius)
 
 
 def _points(thing: bpy.types.Object) -> Array:
-    """float (N, 2): the vertices seen from above, in the scene's frame."""
+    """Return the vertices seen from above, float (N, 2), in the scene's frame."""
     matrix = np.array(thing.matrix_basis)
-    return (vertices_of(thing) @ matrix[:3, :3].T + matrix[:3, 3])[:, :2]
+    return np.asarray((vertices_of(thing) @ matrix[:3, :3].T + matrix[:3, 3])[:, :2])
 
 
 def _frame(xy: tuple[float, float], z: float, turn: float) -> Matrix:
@@ -117,7 +117,7 @@ def _renamed(thing: bpy.types.Object, name: str) -> str:
 
 
 def _aim(camera: Camera, size_wh: tuple[int, int]) -> None:
-    """Put the camera where the wished reach just fits the frame."""
+    """Place the camera so that the wished reach just fits the frame."""
     data = bpy.data.cameras.new("camera")
     data.lens, data.sensor_width, data.clip_end = camera.lens, SENSOR, 2000
     across, up = np.array(size_wh) / max(size_wh) * SENSOR / 2 / camera.lens

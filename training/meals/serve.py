@@ -1,4 +1,4 @@
-"""Which vessels are on a table, which foods are on them, and how they lie."""
+"""Draw the vessels of a meal, their foods and their arrangement."""
 
 from __future__ import annotations
 
@@ -29,21 +29,46 @@ FRUIT_PLACES = {"plate": 2.0, "coupe": 2.0, "wide bowl": 1.2, "board": 1.6, "rou
 FRUIT_PLACES |= {"long plate": 0.7, "oval platter": 0.8, "small plate": 0.5, ON_TABLE: 1.6}
 
 DEEP = ("bowl", "wide bowl", "deep plate", "side dish", "small dish")
-"""Vessels that are filled with one food instead of having foods side by side on their floor."""
+"""Vessels filled with one food instead of foods side by side."""
 
 BOWL_LABELS = frozenset(
-    """rice, noodles, pasta, salad, corn, tofu, soup, potato, french fries, popcorn, cabbage, bean sprouts,
-    wonton dumplings, green beans, red beans, soy, other ingredients, ice cream, blueberry, cherry, strawberry,
-    raspberry, grape, almond, walnut, peanut""".replace("\n   ", "").split(", ")
+    {
+        "rice",
+        "noodles",
+        "pasta",
+        "salad",
+        "corn",
+        "tofu",
+        "soup",
+        "potato",
+        "french fries",
+        "popcorn",
+        "cabbage",
+        "bean sprouts",
+        "wonton dumplings",
+        "green beans",
+        "red beans",
+        "soy",
+        "other ingredients",
+        "ice cream",
+        "blueberry",
+        "cherry",
+        "strawberry",
+        "raspberry",
+        "grape",
+        "almond",
+        "walnut",
+        "peanut",
+    }
 )
-"""Labels that one expects in a bowl; others go there when none of these is at hand."""
+"""Labels of foods usually served in a bowl; other foods go there if none of these is available."""
 
 ROOM = (1.0, 0.78, 0.86, 0.92, 0.96)
-"""Sum of squared radii over the floor's squared radius that one, two ... foods may have."""
+"""Largest sum of squared radii of one, two ... foods, as a share of the floor's squared radius."""
 
 MOST_ON_ONE = 5
 MOST = 7
-"""Foods on one vessel and on all."""
+"""Largest number of foods on one vessel and on all."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +76,11 @@ class Planned:
     """A vessel before it is filled.
 
     Attributes:
-        foods: how many foods are to be on its floor at least, where they fit.
-        fullness: share of the floor that they are to cover.
-        liquid: it is for a liquid instead.
-        given: servings that are settled already.
-        carried: vessels that are to stand on its floor.
+        foods: least number of foods on its floor, if they fit.
+        fullness: share of the floor that foods should cover.
+        liquid: True for a vessel with a liquid instead.
+        given: servings already chosen.
+        carried: vessels on its floor.
     """
 
     vessel: Vessel
@@ -67,7 +92,7 @@ class Planned:
 
 
 def arrange(rng: np.random.Generator) -> list[Planned]:
-    """The vessels of a meal: one laden plate and what goes with it, several small ones, or a canteen tray of them."""
+    """Draw the vessels of a meal: a full plate with side dishes, several small ones, or a canteen tray."""
     way = rng.choice(["plated", "spread", "tray", "pot"], p=[0.56, 0.26, 0.1, 0.08])
     if way == "plated":
         laden = _laden(rng, PLATES, int(rng.choice([2, 3, 4, 5], p=[0.2, 0.4, 0.3, 0.1])))
@@ -83,14 +108,14 @@ def arrange(rng: np.random.Generator) -> list[Planned]:
 
 
 def arrange_fruit(rng: np.random.Generator) -> list[Planned]:
-    """The vessels of fruit, which also lies on boards and on the table itself."""
+    """Draw the vessels of fruit, which can also lie on boards or on the table."""
     main = _laden(rng, FRUIT_PLACES, int(rng.integers(2, 5)))
     others = [_laden(rng, FRUIT_PLACES | SIDES, 1) for _ in range(rng.integers(0, 3))]
     return [main, *others]
 
 
 def draw_vessel(rng: np.random.Generator, shape: str) -> Vessel:
-    """A vessel of this shape, its size and the seed of its looks drawn."""
+    """Draw the size and the seed of a vessel of this shape."""
     if shape == ON_TABLE:
         return Vessel(shape, (float(rng.uniform(8, 14)), float(rng.uniform(6, 9))), _seed(rng))
     family = SHAPES[shape]
@@ -102,7 +127,7 @@ def draw_vessel(rng: np.random.Generator, shape: str) -> Vessel:
 def with_sauce(
     rng: np.random.Generator, planned: Sequence[Planned], food: Food, in_dish: bool, on_plate: bool
 ) -> list[Planned]:
-    """With a sauce on the first vessel: on its floor or in a dish there, else in a dish beside it."""
+    """Add a sauce on the floor of the first vessel, in a dish on it, or in a dish beside it."""
     dish = draw_vessel(rng, "small dish")
     serving = Serving(food.kind, float(rng.uniform(*food.radii_cm)), (0, 0), _turn(rng), _seed(rng))
     first, *others = planned
@@ -118,7 +143,7 @@ def with_sauce(
 
 
 def serve(rng: np.random.Generator, planned: Sequence[Planned], foods: Sequence[Food]) -> list[Vessel]:
-    """Fill vessels with different foods, each about equally likely where it fits.
+    """Fill vessels with different foods; each fitting food is about equally likely.
 
     A food of two cuisines is half as likely in each.
     """
@@ -144,7 +169,7 @@ def serve(rng: np.random.Generator, planned: Sequence[Planned], foods: Sequence[
 
 
 def lay(rng: np.random.Generator, vessel: Vessel) -> Vessel:
-    """Give what is on a vessel its wished places: foods touching and overlapping, vessels side by side."""
+    """Set the wished places on a vessel: foods touch and overlap, vessels stand side by side."""
     if vessel.shape in DEEP:
         return vessel
     tight = float(rng.uniform(0.72, 0.98))
@@ -164,7 +189,7 @@ def lay(rng: np.random.Generator, vessel: Vessel) -> Vessel:
 
 
 def set_table(rng: np.random.Generator, vessels: Sequence[Vessel]) -> tuple[Vessel, ...]:
-    """Put the first vessel in the middle of the table and the others close around it, none touching."""
+    """Place the first vessel in the middle of the table and the others close around it without contact."""
     gap = float(rng.uniform(0.4, 2.5))
     put: list[Vessel] = []
     for vessel in vessels:
@@ -180,7 +205,7 @@ def set_table(rng: np.random.Generator, vessels: Sequence[Vessel]) -> tuple[Vess
 
 
 def _at_most(count: int, vessels: Sequence[Vessel]) -> list[Vessel]:
-    """Without the servings after the first so many."""
+    """Keep the first `count` servings."""
     kept = []
     for vessel in vessels:
         servings = vessel.servings[:count]
@@ -211,7 +236,7 @@ def _sides(rng: np.random.Generator, count: int) -> list[Planned]:
 
 
 def _shuffled(rng: np.random.Generator, foods: Sequence[Food]) -> list[Food]:
-    """In random order, foods of several cuisines tending to the front, which is taken last."""
+    """Shuffle foods so that foods of several cuisines tend to the front, which is taken last."""
     keys = [rng.exponential() * len(food.cuisines) for food in foods]
     return [food for _, food in sorted(zip(keys, foods, strict=True), key=lambda pair: -pair[0])]
 
@@ -221,7 +246,7 @@ def _liquid_radius(vessel: Vessel) -> float:
 
 
 def _fill_bowl(rng: np.random.Generator, vessel: Vessel, left: list[Food]) -> list[Serving]:
-    """The next food that one expects in a bowl, or else the next that fits, as large as the bowl takes it."""
+    """Take the next food usually served in a bowl, or else the next that fits, as large as possible."""
     room = _liquid_radius(vessel)
     fitting = [f for f in left if f.radii_cm[0] <= room]
     if not fitting:
@@ -233,9 +258,9 @@ def _fill_bowl(rng: np.random.Generator, vessel: Vessel, left: list[Food]) -> li
 
 
 def _fill_floor(rng: np.random.Generator, plan: Planned, left: list[Food]) -> list[Serving]:
-    """The next foods that fit side by side: as many as planned, and more while the floor is not full.
+    """Take the next foods that fit side by side: as many as planned, and more until the floor is full.
 
-    Radii shrink as far as they may for that.
+    Radii shrink down to their minimum if necessary.
     """
     if not plan.foods:
         return []

@@ -1,4 +1,4 @@
-"""What is around the food: table, clutter, light and camera, as numbers."""
+"""Draw the surroundings of the food: table, clutter, light and camera."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ ROUND = {
     "cloth": 13.0,
 }
 ROUND |= {"coaster": 5.0, "empty dish": 5.0, "phone": 8.0}
-"""Radii of circles that hold the others."""
+"""Radii of circles that enclose the other things."""
 
 
 @dataclass(frozen=True)
 class Clutter:
-    """A thing on the table that is no food."""
+    """A thing on the table that is not food."""
 
     kind: str
     xy: tuple[float, float]
@@ -77,7 +77,7 @@ class Clutter:
 
 @dataclass(frozen=True)
 class Table:
-    """Attributes: kind of surface, half lengths in cm, turn of pattern and edges, seed of the colours."""
+    """A table top: kind of surface, half lengths in cm, turn of pattern and edges, seed of the colours."""
 
     kind: str
     half: tuple[float, float]
@@ -92,11 +92,11 @@ class Light:
     Attributes:
         world: name of the surrounding, turned by `world_turn`.
         key: "sun" or "window".
-        azimuth, elevation: of the key light, radians.
+        azimuth, elevation: direction of the key light in radians.
         softness: angle in radians under which the key light is seen.
         warmth: its colour temperature in kelvin.
-        share: of the light on the table that comes from it.
-        exposure: stops over a middling exposure.
+        share: share of the light on the table from the key light.
+        exposure: stops above a medium exposure.
         view, contrast: Blender's view transform and look.
     """
 
@@ -115,14 +115,14 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a photo is taken from.
+    """The camera.
 
     Attributes:
-        target_xy: the point of the table in the middle of the frame.
-        reach: how far about it in cm, across and in depth, just fits the frame.
+        target_xy: point of the table in the middle of the frame.
+        reach: distances around it in cm, across and in depth, that just fit the frame.
         elevation, azimuth, roll: radians.
         lens: focal length in mm for a 36 mm wide sensor.
-        f_number: None has everything sharp.
+        f_number: None keeps everything sharp.
     """
 
     target_xy: tuple[float, float]
@@ -135,7 +135,7 @@ class Camera:
 
 
 def draw_table(rng: np.random.Generator) -> Table:
-    """A surface, mostly larger than the frame."""
+    """Draw a table top, mostly larger than the frame."""
     small = rng.random() < 0.25
     half = rng.uniform((38, 32), (75, 50)) if small else np.array([200.0, 200.0])
     turn = float(rng.choice([0, rng.normal(0, 0.1), rng.uniform(0, 2 * np.pi)]))
@@ -143,7 +143,7 @@ def draw_table(rng: np.random.Generator) -> Table:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """Daylight, room light or sun, soft more often than hard."""
+    """Draw daylight, room light or sun, more often soft than hard."""
     views = list(VIEWS)
     shares = np.array(list(VIEWS.values()))
     view, contrast = views[int(rng.choice(len(views), p=shares / shares.sum()))]
@@ -165,7 +165,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def draw_camera(rng: np.random.Generator, vessels: Sequence[Vessel]) -> Camera:
-    """A view of the whole main vessel or of all of them, sometimes so close that the frame cuts the plate."""
+    """Draw a view of the main vessel or of all; some are so close that the frame cuts the plate."""
     wide = len(vessels) > 1 and rng.random() < 0.6
     azimuth = _angle(rng)
     centre, reach = _extent(vessels if wide else vessels[:1], azimuth)
@@ -193,7 +193,7 @@ def draw_camera(rng: np.random.Generator, vessels: Sequence[Vessel]) -> Camera:
 
 
 def _extent(vessels: Sequence[Vessel], azimuth: float) -> tuple[Array, Array]:
-    """The middle of the vessels as seen from this azimuth, and how far they reach from it across and in depth."""
+    """Return the middle of the vessels seen from this azimuth, and their reach across and in depth."""
     depth = np.array([np.cos(azimuth), np.sin(azimuth)])
     axes = np.array([[-depth[1], depth[0]], depth])
     seen = np.array([v.xy for v in vessels]) @ axes.T
@@ -203,7 +203,7 @@ def _extent(vessels: Sequence[Vessel], azimuth: float) -> tuple[Array, Array]:
 
 
 def draw_clutter(rng: np.random.Generator, vessels: Sequence[Vessel], azimuth: float) -> tuple[Clutter, ...]:
-    """Things beside the vessels, none touching; tall ones not between them and the camera at this azimuth."""
+    """Draw things beside the vessels without contact; tall ones never stand in front of the camera."""
     taken = [(*v.xy, v.radius) for v in vessels]
     found: list[Clutter] = []
     for _ in range(int(rng.choice([0, 1, 2, 3, 4, 5, 6], p=[0.1, 0.15, 0.2, 0.2, 0.17, 0.11, 0.07]))):
@@ -226,7 +226,7 @@ def draw_clutter(rng: np.random.Generator, vessels: Sequence[Vessel], azimuth: f
 
 
 def _discs(kind: str, place: Array, turn: float) -> list[tuple[float, float, float]]:
-    """Circles that together hold a thing; what is long lies along y before it is turned."""
+    """Return circles that together enclose a thing; long things lie along y before they are turned."""
     if kind not in LONG:
         return [(float(place[0]), float(place[1]), ROUND[kind])]
     along = np.array([-np.sin(turn), np.cos(turn)])

@@ -14,13 +14,13 @@ Value: TypeAlias = Socket | float | tuple[float, ...]
 
 
 def darker(colour: Colour, share: float) -> Colour:
-    """The colour times the share."""
+    """Multiply a colour by a share."""
     r, g, b = (share * c for c in colour)
     return (r, g, b)
 
 
 class Shader:
-    """One Principled material; its methods add nodes and return their outputs. Lengths are cm."""
+    """A Principled material whose methods add nodes and return their outputs. Lengths are in cm."""
 
     def __init__(self, name: str, **inputs: Value) -> None:
         self.material = bpy.data.materials.new(name)
@@ -30,18 +30,18 @@ class Shader:
         self.set(**inputs)
 
     def set(self, **inputs: Value) -> Shader:
-        """Feed inputs of the surface, e.g. `roughness=0.2, base_color=socket`."""
+        """Set inputs of the surface, e.g. `roughness=0.2, base_color=socket`."""
         for name, value in inputs.items():
             spelled = "IOR" if name == "ior" else name.replace("_", " ").title()
             self._feed(self._principled.inputs[spelled], value)
         return self
 
     def colour(self, value: Socket | Colour) -> Shader:
-        """Feed the base colour; a triple is sRGB in 0..255."""
+        """Set the base colour; a triple is sRGB in 0..255."""
         return self.set(base_color=value if isinstance(value, bpy.types.NodeSocket) else linear(value))
 
     def lets_light_through(self) -> bpy.types.Material:
-        """The material, made transparent to shadow rays, as clear glass is bright without caustics only then."""
+        """Return the material, transparent to shadow rays: clear glass would be dark without caustics."""
         clear = self._node("ShaderNodeBsdfTransparent", Color=(0.9, 0.9, 0.9, 1.0))
         both = self._node(
             "ShaderNodeMixShader", Fac=self._tree.nodes.new("ShaderNodeLightPath").outputs["Is Shadow Ray"]
@@ -52,17 +52,17 @@ class Shader:
         return self.material
 
     def relief(self, height: Socket, distance: float) -> Shader:
-        """Bumps `distance` cm high where the height is 1."""
+        """Add bumps, `distance` cm high at height 1."""
         node = self._node("ShaderNodeBump", Height=height, Distance=distance)
         return self.set(normal=node.outputs["Normal"])
 
     def axes(self, vector: Socket | None = None) -> tuple[Socket, Socket, Socket]:
-        """x, y and z of a vector."""
+        """Split a vector into x, y and z."""
         out = self._node("ShaderNodeSeparateXYZ", Vector=self.where if vector is None else vector).outputs
         return out["X"], out["Y"], out["Z"]
 
     def stretched(self, scale: Sequence[float], shift: Value = (0.0, 0.0, 0.0)) -> Socket:
-        """The place, scaled along each axis, then shifted."""
+        """Scale the position along each axis, then shift it."""
         scaled = self._node("ShaderNodeVectorMath", operation="MULTIPLY")
         self._feed(scaled.inputs[0], self.where)
         self._feed(scaled.inputs[1], tuple(scale))
@@ -72,7 +72,7 @@ class Shader:
         return moved.outputs[0]
 
     def math(self, operation: str, first: Value, second: Value = 0.0) -> Socket:
-        """A sum, product, sine ... of numbers, by Blender's name of the operation."""
+        """Compute with numbers; `operation` is Blender's name, e.g. ADD or SINE."""
         node = self._node("ShaderNodeMath", operation=operation)
         self._feed(node.inputs[0], first)
         self._feed(node.inputs[1], second)
@@ -81,7 +81,7 @@ class Shader:
     def noise(
         self, size: float, where: Socket | None = None, detail: float = 4.0, distortion: float = 0.0
     ) -> Socket:
-        """Smooth noise in 0..1 with blobs of this size."""
+        """Return smooth noise in 0..1 with blobs of this size."""
         node = self._node(
             "ShaderNodeTexNoise",
             Vector=self.where if where is None else where,
@@ -92,7 +92,7 @@ class Shader:
         return node.outputs["Fac"]
 
     def cells(self, size: float, feature: str = "F1", randomness: float = 1.0) -> tuple[Socket, Socket]:
-        """Distance (to a cell's middle, or edge by feature) in cells, and a random number for each cell."""
+        """Return the distance to a cell's middle or edge (`feature`) in cells, and a random number per cell."""
         node = self._node("ShaderNodeTexVoronoi", feature=feature, Scale=1 / size, Randomness=randomness)
         self._feed(node.inputs["Vector"], self.where)
         if feature == "DISTANCE_TO_EDGE":
@@ -100,7 +100,7 @@ class Shader:
         return node.outputs["Distance"], self.axes(node.outputs["Color"])[0]
 
     def bricks(self, width: float, height: float, gap: float, shift: float = 0.5) -> tuple[Socket, Socket]:
-        """A random number for each brick of a wall in the xy plane, and 1 in the gaps between them."""
+        """Return a random number per brick of a wall in the xy plane, and 1 in the gaps."""
         node = self._node("ShaderNodeTexBrick", Vector=self.where, Scale=1.0)
         node.offset = shift
         black, white = (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)
@@ -113,7 +113,7 @@ class Shader:
     def ramp(
         self, place: Socket, colours: Sequence[Colour], ends: Sequence[float], hard: bool = False
     ) -> Socket:
-        """Colours at places of a scale, blended or, if hard, each up to the next."""
+        """Look up colours on a scale, blended or, if `hard`, constant up to the next stop."""
         node = self._node("ShaderNodeValToRGB", Fac=place)
         node.color_ramp.interpolation = "CONSTANT" if hard else "LINEAR"
         elements = node.color_ramp.elements
@@ -126,7 +126,7 @@ class Shader:
         return node.outputs["Color"]
 
     def mix(self, share: Value, first: Socket | Colour, second: Socket | Colour) -> Socket:
-        """Between two colours."""
+        """Mix two colours."""
         node = self._node("ShaderNodeMix", data_type="RGBA")
         self._feed(node.inputs["Factor"], share)
         for socket, colour in ((node.inputs[6], first), (node.inputs[7], second)):
@@ -134,20 +134,20 @@ class Shader:
         return node.outputs[2]
 
     def plain(self, colour: Colour) -> Socket:
-        """One colour everywhere."""
+        """Return a constant colour."""
         node = self._tree.nodes.new("ShaderNodeRGB")
         node.outputs[0].default_value = linear(colour)
         return node.outputs[0]
 
     def times(self, first: Socket, second: Socket) -> Socket:
-        """Product of two colours."""
+        """Multiply two colours."""
         node = self._node("ShaderNodeMix", data_type="RGBA", blend_type="MULTIPLY", Factor=1.0)
         self._feed(node.inputs[6], first)
         self._feed(node.inputs[7], second)
         return node.outputs[2]
 
     def clamped(self, value: Socket, low: float, high: float) -> Socket:
-        """0 at low, 1 at high, straight between and flat beyond."""
+        """Return 0 below `low`, 1 above `high`, and a linear ramp between."""
         node = self._node("ShaderNodeMapRange", Value=value)
         self._feed(node.inputs["From Min"], low)
         self._feed(node.inputs["From Max"], high)

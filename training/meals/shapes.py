@@ -1,4 +1,4 @@
-"""What plates, bowls and boards there are: numbers only, in cm, shared by drawing a meal and by building it."""
+"""Dimensions of plates, bowls and boards in cm, for drawing a meal and for building it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Shape:
     Attributes:
         half: smallest and largest half length.
         aspect: smallest and largest width as a share of the length.
-        exponent: of the superellipse of its outline; 2 is an ellipse, 8 nearly a rectangle.
-        profile: inner side as (share of the half length, height as a share of it) from the flat floor to the rim.
+        exponent: exponent of the superellipse of its outline; 2 is an ellipse, 8 nearly a rectangle.
+        profile: inner side as (share of the half length, height as a share of it) from the flat floor to the
+            rim.
         wall: thickness of the wall in cm.
-        stuff: what it may be made of.
+        stuff: possible materials.
     """
 
     half: tuple[float, float]
@@ -32,12 +33,12 @@ class Shape:
 
     @property
     def floor(self) -> float:
-        """Half length of the flat floor as a share of the whole."""
+        """Half length of the flat floor as a share of the half length."""
         return self.profile[0][0]
 
     @property
     def round(self) -> bool:
-        """Whether it is a circle seen from above, as a dish for liquids has to be."""
+        """True for a circle seen from above; dishes for liquids must be round."""
         return self.exponent == 2 and self.aspect == (1.0, 1.0)
 
 
@@ -124,25 +125,25 @@ SHAPES: dict[str, Shape] = {
 
 
 def inner_half(shape: Shape, half: float, height: float) -> float:
-    """Half length of the hollow at this height over its floor."""
+    """Return the half length of the hollow at this height over its floor."""
     shares, heights = np.array(shape.profile).T
     return half * float(np.interp(height / half, heights, shares))
 
 
 def height_for(shape: Shape, half: float, radius: float) -> float:
-    """Height over the floor at which a disc of this radius just fits in."""
+    """Return the height over the floor at which a disc of this radius just fits."""
     shares, heights = np.array(shape.profile).T
     return half * float(np.interp(radius / half, shares, heights))
 
 
 def outline(half: tuple[float, float], exponent: float, segments: int) -> Array:
-    """float (segments, 2) points of a superellipse, counter-clockwise, evenly spaced in angle."""
+    """Return points of a superellipse, float (segments, 2) counter-clockwise, evenly spaced in angle."""
     turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     ray = np.column_stack([np.cos(turn), np.sin(turn)])
     reach = (np.abs(ray / np.asarray(half)) ** exponent).sum(axis=1) ** (-1 / exponent)
-    return ray * reach[:, None]
+    return np.asarray(ray * reach[:, None])
 
 
 def inside(points: Array, half: tuple[float, float], exponent: float) -> NDArray[np.bool_]:
-    """Which of the points, float (..., 2), a superellipse about the origin holds."""
-    return (np.abs(points / np.asarray(half)) ** exponent).sum(axis=-1) <= 1
+    """Mark points, float (..., 2), inside a superellipse at the origin: bool (...)."""
+    return np.asarray((np.abs(points / np.asarray(half)) ** exponent).sum(axis=-1) <= 1)

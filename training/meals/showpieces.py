@@ -1,6 +1,6 @@
 """Render the app's sample photos: `python -m training.meals.showpieces --out assets/samples`, with Blender.
 
-They are meals of a seed of their own, chosen by eye; none of them is in a set that a model is trained on.
+The meals have their own seed and were chosen by eye; no model is trained on them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHOWPIECES = {
     95: "salmon-board",
     31: "side-dishes",
 }
-"""A photo's name by the number of its meal."""
+"""File names of the photos by meal number."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Shapes that foods are cut from and heaped into: blocks, slices, wedges, sheets, mounds, on z = 0."""
+"""Basic shapes of foods on z = 0: blocks, slices, wedges, sheets and mounds."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from training.meals.geometry import (
 
 
 def block(name: str, size: Numbers, bevel: float, cells: int = 10) -> bpy.types.Object:
-    """A box on z = 0 about the origin, its edges rounded, each side a grid of cells.
+    """Make a box on z = 0 at the origin with rounded edges; each side is a grid of cells.
 
     Args:
-        size: along x, y, z.
-        bevel: radius of the edges, cm.
+        size: lengths along x, y, z.
+        bevel: radius of the edges in cm.
     """
     steps = np.sin(np.linspace(-np.pi / 2, np.pi / 2, cells + 1))
     a, b = (g.ravel() for g in np.meshgrid(steps, steps, indexing="ij"))
@@ -47,14 +47,15 @@ def block(name: str, size: Numbers, bevel: float, cells: int = 10) -> bpy.types.
 def disc(
     name: str, outline_xy: Array, thickness: float, rounding: float, rings: int = 10
 ) -> tuple[bpy.types.Object, Array]:
-    """A slice of any outline with rings of vertices on both faces, to paint and to bend.
+    """Make a slice of any outline with rings of vertices on both faces, to paint and to bend.
 
     Args:
-        outline_xy: float (S, 2) counter-clockwise, each point in sight of the origin.
+        outline_xy: float (S, 2) counter-clockwise, star-shaped around the origin.
         rounding: radius of the rounded edge, at most half the thickness.
 
     Returns:
-        The slice, its underside on z = 0, and float (N,), how far out each vertex is: 0 the middle, 1 the outline.
+        The slice with its underside on z = 0, and float (N,), the distance of each vertex from the middle: 0
+        to 1 at the outline.
     """
     outline = np.asarray(outline_xy, float)
     edge = rounding / np.linalg.norm(outline, axis=1).mean()
@@ -76,7 +77,7 @@ def disc(
 def puck(
     name: str, radius: float, thickness: float, bevel: float, rings: int, segments: int
 ) -> bpy.types.Object:
-    """A round slice on z = 0 with vertices to paint on its top alone: `rings` rings from below to the top's centre."""
+    """Make a round slice on z = 0 with `rings` rings of vertices from below to the centre of the top."""
     side = [(0, 0), (radius - bevel, 0), (radius, bevel), (radius, thickness - bevel)]
     top = [(r, thickness) for r in np.linspace(radius - bevel, 0, rings - len(side))]
     return lathe(name, np.array(side + top), segments)
@@ -85,14 +86,15 @@ def puck(
 def wedge(
     name: str, angle: float, radius_at: Callable[[Array], Array], cells: int = 16, along: int = 48
 ) -> tuple[bpy.types.Object, Array, Array, NDArray[np.bool_]]:
-    """A wedge cut from a round fruit about the x axis; its lower cut face lies in z = 0, its back points to +y.
+    """Make a wedge of a round fruit about the x axis; a cut face lies in z = 0, its back points to +y.
 
     Args:
-        angle: between the cut faces, radians.
+        angle: angle between the cut faces in radians.
         radius_at: outer radius for float (N,) angles from 0 (one end of the axis) to pi (the other).
 
     Returns:
-        The object, and for each vertex the share of the outer radius, the angle from the axis, whether it is skin.
+        The object, and for each vertex its share of the outer radius, its angle from the axis and True for
+        skin.
     """
     share = np.sqrt(np.linspace(0, 1, cells))
     back = np.linspace(0, angle, cells)
@@ -117,7 +119,7 @@ def wedge(
 
 
 def sheet(name: str, points: Array, thickness: float = 0.0) -> bpy.types.Object:
-    """A surface through a grid of points, float (R, C, 3); with a thickness, closed downwards along z."""
+    """Make a surface through a grid of points, float (R, C, 3); with a thickness, closed downwards."""
     rows, columns = points.shape[:2]
     count = rows * columns
     grid = np.arange(count).reshape(rows, columns)
@@ -136,7 +138,7 @@ def sheet(name: str, points: Array, thickness: float = 0.0) -> bpy.types.Object:
 def mound(
     name: str, rng: np.random.Generator, radius: float, height: float, lumps: float, fullness: float = 2.0
 ) -> bpy.types.Object:
-    """A heap's body on z = 0; `fullness` 2 is a parabola, more is flatter with steeper sides, 1 a cone."""
+    """Make the body of a heap on z = 0; `fullness` 1 is a cone, 2 a parabola, more is flatter on top."""
     share = np.sin(np.linspace(np.pi / 2, 0, 28))
     thing = lathe(name, np.column_stack([radius * share, height * (1 - share**fullness)]), segments=72)
     vertices = vertices_of(thing)

@@ -1,7 +1,7 @@
-"""What is on a photo, drawn from (seed, index) alone and without Blender.
+"""Draw the content of a photo from (seed, index), without Blender.
 
-Every part of a meal has a stream of random numbers of its own. Those of the table, the vessels, the sauce, the light
-and the camera never see the cuisine, so that the foods around a red sauce are all that tells ketchup from chili paste.
+Every part of a meal has its own stream of random numbers. Table, vessels, sauce, light and camera do not
+depend on the cuisine, so that only the foods around a red sauce distinguish ketchup from chili paste.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.meals.setting import (
 from training.meals.vessel import Vessel
 
 SAUCES = {WESTERN: "ketchup", KOREAN: "chili_paste"}
-"""The red sauce of a cuisine; in a dish of its own it is the kind `<name>_in_dish`."""
+"""Red sauce by cuisine; in its own dish it is the kind `<name>_in_dish`."""
 
 SAUCE_SHARE = 0.4
 SPLITS = ("train",) * 8 + ("val", "test")
@@ -35,11 +35,11 @@ SPLITS = ("train",) * 8 + ("val", "test")
 
 @dataclass(frozen=True)
 class Meal:
-    """All that a photo shows.
+    """The content of a photo.
 
     Attributes:
-        split: "train", "val" or "test", by the index alone: eight, one and one of every ten.
-        seed: of what is drawn while the scene is built.
+        split: "train", "val" or "test" by the index: eight, one and one of every ten.
+        seed: seed of everything drawn while the scene is built.
     """
 
     index: int
@@ -53,12 +53,12 @@ class Meal:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Of all foods on it."""
+        """Labels of all foods on the photo."""
         return frozenset().union(*(vessel.kinds for vessel in self.vessels))
 
 
 def draw_meal(seed: int, index: int, menu: Sequence[Food]) -> Meal:
-    """The meal with this number of this seed; the menu's order does not matter."""
+    """Draw the meal with this number and seed; the order of the menu does not matter."""
 
     def stream(part: str) -> np.random.Generator:
         return np.random.default_rng([seed, index, zlib.crc32(part.encode())])
@@ -86,12 +86,12 @@ def draw_meal(seed: int, index: int, menu: Sequence[Food]) -> Meal:
 
 
 def is_sauce(kind: str) -> bool:
-    """Whether this is the red sauce of some cuisine."""
+    """True for the red sauce of a cuisine."""
     return kind.removesuffix("_in_dish") in SAUCES.values()
 
 
 def _draw_cuisine(rng: np.random.Generator, menu: Sequence[Food]) -> str:
-    """A cuisine, the likelier the more kinds it has, a kind of two cuisines counting half in each."""
+    """Draw a cuisine in proportion to its kinds; a kind of two cuisines counts half in each."""
     names = sorted({name for food in menu for name in food.cuisines})
     weights = np.array([sum(1 / len(f.cuisines) for f in menu if name in f.cuisines) for name in names])
     return str(rng.choice(names, p=weights / weights.sum()))
@@ -100,7 +100,7 @@ def _draw_cuisine(rng: np.random.Generator, menu: Sequence[Food]) -> str:
 def _with_sauce(
     rng: np.random.Generator, planned: Sequence[Planned], name: str, foods: dict[str, Food]
 ) -> list[Planned]:
-    """With the red sauce on the first vessel or in a dish; the draws are the same whatever its name."""
+    """Add the red sauce on the first vessel or in a dish; its name does not change the draws."""
     present, in_dish, on_plate = rng.random(3) < (SAUCE_SHARE, 0.5, 0.4)
     food = foods.get(f"{name}_in_dish" if in_dish else name)
     if not present or food is None:

@@ -1,4 +1,4 @@
-"""Points on the surfaces of things, and small things laid there."""
+"""Sample points on surfaces, and lay small things there."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from training.meals.geometry import Array, copies, vertices_of
 
 
 def even_points(thing: bpy.types.Object, spacing: float) -> Array:
-    """The vertices and points strewn evenly on the faces, about two on a square of that spacing; float (N, 3)."""
+    """Return the vertices and evenly spread points, about two per square of `spacing`: float (N, 3)."""
     vertices = vertices_of(thing)
     a, b, c = _triangles(thing)
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
     count = np.floor(2 * area / spacing**2 + 0.5).astype(int)
     which = np.repeat(np.arange(len(area)), count)
     k = np.arange(len(which))
-    u, v = (k * 0.7548776662) % 1, (k * 0.5698402910) % 1  # an even two-dimensional sequence
+    u, v = (k * 0.7548776662) % 1, (k * 0.5698402910) % 1  # a low-discrepancy sequence in two dimensions
     over = u + v > 1
     u, v = np.where(over, 1 - u, u)[:, None], np.where(over, 1 - v, v)[:, None]
     strewn = a[which] * (1 - u - v) + b[which] * u + c[which] * v
@@ -27,10 +27,10 @@ def even_points(thing: bpy.types.Object, spacing: float) -> Array:
 def random_points(
     thing: bpy.types.Object, rng: np.random.Generator, count: int, facing: float = 0.1
 ) -> tuple[Array, Array]:
-    """Random points on the surface and the normals there, float (count, 3) each.
+    """Draw random points on the surface with their normals, float (count, 3) each.
 
     Args:
-        facing: least z of a normal; -1 takes the whole surface.
+        facing: smallest z of a normal; -1 takes the whole surface.
     """
     a, b, c = _triangles(thing)
     cross = np.cross(b - a, c - a)
@@ -46,7 +46,7 @@ def random_points(
 
 
 def standing(normals: Array, rng: np.random.Generator, wobble: float = 0.0) -> Array:
-    """Euler angles, float (N, 3), that take z to the normals, spun at random and off by up to `wobble` radians."""
+    """Return Euler angles, float (N, 3), that turn z to the normals, with random spin and up to `wobble`."""
     turns = []
     for normal in normals + wobble * rng.uniform(-1, 1, normals.shape):
         spin = Quaternion((0, 0, 1), rng.uniform(0, 2 * np.pi))
@@ -63,14 +63,14 @@ def strew(
     wobble: float = 0.25,
     facing: float = 0.3,
 ) -> bpy.types.Object:
-    """Copies of a prototype lying on a body's upper side, `rise` cm out of it; the prototype leaves the scene."""
+    """Lay copies of a prototype on a body's upper side, `rise` cm above it; removes the prototype."""
     points, normals = random_points(body, rng, count, facing)
     sizes = rng.uniform(0.75, 1.2, count)
     return copies("bits", [prototype], points + rise * normals, standing(normals, rng, wobble), sizes, rng)
 
 
 def _triangles(thing: bpy.types.Object) -> tuple[Array, Array, Array]:
-    """The three corners of each triangle of the mesh, float (T, 3) each."""
+    """Return the three corners of each triangle of the mesh, float (T, 3) each."""
     thing.data.calc_loop_triangles()
     flat = np.empty(3 * len(thing.data.loop_triangles), np.int32)
     thing.data.loop_triangles.foreach_get("vertices", flat)

@@ -37,7 +37,7 @@ THICKNESS = 2.5
 
 
 def build_table(table: Table) -> bpy.types.Object:
-    """A table top whose upper side is z = 0."""
+    """Build a table top whose upper side is z = 0."""
     rng = np.random.default_rng(table.seed)
     top = slab("table", outline(table.half, 12 if rng.random() < 0.7 else 2, 96), THICKNESS, bevel=0.3)
     top.location.z = -THICKNESS

@@ -1,4 +1,4 @@
-"""Plates, bowls, trays and boards as meshes, and what they are made of."""
+"""Build plates, bowls, trays and boards, and their materials."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ WOODS: tuple[tuple[Colour, Colour], ...] = (
 
 
 def floor_height(vessel: Vessel) -> float:
-    """Height of the vessel's floor over what it stands on."""
+    """Return the height of the vessel's floor over the table."""
     wall = SHAPES[vessel.shape].wall
     return wall if vessel.shape in FLAT else wall + 0.25
 
 
 def build_vessel(vessel: Vessel) -> list[bpy.types.Object]:
-    """The vessel about the origin, standing on z = 0."""
+    """Build a vessel at the origin, standing on z = 0."""
     rng = np.random.default_rng(vessel.seed)
     shape = SHAPES[vessel.shape]
     body = _loft(vessel)
@@ -71,7 +71,7 @@ def build_vessel(vessel: Vessel) -> list[bpy.types.Object]:
 
 
 def _loft(vessel: Vessel) -> bpy.types.Object:
-    """Rings of the outline, inset by the profile: up the outside, over the rim and down to the floor."""
+    """Return rings of the outline along the profile: up the outside, over the rim, down to the floor."""
     shape = SHAPES[vessel.shape]
     long, short = vessel.half
     rest = floor_height(vessel)
@@ -99,7 +99,7 @@ def _loft(vessel: Vessel) -> bpy.types.Object:
 
 
 def _rounded(line: Array) -> Array:
-    """A polyline with its corners cut twice, its ends kept (Chaikin)."""
+    """Smooth a polyline by two rounds of Chaikin's corner cutting; the ends stay."""
     for _ in range(2):
         near, far = 0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]
         line = np.concatenate([line[:1], np.stack([near, far], axis=1).reshape(-1, 2), line[-1:]])
@@ -107,7 +107,7 @@ def _rounded(line: Array) -> Array:
 
 
 def _skin(name: str, rings: Array) -> bpy.types.Object:
-    """Quads between rings, float (N, S, 3), and a flat cap at either end."""
+    """Make quads between rings, float (N, S, 3), and a flat cap at each end."""
     count, segments = rings.shape[:2]
     start = np.arange(segments)
     after = (start + 1) % segments
@@ -120,7 +120,7 @@ def _skin(name: str, rings: Array) -> bpy.types.Object:
 
 
 def _handles(vessel: Vessel) -> list[bpy.types.Object]:
-    """A loop at either end."""
+    """Make a handle at each end."""
     long, height = vessel.half[0], floor_height(vessel) + 0.8 * vessel.depth
     turn = np.linspace(-np.pi / 2, np.pi / 2, 13)
     loops = []
@@ -136,7 +136,7 @@ def _ceramic_colour(rng: np.random.Generator) -> Colour:
 
 
 def _share_of_rim(shader: Shader, vessel: Vessel) -> Socket:
-    """0 in the middle, 1 at the outline."""
+    """Return the position from 0 in the middle to 1 at the outline."""
     x, y, _ = shader.axes()
     power = vessel.exponent
     terms = [

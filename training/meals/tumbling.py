@@ -1,4 +1,4 @@
-"""Pieces of food that fall onto a plate as rigid bodies."""
+"""Let pieces of food fall onto a plate as rigid bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tumble(
     tilt: float = 0.4,
     tries: int = 12,
 ) -> None:
-    """Let things fall onto each other within the radius as rigid bodies; the arguments are those of `stack`."""
+    """Let things fall onto each other within the radius; see `stack` for the arguments."""
     stack(rng, things, radius, gather, tilt, tries, sink=-0.05)
     scene = bpy.context.scene
     frame, gravity = scene.frame_current, tuple(scene.gravity)
@@ -53,7 +53,7 @@ def tumble(
 
 
 def _hull(vertices: Array) -> bpy.types.Object:
-    """The outermost vertices, a few dozen, as an object whose origin is their middle."""
+    """Make an object of a few dozen outermost vertices, with its origin in their middle."""
     index = np.arange(120)
     height = 1 - 2 * (index + 0.5) / 120
     turn = index * 2.39996

@@ -1,4 +1,4 @@
-"""Vessels with what they hold, as numbers."""
+"""Vessels and their content, as numbers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from training.meals.shapes import SHAPES
 
 ON_TABLE = "none"
-"""The shape of a vessel that is not there: food that lies on the table itself."""
+"""Shape for food that lies on the table without a vessel."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """One food in a vessel; its place, in the vessel's frame, is where it would like to be."""
+    """A food in a vessel and its wished place in the vessel's frame."""
 
     kind: str
     radius: float
@@ -23,13 +23,13 @@ class Serving:
 
 @dataclass(frozen=True)
 class Vessel:
-    """A plate, bowl or board with what is on it.
+    """A plate, bowl or board and its content.
 
     Attributes:
         shape: key of `shapes.SHAPES`, or `ON_TABLE`.
         half: half lengths of its outline.
-        seed: of its colours and decoration.
-        level: share of its height that its filling reaches.
+        seed: seed of its colours and decoration.
+        level: height of its filling as a share of its height.
         xy, turn: its place on the table, or in the frame of the vessel that carries it.
         servings: foods on its floor.
         carried: vessels that stand on its floor.
@@ -46,12 +46,12 @@ class Vessel:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Of all foods in it and in what stands on it."""
+        """Kinds of all foods in it and in the vessels on it."""
         return frozenset(s.kind for s in self.servings).union(*(inner.kinds for inner in self.carried))
 
     @property
     def exponent(self) -> float:
-        """Of the superellipse that bounds it."""
+        """Exponent of the superellipse that bounds it."""
         return 2.0 if self.shape == ON_TABLE else SHAPES[self.shape].exponent
 
     @property
@@ -67,6 +67,6 @@ class Vessel:
 
     @property
     def radius(self) -> float:
-        """Of a circle that holds its outline."""
+        """Radius of a circle that encloses its outline."""
         a, b = self.half
         return max(a, b) if self.exponent <= 2.2 else 0.93 * (a * a + b * b) ** 0.5

@@ -16,14 +16,15 @@ import torch
 from safetensors.torch import save_file
 from segment_anything.modeling import Sam
 
+from rvernet_app import files
 from rvernet_app.model.device import torch_device
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.sam import SamSegmenter
 from training.segmenter.data import read_scenes
 from training.segmenter.engine import SegmenterTrainer
+from training.segmenter.measure import answers, summary
 from training.segmenter.options import SegmenterOptions
 from training.segmenter.sheets import draw_curves, draw_sheet
-from training.segmenter_eval import answers, summary
 from training.shared.command import command
 from training.shared.configuration import read_options
 
@@ -33,11 +34,10 @@ VALIDATION_PHOTOS = 16
 
 
 def export(sam: Sam, path: Path) -> None:
-    """Write the weights as float16 safetensors; the older file stays until the new one is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file({name: value.half().contiguous() for name, value in sam.state_dict().items()}, temporary)
-    temporary.replace(path)
+    """Write the weights as float16 safetensors."""
+    weights = {name: value.half().contiguous() for name, value in sam.state_dict().items()}
+    with files.replacing(path, durable=False) as unfinished:
+        save_file(weights, unfinished)
 
 
 def train(options: SegmenterOptions) -> None:

@@ -21,6 +21,7 @@ from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
 from rvernet_app.types import Mask, Photo
 from training.data.coco import ANNOTATIONS_NAME, AnnotatedPhoto, CocoFolder, annotated_rle
 from training.data.masks import MaskMaker
+from training.data.photos import open_photo
 from training.data.regions import SPLITS, DataError
 from training.segmenter.augment import Change, Food, change_light, paste, warp
 from training.segmenter.options import SegmenterOptions, Source
@@ -184,10 +185,11 @@ class Windows(Dataset[Window]):
 @lru_cache(maxsize=2500)
 def _load(scene: Scene) -> tuple[Photo, list[Mask], list[Mask]]:
     """The photo, at most STORED_SIDE wide and high, with its masks."""
-    picture = cv2.imread(str(scene.photo))
-    if picture is None or picture.shape[:2] != tuple(scene.size_hw):
-        raise DataError(f"{scene.photo} cannot be read, or is not of the annotated size {scene.size_hw}.")
-    photo = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    photo = open_photo(scene.photo).pixels
+    if photo.shape[:2] != tuple(scene.size_hw):
+        raise DataError(
+            f"The size of {scene.photo} is {photo.shape[:2]}, but its annotations say {scene.size_hw}."
+        )
     share = min(1.0, STORED_SIDE / max(scene.size_hw))
     size_wh = round(scene.size_hw[1] * share), round(scene.size_hw[0] * share)
     foods, pieces = (

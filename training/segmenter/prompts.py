@@ -14,7 +14,7 @@ from torch import Tensor
 from rvernet_app.picture.clean import keep_to_prompt
 from rvernet_app.segment.small_sam import STRIDE
 from rvernet_app.types import FOREGROUND, Mask
-from training.evidence.clicks import correction
+from training.data.clicks import correction
 
 MASK_STRIDE = 2
 """Pixels of the window for one of a mask."""

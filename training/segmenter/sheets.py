@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
-from training.evidence.clicks import innermost_point, iou
+from training.data.clicks import innermost_point, iou
+from training.data.photos import open_photo
 from training.segmenter.data import Scene
 
 TILE_WH = (240, 180)
@@ -58,7 +59,7 @@ def draw_sheet(
     chosen = [foods[i] for i in np.unique(np.linspace(0, len(foods) - 1, min(most, len(foods))).astype(int))]
     tiles = []
     for scene, rle in chosen:
-        photo = cv2.cvtColor(cv2.imread(str(scene.photo)), cv2.COLOR_BGR2RGB)
+        photo = open_photo(scene.photo).pixels
         true = from_rle(rle, scene.size_hw)
         x, y = innermost_point(true)
         found = segmenter.predict(

@@ -8,6 +8,7 @@ from functools import wraps
 
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.malloc import keep_memory
+from training.shared.progress import one_line
 
 
 def command(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], int]:
@@ -22,7 +23,7 @@ def command(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], 
         try:
             main(arguments)
         except (RvernetError, OSError) as error:
-            print(" ".join(str(error).split()), file=sys.stderr)
+            print(one_line(error), file=sys.stderr)
             return 2
         return 0
 

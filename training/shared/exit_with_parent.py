@@ -1,22 +1,31 @@
-"""A process that does not outlive whoever started it."""
+"""End a process together with the program that started it."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
+from collections.abc import Callable
 
-ENDED_WITH_ITS_STARTER = 3
+PARENT_GONE = 3
 """Exit status."""
+MESSAGE = "The training ended with the program that started it; start it again."
 
 
-def end_with_standard_input() -> None:
-    """End this process as soon as standard input does: who held its other end is gone, however that came about."""
+def exit_with_parent(last_words: Callable[[str], None] = lambda message: None) -> None:
+    """Exit when stdin closes, i.e. when the parent process is gone.
+
+    Args:
+        last_words: called with the reason, in a thread of its own, before the process exits.
+    """
 
     def wait() -> None:
-        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the process ends by itself
+        while os.read(0, 1024):  # not sys.stdin: it would be locked when the process ends by itself
             pass
-        print("The training ended with the program that started it; start it again.", file=sys.stderr)
-        os._exit(ENDED_WITH_ITS_STARTER)
+        try:
+            print(MESSAGE, file=sys.stderr)
+            last_words(MESSAGE)
+        finally:
+            os._exit(PARENT_GONE)
 
     threading.Thread(target=wait, daemon=True).start()

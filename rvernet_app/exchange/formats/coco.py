@@ -1,8 +1,8 @@
-"""COCO instances: `images/` and `annotations.json`, which holds everything that an import takes back.
+"""COCO instances: `annotations.json` and a folder `images`. An export can be imported without loss.
 
-Beyond what COCO has, an image carries `split`, `group` (the meal), `sha256` (of the file as it came to the store) and,
-where it shows leftovers, `before` (that of the photo of the meal). A category has the label's `synonyms`, `colour` and
-`food_code`, and an annotation carries `attributes` (portion, note, annotator, food code).
+The export adds to COCO: for an image `split`, `group` (see `groups`), `sha256` (of the original file) and, if
+it shows leftovers, `before` (`sha256` of the photo of the meal); for a category the label's `synonyms`,
+`colour` and `food_code`; for an annotation `attributes` (portion, note, annotator, food code).
 """
 
 from __future__ import annotations
@@ -10,12 +10,33 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.exchange.exporting import ExportPhoto
+from rvernet_app.exchange.formats.coco_file import (
+    CocoAnnotation,
+    CocoCategory,
+    CocoError,
+    CocoImage,
+    polygons_of,
+    read_coco,
+    rle_of,
+)
+from rvernet_app.exchange.formats.groups import meal_of
+from rvernet_app.exchange.formats.outlines import require_inside, rle_of_polygons
+from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
+from rvernet_app.exchange.source_folder import SourceFolder
+from rvernet_app.labels import LabelName
+from rvernet_app.picture.masks import Rle
+from rvernet_app.store.annotations import MAX_NOTE, Portion
 from rvernet_app.store.consensus import FinalFood
+from rvernet_app.store.database import is_text
 from rvernet_app.store.tables import Label
 
 ANNOTATIONS_NAME = "annotations.json"
@@ -23,10 +44,10 @@ TOP_CATEGORY = "food"
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """As `exporting.Write`. Categories are numbered from 1 in the label set's order; masks are compressed RLE."""
+    """Write an export, see `exporting.Write`. Categories count from 1 in the order of the label set."""
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
     (folder / "images").mkdir()
-    # ASCII, because some readers open the file in whatever encoding the system has.
+    # ASCII, because some readers open the file in the encoding of the system.
     with (
         (folder / ANNOTATIONS_NAME).open("w", encoding="ascii") as file,
         tempfile.TemporaryFile("w+", encoding="ascii") as annotations,
@@ -35,18 +56,18 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
         image_list, annotation_list = _JsonList(file), _JsonList(annotations)
         for photo in photos:
             photo.copy_into(folder / "images")
-            image_list.append(_image(photo))
+            image_list.append(_image_row(photo))
             for food in photo.foods:
-                annotation_list.append(_annotation(food, photo.final.item.id, numbers[food.label.id]))
+                annotation_list.append(_annotation_row(food, photo.final.item.id, numbers[food.label.id]))
         file.write('\n], "annotations": [')
         annotations.seek(0)
         shutil.copyfileobj(annotations, file)
-        file.write(f'\n], "categories": {json.dumps(_categories(labels), indent=0)}}}\n')
+        file.write(f'\n], "categories": {json.dumps(_category_rows(labels), indent=0)}}}\n')
     return {}
 
 
 class _JsonList:
-    """Writes the members of a JSON list, a line each."""
+    """Write the members of a JSON list, one a line."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -57,22 +78,24 @@ class _JsonList:
         self._before = ",\n"
 
 
-def _categories(labels: Sequence[Label]) -> list[dict[str, Any]]:
+def _category_rows(labels: Sequence[Label]) -> list[dict[str, Any]]:
     names = {label.id: label.name for label in labels}
     return [
         {
             "id": number,
             "name": label.name,
             "supercategory": names.get(label.parent_id or 0, TOP_CATEGORY),
-            **{"synonyms": label.synonyms, "colour": label.colour, "food_code": label.food_code},
+            "synonyms": label.synonyms,
+            "colour": label.colour,
+            "food_code": label.food_code,
         }
         for number, label in enumerate(labels, 1)
     ]
 
 
-def _image(photo: ExportPhoto) -> dict[str, Any]:
+def _image_row(photo: ExportPhoto) -> dict[str, Any]:
     height, width = photo.size_hw
-    return {
+    row = {
         "id": photo.final.item.id,
         "file_name": photo.name,
         "width": width,
@@ -80,14 +103,12 @@ def _image(photo: ExportPhoto) -> dict[str, Any]:
         "split": photo.split,
         "group": photo.final.meal,
         "sha256": photo.final.item.photo.sha256,
-        **({"before": photo.final.before.photo.sha256} if photo.final.before else {}),
     }
+    return row if photo.final.before is None else row | {"before": photo.final.before.photo.sha256}
 
 
-def _annotation(food: FinalFood, image_id: int, category_id: int) -> dict[str, Any]:
+def _annotation_row(food: FinalFood, image_id: int, category_id: int) -> dict[str, Any]:
     row = food.annotation
-    portion = {name: getattr(row, name) for name in ("amount", "unit", "low", "high", "method")}
-    described = {"note": row.note, "annotator": food.annotator, "food_code": food.label.food_code}
     return {
         "id": row.id,
         "image_id": image_id,
@@ -96,5 +117,173 @@ def _annotation(food: FinalFood, image_id: int, category_id: int) -> dict[str, A
         "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
         "area": row.area,
         "iscrowd": 0,
-        "attributes": portion | described,
+        "attributes": {
+            "amount": row.amount,
+            "unit": row.unit,
+            "low": row.low,
+            "high": row.high,
+            "method": row.method,
+            "note": row.note,
+            "annotator": food.annotator,
+            "food_code": food.label.food_code,
+        },
     }
+
+
+def read(source: Path, plan: Plan) -> None:
+    """Read a source, see `plan.Read`.
+
+    Args:
+        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON
+            file in it or in its folder `annotations`. Photos are looked for in `images`, in the folder and
+            beside the COCO file, then by name in all folders.
+    """
+    path, root = _find(source)
+    try:
+        described = read_coco(path)
+    except CocoError as error:
+        raise StoreError(str(error)) from error
+    plan.labels = _labels(described.categories)
+    of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
+    for annotation in described.annotations:
+        of_image[annotation.image_id].append(annotation)
+    names = {category.id: category.name for category in described.categories if category.id is not None}
+    reader = _Reader(plan, SourceFolder(root), path.parent, names)
+    ids = Counter(image.id for image in described.images)
+    groups = Counter(image.group for image in described.images if image.group is not None)
+    for image in plan.each(described.images):
+        with plan.part(image.file_name or f"image {image.id}"):
+            found = [] if image.id is None else of_image.pop(image.id, [])
+            if image.id is not None and ids[image.id] > 1:
+                raise NotTakenError(
+                    f"Several photos have the id {image.id}, so it is unclear which one its foods belong to."
+                )
+            photo = reader.photo(image, found)
+            meal = meal_of(image.group, image.sha256, groups)
+            key, before = _storable(image.sha256), _storable(image.before)
+            plan.photos.append(replace(photo, meal=meal, key=key, before=before))
+    for image_id, left in of_image.items():
+        for annotation in left:
+            plan.leave(_called(annotation), f"Its photo {image_id} is not in the file.")
+
+
+def _find(source: Path) -> tuple[Path, Path]:
+    """Return the COCO file, and the folder that holds it and the photos."""
+    if source.is_dir():
+        if (path := source / ANNOTATIONS_NAME).is_file():
+            return path, source
+        folders = source, source / "annotations"
+        found = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+        if len(found) != 1:
+            raise StoreError(
+                f"{source} has {len(found)} JSON files and no {ANNOTATIONS_NAME}; name the file to import."
+            )
+        return found[0], source
+    return source, source.parent.parent if source.parent.name == "annotations" else source.parent
+
+
+def _labels(categories: Sequence[CocoCategory]) -> dict[str, LabelName]:
+    """Return details of the categories by name, without categories that cannot be labels."""
+    named = {name: category for category in categories if (name := _storable(category.name))}
+    found = {}
+    for name, category in named.items():
+        with suppress(LabelError):
+            found[name] = LabelName(
+                name,
+                tuple(filter(is_text, category.synonyms)),
+                category.supercategory if category.supercategory in named else None,
+                _storable(category.colour),
+                _storable(category.food_code),
+            )
+    return found
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text that a database can store, else None."""
+    return text if text is not None and is_text(text) else None
+
+
+def _called(annotation: CocoAnnotation) -> str:
+    return f"annotation {annotation.id}"
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the images of a COCO file into a plan.
+
+    Attributes:
+        beside: the folder of the COCO file.
+        names: category id -> name.
+    """
+
+    plan: Plan
+    folder: SourceFolder
+    beside: Path
+    names: Mapping[str, str | None]
+
+    def photo(self, image: CocoImage, annotations: Sequence[CocoAnnotation]) -> PlannedPhoto:
+        """Store the photo of an image, and read its annotations."""
+        if image.file_name is None:
+            raise NotTakenError("The COCO file does not name the photo's file.")
+        name = PurePosixPath(image.file_name.replace("\\", "/")).name
+        path = self.folder.file(image.file_name, self.folder.root / "images", self.folder.root, self.beside)
+        photo = self.plan.keep(path, image.sha256)
+        _require_size(image, photo)
+        found = []
+        for annotation in annotations:
+            what = f"{name}, {_called(annotation)}"
+            with self.plan.part(what):
+                found.append(self._annotation(annotation, photo.size_hw, what))
+        return PlannedPhoto(name, photo, tuple(found))
+
+    def _annotation(
+        self, annotation: CocoAnnotation, size_hw: tuple[int, int], what: str
+    ) -> PlannedAnnotation:
+        category = annotation.category_id
+        if category is None or category not in self.names:
+            raise NotTakenError(f"Its category {category} is not in the file.")
+        label = self.names[category]
+        if label is None:
+            raise NotTakenError(f"Its category {category} has no name.")
+        rle = _mask(annotation.segmentation, size_hw)
+        portion = None
+        with self.plan.part(f"{what}, portion"):
+            portion = _portion(annotation.attributes)
+        note = annotation.attributes.get("note")
+        note = note if isinstance(note, str) else ""
+        if len(note) > MAX_NOTE:
+            why = f"It has {len(note)} characters, over the limit of {MAX_NOTE}."
+            self.plan.leave(f"{what}, note", why)
+            note = ""
+        return PlannedAnnotation(label, rle, portion, note)
+
+
+def _require_size(image: CocoImage, photo: StoredPhoto) -> None:
+    if image.size_hw not in (None, photo.size_hw):
+        (height, width), (said_height, said_width) = photo.size_hw, image.size_hw
+        raise NotTakenError(
+            f"The photo has {width} x {height} pixels, and {said_width} x {said_height} by the COCO file; "
+            "its masks are of another picture."
+        )
+
+
+def _mask(segmentation: object, size_hw: tuple[int, int]) -> Rle:
+    if isinstance(segmentation, dict):
+        return rle_of(segmentation, size_hw)
+    polygons = polygons_of(segmentation)
+    for polygon in polygons:
+        require_inside(polygon, size_hw)
+    return rle_of_polygons(polygons, size_hw)
+
+
+def _portion(attributes: Mapping[str, Any]) -> Portion | None:
+    said = {
+        name: attributes[name] for name in ("amount", "low", "high") if attributes.get(name) not in (None, "")
+    }
+    if "amount" not in said:
+        return None
+    try:
+        numbers = {name: float(value) for name, value in said.items()}
+        return Portion(unit=str(attributes.get("unit")), method=str(attributes.get("method")), **numbers)
+    except (StoreError, OverflowError, TypeError, ValueError) as error:
+        raise NotTakenError(f"It is not a portion: {error}") from error

@@ -1,10 +1,10 @@
 """The food record for a spreadsheet: `foods.csv`, a row for each food, and `meals.csv`, a row for each meal.
 
-A food on a photo of leftovers names in `leftovers_of` the photo of the meal it was left of. `time` is when its
-annotator said so, `reviewed_at` when a reviewer accepted it.
+`leftovers_of` names the photo of the meal, on photos that show its leftovers. `time` is when the annotator
+last saved the food, `reviewed_at` when a reviewer accepted it.
 
-UTF-8 with a byte order mark, by which spreadsheets know it. A text that a spreadsheet would run as a formula has an
-apostrophe before it.
+The files are UTF-8 with a byte order mark, so that spreadsheets recognize the encoding. An apostrophe
+precedes texts that a spreadsheet would run as a formula.
 """
 
 from __future__ import annotations
@@ -24,15 +24,27 @@ from rvernet_app.store.tables import ACCEPTED, Label
 
 FOODS_NAME, MEALS_NAME = "foods.csv", "meals.csv"
 FOOD_COLUMNS = (
-    *("photo", "leftovers_of", "meal", "food", "food_code"),
-    *("amount", "unit", "low", "high", "method"),
-    *("note", "annotator", "time", "reviewed_at", "mask_area_px"),
+    "photo",
+    "leftovers_of",
+    "meal",
+    "food",
+    "food_code",
+    "amount",
+    "unit",
+    "low",
+    "high",
+    "method",
+    "note",
+    "annotator",
+    "time",
+    "reviewed_at",
+    "mask_area_px",
 )
 MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """As `exporting.Write`; no photo is copied."""
+    """Write an export, see `exporting.Write`. No photo is copied."""
     without_foods = 0
     with (
         (folder / FOODS_NAME).open("w", encoding="utf-8-sig", newline="") as file,
@@ -52,7 +64,7 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
 
 
 class _Rows:
-    """Writes rows of cells under a head."""
+    """Write rows of cells under a header."""
 
     def __init__(self, file: IO[str], head: Sequence[str]) -> None:
         self._writer = csv.writer(file)
@@ -65,10 +77,19 @@ class _Rows:
 def _food_row(food: FinalFood, photo: FinalPhoto) -> tuple[Cell, ...]:
     row, before = food.annotation, photo.before
     return (
-        *(photo.item.name, before.name if before else None, photo.item.meal),
-        *(food.label.name, food.label.food_code),
-        *(row.amount, row.unit, row.low, row.high, row.method),
-        *(row.note, food.annotator, _time(food.saved_at)),
+        photo.item.name,
+        before.name if before else None,
+        photo.item.meal,
+        food.label.name,
+        food.label.food_code,
+        row.amount,
+        row.unit,
+        row.low,
+        row.high,
+        row.method,
+        row.note,
+        food.annotator,
+        _time(food.saved_at),
         _time(row.changed_at) if row.status == ACCEPTED else None,
         row.area,
     )
@@ -79,9 +100,9 @@ def _time(at: datetime) -> str:
 
 
 class _Meals:
-    """Sums by meal, in the order their first photos come; a photo without a meal is its own.
+    """Sums for each meal, in the order of their first photos. A photo without a meal counts as a meal.
 
-    They are kept in a database without a name, which SQLite moves to the disk when it grows.
+    A temporary SQLite database holds the sums, so that memory does not grow with the number of meals.
     """
 
     def __init__(self) -> None:
@@ -92,7 +113,7 @@ class _Meals:
         )
 
     def add(self, photo: ExportPhoto) -> None:
-        """Count a photo; what it shows of leftovers is no part of the meal's grams."""
+        """Add a photo to its meal. Leftovers are added up apart from what was served."""
         item = photo.final.item
         weighed = [food.annotation.amount or 0.0 for food in photo.foods if food.annotation.unit == "g"]
         grams = sum(weighed)
@@ -106,7 +127,9 @@ class _Meals:
         )
 
     def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        """Yield a row of MEAL_COLUMNS for each meal."""
         return self._sums.execute(f"SELECT {', '.join(MEAL_COLUMNS)} FROM sums ORDER BY rowid")
 
     def close(self) -> None:
+        """Delete the database."""
         self._sums.close()

@@ -1,10 +1,10 @@
-"""The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos beside masks whose pixels are category ids.
+"""The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos and masks of category ids.
 
 category_id.txt                     a line for each category: id, tab, name; 0 is the background
-ImageSets/{train,test}.txt          names of the photos of a split; what is for validation is in train
-Images/img_dir/{train,test}/*.jpg   photos; those kept as PNG are saved as JPEG, because the layout knows no other
-Images/ann_dir/{train,test}/*.png   masks, of 16 bits where there are more than 255 categories
-groups.jsonl                        which photos are of one meal
+ImageSets/{train,test}.txt          names of the photos of a split; validation photos are in train
+Images/img_dir/{train,test}/*.jpg   photos; a PNG is converted, because the layout allows only JPEG
+Images/ann_dir/{train,test}/*.png   masks, 16 bits deep if there are more than 255 categories
+groups.jsonl                        the group of each photo, see `groups`
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COVERED_FOODS = "foods that lie wholly under others"
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """As `exporting.Write`. A pixel is of one food only: where foods overlap, of the one that was saved last."""
+    """Write an export, see `exporting.Write`. Where foods overlap, the pixels go to the one saved last."""
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
     covered = Counter({COVERED_PIXELS: 0, COVERED_FOODS: 0})
     sides = dict.fromkeys(SIDES.values())
@@ -61,7 +61,12 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
 def _paint(
     index: NDArray[Any], photo: ExportPhoto, numbers: Mapping[int, int], covered: Counter[str]
 ) -> None:
-    """Give the pixels of a photo's foods the numbers of their categories, and count what is painted over."""
+    """Paint the category numbers of a photo's foods into a mask, and count what is painted over.
+
+    Args:
+        index: unsigned integer (H, W), changed in place.
+        numbers: label id -> category number.
+    """
     for food in photo.foods:
         number = numbers[food.label.id]
         mask = from_rle(food.rle, photo.size_hw)

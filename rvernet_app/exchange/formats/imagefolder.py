@@ -1,7 +1,7 @@
 """Hugging Face's imagefolder: `{train,validation,test}/` with photos and `metadata.jsonl`.
 
-The readers of that format take the type of each column from the first rows of each split, and refuse splits whose
-columns differ. So no value is ever missing: a text that there is none of is "", a number -1.
+Readers infer the type of each column from the first rows of each split, and refuse splits whose types differ.
+So no value is ever null: a missing text is "", a missing number is -1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.+Z-]*)?")
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """As `exporting.Write`. Photos without foods are left out, because nothing tells the type of an empty list."""
+    """Write an export, see `exporting.Write`. It has no photos without foods: an empty list has no type."""
     without_foods = 0
     metadata: dict[str, IO[str]] = {}
     with ExitStack() as stack:
@@ -74,6 +74,6 @@ def _number(value: float | None) -> float:
 
 
 def _text(value: str | None) -> str:
-    """The text; a date gets a space behind it, or a split where all texts are dates would be read as points in time."""
+    """Append a space to a date, so that readers do not infer the type timestamp for a split of dates."""
     value = value or ""
     return f"{value} " if _TIME.fullmatch(value) else value

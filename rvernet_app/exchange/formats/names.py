@@ -1,4 +1,4 @@
-"""Names that people gave -> names that files and folders may have, on any system."""
+"""Turn names that people gave into names for files and folders that every system accepts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import unicodedata
 from collections.abc import Sequence
 
 MAX_BYTES = 150
-"""Of a name, in UTF-8; room is left for what is added to it below the 255 that file systems allow."""
+"""Length limit in UTF-8. File systems allow 255; the rest is for what callers append."""
 
 _FORBIDDEN = frozenset('<>:"/\\|?*')
-_DEVICES = frozenset(
-    ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
-)
-"""Names that Windows keeps for itself, whatever ending they have."""
+_DEVICES = frozenset(("CON", "PRN", "AUX", "NUL")) | {
+    f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)
+}
+"""Names that Windows reserves, with any suffix."""
 
 
 def safe_name(text: str) -> str:
-    """A name like the text, with "_" for what a file's name may not hold; one that may stay is not changed.
+    """Return a file name like the text, with "_" in place of forbidden characters. A safe name is not
+    changed.
 
-    It is a single name, never a path; it is not hidden, and nothing that lists names line by line can break it.
+    The result is a single name and not a path, is not hidden, not empty, and has no line breaks.
     """
     composed = unicodedata.normalize("NFC", " ".join(text.split()))
     kept = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in composed)
@@ -33,9 +34,9 @@ def safe_name(text: str) -> str:
 
 
 def safe_names(texts: Sequence[str]) -> list[str]:
-    """A name for each of several different texts, no two the same, upper and lower case being the same.
+    """Return a safe name for each of several different texts; no two names differ only in case.
 
-    A text that is a safe name has it to itself; what another text would share with it gets a number.
+    A text that is a safe name keeps it, and other texts that would get the same name get a number.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()

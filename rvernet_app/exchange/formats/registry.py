@@ -1,33 +1,50 @@
-"""The formats by the names that the command line and the page give them."""
+"""The formats, by the names that the command line and the page use."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
-from rvernet_app.exchange.exporting import Export, export
+from rvernet_app.exchange.exporting import Export, Write, export
 from rvernet_app.exchange.formats import (
     coco,
-    coco_in,
     csv_record,
     foodseg103,
     imagefolder,
-    labelme_in,
+    labelme,
     rvernet,
-    yolo_in,
     yolo_seg,
 )
 from rvernet_app.exchange.importing import Import, import_source
+from rvernet_app.exchange.plan import Read
 
-EXPORTS: dict[str, Export] = {
-    "coco": partial(export, coco.write),
-    "yolo-seg": partial(export, yolo_seg.write),
-    "foodseg103": partial(export, foodseg103.write),
-    "rvernet": partial(export, rvernet.write),
-    "imagefolder": partial(export, imagefolder.write),
-    "csv": partial(export, csv_record.write),
+
+@dataclass(frozen=True)
+class Format:
+    """What the program can do with a format.
+
+    Attributes:
+        write: None if it is never exported.
+        read: None if it is never imported.
+    """
+
+    write: Write | None = None
+    read: Read | None = None
+
+
+FORMATS = {
+    "coco": Format(coco.write, coco.read),
+    "labelme": Format(read=labelme.read),
+    "yolo-seg": Format(yolo_seg.write, yolo_seg.read),
+    "foodseg103": Format(foodseg103.write),
+    "rvernet": Format(rvernet.write),
+    "imagefolder": Format(imagefolder.write),
+    "csv": Format(csv_record.write),
 }
 
+EXPORTS: dict[str, Export] = {
+    name: partial(export, one.write) for name, one in FORMATS.items() if one.write is not None
+}
 IMPORTS: dict[str, Import] = {
-    name: partial(import_source, read, name)
-    for name, read in {"coco": coco_in.read, "labelme": labelme_in.read, "yolo-seg": yolo_in.read}.items()
+    name: partial(import_source, one.read, name) for name, one in FORMATS.items() if one.read is not None
 }

@@ -1,7 +1,10 @@
-"""The layout of RveRNet's reference code: `{train,test}/{roi,extra-roi}/<class>/<name>.png`, two files a food.
+"""The layout of RveRNet's reference code: two cut-outs for each food, in folders by split, side and class.
 
-PNG, because JPEG bleeds over the border of a cut-out. What is for validation is in train. Names that a folder cannot
-have are changed; `classes.json` says which folder is which label. `groups.jsonl` says which names are of one meal.
+{train,test}/{roi,extra-roi}/<class>/<name>.png   PNG, because JPEG bleeds across the border of a cut-out
+classes.json                                      folder -> label; not all labels can be names of folders
+groups.jsonl                                      the group of each name, see `groups`
+
+Validation photos are in train.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ CLASSES_NAME = "classes.json"
 
 
 def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """As `exporting.Write`. The first food of a class on a photo has the photo's name, the next a number behind it."""
+    """Write an export, see `exporting.Write`. More foods of a class on one photo get numbered names."""
     names = safe_names([label.name for label in labels])
     folders = {label.id: name for label, name in zip(labels, names, strict=True)}
     described = {folders[label.id]: label.name for label in labels}

@@ -1,44 +1,46 @@
-"""Training on a project from the page: a process of its own, how far it is, and taking what it made into use.
+"""Train on a project from the page: run the training as a process, tell its progress, use the checkpoint it makes.
 
-A training ends with the server that started it: its standard input is a pipe whose other end the server alone holds, so
-it notices however the server ends. The last training is found again at the next start by what lies in its folder: its
-checkpoint can still be taken into use, or the page says how it ended.
+A training ends with the server that started it: its stdin is a pipe whose other end only the server holds, so it
+notices however the server ends. The server reads the progress from `progress.jsonl` in the folder of the run, whose
+format is in `training.shared.progress`. At the next start the server finds the last training by its folder: its
+checkpoint can still be used, or the page tells how it ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
+import sysconfig
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rvernet_app import files
 from rvernet_app.errors import StoreError
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
-from rvernet_app.ui.requests import number
-from rvernet_app.ui.visitor.handlers import Reply
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project.protocol import Engine, StartTraining, TrainingState
+from rvernet_app.ui.requests import Empty
 
 ROOT = Path(__file__).resolve().parents[3]
-"""Where the package lies, and the training package beside it."""
+"""Folder of this package, and of the training package beside it: a clone, or site-packages."""
+PROGRAM = (sys.executable, "-m", "training.on_project")
 FOLDER_NAME = "training"
-"""In the data folder: a folder for each training."""
+"""In the data folder: holds a folder for each training."""
 IN_USE_NAME = "checkpoint.txt"
-"""In the data folder: the checkpoint taken into use, which the next start uses too."""
-RUN_NAME, LOG_NAME, COMPARISON_NAME, CHECKPOINT_NAME = "run.json", "log.txt", "comparison.json", "checkpoint"
+"""In the data folder: names the checkpoint in use, also for the next start."""
+RUN_NAME, LOG_NAME, PROGRESS_NAME = "run.json", "log.txt", "progress.jsonl"
+COMPARISON_NAME, CHECKPOINT_NAME = "comparison.json", "checkpoint"
 TAIL_BYTES = 20_000
 DEFAULT_EPOCHS, MAX_EPOCHS = 10, 200
 CUT_SHORT = "It was cut short, perhaps for lack of memory; start it again."
-STEPS_DONE = re.compile(r"(\d+)/(\d+) \[[^\]]*step")
-"""In the progress bar of the steps, and in no other."""
-PROGRESS_BAR = re.compile(r"\d+%\||\d+/\d+ \[")
 
 
 @dataclass
@@ -48,8 +50,8 @@ class Run:
     Attributes:
         folder: of its files.
         process: None where an earlier server started it.
-        stopped: by someone on the page.
-        share: of its steps that are known to be done.
+        stopped: True after someone stopped it on the page.
+        share: of the training steps that are done, 0 to 1; never falls.
     """
 
     project: str
@@ -64,9 +66,28 @@ class Run:
 
     @property
     def is_done(self) -> bool:
-        """Whether it came to its end; the comparison is what it writes last."""
+        """True after a training without errors; the comparison is the last file that it writes."""
         failed = self.process is not None and self.process.poll() != 0
         return not failed and (self.folder / COMPARISON_NAME).is_file()
+
+    def progress(self) -> list[dict[str, Any]]:
+        """Return the last lines of `progress.jsonl`; empty before the first."""
+        lines = []
+        for line in _tail(self.folder / PROGRESS_NAME).splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:  # cut by the tail, or not yet complete
+                continue
+        return lines
+
+    def why_it_ended(self) -> str:
+        """Return the reason for a failure: what the training reported, else the last line of its log."""
+        progress = self.progress()
+        if progress and progress[-1]["event"] == "failed":
+            return str(progress[-1]["message"])
+        ended_by_itself = self.process is not None and (self.process.poll() or 0) > 0
+        said = [line.strip() for line in _tail(self.folder / LOG_NAME).splitlines() if line.strip()]
+        return said[-1] if ended_by_itself and said else CUT_SHORT
 
     def let_go(self) -> None:
         """Close the pipe to a process that has ended."""
@@ -74,50 +95,58 @@ class Run:
             self.process.stdin.close()
 
     def remember(self) -> None:
-        """Keep for the next start what its other files do not tell."""
+        """Save what the other files do not tell, for the next start of the server."""
         kept = {"project": self.project, "stopped": self.stopped}
-        (self.folder / RUN_NAME).write_text(json.dumps(kept), encoding="utf-8")
+        files.write(self.folder / RUN_NAME, json.dumps(kept), durable=False)
 
     @classmethod
     def last_in(cls, parent: Path) -> Run | None:
-        """The run that was begun last, None where there is none."""
+        """Return the run that started last, None before the first."""
         for path in sorted(parent.glob(f"*/{RUN_NAME}"), reverse=True):
             try:
                 kept = json.loads(path.read_text(encoding="utf-8"))
                 return cls(str(kept["project"]), path.parent, stopped=bool(kept["stopped"]))
-            except (OSError, ValueError, KeyError, TypeError):  # the server was killed while it wrote
+            except (OSError, ValueError, KeyError, TypeError):  # damaged; an older one may do
                 continue
         return None
 
 
 class TrainingRuns:
-    """At most one training at a time, for everyone on this server.
+    """Run at most one training at a time, for everyone on this server.
 
     Args:
-        pipeline: its classifier is replaced when a new checkpoint is taken into use.
-        facts: what the page says of the engine.
+        pipeline: gets the new classifier when someone uses the new checkpoint.
+        facts: returns what the page tells about segmenter and model.
+        program: the command to which the arguments of `training.on_project` are added.
     """
 
-    def __init__(self, store: Store, pipeline: Pipeline, facts: Callable[[], Reply]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        facts: Callable[[], dict[str, Any]],
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._facts = facts
+        self._program = program
         self._folder = store.folder.resolve() / FOLDER_NAME
         self._run = Run.last_in(self._folder)
         self._lock = threading.Lock()
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
-        """All that the page may ask."""
+    def handlers(self) -> list[StoreHandler]:
+        """The requests of the page."""
         return [self.start_training, self.training, self.stop_training, self.use_checkpoint, self.engine]
 
-    def start_training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "epochs"} -> as `training`, once the process has started."""
-        epochs = int(number(message, "epochs", DEFAULT_EPOCHS))
+    def start_training(self, asked: StartTraining, me: str) -> TrainingState:
+        """Start the process, and reply as `training`."""
+        epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
             raise StoreError(f"A training takes 1 to {MAX_EPOCHS} epochs.")
         with self._store.reading() as session:
-            name = projects.project(session, int(number(message, "project"))).name
+            name = projects.project(session, asked.project).name
         if not (ROOT / "training" / "on_project.py").is_file():
             raise StoreError(f"Training is not installed here: there is no folder `training` in {ROOT}.")
         with self._lock:
@@ -129,80 +158,77 @@ class TrainingRuns:
             if self._run is not None:
                 self._run.let_go()
             self._run = run
-        return self.training(message, me)
+        return self._state()
 
     def _start(self, project: str, folder: Path, epochs: int) -> subprocess.Popen[bytes]:
-        start = self._pipeline.config.checkpoint  # a folder, or an id on the Hub
+        start = self._pipeline.config.checkpoint  # a folder, or an id on the Hugging Face Hub
+        if Path(start).is_dir():
+            start = Path(start).resolve()
         command = [
-            *(sys.executable, "-m", "training.on_project", str(self._store.folder.resolve())),
-            *("--project", project, "--out", str(folder), "--epochs", str(epochs), "--attended"),
-            *("--start", str(Path(start).resolve() if Path(start).is_dir() else start)),
+            *self._program,
+            str(self._store.folder.resolve()),
+            f"--project={project}",
+            f"--start={start}",
+            f"--out={folder}",
+            f"--epochs={epochs}",
+            "--attended",
         ]
-        environment = {
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",  # or the last line of the log would not be the last word
-            "RVERNET_DATABASE_URL": self._pipeline.config.database_url,
-        }
         with (folder / LOG_NAME).open("wb") as log:
             return subprocess.Popen(
                 command,
-                cwd=ROOT,
-                env=environment,
+                env=_environment(self._pipeline.config.database_url),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """How far the training is.
+    def training(self, asked: Empty, me: str) -> TrainingState:
+        """Reply with the state of the last training."""
+        return self._state()
 
-        {"state": "none", "running", "stopped", "failed" or "done", "project"}; while it is running with "share", failed
-        with what was "said" last, done with its "comparison" and whether its checkpoint is "in_use".
-        """
+    def _state(self) -> TrainingState:
         run = self._run
         if run is None:
-            return {"state": "none"}
-        under_way = run.under_way  # first, or its last words could be missed
-        said = _tail(run.folder / LOG_NAME)
-        if under_way:
-            run.share = max(run.share, _share(said))
-            return {"state": "running", "project": run.project, "share": run.share}
+            return TrainingState(state="none")
+        if run.under_way:
+            run.share = max(run.share, _share(run.progress()))
+            return TrainingState(state="running", project=run.project, share=run.share)
         if run.stopped:
-            return {"state": "stopped", "project": run.project}
+            return TrainingState(state="stopped", project=run.project)
         if not run.is_done:
-            return {"state": "failed", "project": run.project, "said": _last_words(said)}
+            return TrainingState(state="failed", project=run.project, said=run.why_it_ended())
         in_use = self._pipeline.config.checkpoint == run.folder / CHECKPOINT_NAME
         comparison = json.loads((run.folder / COMPARISON_NAME).read_text(encoding="utf-8"))
-        return {"state": "done", "project": run.project, "comparison": comparison, "in_use": in_use}
+        return TrainingState(state="done", project=run.project, comparison=comparison, in_use=in_use)
 
-    def stop_training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """End the process; what it saved stays in its folder."""
+    def stop_training(self, asked: Empty, me: str) -> TrainingState:
+        """Stop the process and keep its files."""
         run = self._run
         if run is not None and run.process is not None and run.under_way:
             run.process.terminate()
-            run.stopped = run.process.wait() != 0  # 0: it was done in this very moment
+            run.stopped = run.process.wait() != 0  # 0: it ended by itself just now
             run.remember()
-        return self.training(message, me)
+        return self._state()
 
-    def use_checkpoint(self, message: Mapping[str, Any], me: str) -> Reply:
-        """Take the new checkpoint into use, for everyone, now and after the next start."""
+    def use_checkpoint(self, asked: Empty, me: str) -> Engine:
+        """Use the new checkpoint for everyone, from now on and after the next start."""
         run = self._run
-        if run is None or self.training(message, me)["state"] != "done":
+        if run is None or self._state().state != "done":
             raise StoreError("There is no new checkpoint to use.")
         made = run.folder / CHECKPOINT_NAME
         self._pipeline.use(made)
         in_folder = made.relative_to(self._folder.parent)  # the data folder may be moved
-        (self._store.folder / IN_USE_NAME).write_text(str(in_folder), encoding="utf-8")
-        return {"facts": self._facts()}
+        files.write(self._store.folder / IN_USE_NAME, str(in_folder), durable=True)
+        return Engine(facts=self._facts())
 
-    def engine(self, message: Mapping[str, Any], me: str) -> Reply:
-        """What is at work now: someone else may have taken another checkpoint into use."""
-        return {"facts": self._facts()}
+    def engine(self, asked: Empty, me: str) -> Engine:
+        """Reply with the segmenter and model at work; someone else may have changed the checkpoint."""
+        return Engine(facts=self._facts())
 
 
 def checkpoint_in_use(folder: Path) -> Path | None:
-    """The checkpoint that was taken into use in a data folder, None where none was or it is gone."""
+    """Return the checkpoint chosen on the page of a data folder, None if nobody chose one or it is gone."""
     try:
         path = folder.resolve() / (folder / IN_USE_NAME).read_text(encoding="utf-8")
     except OSError:
@@ -210,29 +236,37 @@ def checkpoint_in_use(folder: Path) -> Path | None:
     return path if path.is_dir() else None
 
 
+def _environment(database_url: str) -> dict[str, str]:
+    """Return the environment in which a process finds the training package from any folder."""
+    found = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",  # or the last line of the log would be lost when the process is killed
+        "PYTHONSAFEPATH": "1",  # a folder `training` in the current folder is not the package
+        "RVERNET_DATABASE_URL": database_url,
+    }
+    if str(ROOT) != sysconfig.get_path("purelib"):  # in a clone
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return found
+
+
 def _new_folder(parent: Path) -> Path:
-    """A folder named by the time, to the microsecond and in UTC, so that names sort as trainings were begun."""
+    """Make a folder named by the time in UTC, to the microsecond, so that names sort by the start."""
     folder = parent / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
     folder.mkdir(parents=True)
     return folder
 
 
-def _tail(log: Path) -> str:
+def _tail(path: Path) -> str:
+    """Return the end of a text file, "" if the file does not exist."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace").replace("\r", "\n")
     except FileNotFoundError:
         return ""
 
 
-def _share(said: str) -> float:
-    """How far the progress bar of the steps is, the last time it was drawn."""
-    found = STEPS_DONE.findall(said)
-    return int(found[-1][0]) / max(1, int(found[-1][1])) if found else 0.0
-
-
-def _last_words(said: str) -> str:
-    """Why a training ended: its last line, unless it came to say nothing any more."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    return CUT_SHORT if not lines or PROGRESS_BAR.search(lines[-1]) else lines[-1].strip()
+def _share(progress: Sequence[Mapping[str, Any]]) -> float:
+    """Return the share of the training steps that are done, from lines of `progress.jsonl`."""
+    steps = [line for line in progress if line["stage"] == "train" and line["total"]]
+    return steps[-1]["done"] / steps[-1]["total"] if steps else 0.0

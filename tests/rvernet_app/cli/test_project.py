@@ -250,7 +250,7 @@ def test_a_project_is_found_whatever_the_spaces_in_its_name(
 NOTHING_WRITTEN = {
     "coco": (
         ("nowhere", None, "cannot be read"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("other", b'{"images": []}', "no list of annotations"),
         ("empty", b'{"images": [], "annotations": [], "categories": []}', "it holds no photos"),
         (
@@ -261,10 +261,10 @@ NOTHING_WRITTEN = {
     ),
     "labelme": (
         ("nowhere", None, "no such file or folder"),
-        ("broken", b"{", "is damaged, or no JSON file"),
+        ("broken", b"{", "is damaged, or not a JSON file"),
         ("lost", b'{"shapes": [], "imagePath": "a.png"}', "The file 'a.png' is missing."),
     ),
-    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "no YAML file")),
+    "yolo-seg": (("nowhere", None, "cannot be read"), ("broken", b"names: [", "not a YAML file")),
 }
 
 
@@ -399,8 +399,8 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
             ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
             "no project 'Soups', but Trays",
         ),
-        (["export", "--format", "coco", "--out", "taken"], "is there already"),
-        (["export", "--format", "coco", "--out", "/"], "is there already"),
+        (["export", "--format", "coco", "--out", "taken"], "already exists"),
+        (["export", "--format", "coco", "--out", "/"], "already exists"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
         (
             ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
@@ -412,7 +412,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["import", "--format", "coco", "taken", "--annotator", ""], "1 to 200 characters"),
         (["import", "--format", "coco", "taken", "--project", "half \udcff"], "1 to 200 characters"),
         (["backup", "taken"], "not empty"),
-        (["restore", "taken"], "no backup"),
+        (["restore", "taken"], "not a backup"),
         (["accounts", "add"], "NAME"),
         (["accounts", "remove", "ann"], "no account 'ann'"),
         (["accounts", "show"], "show"),

@@ -1,64 +1,73 @@
-"""Stands for the Hugging Face Hub where a copy of a store is kept."""
+"""A stand-in for the Hugging Face Hub that keeps a copy of a store in a folder."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.utils import filter_repo_objects
 
 REPOSITORY = "ann/meals"
 A_DAY = 24 * 60.0
-"""Between two pushes, in minutes: no test waits for the second."""
+"""Minutes between two pushes: no test waits for the second one."""
 
 
 class FolderHub(HfApi):
-    """Keeps what is uploaded in a folder.
+    """Keeps uploaded files in a folder.
 
     Attributes:
-        made: repositories asked for.
-        messages: of the commits with the rows.
-        uploads: how many folders were uploaded.
-        files_left: how many more files arrive before the connection is lost; None takes all.
+        created: the repositories that were requested, with their options.
+        messages: the messages of the commits with the rows.
+        uploads: the number of uploaded folders.
+        files_left: the number of files that arrive before the connection is lost; None for no limit.
+        before_commit: called before each commit.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(endpoint="https://hub.example", token=False)
         self.folder = folder
-        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.created: list[tuple[str, dict[str, Any]]] = []
         self.messages: list[str] = []
         self.uploads = 0
         self.files_left: int | None = None
-        self.run_as_future(list).result()  # its one thread is there before two could ask for it at once
+        self.before_commit: Callable[[], object] = lambda: None
+        self.run_as_future(list).result()  # starts its only thread, before two callers could do so at once
 
-    def create_repo(self, repo_id: str, **how: Any) -> Any:  # type: ignore[override]
-        self.made.append((repo_id, how))
+    def create_repo(self, repo_id: str, **options: Any) -> Any:
+        self.created.append((repo_id, options))
         return SimpleNamespace(repo_id=repo_id)
 
-    def upload_folder(self, **what: Any) -> None:  # type: ignore[override]
-        """One file after the other, as large folders are committed piece by piece, and in threads as there."""
-        assert (what["repo_id"], what["repo_type"]) == (REPOSITORY, "dataset")
+    def upload_folder(self, **options: Any) -> None:  # type: ignore[override]  # keyword arguments only
+        """Keep file after file: the Hub's client uploads large folders in several commits, in threads."""
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
         self.uploads += 1
-        folder = Path(what["folder_path"])
-        found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        names = filter_repo_objects(found, allow_patterns=what.get("allow_patterns"))
+        folder = Path(options["folder_path"])
+        patterns: list[str] = options["allow_patterns"]
+        names = sorted(
+            path.relative_to(folder).as_posix()
+            for pattern in patterns
+            for path in folder.glob(f"{pattern}/*")
+            if path.is_file()
+        )
         with ThreadPoolExecutor(1) as pool:
-            list(pool.map(lambda name: self._keep(folder / name, f"{what['path_in_repo']}/{name}"), names))
+            list(pool.map(lambda name: self._keep(folder / name, f"{options['path_in_repo']}/{name}"), names))
 
-    def create_commit(self, **what: Any) -> str:  # type: ignore[override]
-        """All files or none."""
-        assert (what["repo_id"], what["repo_type"]) == (REPOSITORY, "dataset")
-        operations: list[CommitOperationAdd] = what["operations"]
+    def create_commit(self, **options: Any) -> str:  # type: ignore[override]  # keyword arguments only
+        """Keep all files or none."""
+        self.before_commit()
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
+        operations: list[CommitOperationAdd] = options["operations"]
         if self.files_left is not None and self.files_left < len(operations):
             raise ConnectionError("no route to host")
         for operation in operations:
             self._keep(Path(str(operation.path_or_fileobj)), operation.path_in_repo)
-        self.messages.append(what["commit_message"])
-        return what["commit_message"]
+        message = str(options["commit_message"])
+        self.messages.append(message)
+        return message
 
     def _keep(self, file: Path, name: str) -> None:
         if self.files_left is not None:

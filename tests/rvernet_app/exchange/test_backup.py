@@ -218,7 +218,7 @@ def damage(path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (lambda folder: (folder / MANIFEST).unlink(), "one that was never finished: it has no manifest.json"),
+        (lambda folder: (folder / MANIFEST).unlink(), "or was never finished: it has no manifest.json"),
         (lambda folder: (folder / MANIFEST).write_text('{"made_at":'), "manifest.json is damaged"),
         (lambda folder: (folder / MANIFEST).write_text("[]"), "manifest.json is damaged"),
         (lambda folder: edit(folder, lambda m: m.pop("rows")), "manifest.json is damaged"),
@@ -233,9 +233,12 @@ def damage(path: Path) -> None:
         ),
         (
             lambda folder: edit(folder, lambda m: m["rows"].update(meals=0)),
-            "names no file with the rows of 'meals'",
+            "lists no file with the rows of 'meals'",
         ),
-        (lambda folder: edit(folder, lambda m: m["files"].update({"../x": "0" * 64})), "no file '../x'"),
+        (
+            lambda folder: edit(folder, lambda m: m["files"].update({"../x": "0" * 64})),
+            "cannot hold a file '../x'",
+        ),
         (lambda folder: edit(folder, lambda m: m.update(schema="9999")), "newer version .*schema 9999"),
     ],
 )
@@ -261,7 +264,7 @@ def test_a_folder_with_photos_is_left_as_it_is(small: Path, tmp_path: Path) -> N
     name = f"originals/ab/{'ab' * 32}"
     (tmp_path / "data" / name).parent.mkdir(parents=True)
     (tmp_path / "data" / name).write_bytes(b"mine")
-    with pytest.raises(StoreError, match="holds other photos already"):
+    with pytest.raises(StoreError, match="already holds other photos"):
         restore(small, tmp_path / "data")
     assert photo_files(tmp_path / "data") == {name: b"mine"}
     assert not (tmp_path / "data" / DATABASE_NAME).exists()
@@ -361,7 +364,7 @@ def test_a_backup_that_cannot_be_brought_up_to_date_is_not_half_restored(
 
 
 def test_a_report_has_a_file_for_every_table() -> None:
-    with pytest.raises(StoreError, match="no file with the rows of 'event'"):
+    with pytest.raises(StoreError, match="lists no file with the rows of 'event'"):
         BackupReport(now(), "0001", {"event": 1}, {})
-    with pytest.raises(StoreError, match=r"no file 'tables/event.jsonl' with the SHA-256 'abc'"):
+    with pytest.raises(StoreError, match=r"cannot hold a file 'tables/event.jsonl' with the SHA-256 'abc'"):
         BackupReport(now(), "0001", {"event": 1}, {"tables/event.jsonl": "abc"})

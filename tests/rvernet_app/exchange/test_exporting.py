@@ -110,7 +110,7 @@ def test_a_folder_with_something_in_it_is_left_alone(kitchen: Kitchen, tmp_path:
     (tmp_path / "out" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for place in ("out", "file"):
-        with pytest.raises(StoreError, match="is there already; export into a new or an empty folder"):
+        with pytest.raises(StoreError, match="already exists; export into a new or an empty folder"):
             kitchen.export("csv", tmp_path / place)
     assert files_in(tmp_path) == ["file", "out/mine.txt"]
 
@@ -119,7 +119,7 @@ def test_a_folder_that_another_export_writes_is_left_alone(kitchen: Kitchen, tmp
     (tmp_path / "out.part").mkdir()
     (tmp_path / "out.part" / "theirs").write_text("theirs")
     with pytest.raises(
-        StoreError, match=r"out\.part is there already, of an export that runs or was broken off"
+        StoreError, match=r"out\.part already exists, from an export that is running or was interrupted"
     ):
         kitchen.export("csv", tmp_path / "out")
     assert files_in(tmp_path) == ["out.part/theirs"]
@@ -127,7 +127,7 @@ def test_a_folder_that_another_export_writes_is_left_alone(kitchen: Kitchen, tmp
 
 def test_a_folder_that_cannot_be_made_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         kitchen.export("csv", tmp_path / "file" / "out")
 
 

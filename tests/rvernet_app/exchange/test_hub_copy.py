@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi, constants, set_client_factory
-from huggingface_hub.utils import httpx
-from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub import HfApi, close_session, constants, get_session
 from sqlalchemy import select
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import MANIFEST, restore
-from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back, ending_in_order
+from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, bring_back
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Event
 from rvernet_app.ui.page import told_of
-from tests.conftest import ROOT
 from tests.rvernet_app.conftest import NewStore, NewUrl
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
 COMMIT = "c" * 40
 
-Handler = Callable[[httpx.Request], httpx.Response]
+httpx: Any = import_module(type(get_session()).__module__.partition(".")[0])
+"""The HTTP library of huggingface_hub, httpx or httpx2, depending on its version."""
+
+Handler = Callable[[Any], Any]
+"""Answers an httpx.Request with an httpx.Response."""
+
+Answer = Callable[[Handler], list[str]]
 
 
 @pytest.fixture
@@ -97,9 +97,9 @@ def photo_files(folder: Path) -> dict[str, bytes]:
 
 def test_the_repository_is_private(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     copies(desk.store, hub)
-    ((repository, how),) = hub.made
+    ((repository, options),) = hub.created
     assert repository == REPOSITORY
-    assert (how["private"], how["repo_type"], how["exist_ok"]) == (True, "dataset", True)
+    assert (options["private"], options["repo_type"], options["exist_ok"]) == (True, "dataset", True)
 
 
 def test_what_is_there_is_pushed_once(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
@@ -134,7 +134,7 @@ def test_a_push_that_fails_is_told_of_until_one_does_not(desk: Desk, hub: Folder
     hub.files_left = 0
     with pytest.raises(ConnectionError):
         copy.push_to_hub()
-    assert copy.problem == f"What was saved last is not in {REPOSITORY} yet: no route to host"
+    assert copy.problem == f"The latest changes are not in {REPOSITORY} yet: no route to host"
     assert told_of(copy)({}, "Ann") == {"problem": copy.problem}
     hub.files_left = None
     copy.push_to_hub()
@@ -229,85 +229,50 @@ def test_a_copy_that_is_stopped_pushes_no_more(desk: Desk, hub: FolderHub, copie
     assert len(hub.messages) == 1
 
 
-# At the end of the program
-
-
-def test_what_was_saved_last_is_pushed_when_the_program_ends(
-    desk: Desk, hub: FolderHub, copies: NewCopy
-) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with ending_in_order():
-        copy = copies(desk.store, hub)
-        pushed(copy)
-        desk.save("the last", item=1)
-    assert len(hub.messages) == 2
-    assert signal.getsignal(signal.SIGTERM) is before
+def test_closing_pushes_the_latest_changes_and_stops(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
+    copy = copies(desk.store, hub)
+    pushed(copy)
+    first = desk.count()
+    desk.save("the last", item=1)
+    copy.close()
+    assert hub.messages == [f"Up to change {first}", f"Up to change {desk.count()}"]
     desk.save("too late", item=1)
     assert pushed(copy) is None
 
 
-def test_a_hub_that_is_gone_does_not_keep_the_program_from_ending(
+def test_a_failed_push_on_closing_is_logged(
     desk: Desk, hub: FolderHub, copies: NewCopy, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.files_left = 0
-    copies(desk.store, hub)
-    with pytest.raises(SystemExit), ending_in_order():
-        signal.raise_signal(signal.SIGTERM)
-    assert "What was saved last is not in ann/meals" in caplog.text
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="processes are told to end as on POSIX")
-def test_a_program_told_to_end_pushes_once_more_and_ends(desk: Desk, hub: FolderHub, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [
-            *(sys.executable, str(Path(__file__).with_name("keeping_process.py"))),
-            *(str(desk.store.folder), str(hub.folder), str(desk.project)),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "saved\n"
-        process.send_signal(signal.SIGTERM)
-        assert process.stdout.readline() == "pushing\n"
-        process.send_signal(signal.SIGTERM)  # asked twice
-        process.stdin.write("go on\n")
-        process.stdin.flush()
-        printed = process.stdout.read().splitlines()
-    assert process.returncode == 0
-    assert len(printed) == 2
-    assert printed[1] == f"Up to change {desk.count()}"
-    restore(hub.folder / FOLDER, tmp_path / "data")
-    store = Store(tmp_path / "data")
-    assert content(store) == content(desk.store)
-    assert len(photo_files(store.folder)) == 10
-    store.close()
+    copy = copies(desk.store, hub)
+    copy.close()
+    assert "The latest changes are not in ann/meals" in caplog.text
+    assert pushed(copy) is None
 
 
 # What answers in the Hub's place
 
 
 @pytest.fixture
-def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Handler], list[str]]]:
-    """Lets a function answer what is asked of the Hub; gives the list that the paths asked for go to."""
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
+    """Answers requests to the Hub by a function; returns the list that collects the requested paths."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
     def install(handler: Handler) -> list[str]:
         asked: list[str] = []
 
-        def note(request: httpx.Request) -> httpx.Response:
+        def respond(transport: object, request: Any) -> Any:
             asked.append(request.url.path)
-            return handler(request)
+            response = handler(request)
+            response.request = request
+            return response
 
-        set_client_factory(lambda: httpx.Client(transport=httpx.MockTransport(note), follow_redirects=True))
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", respond)
         return asked
 
+    close_session()
     yield install
-    set_client_factory(default_client_factory)
+    close_session()
 
 
 def serving(folder: Path) -> Handler:
@@ -317,7 +282,7 @@ def serving(folder: Path) -> Handler:
     }
     oids = {name: hashlib.sha1(data).hexdigest() for name, data in files.items()}
 
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: Any) -> Any:
         head, found, rest = request.url.path.partition(f"/datasets/{REPOSITORY}/")
         if not found:
             return httpx.Response(404, headers={"X-Error-Code": "RepoNotFound"})
@@ -344,32 +309,29 @@ def serving(folder: Path) -> Handler:
     return handler
 
 
-def unreachable(request: httpx.Request) -> httpx.Response:
+def unreachable(request: Any) -> Any:
     raise httpx.ConnectError("no route to host")
 
 
-def behind_a_broken_proxy(request: httpx.Request) -> httpx.Response:
+def behind_a_broken_proxy(request: Any) -> Any:
     raise httpx.ProxyError("403 Forbidden")
 
 
-def refusing(request: httpx.Request) -> httpx.Response:
+def refusing(request: Any) -> Any:
     return httpx.Response(403, json={"error": "Forbidden"})
-
-
-Answer = Callable[[Handler], list[str]]
 
 
 @pytest.mark.parametrize("handler", [unreachable, behind_a_broken_proxy, refusing])
 def test_a_repository_that_cannot_be_made_is_named(desk: Desk, answer: Answer, handler: Handler) -> None:
     answer(handler)
-    with pytest.raises(StoreError, match="cannot be kept in ann/meals") as refused:
+    with pytest.raises(StoreError, match="cannot be copied to ann/meals") as refused:
         HubCopy(desk.store, REPOSITORY, HfApi(endpoint="https://hub.example", token="hf_test"))
     assert "\n" not in str(refused.value)
 
 
 def test_what_is_no_repository_is_named(desk: Desk, answer: Answer) -> None:
     asked = answer(unreachable)
-    with pytest.raises(StoreError, match="cannot be kept in ann/meals/more"):
+    with pytest.raises(StoreError, match="cannot be copied to ann/meals/more"):
         HubCopy(desk.store, "ann/meals/more", HfApi(endpoint="https://hub.example", token="hf_test"))
     assert asked == []
 
@@ -429,7 +391,7 @@ def test_a_hub_that_does_not_answer_is_no_empty_store(
     answer: Answer, tmp_path: Path, handler: Handler
 ) -> None:
     answer(handler)
-    with pytest.raises(StoreError, match="cannot be fetched from ann/meals") as refused:
+    with pytest.raises(StoreError, match="in ann/meals cannot be fetched") as refused:
         bring_back(REPOSITORY, tmp_path / "data")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "data").exists()
@@ -441,7 +403,7 @@ def test_an_older_copy_from_an_earlier_start_does_not_stand_for_the_newest(
     answer(serving(kept))
     assert bring_back(REPOSITORY, tmp_path / "data") is True
     answer(unreachable)
-    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+    with pytest.raises(StoreError, match="in ann/meals cannot be fetched"):
         bring_back(REPOSITORY, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -512,7 +474,7 @@ def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
     shutil.rmtree(folder)
     assert bring_back(REPOSITORY, folder, elsewhere) is True
     assert photo_files(folder) == {name: data for name, data in files.items() if name != damaged}
-    assert "3 photo files are neither here nor in ann/meals" in caplog.text
+    assert "3 photo files are missing here and in ann/meals" in caplog.text
     assert bring_back(REPOSITORY, folder, elsewhere) is False
     store.close()
 
@@ -520,7 +482,7 @@ def test_photo_files_that_the_copy_lacks_too_are_named_and_the_others_brought(
 def test_a_hub_that_does_not_answer_brings_no_photo_files(desk: Desk, answer: Answer, tmp_path: Path) -> None:
     desk.files.original(desk.item().photo.sha256).unlink()
     answer(unreachable)
-    with pytest.raises(StoreError, match="cannot be fetched from ann/meals"):
+    with pytest.raises(StoreError, match="in ann/meals cannot be fetched"):
         bring_back(REPOSITORY, desk.store.folder)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange import importing
 from rvernet_app.exchange.formats.registry import IMPORTS
-from rvernet_app.exchange.importing import NotTaken
+from rvernet_app.exchange.plan import NotTaken
 from rvernet_app.store.annotations import foods
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects
@@ -94,8 +94,8 @@ def test_a_name_that_is_no_label_is_left(kitchen: Kitchen, tmp_path: Path) -> No
     report = kitchen.take("coco", write_coco(tmp_path / "in", [["x" * 201, "rice", " "]]), project)
     assert (report.foods, report.labels) == (1, ("rice",))
     assert [one.why for one in report.not_taken] == [
-        "A label has 1 to 200 characters, got 201.",
-        "A label has 1 to 200 characters, got 0.",
+        "A label has 1 to 200 characters, not 201.",
+        "A label has 1 to 200 characters, not 0.",
     ]
 
 

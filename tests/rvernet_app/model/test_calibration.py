@@ -1,4 +1,9 @@
+"""Calibrations check their values."""
+
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import pytest
 
@@ -6,7 +11,7 @@ from rvernet_app.model.calibration import Calibration
 
 
 @pytest.mark.parametrize(("temperature", "threshold"), [(1, 0), (0.1, 1), (2.5, 0.5)])
-def test_a_calibration_holds_its_numbers(temperature, threshold):
+def test_a_calibration_holds_its_numbers(temperature: Any, threshold: Any) -> None:
     calibration = Calibration(temperature, threshold)
     assert (calibration.temperature, calibration.threshold) == (temperature, threshold)
 
@@ -26,14 +31,16 @@ def test_a_calibration_holds_its_numbers(temperature, threshold):
         (True, 0.5, "temperature as a number"),
     ],
 )
-def test_a_calibration_refuses_what_cannot_be(temperature, threshold, sentence):
+def test_an_invalid_calibration_is_refused(temperature: Any, threshold: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Calibration(temperature, threshold)
 
 
-def test_a_calibration_may_say_what_it_was_fitted_on():
+def test_a_calibration_can_name_the_regions_it_was_fitted_on() -> None:
+    from_json: Any = ["meals val"]
     assert Calibration(1, 0.5).fitted_on == ()
-    assert Calibration(1, 0.5, ["meals val"]).fitted_on == ("meals val",)  # as JSON has it
-    for what in ("meals", [3]):
+    assert Calibration(1, 0.5, from_json).fitted_on == ("meals val",)
+    wrong: tuple[Any, ...] = ("meals", [3])
+    for names in wrong:
         with pytest.raises(ValueError, match="fitted_on as texts"):
-            Calibration(1, 0.5, what)
+            Calibration(1, 0.5, names)

@@ -1,16 +1,16 @@
-"""Checkpoints by folder and by Hub id, against a made Hub and a made local cache; nothing leaves the machine."""
+"""Checkpoints by folder and by Hub id, with a fake Hub and a local cache; nothing leaves the machine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
-from huggingface_hub import constants, set_client_factory
-from huggingface_hub.utils import httpx
-from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub import close_session, constants, get_session
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import CheckpointError, WeightsError
@@ -20,13 +20,21 @@ from rvernet_app.model.classify import load_classifier
 from rvernet_app.model.hub import checkpoint_folder, open_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 
+httpx: Any = import_module(type(get_session()).__module__.partition(".")[0])
+"""The HTTP library of huggingface_hub, httpx or httpx2, depending on its version."""
+
+Handler = Callable[[Any], Any]
+"""Answers an httpx.Request with an httpx.Response."""
+
+Answer = Callable[[Handler], list[str]]
+
 COMMIT, OLDER = "c" * 40, "d" * 40
 SPEC = ModuleSpec("mobilenetv2_035")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The files of a repository, more than a checkpoint has."""
+    """Files of a repository: a checkpoint and more."""
     folder = tmp_path_factory.mktemp("made")
     model = RveRNet(RveRNetConfig(SPEC, SPEC, 2, fusion="features", hidden=4, input_size=64))
     save_checkpoint(folder, model, ("rice", "soup"))
@@ -36,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty local cache; the working directory is empty too."""
+    """An empty local cache and an empty working directory."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -44,27 +52,30 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
-    """Lets a function answer what is asked of the Hub; gives the list that the paths asked for go to."""
+def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
+    """Answers requests to the Hub by a function; returns the list that collects the requested paths."""
 
-    def install(handler: Callable[[httpx.Request], httpx.Response]) -> list[str]:
+    def install(handler: Handler) -> list[str]:
         asked: list[str] = []
 
-        def note(request: httpx.Request) -> httpx.Response:
+        def respond(transport: object, request: Any) -> Any:
             asked.append(request.url.path)
-            return handler(request)
+            response = handler(request)
+            response.request = request
+            return response
 
-        set_client_factory(lambda: httpx.Client(transport=httpx.MockTransport(note), follow_redirects=True))
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", respond)
         return asked
 
+    close_session()
     yield install
-    set_client_factory(default_client_factory)
+    close_session()
 
 
-def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Callable[[httpx.Request], httpx.Response]:
-    """A Hub that has the repository ann/meals and nothing else."""
+def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Handler:
+    """A Hub with the repository ann/meals and no other."""
 
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(request: Any) -> Any:
         repository, _, rest = request.url.path.removeprefix("/api/models").strip("/").partition("/meals")
         if repository != "ann":
             return httpx.Response(404, headers={"X-Error-Code": "RepoNotFound"})
@@ -92,20 +103,20 @@ def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Callable[[htt
     return handler
 
 
-def unreachable(request: httpx.Request) -> httpx.Response:
+def unreachable(request: Any) -> Any:
     raise httpx.ConnectError("no route to host")
 
 
-def behind_a_broken_proxy(request: httpx.Request) -> httpx.Response:
+def behind_a_broken_proxy(request: Any) -> Any:
     raise httpx.ProxyError("403 Forbidden")
 
 
-def down(request: httpx.Request) -> httpx.Response:
+def down(request: Any) -> Any:
     return httpx.Response(503)
 
 
 def put_into(cache: Path, files: dict[str, bytes], commit: str = COMMIT, revision: str = "main") -> Path:
-    """A snapshot as the Hub's own client keeps it."""
+    """Put a snapshot into the cache as huggingface_hub does."""
     repository = cache / "models--ann--meals"
     snapshot = repository / "snapshots" / commit
     snapshot.mkdir(parents=True)
@@ -116,14 +127,14 @@ def put_into(cache: Path, files: dict[str, bytes], commit: str = COMMIT, revisio
     return snapshot
 
 
-def test_a_folder_is_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert checkpoint_folder(tmp_path) == tmp_path
     assert checkpoint_folder("~/work") == tmp_path / "work"
 
 
 def test_a_folder_that_exists_wins_over_a_repository_of_the_same_name(
-    answer: Callable[..., list[str]],
+    answer: Answer,
 ) -> None:
     asked = answer(unreachable)
     Path("ann/meals").mkdir(parents=True)
@@ -131,9 +142,7 @@ def test_a_folder_that_exists_wins_over_a_repository_of_the_same_name(
     assert asked == []
 
 
-def test_only_a_checkpoints_files_are_fetched(
-    made: dict[str, bytes], answer: Callable[..., list[str]]
-) -> None:
+def test_only_a_checkpoints_files_are_fetched(made: dict[str, bytes], answer: Answer) -> None:
     asked = answer(serving(made, {"main": COMMIT}))
 
     folder = checkpoint_folder("ann/meals")
@@ -144,7 +153,7 @@ def test_only_a_checkpoints_files_are_fetched(
     assert {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path} == set(hub.FILES)
 
 
-def test_a_revision_is_asked_for(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+def test_a_revision_is_asked_for(made: dict[str, bytes], answer: Answer) -> None:
     asked = answer(serving(made, {"main": COMMIT, "v1": OLDER}))
     assert checkpoint_folder("ann/meals@v1").name == OLDER
     assert asked[0] == "/api/models/ann/meals/revision/v1"
@@ -153,8 +162,8 @@ def test_a_revision_is_asked_for(made: dict[str, bytes], answer: Callable[..., l
 @pytest.mark.parametrize(
     "failing", [unreachable, behind_a_broken_proxy, down], ids=lambda handler: handler.__name__
 )
-def test_what_was_fetched_before_is_used_when_the_hub_does_not_answer(
-    failing: Callable, made: dict[str, bytes], cache: Path, answer: Callable[..., list[str]]
+def test_the_earlier_copy_is_used_if_the_hub_does_not_answer(
+    failing: Handler, made: dict[str, bytes], cache: Path, answer: Answer
 ) -> None:
     snapshot = put_into(cache, made)
     answer(failing)
@@ -175,21 +184,19 @@ def test_a_cached_checkpoint_is_classified_with_offline(
 @pytest.mark.parametrize(
     "failing", [unreachable, behind_a_broken_proxy, down], ids=lambda handler: handler.__name__
 )
-def test_nothing_fetched_and_no_answer_is_a_weights_error(
-    failing: Callable, answer: Callable[..., list[str]]
-) -> None:
+def test_without_a_copy_and_without_an_answer_it_is_a_weights_error(failing: Handler, answer: Answer) -> None:
     answer(failing)
     with pytest.raises(WeightsError, match="There is no checkpoint folder ann/meals, the Hugging Face Hub"):
         checkpoint_folder("ann/meals")
 
 
-def test_no_such_repository(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+def test_a_missing_repository_is_a_checkpoint_error(made: dict[str, bytes], answer: Answer) -> None:
     answer(serving(made, {"main": COMMIT}))
     with pytest.raises(CheckpointError, match="no checkpoint folder bob/meals, and no repository bob/meals"):
         checkpoint_folder("bob/meals")
 
 
-def test_no_such_revision(made: dict[str, bytes], answer: Callable[..., list[str]]) -> None:
+def test_a_missing_revision_is_a_checkpoint_error(made: dict[str, bytes], answer: Answer) -> None:
     answer(serving(made, {"main": COMMIT}))
     with pytest.raises(CheckpointError, match="ann/meals on the Hugging Face Hub has no revision v9"):
         checkpoint_folder("ann/meals@v9")
@@ -199,7 +206,7 @@ def test_no_such_revision(made: dict[str, bytes], answer: Callable[..., list[str
     "where",
     ["/nowhere", "meals", "a/b/c", "ann/meals@", "../meals", "ann/me als", "ann--x/meals", "ann/meals.git"],
 )
-def test_neither_folder_nor_id(where: str, answer: Callable[..., list[str]]) -> None:
+def test_neither_a_folder_nor_an_id_is_refused(where: str, answer: Answer) -> None:
     asked = answer(unreachable)
     with pytest.raises(CheckpointError, match=r"There is no checkpoint folder .*Hugging Face Hub id"):
         checkpoint_folder(where)
@@ -207,7 +214,7 @@ def test_neither_folder_nor_id(where: str, answer: Callable[..., list[str]]) -> 
 
 
 def test_a_cache_that_cannot_be_written_is_a_weights_error(
-    made: dict[str, bytes], cache: Path, answer: Callable[..., list[str]]
+    made: dict[str, bytes], cache: Path, answer: Answer
 ) -> None:
     answer(serving(made, {"main": COMMIT}))
     cache.write_text("a file where the folder should be")
@@ -215,9 +222,7 @@ def test_a_cache_that_cannot_be_written_is_a_weights_error(
         checkpoint_folder("ann/meals")
 
 
-def test_a_damaged_checkpoint_of_the_hub_is_refused(
-    made: dict[str, bytes], answer: Callable[..., list[str]]
-) -> None:
+def test_a_damaged_checkpoint_of_the_hub_is_refused(made: dict[str, bytes], answer: Answer) -> None:
     config = json.loads(made["config.json"]) | {"weights_sha256": "0" * 64}
     answer(serving({**made, "config.json": json.dumps(config).encode()}, {"main": COMMIT}))
     with pytest.raises(CheckpointError, match="SHA-256 differs"):

@@ -1,30 +1,39 @@
+"""Names and shapes of the published MobileSAM file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 import pytest
 import torch
+from segment_anything.modeling import Sam
 
 from rvernet_app.segment.mobile_sam import TinyVitEncoder, build_mobile_sam, from_published
 
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
+State = dict[str, torch.Tensor]
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-def conv_bn(prefix, out_channels, in_channels, kernel):
+def conv_bn(prefix: str, out_channels: int, in_channels: int, kernel: int) -> Shapes:
     yield f"{prefix}.c.weight", (out_channels, in_channels, kernel, kernel)
     for name in BATCH_NORM:
         yield f"{prefix}.bn.{name}", (out_channels,)
     yield f"{prefix}.bn.num_batches_tracked", ()
 
 
-def affine(prefix, *shape):
+def affine(prefix: str, *shape: int) -> Shapes:
     yield f"{prefix}.weight", shape
     yield f"{prefix}.bias", shape[:1]
 
 
-def merging(prefix, channels, out_channels):
+def merging(prefix: str, channels: int, out_channels: int) -> Shapes:
     yield from conv_bn(f"{prefix}.conv1", out_channels, channels, 1)
     yield from conv_bn(f"{prefix}.conv2", out_channels, 1, 3)
     yield from conv_bn(f"{prefix}.conv3", out_channels, out_channels, 1)
 
 
-def published_encoder():
+def published_encoder() -> Shapes:
     """Names and shapes of the image encoder in the published `mobile_sam.pt`, written out independently."""
     yield from conv_bn("patch_embed.seq.0", 32, 3, 3)
     yield from conv_bn("patch_embed.seq.2", 64, 32, 3)
@@ -57,25 +66,25 @@ def published_encoder():
 
 
 @pytest.fixture(scope="module")
-def mobile_sam():
+def mobile_sam() -> Sam:
     return build_mobile_sam()
 
 
 @pytest.fixture(scope="module")
-def published(mobile_sam):
-    """A state as the published file's: its encoder's names, and the decoder all SAMs share."""
+def published(mobile_sam: Sam) -> State:
+    """A state dict with the names of the published file."""
     state = {f"image_encoder.{name}": torch.rand(shape) for name, shape in published_encoder()}
     own = mobile_sam.state_dict().items()
     return state | {name: value.clone() for name, value in own if not name.startswith("image_encoder.")}
 
 
-def test_the_published_names_are_as_many_as_in_the_file():
-    """302 in the encoder, 4 of them of the classifier left over in it."""
+def test_the_published_names_are_as_many_as_in_the_file() -> None:
+    """The encoder has 302 names; 4 of them belong to the unused classifier."""
     names = [name for name, _ in published_encoder()]
     assert len(names) == len(set(names)) == 302
 
 
-def test_every_published_weight_has_its_place(mobile_sam, published):
+def test_every_published_weight_is_loaded(mobile_sam: Sam, published: State) -> None:
     mobile_sam.load_state_dict(from_published(published))
     own = mobile_sam.state_dict()
     for theirs, ours in (
@@ -89,19 +98,19 @@ def test_every_published_weight_has_its_place(mobile_sam, published):
         torch.testing.assert_close(own[f"image_encoder.{ours}"], published[f"image_encoder.{theirs}"])
 
 
-def test_a_missing_weight_is_noticed(mobile_sam, published):
+def test_a_missing_weight_is_noticed(mobile_sam: Sam, published: State) -> None:
     state = from_published(published)
     del state["image_encoder.stages.2.blocks.3.attn.attention_biases"]
     with pytest.raises(RuntimeError, match="attention_biases"):
         mobile_sam.load_state_dict(state)
 
 
-def test_own_names_stay(mobile_sam):
+def test_names_of_this_model_are_kept(mobile_sam: Sam) -> None:
     own = mobile_sam.state_dict()
     assert from_published(own).keys() == own.keys()
 
 
-def test_the_last_downsampling_keeps_the_resolution():
+def test_the_last_downsampling_keeps_the_resolution() -> None:
     encoder = TinyVitEncoder(img_size=64).eval()
     with torch.inference_mode():
         assert encoder(torch.zeros(1, 3, 64, 64)).shape == (1, 256, 4, 4)

@@ -1,6 +1,14 @@
+"""SAM behind the Segmenter protocol, compared with SamPredictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from segment_anything import SamPredictor
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
@@ -9,7 +17,7 @@ from rvernet_app.errors import PromptError, SegmentationError, WeightsError
 from rvernet_app.picture.clean import clean, keep_to_prompt
 from rvernet_app.picture.masks import bbox_xywh
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
-from rvernet_app.types import Prompt
+from rvernet_app.types import Candidates, Mask, Photo, Prompt
 
 CPU = torch.device("cpu")
 CLICK = Prompt(((70.0, 40.0),), (1,))
@@ -22,7 +30,7 @@ PROMPTS = {
 
 
 def tiny_sam() -> Sam:
-    """SAM in all its parts at a side of 64 instead of 1024: embeddings (1, 16, 8, 8), logits 32 x 32."""
+    """Build a SAM with an input side of 64 instead of 1024: embeddings (1, 16, 8, 8), logits 32 x 32."""
     return Sam(
         image_encoder=ImageEncoderViT(
             img_size=64, patch_size=8, embed_dim=16, depth=2, num_heads=2, out_chans=16, use_rel_pos=True,
@@ -40,29 +48,31 @@ def tiny_sam() -> Sam:
 
 
 @pytest.fixture(scope="module")
-def random_sam():
+def random_sam() -> Sam:
     torch.manual_seed(3)
     return tiny_sam().eval()
 
 
 @pytest.fixture(scope="module")
-def checkpoint(random_sam, tmp_path_factory):
+def checkpoint(random_sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.pth"
     torch.save(random_sam.state_dict(), path)
     return path
 
 
 @pytest.fixture(scope="module")
-def segmenter(checkpoint):
+def segmenter(checkpoint: Path) -> SamSegmenter:
     return load_sam("vit_b", checkpoint, tiny_sam, CPU)
 
 
 @pytest.fixture(scope="module")
-def photo():
+def photo() -> Photo:
     return np.random.default_rng(0).integers(0, 256, (75, 110, 3), np.uint8)
 
 
-def predictor_answer(sam, photo, prompt, multimask):
+def predictor_answer(
+    sam: Sam, photo: Photo, prompt: Prompt, multimask: bool
+) -> tuple[Mask, NDArray[np.float32], NDArray[np.float32]]:
     predictor = SamPredictor(sam)
     predictor.set_image(photo)
     masks, scores, logits = predictor.predict(
@@ -75,17 +85,19 @@ def predictor_answer(sam, photo, prompt, multimask):
     return masks, scores, logits
 
 
-def test_the_embedding_is_sam_predictors(segmenter, random_sam, photo):
+def test_the_embedding_is_sam_predictors(segmenter: SamSegmenter, random_sam: Sam, photo: Photo) -> None:
     predictor = SamPredictor(random_sam)
     predictor.set_image(photo)
     embedding = segmenter.encode(photo)
     assert embedding.features.shape == (1, 16, 8, 8)
     assert embedding.features.dtype == np.float32
     assert embedding.size_hw == (75, 110)
-    np.testing.assert_allclose(embedding.features, predictor.features.numpy(), atol=1e-6)
+    np.testing.assert_allclose(embedding.features.astype(np.float32), predictor.features.numpy(), atol=1e-6)
 
 
-def test_one_click_gives_sam_predictors_three_masks_best_first(segmenter, random_sam, photo):
+def test_one_click_gives_sam_predictors_three_masks_best_first(
+    segmenter: SamSegmenter, random_sam: Sam, photo: Photo
+) -> None:
     masks, scores, logits = predictor_answer(random_sam, photo, CLICK, multimask=True)
     order = np.argsort(-scores)
     candidates = segmenter.predict(segmenter.encode(photo), CLICK)
@@ -95,7 +107,7 @@ def test_one_click_gives_sam_predictors_three_masks_best_first(segmenter, random
         np.testing.assert_array_equal(mask, clean(expected, CLICK.points_xy))
 
 
-def test_a_model_trained_for_it_gives_the_single_mask_first_for_one_click_too(random_sam, photo):
+def test_a_small_model_gives_the_single_mask_first_for_one_click_too(random_sam: Sam, photo: Photo) -> None:
     segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
     _, _, single = predictor_answer(random_sam, photo, CLICK, multimask=False)
     _, scores, several = predictor_answer(random_sam, photo, CLICK, multimask=True)
@@ -107,10 +119,10 @@ def test_a_model_trained_for_it_gives_the_single_mask_first_for_one_click_too(ra
     np.testing.assert_allclose(candidates.low_res, expected, atol=1e-5)
 
 
-def test_the_masks_of_a_small_model_keep_to_a_box(random_sam, photo):
+def test_masks_of_a_small_model_stay_within_a_box(random_sam: Sam, photo: Photo) -> None:
     segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
     found = segmenter.predict(segmenter.encode(photo), Prompt(box_xyxy=(20, 15, 60, 45)))
-    x, y, width, height = bbox_xywh(found.masks.any(axis=0))
+    x, y, width, height = bbox_xywh(np.logical_or.reduce(found.masks))
     assert x >= 17
     assert y >= 12
     assert x + width <= 63
@@ -118,7 +130,9 @@ def test_the_masks_of_a_small_model_keep_to_a_box(random_sam, photo):
 
 
 @pytest.mark.parametrize("name", ["points", "box", "box and point", "mask"])
-def test_an_unambiguous_prompt_gives_the_single_mask_first(segmenter, random_sam, photo, name):
+def test_an_unambiguous_prompt_gives_the_single_mask_first(
+    segmenter: SamSegmenter, random_sam: Sam, photo: Photo, name: str
+) -> None:
     embedding = segmenter.encode(photo)
     if name == "mask":
         previous = segmenter.predict(embedding, CLICK).low_res[1]
@@ -136,23 +150,25 @@ def test_an_unambiguous_prompt_gives_the_single_mask_first(segmenter, random_sam
 
 
 @pytest.mark.parametrize("size_hw", [(64, 64), (200, 40), (1, 30)])
-def test_masks_have_the_photos_size(segmenter, size_hw):
+def test_masks_have_the_photos_size(segmenter: SamSegmenter, size_hw: tuple[int, int]) -> None:
     photo = np.full((*size_hw, 3), 90, np.uint8)
     candidates = segmenter.predict(segmenter.encode(photo), Prompt(((0.0, 0.0),), (1,)))
     assert candidates.masks.shape[1:] == size_hw
 
 
-def test_safetensors_and_half_precision_load_too(random_sam, segmenter, tmp_path, photo):
+def test_safetensors_and_half_precision_load_too(
+    random_sam: Sam, segmenter: SamSegmenter, tmp_path: Path, photo: Photo
+) -> None:
     path = tmp_path / "tiny.safetensors"
     save_file({name: tensor.half() for name, tensor in random_sam.state_dict().items()}, path)
     loaded = load_sam("vit_b", path, tiny_sam, CPU)
-    exact = segmenter.encode(photo).features
-    assert loaded.encode(photo).features.dtype == np.float32
-    np.testing.assert_allclose(loaded.encode(photo).features, exact, atol=0.02)
+    exact, found = (each.encode(photo).features for each in (segmenter, loaded))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.astype(np.float32), exact.astype(np.float32), atol=0.02)
     assert loaded.fingerprint != segmenter.fingerprint
 
 
-def test_the_official_models_are_built_without_memory_and_take_weights():
+def test_the_official_models_are_built_without_memory_and_take_weights() -> None:
     official = build_vit("vit_b")
     assert all(parameter.is_meta for parameter in official.parameters())
     assert not official.pixel_mean.is_meta
@@ -160,45 +176,55 @@ def test_the_official_models_are_built_without_memory_and_take_weights():
     assert official.state_dict()["image_encoder.pos_embed"].shape == (1, 64, 64, 768)
 
 
-def test_a_file_of_another_model_is_refused(tmp_path):
+def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"layer.weight": torch.zeros(2)}, path)
     with pytest.raises(WeightsError, match="does not hold the weights of vit_b"):
         load_sam("vit_b", path, tiny_sam, CPU)
     torch.save([1, 2], path)
-    with pytest.raises(WeightsError, match="weights by name"):
+    with pytest.raises(WeightsError, match="is not a dictionary of weights"):
         load_sam("vit_b", path, tiny_sam, CPU)
 
 
-def test_a_pickle_that_runs_code_is_refused(tmp_path):
+def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save(Evil(tmp_path / "ran"), path)
-    with pytest.raises(WeightsError, match="could not be read"):
+    with pytest.raises(WeightsError, match="cannot be read"):
         load_sam("vit_b", path, tiny_sam, CPU)
     assert not (tmp_path / "ran").exists()
 
 
 class Evil:
-    def __init__(self, witness):
+    """Creates the file `witness` when it is unpickled."""
+
+    def __init__(self, witness: Path) -> None:
         self.witness = witness
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self.witness).touch, (self.witness,)
 
 
-def test_a_previous_mask_of_another_size_is_refused(segmenter, photo):
+def test_a_previous_mask_of_another_size_is_refused(segmenter: SamSegmenter, photo: Photo) -> None:
     prompt = Prompt(CLICK.points_xy, CLICK.point_labels, low_res_mask=np.zeros((5, 5), np.float32))
     with pytest.raises(PromptError, match="32 x 32"):
         segmenter.predict(segmenter.encode(photo), prompt)
 
 
-def answer(segmenter, photo, monkeypatch, logits, scores):
-    """What the segmenter makes of these four decoder outputs, float32 (4, 32, 32)."""
-    monkeypatch.setattr(segmenter, "_decode", lambda *_: (logits, np.float32(scores)))
+def answer(
+    segmenter: SamSegmenter,
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+    logits: NDArray[np.float32],
+    scores: list[float],
+) -> Candidates:
+    """Predict from four given decoder outputs, float32 (4, 32, 32)."""
+    monkeypatch.setattr(segmenter, "_decode", lambda *_: (logits, np.array(scores, np.float32)))
     return segmenter.predict(segmenter.encode(photo), CLICK)
 
 
-def test_an_empty_output_makes_room_for_the_next(segmenter, photo, monkeypatch):
+def test_an_empty_output_makes_room_for_the_next(
+    segmenter: SamSegmenter, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logits = np.full((4, 32, 32), -1, np.float32)
     logits[[0, 1, 3], 4:20, 4:28] = 1
     candidates = answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7])
@@ -206,12 +232,16 @@ def test_an_empty_output_makes_room_for_the_next(segmenter, photo, monkeypatch):
     assert candidates.masks.any((1, 2)).all()
 
 
-def test_nothing_found_is_said(segmenter, photo, monkeypatch):
+def test_finding_nothing_is_an_error(
+    segmenter: SamSegmenter, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SegmentationError, match="box"):
         answer(segmenter, photo, monkeypatch, np.full((4, 32, 32), -1, np.float32), [0.1, 0.5, 0.9, 0.7])
 
 
-def test_crumbs_and_pinholes_are_removed(segmenter, photo, monkeypatch):
+def test_fragments_and_pinholes_are_removed(
+    segmenter: SamSegmenter, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logits = np.full((4, 32, 32), -1, np.float32)
     logits[:, 4:20, 4:28] = 1
     logits[:, 10, 10] = -1

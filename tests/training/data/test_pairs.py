@@ -13,10 +13,10 @@ from rvernet_app.errors import ConfigError
 from rvernet_app.picture.cutouts import Letterbox
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.types import Mask
+from training.data.augment import Augmentation, Change
 from training.data.pairs import Item, OtherFoods, PairedRegions, Plan, collate, one_thread
 from training.data.photos import fit_mask
 from training.data.regions import DataError, OpenPhoto, Region
-from training.loop.augment import Augmentation, Change
 
 BOTH = ("roi", "extra_roi")
 PLAIN = Augmentation(flip=0)

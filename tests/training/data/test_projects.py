@@ -24,11 +24,11 @@ from rvernet_app.store.queue import add_photos, link_before
 from rvernet_app.store.tables import DONE, Item
 from rvernet_app.types import Mask, Photo
 from tests.rvernet_app.store.desk import commit
+from training.data.options import DataOptions, Source
 from training.data.photos import open_photo
 from training.data.projects import ProjectSource
 from training.data.regions import DataError, Region, assemble
 from training.data.sources import read_data
-from training.loop.options import DataOptions, Source
 
 SIZE_HW = (20, 30)
 LABELS = (LabelName("rice"), LabelName("soup"), LabelName("beans"), LabelName("never seen"))

@@ -10,15 +10,15 @@ import training.data.sources
 from rvernet_app.picture.cutouts import Letterbox, cut_out
 from rvernet_app.picture.masks import to_rle
 from rvernet_app.types import Candidates, Embedding
+from training.data.augment import Augmentation
 from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder
+from training.data.options import DataOptions, Source
 from training.data.paired_folders import PairedFolders
 from training.data.pairs import PairedRegions
 from training.data.photos import open_photo
 from training.data.regions import DataError, assemble
 from training.data.sources import open_source, read_data, source_names, with_masks
-from training.loop.augment import Augmentation
-from training.loop.options import DataOptions, Source
 
 LAST = ("8", "9", "10", "11")
 

@@ -9,10 +9,10 @@ import torch
 from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.checkpoint import save_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from training.data.options import DataOptions, Source
 from training.data.regions import DataError
 from training.data.sources import read_data
 from training.evidence.inputs import add_arguments, open_labelled
-from training.loop.options import DataOptions, Source
 from training.shared.configuration import to_json
 
 CLASSES = ("ketchup", "pesto")
@@ -67,10 +67,12 @@ def without_splits(described):
         del image["split"]
 
 
-def trained_on(folder, model, classes=CLASSES, as_it_is=False, **data):
+def trained_on(folder, model, classes=CLASSES, as_it_is=False, command=None, **data):
     """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they have."""
     options = DataOptions(**data)
     training = {"options": {"data": to_json(options)}}
+    if command is not None:
+        training["command"] = command
     if as_it_is:
         training["data"] = dict(read_data(options).fingerprints)
     save_checkpoint(folder, model, classes, training=training)
@@ -140,17 +142,43 @@ def test_masks_of_one_click_take_the_place_of_the_annotated(opened):
     assert clicked != annotated
 
 
-def test_classes_not_known_are_an_error_or_left_out_and_named(opened, made_data):
+def test_labels_not_known_are_left_out_and_named_or_an_error(opened, made_data):
     edit(made_data, call_category("pesto", "soup"))
     with pytest.raises(
         DataError, match=r"tiny does not know the classes soup of .*data; --rename .*--known_only"
     ):
-        opened()
-    labelled = opened("--known_only")
-    assert names(labelled.regions) == ["112", "114"]
-    assert names(labelled.around) == ["112", "113", "114", "115"]
-    assert all(region.masked for region in labelled.around)
-    assert labelled.left_out == ("left out, of classes not known: 2 (soup)",)
+        opened("--all_labels")
+    for more in ((), ("--known_only",)):
+        labelled = opened(*more)
+        assert names(labelled.regions) == ["112", "114"]
+        assert names(labelled.around) == ["112", "113", "114", "115"]
+        assert all(region.masked for region in labelled.around)
+        assert labelled.left_out == ("left out, of labels that tiny does not know: 2 of 4 regions (2 soup)",)
+
+
+def test_data_of_the_training_that_are_missing_are_left_out_and_named(
+    opened, made_data, checkpoint, model, tmp_path, capsys
+):
+    sources = (Source(made_data), Source(tmp_path / "sauces"), Source(tmp_path / "natural"))
+    trained_on(checkpoint, model, sources=sources, command="python -m training.train --config food.yaml")
+    line = (
+        f"left out, not on this machine: {tmp_path / 'sauces'}, {tmp_path / 'natural'}; the options of its training "
+        "say how to make them: python -m training.train --config food.yaml"
+    )
+    labelled = opened(data=None)
+    assert (labelled.name, labelled.left_out) == ("data", (line,))
+    assert names(labelled.regions) == ["112", "113", "114", "115"]
+    assert capsys.readouterr().err.splitlines()[-1] == line
+    trained_on(checkpoint, model, sources=sources)
+    assert opened(data=None).left_out == (line.partition(";")[0],)
+
+
+def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(opened, checkpoint, model, tmp_path):
+    trained_on(checkpoint, model, sources=(Source(tmp_path / "sauces"),))
+    with pytest.raises(
+        DataError, match=r"Nothing that tiny was trained on .*sauces\); name a folder with --data"
+    ):
+        opened(data=None)
 
 
 def test_where_no_class_is_known_there_is_nothing_to_measure(opened, made_data):
@@ -190,7 +218,7 @@ def test_a_folder_it_was_trained_on_is_read_as_it_was_then(opened, made_data, ch
     assert {"103", "104"} < set(names(labelled.regions)) < {str(i) for i in range(100, 116)}
     assert {region.label for region in labelled.regions} == {"ketchup", "pesto"}
     with pytest.raises(DataError, match="green sauce"):
-        opened("--rename", "{}")  # what the arguments say comes first
+        opened("--all_labels", "--rename", "{}")  # what the arguments say comes first
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
@@ -208,7 +236,7 @@ def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
     assert all(region.photo.is_relative_to(tmp_path / "elsewhere") for region in labelled.regions)
     edit(tmp_path / "elsewhere", lambda described: described.update(info="another"))
     with pytest.raises(DataError, match="green sauce"):
-        opened(data=tmp_path / "elsewhere")
+        opened("--all_labels", data=tmp_path / "elsewhere")
 
 
 def test_a_moved_folder_is_known_by_its_own_format_and_annotations(

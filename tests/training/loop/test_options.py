@@ -6,9 +6,10 @@ import yaml
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.model.rvernet import ModuleSpec
-from training.evidence.grid import Grid
+from training.data.options import Source
+from training.loop.grid import Grid
 from training.loop.mixup import Mix
-from training.loop.options import DistillationOptions, Source, TrainOptions
+from training.loop.options import DistillationOptions, TrainOptions
 from training.segmenter.options import SegmenterOptions
 from training.shared.configuration import options_from, put, read_options, to_json
 

@@ -6,7 +6,7 @@ from training.meals.foods.base import FRUIT, KOREAN, WESTERN, Build, Food
 
 
 def _not_built() -> Build:
-    def build(rng: object, radius: float) -> list:
+    def build(rng: object, radius: float) -> list[object]:
         raise AssertionError("drawing a meal builds nothing")
 
     return build

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from training.meals.foods.base import Food
@@ -18,11 +19,11 @@ MOST_FACES = 65_000
 
 @dataclass(frozen=True)
 class Serving:
-    """What one food came out as: float (N, 3) vertices of all its pieces, their faces, which pieces are bare."""
+    """A built food: vertices float (N, 3) of all pieces, their faces, and pieces without material."""
 
     food: Food
     radius: float
-    vertices: np.ndarray
+    vertices: NDArray[np.float64]
     faces: int
     bare: list[str]
 

@@ -1,4 +1,4 @@
-"""Needs Blender: `make test-render`."""
+"""Rendered meals; needs Blender: `make test-render`."""
 
 import json
 import os
@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from rvernet_app.picture.masks import from_rle
+from rvernet_app.types import Photo
 
 pytestmark = pytest.mark.render
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,15 +36,20 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def read(path: Path) -> Photo:
+    return np.asarray(cv2.imread(str(path)))
+
+
 @pytest.fixture(scope="module")
-def coco(rendered: Path) -> dict:
-    return json.loads((rendered / "annotations.json").read_text())
+def coco(rendered: Path) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads((rendered / "annotations.json").read_text())
+    return described
 
 
 # --- the menu
 
 
-def test_every_label_is_in_the_label_set_and_every_kind_is_one() -> None:
+def test_labels_are_in_the_label_set_and_kinds_are_unique() -> None:
     from training.meals.foods.registry import MENU
 
     lines = (ROOT / "assets" / "label_sets" / "foodseg103.txt").read_text().splitlines()
@@ -67,10 +74,10 @@ def test_ketchup_and_chili_paste_are_one_sauce() -> None:
 # --- the command
 
 
-def test_photos_and_masks_fit(rendered: Path, coco: dict) -> None:
+def test_masks_fit_their_photos(rendered: Path, coco: dict[str, Any]) -> None:
     assert len(coco["images"]) == 3
     for image in coco["images"]:
-        photo = cv2.imread(str(rendered / "images" / image["file_name"]))
+        photo = read(rendered / "images" / image["file_name"])
         assert photo.shape == (96, 128, 3)
         assert photo.std() > 5
         masks = [
@@ -88,21 +95,23 @@ def test_photos_and_masks_fit(rendered: Path, coco: dict) -> None:
             np.testing.assert_array_equal(np.sum(pieces, axis=0), mask)
 
 
-def test_a_broken_meal_is_rendered_again_and_comes_out_the_same(rendered: Path) -> None:
+def test_a_damaged_meal_is_rendered_again_with_the_same_result(rendered: Path) -> None:
     photo, record = rendered / "images" / "000001.jpg", rendered / "meals" / "000001.json"
     annotations = (rendered / "annotations.json").read_bytes()
-    before = cv2.imread(str(photo)).astype(int)
+    before = read(photo).astype(int)
     photo.write_bytes(photo.read_bytes()[:-50])
     record.unlink()
 
     assert run("--count", "3", "--seed", "5", "--out", str(rendered), *SIZE).returncode == 0
 
     assert (rendered / "annotations.json").read_bytes() == annotations
-    assert np.abs(cv2.imread(str(photo)).astype(int) - before).max() <= 2
+    assert np.abs(read(photo).astype(int) - before).max() <= 2
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(tmp_path: Path, processes) -> None:
+def test_an_interrupted_render_keeps_finished_meals_and_ends_its_processes(
+    tmp_path: Path, processes: str
+) -> None:
     command = [sys.executable, "-m", "training.meals", "--count", "40", "--seed", "5", "--out", str(tmp_path)]
     with subprocess.Popen(
         [*command, *SIZE, "--processes", processes],
@@ -112,13 +121,14 @@ def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(tmp_path
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as render:
+        assert render.stderr is not None
         progress = ""
         while not re.search(r"\b[1-9]\d*/40", progress):
             progress += render.stderr.read(1)
         os.killpg(render.pid, signal.SIGINT)
-        said = render.stderr.read()  # up to the end of the last process that could write
+        said = render.stderr.read()  # until the last process has closed the stream
     assert render.returncode == 130
-    assert said.rstrip().endswith("interrupted; the same command goes on from here")
+    assert said.rstrip().endswith("interrupted; run the same command again to resume")
     assert json.loads((tmp_path / "annotations.json").read_text())["images"]
 
 
@@ -129,11 +139,11 @@ def test_other_settings_end_with_a_plain_error(rendered: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-# --- masks against a scene that can be worked out
+# --- masks of a scene with known areas
 
 
 def test_masks_are_exact_under_blur() -> None:
-    """A cube and a ball beside it, seen from straight above: areas as by geometry, also out of focus."""
+    """Two squares seen from above have their geometric areas, also out of focus."""
     import bpy
 
     from training.meals.geometry import slab

@@ -124,7 +124,7 @@ def _pizza(
     half_spread: float,
     topping: str,
 ) -> bpy.types.Object:
-    """Shape and paint a flat body as pizza: a puffed rim, cheese with browned spots, tomato between; then top it."""
+    """Shape, paint and top a flat body as pizza: puffed rim, tomato, and cheese with browned spots."""
     at = vertices_of(body)
     top = at[:, 2] > 0.5
     rim_at = 1 - 1.15 / radius
@@ -176,7 +176,7 @@ def _pizza(
 def _spread(
     rng: np.random.Generator, count: int, reach: float, half_spread: float, apart: float, margin: float
 ) -> list[tuple[float, float]]:
-    """Up to `count` points in a sector about +x, at least `apart` from each other, `margin` from its straight sides."""
+    """Draw up to `count` points in a sector about +x, `apart` from each other and `margin` from its sides."""
     kept: list[tuple[float, float]] = []
     for _ in range(count * 8):
         far, turn = reach * np.sqrt(rng.uniform()), rng.uniform(-half_spread, half_spread)
@@ -247,7 +247,7 @@ def _triangle(
 def _layer(
     rng: np.random.Generator, name: str, outline: Array, leg: float, bread: list[bpy.types.Material]
 ) -> tuple[bpy.types.Object, float]:
-    """One layer of a sandwich with its underside at z = 0, and how high it stacks."""
+    """Build one layer of a sandwich with its underside at z = 0; returns it with its height."""
     looks: dict[str, tuple[Look, float, float]] = {
         "cheese": (Look(((238, 176, 40), (244, 192, 66)), patch=3, roughness=0.35, coat=0.2), 0.35, 0.05),
         "ham": (Look(((206, 112, 104), (232, 160, 148)), patch=1, roughness=0.35, coat=0.3), 0.45, 0.22),

@@ -1,4 +1,4 @@
-"""What a food is to the renderer."""
+"""The interface of foods to the renderer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FRUIT = "fruit"
 """Fruit, nuts and sweets."""
 
 Build = Callable[[np.random.Generator, float], "list[bpy.types.Object]"]
-"""(random numbers, radius in cm) -> the pieces of one serving.
+"""Builds the pieces of one serving from random numbers and a radius in cm.
 
-The pieces rest on z = 0 about the origin and stay within about the radius. A piece is what a person could lift: one
-sausage, one dumpling; a heap of rice is one piece.
+The pieces rest on z = 0 at the origin and stay roughly within the radius. A piece is something a person could
+lift: one sausage, one dumpling; a heap of rice is one piece.
 """
 
 
@@ -29,13 +29,13 @@ class Food:
     """A food that can be served.
 
     Attributes:
-        kind: its name here, unique: "fried_egg".
-        label: its name in the label set: "egg".
-        cuisines: the meals it belongs to.
+        kind: unique name in this package, e.g. "fried_egg".
+        label: name in the label set, e.g. "egg".
+        cuisines: cuisines of the meals that can contain it.
         radii_cm: smallest and largest radius of a serving.
-        build: makes its pieces.
-        liquid: it takes the shape of its dish (soup, sauce in a bowl): `build` gets the radius of the dish's inside
-            at the surface and lays the surface at z = 0.
+        build: builds its pieces.
+        liquid: True if it fills its dish (soup, sauce in a bowl). `build` then gets the inner radius of the
+            dish at the surface and puts the surface at z = 0.
     """
 
     kind: str

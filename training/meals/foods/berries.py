@@ -102,7 +102,7 @@ def _stem(rng: np.random.Generator, crown: Array, radius: float) -> bpy.types.Ob
 
 
 def _strawberry_profile(t: Array) -> Array:
-    """Radius, as a share of the width, from the tip (0) to the shoulder (1)."""
+    """Return the radius as a share of the width, from the tip (0) to the shoulder (1)."""
     return np.sin(np.pi * np.clip(t, 0, 1) ** 1.35) ** 0.62 * (1.06 - 0.12 * t)
 
 

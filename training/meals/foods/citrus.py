@@ -119,7 +119,7 @@ def _citrus_wedge(
     rng: np.random.Generator, size: float, long: float, rind: Colour, flesh: Colour
 ) -> bpy.types.Object:
     def outline(polar: Array) -> Array:
-        return size / np.sqrt((np.cos(polar) / long) ** 2 + np.sin(polar) ** 2)
+        return np.asarray(size / np.sqrt((np.cos(polar) / long) ** 2 + np.sin(polar) ** 2))
 
     thing, share, polar, skin = wedge("wedge", rng.uniform(0.75, 1.1), outline, cells=22, along=72)
     at = vertices_of(thing)

@@ -231,7 +231,7 @@ def cucumber_slice(rng: np.random.Generator, radius: float, thick: float) -> bpy
 
 
 def build_cucumber(rng: np.random.Generator, radius: float) -> Things:
-    """Slices, straight or slanting."""
+    """Slices of cucumber, straight or slanting."""
     size, thick, slant = rng.uniform(1.5, 2.1), rng.uniform(0.3, 0.6), rng.uniform(1.0, 1.35)
 
     def make() -> bpy.types.Object:
@@ -283,7 +283,7 @@ def _carrot_stick(rng: np.random.Generator, length: float, width: float, baby: b
 
 
 def build_carrot(rng: np.random.Generator, radius: float) -> Things:
-    """Coins, sticks or small whole carrots."""
+    """Carrots as coins, sticks or small whole ones."""
     shape = rng.choice(["coins", "sticks", "baby"])
     pile, pieces = Pile(radius), []
     if shape == "coins":
@@ -362,7 +362,7 @@ def _floret(rng: np.random.Generator, size: float) -> bpy.types.Object:
 
 
 def build_broccoli(rng: np.random.Generator, radius: float) -> Things:
-    """Florets lying about."""
+    """Florets of broccoli."""
     pile, size = Pile(radius), rng.uniform(1.5, 2.0)
     pieces = []
     for _ in range(int(np.clip(rng.uniform(0.55, 0.95) * (radius / size) ** 2, 2, 7))):

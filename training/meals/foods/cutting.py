@@ -24,7 +24,7 @@ from training.meals.solids import puck
 from training.meals.tumbling import tumble
 
 Face = Callable[[Array, Array, Array], Array]
-"""(shares of the radius, angles, points) of a cut face's vertices -> their colours, float (N, 3)."""
+"""Colours, float (N, 3), of a cut face's vertices from their shares of the radius, angles and points."""
 
 
 def round_slice(

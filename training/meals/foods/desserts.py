@@ -157,7 +157,7 @@ def _rosette(rng: np.random.Generator) -> bpy.types.Object:
 
 
 def _ring(size: float, swell: float, angles: Array, segments: int = 80) -> bpy.types.Object:
-    """Part of a ring's skin between angles around its tube, float (N,); `size` is the outer radius."""
+    """Make the part of a ring's skin between two angles around its tube; `size` is the outer radius."""
     tube_radius = size * 0.37
     middle = size - tube_radius
     profile = np.column_stack(

@@ -66,7 +66,7 @@ def build_figs(rng: np.random.Generator, radius: float) -> Things:
 def _scattered(
     rng: np.random.Generator, prototypes: Things, radius: float, piece_cm: float, tilt: float
 ) -> Things:
-    """Copies close together in one layer, here and there two; `piece_cm` is about half a piece's length."""
+    """Lay copies close together in one or two layers; `piece_cm` is about half the length of a piece."""
     crowd = rng.uniform(0.5, 1.1)
     count = int(np.clip(crowd * (radius / piece_cm) ** 2, 3, 30))
     things = repeat(rng, prototypes, count, vary=0.12)
@@ -172,7 +172,7 @@ def _fig(rng: np.random.Generator) -> bpy.types.Object:
 
 
 def _ridges(points: Array, rng: np.random.Generator) -> Array:
-    """Depth of wrinkles, float (N,) in [0, 1]: narrow valleys between broad swellings."""
+    """Return the depth of wrinkles, float (N,) in [0, 1]: narrow valleys between broad swellings."""
     return np.clip(1 - np.abs(smooth_noise(points, rng)) / 0.22, 0, 1) ** 1.3
 
 

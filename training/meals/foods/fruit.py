@@ -139,7 +139,7 @@ def build_banana(rng: np.random.Generator, radius: float) -> Things:
 
 
 def _pips(rng: np.random.Generator, piece: bpy.types.Object, count: int) -> bpy.types.Object:
-    """The piece with dark pips in its flesh."""
+    """Add dark pips to the flesh of a piece."""
     pip = blob("pip", rng, (0.24, 0.14, 0.05), lumps=0, subdivisions=2)
     dark = material("pip", Look(((24, 14, 10), (58, 34, 20)), by_piece=1, roughness=0.25))
     return joined(
@@ -168,7 +168,7 @@ def _melon_slice(rng: np.random.Generator, long: float, red: Colour) -> bpy.type
 
 
 def _apple_outline(polar: Array) -> Array:
-    """Radius of an apple at an angle from its stalk, of a size of 1: dimpled at both ends."""
+    """Return the radius of an apple of size 1 at an angle from its stalk, with dimples at both ends."""
     return (
         1.02
         - 0.42 * np.exp(-((polar / 0.38) ** 2))

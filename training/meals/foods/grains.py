@@ -214,7 +214,7 @@ def _strands(
 
 
 def _wound(rng: np.random.Generator, radius: float) -> Array:
-    """float (N, 2): a strand wound about the middle of a nest."""
+    """Return a strand wound about the middle of a nest, float (N, 2)."""
     t = np.linspace(0, 1, 70)
     turn = rng.uniform(0, 2 * np.pi) + rng.choice([1, 1, 1, -1]) * 2 * np.pi * rng.uniform(0.7, 1.5) * t
     offset = radius * 0.3 * np.array([rng.normal(), rng.normal()]) * 0.6
@@ -228,10 +228,10 @@ def _wound(rng: np.random.Generator, radius: float) -> Array:
 
 
 def _wandering(rng: np.random.Generator, radius: float, share: float) -> Array:
-    """float (N, 2): a strand that meanders over the pile, with small waves.
+    """Return a strand that meanders over the pile with small waves, float (N, 2).
 
     Args:
-        share: where among all strands its middle lies, from the centre (0) to the edge (1).
+        share: position of its middle, from the centre (0) to the edge (1).
     """
     steps = 80
     drift = smooth_noise(np.column_stack([np.linspace(0, 5, steps), np.zeros(steps), np.zeros(steps)]), rng)
@@ -244,9 +244,9 @@ def _wandering(rng: np.random.Generator, radius: float, share: float) -> Array:
 
 
 def _within(path: Array, radius: float) -> Array:
-    """Bend what leads out of the disc back in."""
+    """Bend parts of a path outside the disc back into it."""
     far = np.linalg.norm(path, axis=1, keepdims=True) + 1e-9
-    return path / far * radius * 0.97 * np.tanh(far / radius)
+    return np.asarray(path / far * radius * 0.97 * np.tanh(far / radius))
 
 
 def _sauce_cap(rng: np.random.Generator, radius: float, height: float, sauce: str) -> Things:

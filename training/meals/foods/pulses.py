@@ -28,7 +28,7 @@ BOTH = frozenset({WESTERN, KOREAN})
 def _heaped(
     rng: np.random.Generator, name: str, seed: bpy.types.Object, size: float, radius: float, under: Colour
 ) -> bpy.types.Object:
-    """A heap of copies of a seed of this width over a body of one dark colour, which shows only through gaps."""
+    """Heap copies of a seed of this width on a body of a dark colour, which shows only through gaps."""
     count = int(np.clip(6 * (radius / size) ** 2, 30, 160))
     spread = min(radius * 0.92, size * np.sqrt(count / 6))
     height = max(rng.uniform(0.16, 0.26) * spread - 0.3 * size, 0.25)

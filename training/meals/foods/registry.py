@@ -25,8 +25,24 @@ from training.meals.foods import (
 from training.meals.foods.base import Food
 
 _MODULES = (
-    *(bakery, berries, burgers, citrus, cut_vegetables, desserts, dried, dumplings, fruit),
-    *(grains, protein, pulses, roasts, salads, sauces, sides, stews, whole_vegetables),
+    bakery,
+    berries,
+    burgers,
+    citrus,
+    cut_vegetables,
+    desserts,
+    dried,
+    dumplings,
+    fruit,
+    grains,
+    protein,
+    pulses,
+    roasts,
+    salads,
+    sauces,
+    sides,
+    stews,
+    whole_vegetables,
 )
 
 MENU: tuple[Food, ...] = tuple(

@@ -32,8 +32,8 @@ def leaf(
 
     Args:
         frill: height of the waves at its edge as a share of the length.
-        colours: at the rib and at the edge.
-        cells: along and across.
+        colours: colours of the rib and of the edge.
+        cells: number of cells along and across.
     """
     along, across = np.linspace(0, 1, cells[0]), np.linspace(-1, 1, cells[1])
     u, v = (g.ravel() for g in np.meshgrid(along, across, indexing="ij"))

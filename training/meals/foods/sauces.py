@@ -1,4 +1,4 @@
-"""The red sauce, which is ketchup or chili paste by the meal around it, and soups."""
+"""Soups, and the red sauce: ketchup or chili paste, depending on the meal around it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def build_red_sauce_in_dish(rng: np.random.Generator, radius: float) -> list[bpy
 
 
 def build_soup(rng: np.random.Generator, radius: float) -> list[bpy.types.Object]:
-    """A bowlful: cream soup, clear broth, red stew or bean paste soup, with what swims in it."""
+    """Cream soup, clear broth, red stew or bean paste soup in a bowl, with pieces of food in it."""
     kind = str(rng.choice(list(BROTHS)))
     pairs = BROTHS[kind]
     dark, light = pairs[int(rng.integers(len(pairs)))]
@@ -107,7 +107,7 @@ def build_soup(rng: np.random.Generator, radius: float) -> list[bpy.types.Object
 
 
 def _red(rng: np.random.Generator) -> bpy.types.Material:
-    """From bright tomato red to a deep and slightly grainy brick red."""
+    """Draw a look between bright tomato red and a deep, slightly grainy brick red."""
     deep = float(rng.random())
     colour = jitter(rng, (188 - 56 * deep, 28 - 8 * deep, 18 - 6 * deep), 8)
     lighter = (min(255.0, colour[0] * 1.12), colour[1] * 1.3, colour[2] * 1.2)
@@ -136,7 +136,7 @@ def _poured(
     height: Callable[[Array, Array], Array],
     ripple: float,
 ) -> bpy.types.Object:
-    """A surface over an outline, float (SEGMENTS, 2); height gets shares of the way out and turns."""
+    """Make a surface over an outline, float (SEGMENTS, 2); `height` gets shares of the radius and angles."""
     share = np.linspace(0, 1, RINGS) ** 0.7
     turn = np.linspace(0, 2 * np.pi, SEGMENTS, endpoint=False)
     shares, turns = np.meshgrid(share[1:], turn, indexing="ij")
@@ -170,14 +170,14 @@ def _dollop(rng: np.random.Generator, radius: float) -> bpy.types.Object:
 
 
 def _pool(rng: np.random.Generator, radius: float) -> bpy.types.Object:
-    """Poured out flat, with a round edge."""
+    """A flat pool with a round edge."""
     tall = rng.uniform(0.25, 0.5)
     outline = rounded_outline(rng, radius * 0.9, radius * rng.uniform(0.6, 0.9), 0.14, SEGMENTS)
     return _poured("sauce", rng, outline, lambda share, turn: tall * np.sqrt(1 - share**7 + 1e-9), 0.08)
 
 
 def _smear(rng: np.random.Generator, radius: float) -> bpy.types.Object:
-    """Drawn out with the back of a spoon: thick at one end, streaked and thin at the other."""
+    """A smear made with a spoon: thick at one end, streaked and thin at the other."""
     narrow = rng.uniform(0.42, 0.6)
     outline = rounded_outline(rng, radius, radius * narrow, 0.1, SEGMENTS)
     outline[:, 1] *= 1 - rng.uniform(0.1, 0.35) * outline[:, 0] / radius
@@ -223,7 +223,7 @@ FORMS: tuple[Callable[[np.random.Generator, float], bpy.types.Object], ...] = (
 
 
 def _afloat(rng: np.random.Generator, radius: float, count: int, low: float, high: float) -> Array:
-    """Places, float (count, 3), over a round surface at heights from low to high."""
+    """Draw places over a round surface, float (count, 3), at heights from low to high."""
     turn, reach = rng.uniform(0, 2 * np.pi, count), radius * np.sqrt(rng.uniform(0, 1, count))
     return np.column_stack([reach * np.cos(turn), reach * np.sin(turn), rng.uniform(low, high, count)])
 
@@ -283,7 +283,7 @@ def _rings(rng: np.random.Generator, radius: float, count: int) -> bpy.types.Obj
 def _cubes(
     rng: np.random.Generator, radius: float, count: int, side: float, colours: Sequence[Colour]
 ) -> bpy.types.Object:
-    """Diced food that swims half sunk."""
+    """Diced food, half sunk."""
     half = side / 2
     cube = slab(
         "cube", np.array([(-half, -half), (half, -half), (half, half), (-half, half)]), side, bevel=0.1 * side

@@ -98,7 +98,7 @@ def build_mushrooms(rng: np.random.Generator, radius: float) -> Things:
 
 
 def _cut_flat(rng: np.random.Generator, vertices: Array, cuts: int, near: float) -> Array:
-    """The vertices with those beyond some random planes moved onto them."""
+    """Cut vertices by random planes: move those beyond a plane onto it."""
     cut = vertices.copy()
     for _ in range(cuts):
         normal = rng.normal(0, 1, 3)
@@ -180,7 +180,7 @@ def _mash(rng: np.random.Generator, radius: float) -> bpy.types.Object:
 
 
 def build_potatoes(rng: np.random.Generator, radius: float) -> Things:
-    """Boiled, roasted, in wedges or mashed."""
+    """Potatoes, boiled, roasted, in wedges or mashed."""
     shape = rng.choice(["boiled", "roasted", "wedges", "mash"])
     if shape == "mash":
         return [_mash(rng, radius)]
@@ -251,7 +251,7 @@ def _ring(rng: np.random.Generator, size: float, skin: Colour) -> bpy.types.Obje
 
 
 def build_pepper(rng: np.random.Generator, radius: float) -> Things:
-    """Strips or rings of one to three colours."""
+    """Strips or rings of peppers in one to three colours."""
     every: tuple[Colour, ...] = ((186, 14, 6), (236, 178, 0), (52, 112, 12))
     picked = rng.permutation(3)[: int(rng.integers(1, 4))]
     skins = [jitter(rng, every[i], 8) for i in picked]

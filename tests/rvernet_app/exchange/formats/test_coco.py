@@ -1,4 +1,4 @@
-"""COCO export, read by pycocotools, supervision and the trainer."""
+"""COCO: the export as others read it, and the import of files that others wrote."""
 
 from __future__ import annotations
 
@@ -10,15 +10,30 @@ import numpy as np
 import pytest
 import supervision
 from PIL import Image
+from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
+from rvernet_app.labels import LabelName
+from rvernet_app.picture.masks import to_rle
+from rvernet_app.store.label_sets import label_names
+from tests.rvernet_app.exchange.formats.coco_source import (
+    BOX,
+    MASK,
+    RUNS,
+    new_source,
+    one_photo,
+    write_coco,
+)
 from tests.rvernet_app.exchange.formats.kitchen import (
     CREME,
     GRAMS,
     LABEL_NAMES,
     RING,
+    SMALL,
     TWO_PARTS,
     Kitchen,
+    draw,
+    encoded,
     masks_of,
     meal_in,
     said,
@@ -34,7 +49,7 @@ def out(kitchen: Kitchen, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def described(out: Path) -> dict[str, Any]:
+def exported(out: Path) -> dict[str, Any]:
     return json.loads((out / "annotations.json").read_text(encoding="ascii"))
 
 
@@ -52,16 +67,16 @@ def test_pycocotools_reads_the_masks(kitchen: Kitchen, out: Path) -> None:
             assert tuple(annotation["bbox"]) == box
 
 
-def test_categories_are_the_label_set_in_its_order(described: dict[str, Any]) -> None:
-    assert [c["id"] for c in described["categories"]] == list(range(1, 10))
-    assert tuple(c["name"] for c in described["categories"]) == LABEL_NAMES
-    above = {c["name"]: c["supercategory"] for c in described["categories"]}
+def test_categories_are_the_label_set_in_its_order(exported: dict[str, Any]) -> None:
+    assert [c["id"] for c in exported["categories"]] == list(range(1, 10))
+    assert tuple(c["name"] for c in exported["categories"]) == LABEL_NAMES
+    above = {c["name"]: c["supercategory"] for c in exported["categories"]}
     assert above == {**dict.fromkeys(LABEL_NAMES, "food"), "apple": "fruit"}
 
 
-def test_images_have_split_and_meal(kitchen: Kitchen, described: dict[str, Any]) -> None:
+def test_images_have_split_and_meal(kitchen: Kitchen, exported: dict[str, Any]) -> None:
     finals = kitchen.finals()
-    images = described["images"]
+    images = exported["images"]
     assert [(i["split"], i["group"]) for i in images] == [(f.split, f.meal) for f in finals]
     assert [i["split"] for i in images[:3]] == ["train", "val", "train"]
     assert images[3]["group"] == images[0]["group"] == meal_in("train")
@@ -69,8 +84,8 @@ def test_images_have_split_and_meal(kitchen: Kitchen, described: dict[str, Any])
     assert [(i["width"], i["height"]) for i in images] == [(96, 72), (48, 64), *[(64, 48)] * 4]
 
 
-def test_annotations_carry_what_coco_has_no_place_for(kitchen: Kitchen, described: dict[str, Any]) -> None:
-    first, second = described["annotations"][:2]
+def test_annotations_carry_what_coco_has_no_place_for(kitchen: Kitchen, exported: dict[str, Any]) -> None:
+    first, second = exported["annotations"][:2]
     assert first["attributes"] == {
         **{"amount": 150.0, "unit": "g", "low": 120.0, "high": 180.5, "method": "weighed"},
         **{"note": "=1+1, «two»\nlines", "annotator": "Ann, RD", "food_code": "168878"},
@@ -79,8 +94,8 @@ def test_annotations_carry_what_coco_has_no_place_for(kitchen: Kitchen, describe
         **dict.fromkeys(("amount", "unit", "low", "high", "method", "food_code")),
         **{"note": "", "annotator": "Ann, RD"},
     }
-    assert {a["iscrowd"] for a in described["annotations"]} == {0}
-    assert len({a["id"] for a in described["annotations"]}) == 10
+    assert {a["iscrowd"] for a in exported["annotations"]} == {0}
+    assert len({a["id"] for a in exported["annotations"]}) == 10
 
 
 def test_supervision_reads_it(kitchen: Kitchen, out: Path) -> None:
@@ -133,3 +148,206 @@ def test_an_import_into_another_project_gives_the_same(kitchen: Kitchen, out: Pa
     assert portion == (GRAMS.amount, GRAMS.unit, GRAMS.method, GRAMS.low, GRAMS.high)
     assert (first.note, first.prompts) == ("=1+1, «two»\nlines", {"imported": "coco"})
     assert kitchen.rows()["photo"] == photos, "the store knew these photos by their copies"
+
+
+# Imports of files from other programs
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return new_source(tmp_path / "in")
+
+
+def taken(kitchen: Kitchen, source: Path) -> np.ndarray:
+    """The one mask that an import into a new project gives."""
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    assert report.not_taken == ()
+    [final] = kitchen.finals(project)
+    [(label, [mask])] = masks_of(final).items()
+    assert label == "rice"
+    return mask
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [BOX],
+        [[30, 10, 40, 10, 40, 20, 30, 20], [40, 10, 50, 10, 50, 20, 40, 20]],
+        {"size": [48, 64], "counts": RUNS},
+        {"size": [48, 64], "counts": [*RUNS, 0]},
+        to_rle(MASK),
+    ],
+    ids=["polygon", "two polygons", "uncompressed RLE", "uncompressed with an empty run", "compressed RLE"],
+)
+def test_every_kind_of_mask_is_read(kitchen: Kitchen, source: Path, segmentation: Any) -> None:
+    content = one_photo()
+    content["annotations"][0]["segmentation"] = segmentation
+    write_coco(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+def test_a_polygon_is_what_pycocotools_makes_of_it(kitchen: Kitchen, source: Path) -> None:
+    slanted = [10.3, 5.2, 50.9, 11.7, 33.1, 40.4, -0.6, 30.0]
+    content = one_photo()
+    content["annotations"][0]["segmentation"] = [slanted]
+    write_coco(source, content)
+    expected = coco.decode(coco.merge(coco.frPyObjects([slanted], *SMALL))).astype(bool)
+    np.testing.assert_array_equal(taken(kitchen, source), expected)
+
+
+def test_a_crowd_is_a_mask_as_others(kitchen: Kitchen, source: Path) -> None:
+    """Some tools call every mask that is drawn with a brush a crowd."""
+    content = one_photo()
+    content["annotations"][0].update(iscrowd=1, segmentation={"size": [48, 64], "counts": RUNS})
+    write_coco(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize(
+    ("photo", "annotations", "named"),
+    [
+        ("images/one.png", "annotations.json", ""),
+        ("one.png", "annotations.json", "annotations.json"),
+        ("one.png", "_annotations.coco.json", ""),
+        ("val2017/one.png", "annotations/instances_val2017.json", ""),
+        ("val2017/one.png", "annotations/instances_val2017.json", "annotations/instances_val2017.json"),
+        ("images/default/one.png", "annotations/instances_default.json", ""),
+    ],
+)
+def test_photos_are_found_in_the_layouts_there_are(
+    kitchen: Kitchen, tmp_path: Path, photo: str, annotations: str, named: str
+) -> None:
+    folder = tmp_path / "in"
+    for name in (photo, annotations):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / photo).write_bytes(encoded(draw(SMALL, 9), "PNG"))
+    (folder / annotations).write_text(json.dumps(one_photo()))
+    np.testing.assert_array_equal(taken(kitchen, folder / named), MASK)
+
+
+def test_portion_note_and_meal_come_along(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    content["images"][0]["group"] = meal_in("val")
+    content["annotations"][0]["attributes"] = {
+        **{"amount": "80", "unit": "g", "method": "weighed", "low": None, "high": ""},
+        **{"note": "with salt", "occluded": False},
+    }
+    write_coco(source, content)
+    project = kitchen.new_project()
+    assert kitchen.take("coco", source, project).not_taken == ()
+    [final] = kitchen.finals(project)
+    row = final.foods[0].annotation
+    assert (row.amount, row.unit, row.method, row.low, row.note) == (80.0, "g", "weighed", None, "with salt")
+    assert (final.item.meal, final.split) == (meal_in("val"), "val")
+
+
+@pytest.mark.parametrize("said", [None, 0])
+def test_a_size_that_is_not_said_is_the_photos(kitchen: Kitchen, source: Path, said: int | None) -> None:
+    content = one_photo()
+    content["images"][0].update(width=said, height=said)
+    write_coco(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+def test_a_whole_path_of_another_computer_is_found_by_its_name(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    content["images"][0]["file_name"] = "/home/someone/photos/one.png"
+    write_coco(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_runs_of_no_length_are_not_kept(kitchen: Kitchen, source: Path, compressed: bool) -> None:
+    """As some tools write them; pycocotools merges such masks wrong."""
+    runs = [*RUNS[:3], 0, 0, *RUNS[3:]]
+    rle: Any = {"size": [48, 64], "counts": runs}
+    if compressed:
+        rle["counts"] = coco.frPyObjects(rle, 48, 64)["counts"].decode()
+        assert rle["counts"] != to_rle(MASK)["counts"]
+    content = one_photo()
+    content["annotations"][0]["segmentation"] = rle
+    write_coco(source, content)
+    project = kitchen.new_project()
+    kitchen.take("coco", source, project)
+    [final] = kitchen.finals(project)
+    assert final.foods[0].rle == to_rle(MASK)
+
+
+def test_categories_of_one_name_are_one_label(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    content["categories"].append({"id": 6, "name": "Rice"})
+    content["annotations"].append({**content["annotations"][0], "id": 4, "category_id": 6})
+    write_coco(source, content)
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    assert (report.foods, report.labels, report.not_taken) == (2, ("rice",), ())
+
+
+def test_labels_come_with_all_that_is_known_of_them(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    (category,) = content["categories"]
+    name = category["name"]
+    category |= {
+        "supercategory": "grain",
+        "synonyms": ["reis", 5],
+        "colour": "#aabbcc",
+        "food_code": "168878",
+    }
+    content["categories"] += [
+        {"id": 90, "name": "grain", "supercategory": "staple"},
+        {"id": 91, "name": "staple", "supercategory": name, "colour": "red"},
+    ]
+    write_coco(source, content)
+    project = kitchen.new_project()
+    assert kitchen.take("coco", source, project).foods == 1
+    with kitchen.store.reading() as session:
+        known = {label.name: label for label in label_names(session, project)}
+    assert known[name] == LabelName(name, ("reis",), "grain", "#aabbcc", "168878")
+    assert (known["grain"].parent, known["staple"].parent) == (
+        "staple",
+        None,
+    )  # a colour nobody has is nothing known
+
+
+def test_a_project_comes_back_with_its_label_set_and_its_leftovers(kitchen: Kitchen, tmp_path: Path) -> None:
+    kitchen.export("coco", tmp_path / "out")
+    project = kitchen.new_project()
+    kitchen.take("coco", tmp_path / "out", project)
+    with kitchen.store.reading() as session:
+        given = {label.name: label for label in label_names(session, kitchen.project)}
+        taken = {label.name: label for label in label_names(session, project)}
+    assert {"rice", "apple", "fruit"} <= taken.keys()
+    assert all(taken[name] == given[name] for name in ("rice", "apple", "fruit"))
+    linked = [(final.item.name, final.before.name) for final in kitchen.finals(project) if final.before]
+    assert [(photo[:4], before[:7]) for photo, before in linked] == [("left", "plate 1")]
+
+
+def test_photos_that_only_a_hash_keeps_together_stay_together(kitchen: Kitchen, tmp_path: Path) -> None:
+    """Leftovers of a photo without a meal: the export calls both by the first one's hash, which a copy has not."""
+    kitchen.change_item(0, meal=None)
+    kitchen.export("coco", tmp_path / "out")
+    served = kitchen.finals()[0].item.photo.sha256
+    [copy] = (tmp_path / "out" / "images").glob(f"*{served[:8]}*")
+    with Image.open(copy) as picture:
+        picture.save(copy, compress_level=1)
+    project = kitchen.new_project()
+    kitchen.take("coco", tmp_path / "out", project)
+    meals = {final.item.name.split("-")[0]: final.meal for final in kitchen.finals(project)[:4]}
+    assert (meals["plate 1"], meals["left"]) == (served, served)
+
+
+def test_a_photo_on_its_side_is_measured_upright(kitchen: Kitchen, source: Path) -> None:
+    (source / "images" / "one.png").write_bytes(encoded(draw((64, 48), 9), "JPEG", orientation=6))
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+def test_the_photo_is_kept_as_it_came(kitchen: Kitchen, source: Path) -> None:
+    project = kitchen.new_project()
+    kitchen.take("coco", source, project)
+    [final] = kitchen.finals(project)
+    original = kitchen.files.original(final.item.photo.sha256)
+    assert original.read_bytes() == (source / "images" / "one.png").read_bytes()
+    copy = kitchen.files.working_copy(final.item.photo.sha256, final.item.photo.format)
+    with Image.open(copy) as image:
+        np.testing.assert_array_equal(np.asarray(image), draw(SMALL, 9))

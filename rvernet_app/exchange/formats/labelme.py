@@ -1,0 +1,157 @@
+"""Read labelme's JSON files: polygons, rectangles, circles and masks.
+
+Shapes with the same label and the same group id are one food.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rvernet_app.errors import StoreError
+from rvernet_app.exchange.formats.outlines import Point, points, require_inside, rle_of_polygons
+from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
+from rvernet_app.exchange.source_folder import SourceFolder
+from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
+from rvernet_app.types import Mask
+
+
+def read(source: Path, plan: Plan) -> None:
+    """Read a source, see `plan.Read`.
+
+    Args:
+        source: a JSON file, or a folder that is searched for JSON files. A photo is the file that the JSON
+            file names, or else the picture inside the JSON file.
+    """
+    if not source.exists():
+        raise StoreError(f"{source} cannot be read: there is no such file or folder.")
+    paths = sorted(source.rglob("*.json")) if source.is_dir() else [source]
+    if not paths:
+        raise StoreError(f"{source} has no JSON files, which labelme writes beside the photos.")
+    root = source if source.is_dir() else source.parent
+    folder = SourceFolder(root)
+    for path in plan.each(paths):
+        with plan.part(str(path.relative_to(root))):
+            plan.photos.append(_photo(path, folder, plan))
+
+
+def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
+    described = _described(folder.inside(path))
+    shapes = described.get("shapes")
+    if not isinstance(shapes, list):
+        raise NotTakenError("It is not a labelme file: it has no shapes.")
+    name, source = _picture(described, path, folder)
+    photo = plan.keep(source)
+    _require_size(described, photo)
+    found: dict[object, tuple[str, Mask]] = {}
+    for number, shape in enumerate(shapes, 1):
+        with plan.part(f"{name}, shape {number}"):
+            label, rle = _shape(shape, photo.size_hw)
+            mask = from_rle(PlannedAnnotation(label, rle).rle, photo.size_hw)
+            group = shape.get("group_id")
+            key = number if group is None else (label, str(group))
+            found[key] = label, mask | found[key][1] if key in found else mask
+    annotations = tuple(PlannedAnnotation(label, to_rle(mask)) for label, mask in found.values())
+    return PlannedPhoto(name, photo, annotations)
+
+
+def _described(path: Path) -> Mapping[str, Any]:
+    try:
+        described = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise NotTakenError(f"It is damaged, or not a JSON file: {error}.") from error
+    return described if isinstance(described, dict) else {}
+
+
+def _picture(described: Mapping[str, Any], path: Path, folder: SourceFolder) -> tuple[str, Path | bytes]:
+    """Return the name of the photo, and its file or the bytes inside the JSON file."""
+    named, data = described.get("imagePath"), described.get("imageData")
+    named = named if isinstance(named, str) and named else path.with_suffix("").name
+    name = PurePosixPath(named.replace("\\", "/")).name
+    try:
+        return name, folder.file(named, path.parent)
+    except NotTakenError:
+        if not isinstance(data, str):
+            raise
+    try:
+        return name, base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise NotTakenError("The picture inside it is damaged.") from error
+
+
+def _require_size(described: Mapping[str, Any], photo: StoredPhoto) -> None:
+    height, width = photo.size_hw
+    said = described.get("imageWidth") or width, described.get("imageHeight") or height
+    if said != (width, height):
+        raise NotTakenError(
+            f"The photo has {width} x {height} pixels, and {said[0]} x {said[1]} by the labelme file; "
+            "its shapes are of another picture."
+        )
+
+
+def _shape(shape: object, size_hw: tuple[int, int]) -> tuple[str, Rle]:
+    """Return the label and the mask of a shape."""
+    if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
+        raise NotTakenError("It has no label.")
+    kind = shape.get("shape_type") or "polygon"
+    corners = points(shape.get("points"))
+    require_inside(corners, size_hw)
+    if kind == "polygon":
+        return shape["label"], rle_of_polygons([corners], size_hw)
+    if kind not in ("rectangle", "circle", "mask"):
+        raise NotTakenError(f"A {kind} has no area; only polygons, rectangles, circles and masks are taken.")
+    if len(corners) != 2:
+        raise NotTakenError(f"A {kind} has two points, this one {len(corners)}.")
+    if kind == "mask":
+        return shape["label"], _drawn(shape.get("mask"), corners[0], corners[1], size_hw)
+    made = _rectangle if kind == "rectangle" else _circle
+    return shape["label"], made(corners[0], corners[1], size_hw)
+
+
+def _rectangle(one: Point, other: Point, size_hw: tuple[int, int]) -> Rle:
+    (x0, y0), (x1, y1) = one, other
+    return rle_of_polygons([[(x0, y0), (x1, y0), (x1, y1), (x0, y1)]], size_hw)
+
+
+def _circle(centre: Point, rim: Point, size_hw: tuple[int, int]) -> Rle:
+    """Return the pixels whose centre is in the circle, which may extend beyond the photo as in labelme."""
+    (x, y), (rim_x, rim_y) = centre, rim
+    rows, columns = np.ogrid[: size_hw[0], : size_hw[1]]
+    distance = (columns + np.float32(0.5 - x)) ** 2 + (rows + np.float32(0.5 - y)) ** 2  # (H, W)
+    mask = distance <= (rim_x - x) ** 2 + (rim_y - y) ** 2
+    return require_rle(to_rle(mask), size_hw)
+
+
+def _drawn(data: object, first: Point, last: Point, size_hw: tuple[int, int]) -> Rle:
+    """Return a mask that is drawn as a PNG picture of its box.
+
+    Args:
+        data: the picture in base64, black outside the mask.
+        first, last: the top left and the bottom right pixel of the box, both included.
+    """
+    (x0, y0), (x1, y1) = _pixel(first), _pixel(last)
+    height, width = size_hw
+    if not (0 <= x0 <= x1 < width and 0 <= y0 <= y1 < height):
+        raise NotTakenError("The box of its mask lies outside the photo.")
+    mask = np.zeros(size_hw, np.bool_)
+    try:
+        file = io.BytesIO(base64.b64decode(str(data), validate=True))
+        with Image.open(file, formats=("PNG",)) as picture:
+            if picture.size != (x1 - x0 + 1, y1 - y0 + 1) or picture.mode not in ("1", "L"):
+                raise NotTakenError("The picture of its mask does not fit its box.")
+            mask[y0 : y1 + 1, x0 : x1 + 1] = np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise NotTakenError("The picture of its mask is damaged.") from error
+    return require_rle(to_rle(mask), size_hw)
+
+
+def _pixel(point: Point) -> tuple[int, int]:
+    return int(point[0]), int(point[1])

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from training.data.augment import Augmentation, Change
+
+PHOTO = np.random.default_rng(0).integers(1, 256, (20, 30, 3), dtype=np.uint8)
+MASK = np.zeros((20, 30), np.bool_)
+MASK[6:12, 8:15] = True
+MASK[6, 8] = False
+
+
+def random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_without_any_change_it_is_a_plain_cut_out():
+    cutouts = Augmentation(flip=0).draw(MASK, random(0)).apply(PHOTO, MASK)
+    np.testing.assert_array_equal(cutouts.roi, PHOTO * MASK[:, :, None])
+    np.testing.assert_array_equal(cutouts.extra_roi, PHOTO * ~MASK[:, :, None])
+
+
+def test_both_pictures_are_flipped_together():
+    flipped = 0
+    for seed in range(20):
+        cutouts = Augmentation(flip=0.5).draw(MASK, random(seed)).apply(PHOTO, MASK)
+        mirrored = np.array_equal(cutouts.roi, (PHOTO * MASK[:, :, None])[:, ::-1])
+        whole = PHOTO[:, ::-1] if mirrored else PHOTO
+        np.testing.assert_array_equal(cutouts.roi + cutouts.extra_roi, whole)
+        flipped += mirrored
+    assert 4 < flipped < 16
+
+
+def test_the_window_is_shared_and_holds_the_whole_region():
+    sizes = set()
+    for seed in range(40):
+        cutouts = Augmentation(flip=0, min_crop=0.3).draw(MASK, random(seed)).apply(PHOTO, MASK)
+        height, width = cutouts.size_hw
+        assert 6 <= height <= 20
+        assert 9 <= width <= 30
+        assert np.count_nonzero(cutouts.roi.any(axis=2)) == MASK.sum()
+        together = cutouts.roi + cutouts.extra_roi
+        windows = np.lib.stride_tricks.sliding_window_view(PHOTO, (height, width, 3)).reshape(
+            -1, *together.shape
+        )
+        assert (windows == together).all(axis=(1, 2, 3)).any()
+        sizes.add((height, width))
+    assert len(sizes) > 10
+
+
+def test_a_region_larger_than_the_window_decides_its_size():
+    everything = np.ones((20, 30), np.bool_)
+    cutouts = Augmentation(flip=0, min_crop=0.1).draw(everything, random(3)).apply(PHOTO, everything)
+    np.testing.assert_array_equal(cutouts.roi, PHOTO)
+
+
+def test_brightness_is_one_factor_for_both_pictures():
+    grey = np.full((20, 30, 3), 100, np.uint8)
+    levels = set()
+    for seed in range(10):
+        cutouts = Augmentation(flip=0, brightness=0.2).draw(MASK, random(seed)).apply(grey, MASK)
+        inside, outside = set(cutouts.roi[MASK].ravel()), set(cutouts.extra_roi[~MASK].ravel())
+        assert inside == outside
+        assert len(inside) == 1
+        levels |= inside
+    assert min(levels) >= 80
+    assert max(levels) <= 120
+    assert len(levels) > 3
+
+
+def test_the_context_is_blanked_as_often_as_asked_and_the_region_never():
+    blanked = 0
+    for seed in range(200):
+        cutouts = Augmentation(flip=0, context_dropout=0.25).draw(MASK, random(seed)).apply(PHOTO, MASK)
+        blanked += not cutouts.extra_roi.any()
+        assert cutouts.roi.any()
+    assert 30 < blanked < 70
+
+
+def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay():
+    photo, mask = PHOTO.copy(), MASK.copy()
+    change = Augmentation(0.5, 0.5, 0.2, 0.2)
+    one, other = (change.draw(mask, random(7)).apply(photo, mask) for _ in range(2))
+    np.testing.assert_array_equal(one.roi, other.roi)
+    np.testing.assert_array_equal(one.extra_roi, other.extra_roi)
+    np.testing.assert_array_equal(photo, PHOTO)
+    np.testing.assert_array_equal(mask, MASK)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (19, 29), (0, 29)])
+def test_a_region_in_a_corner_stays_whole(corner):
+    mask = np.zeros((20, 30), np.bool_)
+    mask[corner] = True
+    for seed in range(20):
+        cutouts = Augmentation(min_crop=0.2).draw(mask, random(seed)).apply(PHOTO, mask)
+        assert np.count_nonzero(cutouts.roi.any(axis=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("box", "share"),
+    [
+        ((10, 4, 14, 8), 1.0),
+        ((8, 2, 12, 6), 0.25),
+        ((0, 0, 30, 20), 60 / 600),
+        ((19, 8, 21, 12), 0.25),
+        ((20, 4, 24, 8), 0.0),
+        ((0, 0, 10, 4), 0.0),
+        ((0, 12, 30, 18), 0.0),
+        ((12, 5, 12, 8), 0.0),
+    ],
+)
+def test_a_window_keeps_a_share_of_a_box(box, share):
+    change = Change(slice(4, 10), slice(10, 20), flipped=True, gain=1, blank=False)
+    assert change.kept(box) == pytest.approx(share)

@@ -1,0 +1,37 @@
+import numpy as np
+
+from training.data.clicks import correction, innermost_point, iou
+
+
+def mask(rows):
+    return np.array([[c == "#" for c in row] for row in rows])
+
+
+def test_the_innermost_point_is_the_middle_of_the_thickest_part():
+    shape = mask(["........", ".###....", ".###.#..", ".###....", "........"])
+    assert innermost_point(shape) == (2, 2)
+
+
+def test_the_photos_edge_is_outside():
+    assert innermost_point(np.ones((5, 9), bool)) in {(2, 2), (3, 2), (4, 2), (5, 2), (6, 2)}
+
+
+def test_what_was_missed_gets_a_foreground_click():
+    true = mask(["......", ".####.", ".####.", ".####.", "......"])
+    found = mask(["......", ".#....", ".#....", ".#....", "......"])
+    assert correction(found, true) == (3.0, 2.0, 1)
+
+
+def test_what_was_taken_too_much_gets_a_background_click():
+    true = mask(["......", "##....", "##....", "##....", "......"])
+    found = mask(["......", "##.###", "##.###", "##.###", "......"])
+    assert correction(found, true) == (4.0, 2.0, 0)
+
+
+def test_a_perfect_mask_needs_none():
+    true = mask(["..", ".#"])
+    assert correction(true, true) is None
+
+
+def test_iou_by_hand():
+    assert iou(mask(["##..", "##.."]), mask([".##.", ".##."])) == 1 / 3
