@@ -168,7 +168,7 @@ class Labeling:
                 draft,
                 id=asked.id,
                 revision=asked.revision or 0,
-                step=asked.step,
+                step=asked.step or None,
             )
         return protocol.SavedReply(**asdict(saved))
 
@@ -178,7 +178,7 @@ class Labeling:
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             deleted = stored_foods.delete(
-                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step
+                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step or None
             )
         return protocol.SavedReply(**asdict(deleted))
 

@@ -419,7 +419,7 @@ def test_all_changes_of_one_step_are_taken_back_together(page: Page) -> None:
     assert page.ask("undo_food", item=item) == {"undone": True, "foods": []}
     assert len(page.ask("redo_food", item=item)["foods"]) == 2
     assert page.ask("redo_food", item=item) == {"undone": True, "foods": []}
-    assert "1 to 64 characters" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
+    assert "at most 64" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
 
 
 def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
