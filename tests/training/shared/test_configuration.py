@@ -57,7 +57,9 @@ def test_values_get_their_types() -> None:
         (Oven(1.5, fan=True),),
         anything=[1, "x"],
     )
-    assert isinstance(options_from(values, Kitchen).oven.heat, float)
+    oven = options_from(values, Kitchen).oven
+    assert oven is not None
+    assert isinstance(oven.heat, float)
     assert options_from({"folder": "~"}, Kitchen).folder == Path.home()
     assert options_from({"folder": "a", "oven": None}, Kitchen).oven is None
 
