@@ -35,7 +35,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.ui.answers import Json, StoreHandler, request_of
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.reviewing import Reviewing
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 
 PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0

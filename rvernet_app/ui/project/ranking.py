@@ -14,7 +14,8 @@ from rvernet_app.store import queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import OfProject, Ranked
+from rvernet_app.ui.project.replies import Ranked
+from rvernet_app.ui.project.requests import OfProject
 
 NOTHING_FOUND = 1.0
 """The uncertainty of a photo on which no food was found."""

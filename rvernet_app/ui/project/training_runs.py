@@ -26,7 +26,8 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import Engine, StartTraining, TrainingState
+from rvernet_app.ui.project.replies import Engine, TrainingState
+from rvernet_app.ui.project.requests import StartTraining
 from rvernet_app.ui.requests import Empty
 
 ROOT = Path(__file__).resolve().parents[3]

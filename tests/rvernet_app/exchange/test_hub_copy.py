@@ -23,7 +23,7 @@ from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Event
 from rvernet_app.ui.page import told_of
-from rvernet_app.ui.project.protocol import CopyState
+from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.requests import Empty
 from tests.rvernet_app.conftest import NewStore, NewUrl
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub

@@ -30,9 +30,9 @@ from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
-from rvernet_app.ui.project.protocol import ListFolder
+from rvernet_app.ui.project.requests import ListFolder
 from rvernet_app.ui.requests import Empty
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))

@@ -24,7 +24,7 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import DONE
 from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -337,7 +337,7 @@ def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
 
 @pytest.mark.parametrize("handler", FIELDS)
 def test_no_message_is_unexpected(page: Page, handler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.project.replies.FIGURE_DPI", 10)
+    monkeypatch.setattr("rvernet_app.ui.project.rows.FIGURE_DPI", 10)
     answer = answered_to(getattr(page.reviewing, handler))
     sound = {
         "me": "Rita",
