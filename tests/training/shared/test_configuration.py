@@ -184,7 +184,7 @@ def test_options_inside_others_leave_what_was_read_as_it_is() -> None:
     ("arguments", "sentence"),
     [
         (["--config"], "--key value, got '--config'"),
-        (["--help"], "--key value, got '--help'"),
+        (["--verbose"], "--key value, got '--verbose'"),
         (["minutes", "3"], "--key value"),
         (["--config", "nowhere.yaml"], "The options file nowhere.yaml cannot be read"),
         (["--minutes", "[3"], "--minutes '[3' is not a value"),
