@@ -39,7 +39,6 @@ def meal(workbench: Workbench, plate: DrawnPhoto) -> Project:
 
 def reload(project: Project) -> None:
     item = project.item
-    project.workbench.wait_for_evidence()
     project.page.reload()
     project.page.wait_for_selector(f'.rv[data-item="{item}"][data-saved="saved"]')
     project.workbench.complaints.clear()  # Gradio's own, of the stream that the reload cut
