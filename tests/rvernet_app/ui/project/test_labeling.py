@@ -461,10 +461,8 @@ def test_photos_are_listed_from_a_position_by_state_food_and_annotator(page: Pag
     assert listed(by="Ben", label=desk.labels["soup"], state=DONE) == [1]
     assert listed(by="Ann", state=NEW) == []
     assert listed(by="Cleo") == []
-    assert page.of_project("open_project")["annotators"] == [
-        "Ann",
-        "Ben",
-    ]  # the filter for Cleo added no annotator
+    # The filter for Cleo added no annotator.
+    assert page.of_project("open_project")["annotators"] == ["Ann", "Ben"]
     assert "A photo is" in page.of_project("list_items", state="lost")["error"]
     one = page.of_project("list_items", after=0)["items"][0]
     thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
