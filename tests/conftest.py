@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def real_photos() -> Path:
-    """Folder of the real photos, RVERNET_PHOTOS or ../shared/photos; the test is skipped where it is absent."""
+    """The folder of real photos: RVERNET_PHOTOS or ../shared/photos.
+
+    The test is skipped if there is no such folder.
+    """
     folder = Path(os.environ.get("RVERNET_PHOTOS", ROOT.parent / "shared" / "photos"))
     if not folder.is_dir():
         pytest.skip(f"no real photos at {folder}; set RVERNET_PHOTOS")

@@ -1,7 +1,7 @@
 """Print the help of many commands as JSON, from one process, so that torch is imported once.
 
-Standard input is a list of argument lists, each a module and words, e.g. [["rvernet_app", "predict"]]. The reply has
-one text for each; it is "" if the command does not exist or knows no `--help`.
+Standard input is a list of commands, each a module and its words, e.g. [["rvernet_app", "predict"]]. The
+output has one text for each command, "" if it does not exist or has no `--help`.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ def help_of(module: str, words: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # runpy warns of a module that another one has imported
+    warnings.simplefilter("ignore")  # runpy warns if a module has already been imported
     print(json.dumps([help_of(module, words) for module, *words in json.load(sys.stdin)]))

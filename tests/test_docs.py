@@ -1,4 +1,4 @@
-"""README and docs: short, and true of links, commands, options, settings and snippets."""
+"""README and docs are short, and their links, commands, options, settings and snippets are correct."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 MAX_WORDS = 900
-"""In the README, after its header."""
+"""The limit for the README without its header."""
 
 OF_TESTS = {"RVERNET_PHOTOS"}
-"""Environment variables that are no settings of the app."""
+"""Environment variables that only the tests read."""
 WITH_OPTION_TREES = {
     "training.train": "training.loop.options:TrainOptions",
     "training.segmenter": "training.segmenter.options:SegmenterOptions",
@@ -58,7 +58,7 @@ STILTED = (
     r"\bwhere there is none\b",
     r"\bas one likes\b",
 )
-"""Phrases that people stumble over."""
+"""Unidiomatic phrases that the pages must not contain."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -69,16 +69,16 @@ OPTION = re.compile(r"--[A-Za-z][\w.-]*")
 
 
 def ids(path: Path) -> str:
-    """Return the name of a page, also that of its tests."""
+    """Return the name of a page, which is also the id of its tests."""
     return str(path.relative_to(ROOT))
 
 
 class Command(NamedTuple):
-    """A command that a page names.
+    """A command that a page mentions.
 
     Attributes:
         page: relative to the repository.
-        module: what Python runs, e.g. "training.train"; `rvernet` runs SERVES.
+        module: the module that Python runs, e.g. "training.train"; `rvernet` runs SERVES.
         words: its arguments.
     """
 
@@ -88,12 +88,12 @@ class Command(NamedTuple):
 
     @property
     def options(self) -> list[str]:
-        """The names of its options, without values."""
+        """The names of the options, without values."""
         return [name for word in self.words for name in OPTION.findall(word.split("=")[0])]
 
     @property
     def subcommand(self) -> str | None:
-        """The name behind `rvernet`; None for the page itself and for the placeholder COMMAND."""
+        """The name after `rvernet`; None for `rvernet` alone and for the placeholder COMMAND."""
         name = self.words[0] if self.module == SERVES and self.words else ""
         return name if name.isidentifier() and not name.isupper() else None
 
@@ -136,7 +136,7 @@ def _module(words: Sequence[str]) -> str | None:
 
 
 def _as_module(command: Command) -> Command:
-    """Return `rvernet train …` as `python -m training.train …`, which it starts."""
+    """Replace `rvernet train …` by the `python -m training.train …` that it starts."""
     name = command.subcommand
     if name not in TRAINING_COMMANDS:
         return command
@@ -217,7 +217,7 @@ def test_the_readme_names_the_test_command() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     prose, _, _ = texts(page)
     broken = []
     for link in LINK.findall(prose):
@@ -296,7 +296,7 @@ def test_the_reference_lists_every_training_option() -> None:
     assert listed == options - groups
 
 
-def test_the_architecture_lists_the_layers_that_the_contracts_hold() -> None:
+def test_the_architecture_lists_the_layers_of_the_import_contracts() -> None:
     contracts = (ROOT / "pyproject.toml").read_text("utf-8")
     held: list[str] = ast.literal_eval(
         re.findall(r"^layers = (\[.*?\])", contracts, re.MULTILINE | re.DOTALL)[0]
@@ -308,7 +308,7 @@ def test_the_architecture_lists_the_layers_that_the_contracts_hold() -> None:
     ]
 
 
-def test_the_reference_names_every_setting_and_no_page_another() -> None:
+def test_the_reference_names_every_setting_and_no_page_an_unknown_one() -> None:
     settings = {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
     named = {page: set(re.findall(r"\bRVERNET_[A-Z_]*[A-Z]", page.read_text("utf-8"))) for page in PAGES}
     assert set().union(*named.values()) == settings | OF_TESTS
@@ -322,7 +322,7 @@ def snippets() -> list[tuple[str, str]]:
     ]
 
 
-def test_python_snippets_parse_and_import_what_exists() -> None:
+def test_python_snippets_parse_and_their_imports_exist() -> None:
     missing = []
     for page, code in snippets():
         for node in ast.walk(ast.parse(code)):

@@ -1,4 +1,4 @@
-"""The wheel, installed where the clone is not: it predicts, serves its page and reaches the training package."""
+"""The wheel works outside the clone: it predicts, serves the page and starts the training commands."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ PHOTO = ROOT / "assets" / "samples" / "images" / "croissant.jpg"
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel and what it needs, and a folder to work in that is not the clone."""
+    """An environment with the wheel and its dependencies, and a working folder outside the clone."""
 
     scripts: Path
     work: Path
     environment: Mapping[str, str]
 
     def run(self, *command: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a script of the environment and check its exit status."""
         ran = subprocess.run(
             [str(self.scripts / command[0]), *command[1:]],
             cwd=self.work,
@@ -46,6 +47,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel built from the clone."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -55,21 +57,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel installed by pip; the packages it needs are this environment's, for it takes hours to fetch them."""
+    """The wheel installed by pip.
+
+    It uses the dependencies of the environment that runs the tests, because installing them again takes too
+    long.
+    """
     folder = tmp_path_factory.mktemp("elsewhere")
     venv.create(folder / "venv", with_pip=True)
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
     subprocess.run(pip, check=True, cwd=folder, capture_output=True)
-    [site] = {
-        Path(sysconfig.get_path(kind, vars={"base": str(folder / "venv"), "platbase": str(folder / "venv")}))
-        for kind in ("purelib",)
-    }
+    base = str(folder / "venv")
+    site = Path(sysconfig.get_path("purelib", vars={"base": base, "platbase": base}))
     (site / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     (folder / "home").mkdir()
     (folder / "work").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RVERNET_", "PYTHON"))}
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("RVERNET_", "PYTHON"))},
+        **kept,
         "HOME": str(folder / "home"),
         "HF_HUB_OFFLINE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -80,7 +85,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return Installed(scripts, folder / "work", environment)
 
 
-def test_requirements_say_the_same_as_the_package() -> None:
+def test_requirements_match_the_package_metadata() -> None:
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
@@ -90,7 +95,7 @@ def test_requirements_say_the_same_as_the_package() -> None:
     assert [line for line in lines if not line.startswith("#")] == needed
 
 
-def test_the_wheel_is_small_and_whole(wheel: Path) -> None:
+def test_the_wheel_is_small_and_complete(wheel: Path) -> None:
     assert wheel.stat().st_size <= LARGEST_WHEEL
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -130,7 +135,7 @@ def test_predict_works_without_clone_and_network(installed: Installed, tmp_path:
 
 @pytest.fixture
 def page(installed: Installed) -> Iterator[str]:
-    """The address of the page that `rvernet` serves; it is up when the fixture yields."""
+    """The address of the page that `rvernet` serves; it answers already."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -164,7 +169,7 @@ def test_the_page_is_served(page: str) -> None:
     assert config["title"] == "RveRNet: name the foods in a photo"
 
 
-def test_the_training_commands_are_reached(installed: Installed) -> None:
+def test_the_training_commands_start(installed: Installed) -> None:
     assert "--config" in installed.run("rvernet", "train", "--help").stdout
     assert "CHECKPOINT" in installed.run("rvernet", "evaluate", "--help").stdout
     refused = installed.run("rvernet", "train", "--config", "absent.yaml", expected=2)
@@ -172,5 +177,5 @@ def test_the_training_commands_are_reached(installed: Installed) -> None:
     assert "absent.yaml" in refused.stderr
 
 
-def test_training_on_a_project_is_installed_too(installed: Installed) -> None:
+def test_training_on_a_project_is_installed(installed: Installed) -> None:
     assert "--project" in installed.run("python", "-m", "training.on_project", "--help").stdout

@@ -1,4 +1,4 @@
-"""The page: the working surface, wired to the engine."""
+"""The Gradio app: the workbench, connected to the engine and the store."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ ENGINE_CONCURRENCY = 4
 
 
 def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCopy | None = None) -> gr.Blocks:
-    """The Gradio app for an engine, which is built from `config` when not given.
+    """Build the Gradio app.
 
     Args:
+        pipeline: the engine; None builds one from `config`.
         copy: the copy of the store on the Hub; the caller closes it. None opens the store of `config` alone.
 
     Raises:
-        WeightsError, CheckpointError: as `build_pipeline`.
+        WeightsError: the segmenter has no weights here, or the checkpoint cannot be fetched.
+        CheckpointError: the checkpoint is missing or damaged.
         StoreError: the data folder or the database cannot be used.
     """
     if pipeline is None:
@@ -61,21 +63,20 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
     exporting = Exporting(store, files, handlers.served)
     streams, api = Streams(pipeline, handlers.shelf), Api(pipeline)
-    with gr.Blocks(
-        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
-    ) as demo:
+    demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
+    with demo:
         newest = gr.State(Newest())
         parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
-        of_store = [told_of(copy), *(handler for part in parts for handler in part.handlers)]
+        of_store = [told_of(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
-            # Gradio signs visitors in only where it finds this button; the one to be seen is in the page's header.
+            # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
-        for asked, handler in (
+        for listen, handler in (
             (workbench.evidence, streams.evidence),
             (workbench.propose, streams.propose),
         ):
-            asked(
+            listen(
                 handler,
                 inputs=[newest],
                 outputs=[workbench],
@@ -98,17 +99,17 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
 
 
 def told_of(copy: HubCopy | None) -> StoreHandler:
-    """What tells the page how the copy on the Hub is, where there is one."""
+    """Return the handler that reports the state of the copy on the Hub."""
 
     def keeping(asked: Empty, me: str) -> CopyState:
-        """Say why the last push failed."""
+        """Return the reason why the last push failed; None if it did not fail."""
         return CopyState(problem=None if copy is None else copy.problem)
 
     return keeping
 
 
 def launch_options(config: AppConfig) -> dict[str, Any]:
-    """What `demo.launch` needs so that the page looks and behaves as meant."""
+    """Return the arguments of `demo.launch`: address, theme, styles, routes and limits."""
     return {
         "server_name": config.host,
         "server_port": config.port,

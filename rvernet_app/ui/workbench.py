@@ -1,4 +1,4 @@
-"""The working surface: one HTML component with a canvas, tools and panels of its own."""
+"""The workbench: one HTML component with canvas, tools and panels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rvernet_app.ui.visitor.samples import Sample
 
 WEB_DIR = Path(__file__).parent / "web"
 STYLES = ("base", "canvas", "panels", "sheets", "project", "review", "phone")
-"""In the order in which they override each other."""
+"""Style sheets; a later one overrides an earlier one."""
 
 START = """
 // Gradio lets Python listen to the events whose names it finds quoted here: "evidence", "propose".
@@ -56,9 +56,10 @@ def make_workbench(
     samples: dict[str, Sample],
     elem_id: str,
 ) -> gr.HTML:
-    """Canvas, tools, foods, suggestions and evidence; its value is the newest evidence reply.
+    """Create the component with canvas, tools, foods, suggestions and evidence.
 
-    Not a subclass of gr.HTML: for those Gradio writes a stub file into the package at import.
+    Its value is the newest evidence reply. It is no subclass of gr.HTML, because Gradio writes a stub file
+    into the package when a subclass is imported.
     """
     return gr.HTML(
         value=None,
@@ -72,7 +73,7 @@ def make_workbench(
             answered(handlers.segment),
             answered(handlers.download),
             answered(handlers.edit_mask),
-            *(answered_to(handler) for handler in of_store),
+            *[answered_to(handler) for handler in of_store],
         ],
         facts=facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
@@ -85,12 +86,12 @@ def make_workbench(
 
 
 def web_modules() -> dict[str, bytes]:
-    """The page's ES modules: path below the web folder -> source."""
+    """Return the sources of the page's ES modules by their path below the web folder."""
     return {path.relative_to(WEB_DIR).as_posix(): path.read_bytes() for path in sorted(WEB_DIR.rglob("*.js"))}
 
 
 def modules_path(modules: Mapping[str, bytes]) -> str:
-    """Where they are served, below the page. Other sources have another path."""
+    """Return the path of the modules below the page; it contains a fingerprint of their sources."""
     digest = hashlib.sha256()
     for name, source in modules.items():
         digest.update(f"{name} {len(source)}\n".encode() + source)
@@ -98,11 +99,12 @@ def modules_path(modules: Mapping[str, bytes]) -> str:
 
 
 def web_routes() -> list[Route]:
-    """Serves the modules.
+    """Return the route that serves the modules.
 
-    Not Gradio's static files: they come without Cache-Control, so that a browser may show the modules of the last
-    version for days after an upgrade, and a query string on main.js would not reach what it imports. Here the
-    fingerprint is part of the path, so modules may be kept for good, and the page tells no path of the machine.
+    Gradio serves static files without Cache-Control, so a browser may use the modules of an old version for
+    days after an upgrade, and a query string on main.js does not apply to the modules that it imports. Here
+    the fingerprint is part of the path, so browsers may cache modules forever. The path does not reveal any
+    folder of the server.
     """
     modules = web_modules()
 
@@ -117,12 +119,12 @@ def web_routes() -> list[Route]:
 
 
 def style_sheet() -> str:
-    """The page's styles, as one sheet."""
+    """Return the page's styles as one sheet."""
     return "\n".join((WEB_DIR / "styles" / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
 def facts(pipeline: Pipeline) -> dict[str, Any]:
-    """Which segmenter and checkpoint are at work, what the checkpoint knows and how well."""
+    """Describe the segmenter, the checkpoint, its classes and its measured score for the page."""
     classifier = pipeline.classifier
     name = pipeline.segmenter.name
     if name in BUNDLED:

@@ -1,21 +1,21 @@
-"""One server and one browser for all browser tests, and a driver that speaks of photo pixels."""
+"""One server and one browser for all browser tests, and a driver that takes photo pixels."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
 from bench.browser import open_chromium, serving
 from rvernet_app.config import AppConfig
@@ -24,7 +24,10 @@ from rvernet_app.store.database import Store
 from tests.e2e.project import Project, new_name
 
 TIMEOUT_MS = 30_000
-DESKTOP = {"width": 1440, "height": 900}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+
+Button: TypeAlias = Literal["left", "middle", "right"]
+Rgba: TypeAlias = tuple[int, int, int, int]
 
 TABLE_RGB = (226, 221, 208)
 FOOD_RGBS = ((176, 52, 38), (60, 110, 40), (110, 70, 30))
@@ -39,17 +42,17 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""EXIF orientation -> how a camera that writes it turns the upright picture."""
+"""How a camera that writes an EXIF orientation has turned the upright picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnPhoto:
-    """A photo file of which every pixel is known.
+    """A photo file whose every pixel is known.
 
     Attributes:
-        size: width and height, upright.
-        foods: one bool (H, W) per drawn food.
-        centres: (x, y) in the middle of each.
+        size: width and height of the upright photo.
+        foods: one mask per drawn food, bool (H, W).
+        centres: the centre (x, y) of each food.
     """
 
     path: Path
@@ -63,14 +66,14 @@ class DrawnPhoto:
 
     @property
     def corner(self) -> tuple[int, int]:
-        """A pixel of the table."""
+        """A pixel (x, y) that shows the table."""
         return self.size[0] - 3, self.size[1] - 3
 
 
 def draw_photo(
     path: Path, size: tuple[int, int], centres: list[tuple[int, int]], orientation: int = 1
 ) -> DrawnPhoto:
-    """Foods of 22 x 18 % of the short side on a pale, slightly grainy table, as a JPEG with EXIF."""
+    """Save a JPEG with EXIF: foods of 22 x 18 % of the short side on a pale, slightly grainy table."""
     width, height = size
     radius_x, radius_y = 0.11 * min(size), 0.09 * min(size)
     grain = np.random.default_rng(7).integers(-4, 5, (height, width, 1))
@@ -91,7 +94,7 @@ def draw_photo(
 
 @dataclass(frozen=True, eq=False)
 class Server:
-    """The app as it is served: its address and the engine behind it."""
+    """The address of the running app, and its engine."""
 
     url: str
     pipeline: Pipeline
@@ -99,7 +102,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The engine with the segmenter that every machine has, and folders of its own."""
+    """The engine with GrabCut, which needs no weights, and with folders of its own."""
     folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
@@ -117,13 +120,14 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="session")
 def server(pipeline: Pipeline) -> Iterator[Server]:
+    """The app that most tests share."""
     with serving(pipeline) as url:
         yield Server(url, pipeline)
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Pipeline], Server]]:
-    """Serves another engine until the test is over."""
+    """A function that serves another engine until the test ends."""
     with ExitStack() as stack:
         yield lambda pipeline: Server(stack.enter_context(serving(pipeline)), pipeline)
 
@@ -138,7 +142,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def desktop(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor at a desktop; shared, because a warm cache loads the page in a fraction of the time."""
+    """A desktop browser. Tests share it, because a warm cache loads the page in a fraction of the time."""
     context = browser.new_context(viewport=DESKTOP)
     yield context
     context.close()
@@ -146,7 +150,10 @@ def desktop(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def workbench(desktop: BrowserContext, server: Server) -> Iterator[Workbench]:
-    """The page, newly loaded. Whatever it complained of in the console, or asked of another host, fails the test."""
+    """The newly loaded page.
+
+    An error in the console or a request to another host fails the test.
+    """
     page = desktop.new_page()
     opened = Workbench(page, server)
     opened.load()
@@ -158,11 +165,16 @@ def workbench(desktop: BrowserContext, server: Server) -> Iterator[Workbench]:
 
 @pytest.fixture
 def new_visitor(browser: Browser, server: Server) -> Iterator[Callable[..., Workbench]]:
-    """Opens the page in a browser context of its own, made with the given options."""
+    """A function that opens the page in a new browser context with the given options."""
     opened: list[Workbench] = []
 
-    def open_page(at: Server = server, **options: Any) -> Workbench:
-        context = browser.new_context(**({"viewport": DESKTOP} | options))
+    def open_page(
+        at: Server = server,
+        viewport: ViewportSize = DESKTOP,
+        has_touch: bool = False,
+        is_mobile: bool = False,
+    ) -> Workbench:
+        context = browser.new_context(viewport=viewport, has_touch=has_touch, is_mobile=is_mobile)
         opened.append(Workbench(context.new_page(), at))
         opened[-1].load()
         return opened[-1]
@@ -175,7 +187,7 @@ def new_visitor(browser: Browser, server: Server) -> Iterator[Callable[..., Work
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Callable[..., DrawnPhoto]:
-    """`draw_photo` into the test's own folder, as JPEG."""
+    """A function that draws a photo in the test's own folder."""
     numbers = itertools.count(1)
 
     def draw(size: tuple[int, int], centres: list[tuple[int, int]], orientation: int = 1) -> DrawnPhoto:
@@ -186,25 +198,26 @@ def draw(tmp_path: Path) -> Callable[..., DrawnPhoto]:
 
 @pytest.fixture
 def plate(draw: Callable[..., DrawnPhoto]) -> DrawnPhoto:
-    """640 x 480 with three foods, far from each other."""
+    """A photo of 640 x 480 with three foods, far from each other."""
     return draw((640, 480), [(140, 130), (480, 150), (310, 360)])
 
 
 @pytest.fixture
 def store(server: Server) -> Store:
+    """The store that the shared app writes to."""
     config = server.pipeline.config
     return Store(config.data_dir)
 
 
 @pytest.fixture
 def plates(draw: Callable[..., DrawnPhoto]) -> list[DrawnPhoto]:
-    """Three photos of two foods each, no two alike."""
+    """Three different photos with two foods each."""
     return [draw((640, 480), [(140 + n, 130), (480, 300 + n)]) for n in range(0, 60, 20)]
 
 
 @pytest.fixture
 def project(workbench: Workbench, plates: list[DrawnPhoto]) -> Project:
-    """A new project with the three photos, opened on the page."""
+    """A new project with these three photos, opened on the page."""
     opened = Project(workbench, new_name())
     opened.create()
     opened.add([plate.path for plate in plates])
@@ -212,7 +225,7 @@ def project(workbench: Workbench, plates: list[DrawnPhoto]) -> Project:
 
 
 class Workbench:
-    """Drives the page in the photo's pixels.
+    """A driver of the page that takes the photo's pixels.
 
     Attributes:
         complaints: console errors, uncaught errors and requests to other hosts.
@@ -227,14 +240,14 @@ class Workbench:
         page.on("console", lambda message: self._complain(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self._complain(str(error)))
         page.on("request", self._note)
-        page.on("filechooser", lambda _: None)  # from now on Chromium surely leaves them to Playwright
+        page.on("filechooser", lambda _: None)  # makes Chromium leave file choosers to Playwright
 
     def _complain(self, text: str) -> None:
         self.complaints.append(text)
 
     def _note(self, request: Request) -> None:
         if not request.url.startswith((self.server.url, "data:", "blob:")):
-            self._complain(f"asked {request.url}")
+            self._complain(f"requested {request.url}")
         if "/component_server" in request.url or "/queue/join" in request.url:
             self._messages.append(message_of(request))
 
@@ -243,10 +256,11 @@ class Workbench:
         self.page.wait_for_selector(".rv[data-ready]")
 
     def state(self, name: str) -> str | None:
-        """A data attribute of the page's root."""
+        """Return a data attribute of the page's root."""
         return self.page.locator(".rv").get_attribute(f"data-{name}")
 
     def open(self, photo: DrawnPhoto | Path) -> None:
+        """Open a photo file and wait until it is shown."""
         path = photo if isinstance(photo, Path) else photo.path
         self.page.set_input_files("#rv-file", path)
         self.wait_for_photo(path.read_bytes())
@@ -255,20 +269,21 @@ class Workbench:
         self.page.wait_for_selector(f'.rv[data-photo="{hashlib.sha256(file).hexdigest()}"]')
 
     def client(self, x: float, y: float) -> tuple[float, float]:
-        """Where the middle of a photo pixel is in the window."""
+        """Return the window coordinates of the middle of a photo pixel."""
         return tuple(
             self.page.eval_on_selector(
                 ".rv-overlay",
                 """(canvas, [x, y]) => {
-                    const view = JSON.parse(canvas.dataset.view), rect = canvas.getBoundingClientRect();
-                    return [rect.left + view.x + (x + 0.5) * view.scale, rect.top + view.y + (y + 0.5) * view.scale];
+                    const { x: left, y: top, scale } = JSON.parse(canvas.dataset.view);
+                    const rect = canvas.getBoundingClientRect();
+                    return [rect.left + left + (x + 0.5) * scale, rect.top + top + (y + 0.5) * scale];
                 }""",
                 [x, y],
             )
         )
 
-    def press(self, x: float, y: float, button: str = "left", key: str | None = None) -> None:
-        """Click a photo pixel, with a key held, and wait for nothing."""
+    def press(self, x: float, y: float, button: Button = "left", key: str | None = None) -> None:
+        """Click a photo pixel, with a key held, without waiting for the result."""
         at = self.client(x, y)
         if key:
             self.page.keyboard.down(key)
@@ -276,12 +291,12 @@ class Workbench:
         if key:
             self.page.keyboard.up(key)
 
-    def click(self, x: float, y: float, button: str = "left", key: str | None = None) -> dict[str, Any]:
-        """Click a photo pixel and wait until the mask is drawn; returns the server's reply."""
+    def click(self, x: float, y: float, button: Button = "left", key: str | None = None) -> dict[str, Any]:
+        """Click a photo pixel, wait until the mask is drawn, and return the server's reply."""
         return self.mask_after(lambda: self.press(x, y, button, key))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press at one photo pixel, release at another."""
+        """Press the left button at one photo pixel and release it at another."""
         (x0, y0), (x1, y1) = self.client(*start), self.client(*end)
         self.page.mouse.move(x0, y0)
         self.page.mouse.down()
@@ -290,28 +305,34 @@ class Workbench:
         self.page.mouse.up()
 
     def mask_after(self, act: Callable[[], object]) -> dict[str, Any]:
-        """Do something that asks for a mask; returns the server's reply once it is drawn."""
+        """Run an action that requests a mask, wait until it is drawn, and return the server's reply."""
         before = self.state("mask-seq")
         with self.page.expect_response(lambda response: asks(response.request, "segment")) as caught:
             act()
         self.page.wait_for_function(
             "before => (document.querySelector('.rv').dataset.maskSeq ?? null) !== before", arg=before
         )
-        self.page.evaluate("() => new Promise(done => setTimeout(done))")  # the page asks for evidence next
-        return caught.value.json()
+        self.page.evaluate(
+            "() => new Promise(done => setTimeout(done))"
+        )  # until the page has requested the evidence
+        reply: dict[str, Any] = caught.value.json()
+        return reply
 
     def wait_for_evidence(self) -> None:
-        """Wait until suggestions, cut-outs and maps of the selected food are all there."""
+        """Wait for the suggestions, cut-outs and activation maps of the selected food."""
         self.page.wait_for_selector('.rv-panel[data-pending=""]')
         self.page.wait_for_selector('[data-picture="map_extra_roi"] img')
 
     @property
     def view(self) -> dict[str, float]:
-        """Scale and offset of the photo on the canvas, in CSS pixels."""
-        return json.loads(self.page.locator(".rv-overlay").get_attribute("data-view") or "{}")
+        """The scale of the photo and its offset on the canvas, in CSS pixels."""
+        view: dict[str, float] = json.loads(
+            self.page.locator(".rv-overlay").get_attribute("data-view") or "{}"
+        )
+        return view
 
     def zoom(self, at: tuple[float, float], wheel: float) -> None:
-        """Turn the wheel over a photo pixel; negative zooms in."""
+        """Turn the wheel over a photo pixel; a negative value zooms in."""
         before = self.page.locator(".rv-overlay").get_attribute("data-view")
         self.page.mouse.move(*self.client(*at))
         self.page.mouse.wheel(0, wheel)
@@ -320,26 +341,31 @@ class Workbench:
         )
 
     def sent(self, name: str) -> list[dict[str, Any]]:
-        """What the page has sent to one of its functions since it was loaded, oldest first."""
+        """Return the messages to one of the page's server functions since it was loaded, oldest first."""
         return [message["data"] for message in self._messages if message.get("fn_name") == name]
 
     def asked_evidence(self) -> list[dict[str, Any]]:
-        """The page's evidence requests since it was loaded, oldest first."""
+        """Return the page's evidence requests since it was loaded, oldest first."""
         return [message["event_data"] for message in self._messages if "event_data" in message]
 
     def overlay_alphas(self, points: list[tuple[int, int]]) -> list[int | None]:
-        """How opaque the drawing over each photo pixel is, 0 to 255; None where the pixel is out of view."""
+        """Return the opacity of the drawing over each photo pixel, 0 to 255; None if it is out of view."""
         return [rgba and rgba[3] for rgba in self._canvas_at(".rv-overlay", points)]
 
-    def overlay_at(self, x: float, y: float) -> tuple[int, int, int, int]:
-        """RGBA of what is drawn over a photo pixel."""
-        return self._canvas_at(".rv-overlay", [(x, y)])[0]
+    def overlay_at(self, x: float, y: float) -> Rgba:
+        """Return the RGBA of the drawing over a photo pixel in view."""
+        return self._pixel(".rv-overlay", x, y)
 
-    def photo_at(self, x: float, y: float) -> tuple[int, int, int, int]:
-        """RGBA of the photo as displayed."""
-        return self._canvas_at(".rv-photo", [(x, y)])[0]
+    def photo_at(self, x: float, y: float) -> Rgba:
+        """Return the RGBA of the displayed photo at a photo pixel in view."""
+        return self._pixel(".rv-photo", x, y)
 
-    def _canvas_at(self, selector: str, points: list[tuple[float, float]]) -> list[Any]:
+    def _pixel(self, selector: str, x: float, y: float) -> Rgba:
+        (rgba,) = self._canvas_at(selector, [(x, y)])
+        assert rgba is not None, f"the photo's pixel ({x}, {y}) is out of view"
+        return rgba
+
+    def _canvas_at(self, selector: str, points: Sequence[tuple[float, float]]) -> list[Rgba | None]:
         pixels = self.page.eval_on_selector(
             selector,
             """(canvas, points) => {
@@ -353,24 +379,25 @@ class Workbench:
                     return [...data.subarray(4 * (y * canvas.width + x)).subarray(0, 4)];
                 });
             }""",
-            points,
+            list(points),
         )
         return [rgba and tuple(rgba) for rgba in pixels]
 
     def foods(self) -> list[str]:
-        """The list of foods as read."""
+        """Return the text of each entry in the list of foods."""
         return self.page.locator("#rv-foods li").all_inner_texts()
 
     def picture(self, name: str) -> str:
-        """Address of one picture of the evidence."""
+        """Return the address of one picture of the evidence, "" if the page shows none."""
         return self.page.locator(f'[data-picture="{name}"] img').get_attribute("src") or ""
 
 
 def asks(request: Request, name: str) -> bool:
-    """Whether a request asks the page's function of this name."""
+    """Return True if a request calls the page's server function of this name."""
     return "/component_server" in request.url and message_of(request)["fn_name"] == name
 
 
 def message_of(request: Request) -> dict[str, Any]:
-    """What a request to one of the page's functions carries."""
-    return json.loads(request.post_data or "{}")
+    """Return the body of a request to one of the page's server functions."""
+    message: dict[str, Any] = json.loads(request.post_data or "{}")
+    return message

@@ -1,11 +1,12 @@
-"""The page by keyboard, by touch and by screen reader; its looks at three sizes, light and dark."""
+"""Accessibility: keyboard, touch, screen reader, contrast and fit at three sizes, light and dark."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -13,6 +14,10 @@ from PIL import Image
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.checkpoint import load_checkpoint
 from rvernet_app.model.classify import Classifier
+from rvernet_app.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import DrawnPhoto, Server, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +40,8 @@ CONTRASTS = """() => {
         return own[3] === 255 ? own.slice(0, 3) : over(own, background(node.parentElement));
     };
     const luminance = (rgb) => {
-        const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        const [r, g, b] = rgb.map((v) => linear(v / 255));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const found = [];
@@ -53,25 +59,26 @@ CONTRASTS = """() => {
 }"""
 
 
-def open_sample_and_click(workbench, share: float) -> None:
-    """Open the first sample photo and click a food at this share of its width and height; wait for all evidence."""
+def open_sample_and_click(workbench: Workbench, share: float) -> None:
+    """Open the first sample, click at this share of its width and height, and wait for all evidence."""
     page = workbench.page
     page.locator("[data-sample]").first.click()
     page.wait_for_selector(".rv[data-photo]")
     page.evaluate("window.scrollTo(0, 0)")  # on a phone the samples are at the bottom
-    width, height = map(int, page.text_content("#rv-photo-size").split(" × "))
+    width, height = map(int, page.inner_text("#rv-photo-size").split(" × "))
     workbench.click(round(width * share), round(height * share))
     workbench.wait_for_evidence()
 
 
-def assert_readable(workbench) -> None:
+def assert_readable(workbench: Workbench) -> None:
+    """Check the contrast of every visible text on the page."""
     texts = workbench.page.evaluate(CONTRASTS)
     assert len(texts) > 10
     assert [each for each in texts if each["contrast"] < LEAST_CONTRAST] == []
 
 
-def overflow(workbench, selector: str) -> tuple[int, int]:
-    """How far an element's contents reach beyond it, to the right and down, in CSS pixels."""
+def overflow(workbench: Workbench, selector: str) -> tuple[int, int]:
+    """Return how far an element's contents exceed it to the right and down, in CSS pixels."""
     return tuple(
         workbench.page.eval_on_selector(
             selector, "node => [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight]"
@@ -79,8 +86,8 @@ def overflow(workbench, selector: str) -> tuple[int, int]:
     )
 
 
-def assert_fits_and_is_readable(workbench, name: str, screenshots: str, tmp_path: Path) -> None:
-    """The page at one of SIZES, light and dark; a screenshot of each goes to RVERNET_SCREENSHOTS."""
+def assert_fits_and_is_readable(workbench: Workbench, name: str, screenshots: str, tmp_path: Path) -> None:
+    """Check the page at one of SIZES, light and dark; save screenshots in RVERNET_SCREENSHOTS."""
     folder = Path(os.environ.get("RVERNET_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page, (width, height) = workbench.page, SIZES[name]
@@ -99,7 +106,7 @@ def assert_fits_and_is_readable(workbench, name: str, screenshots: str, tmp_path
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_the_page_fits_and_is_readable(workbench, name, tmp_path) -> None:
+def test_the_page_fits_and_is_readable(workbench: Workbench, name: str, tmp_path: Path) -> None:
     width, height = SIZES[name]
     workbench.page.set_viewport_size({"width": width, "height": height})
     assert_readable(workbench)
@@ -110,8 +117,14 @@ def test_the_page_fits_and_is_readable(workbench, name, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["desktop", "phone"])
-def test_the_page_is_readable_when_it_is_not_sure(pipeline, serve, new_visitor, name, tmp_path) -> None:
-    checkpoint = load_checkpoint(pipeline.config.checkpoint)
+def test_the_page_is_readable_when_it_is_not_sure(
+    pipeline: Pipeline,
+    serve: Callable[[Pipeline], Server],
+    new_visitor: Callable[..., Workbench],
+    name: str,
+    tmp_path: Path,
+) -> None:
+    checkpoint = load_checkpoint(Path(pipeline.config.checkpoint))
     never_sure = replace(checkpoint, calibration=Calibration(temperature=3.0, threshold=1.0))
     width, height = SIZES[name]
     visitor = new_visitor(
@@ -125,7 +138,7 @@ def test_the_page_is_readable_when_it_is_not_sure(pipeline, serve, new_visitor, 
 
 
 @pytest.mark.parametrize("sheet", ["help", "models"])
-def test_a_sheet_is_readable_and_closed_by_escape(workbench, sheet) -> None:
+def test_a_sheet_is_readable_and_closed_by_escape(workbench: Workbench, sheet: str) -> None:
     page = workbench.page
     page.focus(f"#rv-{sheet}")
     page.keyboard.press("Enter")
@@ -141,7 +154,9 @@ def test_a_sheet_is_readable_and_closed_by_escape(workbench, sheet) -> None:
     assert page.evaluate("document.activeElement.id") == f"rv-{sheet}"
 
 
-def test_the_help_sheet_names_the_keys_and_keys_rest_while_it_is_open(workbench, plate) -> None:
+def test_the_help_sheet_names_the_keys_and_disables_them_while_it_is_open(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
     workbench.click(*plate.centres[0])
     page = workbench.page
@@ -155,11 +170,12 @@ def test_the_help_sheet_names_the_keys_and_keys_rest_while_it_is_open(workbench,
     assert len(workbench.foods()) == 1
 
 
-def test_the_theme_is_switched_and_remembered(workbench) -> None:
+def test_the_theme_is_switched_and_remembered(workbench: Workbench) -> None:
     page = workbench.page
 
     def ink() -> str:
-        return page.eval_on_selector(".rv", "node => getComputedStyle(node).backgroundColor")
+        colour: str = page.eval_on_selector(".rv", "node => getComputedStyle(node).backgroundColor")
+        return colour
 
     light = ink()
     page.click("#rv-theme")
@@ -171,7 +187,7 @@ def test_the_theme_is_switched_and_remembered(workbench) -> None:
     assert ink() == light
 
 
-def test_every_control_has_a_name_and_is_reached_by_keyboard(workbench) -> None:
+def test_every_control_has_a_name_and_is_reached_by_keyboard(workbench: Workbench) -> None:
     open_sample_and_click(workbench, share=0.42)
     page = workbench.page
     session = page.context.new_cdp_session(page)
@@ -206,7 +222,7 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(workbench) -> None:
     assert page.evaluate("window.unmarked") == []
 
 
-def test_a_food_is_found_with_the_keyboard_alone(workbench, plate) -> None:
+def test_a_food_is_found_with_the_keyboard_alone(workbench: Workbench, plate: DrawnPhoto) -> None:
     page = workbench.page
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("o")
@@ -218,7 +234,7 @@ def test_a_food_is_found_with_the_keyboard_alone(workbench, plate) -> None:
         page.keyboard.press("Tab")
 
     def go_to(target: tuple[int, int], start: tuple[int, int]) -> tuple[int, int]:
-        """Walk the crosshair with the arrow keys, ten steps at a time and then single ones."""
+        """Move the crosshair with the arrow keys, first by ten steps and then by one; return its place."""
         stride = max(1, round(4 / workbench.view["scale"]))
         at = list(start)
         for axis, (less, more) in enumerate((("ArrowLeft", "ArrowRight"), ("ArrowUp", "ArrowDown"))):
@@ -249,12 +265,15 @@ def test_a_food_is_found_with_the_keyboard_alone(workbench, plate) -> None:
 
 
 @pytest.fixture
-def phone(new_visitor) -> Any:
+def phone(new_visitor: Callable[..., Workbench]) -> Workbench:
+    """The page on a phone with a touch screen."""
     width, height = SIZES["phone"]
     return new_visitor(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
 
 
-def test_a_tap_on_a_phone_finds_the_food_and_leaves_the_page_where_it_is(phone, plate) -> None:
+def test_a_tap_on_a_phone_finds_the_food_and_leaves_the_page_where_it_is(
+    phone: Workbench, plate: DrawnPhoto
+) -> None:
     phone.open(plate)
 
     phone.mask_after(lambda: phone.page.touchscreen.tap(*phone.client(*plate.centres[0])))
@@ -265,7 +284,7 @@ def test_a_tap_on_a_phone_finds_the_food_and_leaves_the_page_where_it_is(phone, 
     assert phone.page.evaluate("window.scrollY") == 0
 
 
-def test_two_fingers_zoom_and_one_moves_the_photo(phone, plate) -> None:
+def test_two_fingers_zoom_and_one_moves_the_photo(phone: Workbench, plate: DrawnPhoto) -> None:
     phone.open(plate)
     before = phone.view
     session = phone.page.context.new_cdp_session(phone.page)

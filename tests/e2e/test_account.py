@@ -1,4 +1,4 @@
-"""Signing in on a Space, from the page's header and back."""
+"""Signing in and out on a Space with the button in the page's header."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rvernet_app.pipeline import Pipeline
 from tests.rvernet_app.ui.signing_in import ANN, be_a_space
 
 if TYPE_CHECKING:
-    from conftest import Server, Workbench
+    from tests.e2e.conftest import Server, Workbench
 
 pytestmark = pytest.mark.browser
 
 
-def test_who_signs_in_is_named_in_the_header_and_may_save(
+def test_signing_in_shows_the_name_and_allows_saving_until_signing_out(
     pipeline: Pipeline,
     serve: Callable[[Pipeline], Server],
     new_visitor: Callable[..., Workbench],
@@ -42,8 +42,8 @@ def test_who_signs_in_is_named_in_the_header_and_may_save(
     page.wait_for_function("document.querySelector('#rv-sign')?.textContent.startsWith('Sign in')")
     page.wait_for_selector("#rv-toast:not([hidden])")
     assert "Sign in with Hugging Face first" in page.inner_text("#rv-toast")
-    visitor.complaints.clear()  # Gradio's own, of the streams that leaving the page cut
+    visitor.complaints.clear()  # Gradio logs the streams that end when the page is left
 
 
-def test_elsewhere_there_is_nothing_to_sign_in_to(workbench: Workbench) -> None:
+def test_outside_a_space_the_header_has_no_sign_in_button(workbench: Workbench) -> None:
     assert workbench.page.is_hidden("#rv-account")

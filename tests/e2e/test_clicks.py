@@ -1,8 +1,10 @@
-"""What a pointer does on the canvas: the mask is where the person clicked, whatever the photo's shape and the view."""
+"""The pointer on the canvas: the mask is where the person clicked, for any photo shape, zoom and pan."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -11,25 +13,31 @@ from numpy.typing import NDArray
 
 from rvernet_app.picture.masks import from_rle
 
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Button, DrawnPhoto, Workbench
+
 pytestmark = pytest.mark.browser
 
 FIRST_RGB, SECOND_RGB = (228, 87, 46), (27, 127, 196)
 """The first two colours of foods on the canvas."""
 
 
-def mask_of(reply, candidate: int = 0) -> NDArray[np.bool_]:
+def mask_of(reply: dict[str, Any], candidate: int = 0) -> NDArray[np.bool_]:
+    """Decode a candidate of a reply: bool (H, W)."""
     rle = reply["candidates"][candidate]["rle"]
     return from_rle(rle, tuple(rle["size"]))
 
 
 def assert_covers(mask: NDArray[np.bool_], food: NDArray[np.bool_]) -> None:
-    """The mask is the drawn food, as far as a segmenter that knows only colours can tell."""
+    """Check that the mask is the drawn food; GrabCut sees only colours, so the edges may differ."""
     overlap = (mask & food).sum() / (mask | food).sum()
     assert overlap > 0.6, f"IoU of mask and drawn food is {overlap:.3f}"
 
 
-def assert_drawn(workbench, mask: NDArray[np.bool_], but_near: list[tuple[float, float]]) -> None:
-    """The canvas is filled where the mask is and clear where it is not; rims and point markers aside."""
+def assert_drawn(
+    workbench: Workbench, mask: NDArray[np.bool_], but_near: Sequence[tuple[float, float]]
+) -> None:
+    """Check that the canvas is filled inside the mask and clear outside, except at its edge and at points."""
     scale = workbench.view["scale"]
     rim = int(np.ceil(3 / scale + 0.5))
     disc = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
@@ -61,7 +69,9 @@ def assert_drawn(workbench, mask: NDArray[np.bool_], but_near: list[tuple[float,
         pytest.param((40, 30), (28, 12), id="tiny"),
     ],
 )
-def test_a_click_finds_the_food_in_photos_of_any_shape(workbench, draw, size, centre) -> None:
+def test_a_click_finds_the_food_in_photos_of_any_shape(
+    workbench: Workbench, draw: Callable[..., DrawnPhoto], size: tuple[int, int], centre: tuple[int, int]
+) -> None:
     photo = draw(size, [centre])
     workbench.open(photo)
     if workbench.view["scale"] < 1:
@@ -74,7 +84,9 @@ def test_a_click_finds_the_food_in_photos_of_any_shape(workbench, draw, size, ce
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_a_camera_turned_is_upright_and_clicked_where_it_shows(workbench, draw, orientation) -> None:
+def test_a_photo_turned_by_the_camera_is_shown_upright_and_clicked_there(
+    workbench: Workbench, draw: Callable[..., DrawnPhoto], orientation: int
+) -> None:
     photo = draw((360, 240), [(90, 60)], orientation=orientation)
     workbench.open(photo)
     assert workbench.page.inner_text("#rv-photo-size") == "360 × 240"
@@ -87,7 +99,7 @@ def test_a_photo_a_camera_turned_is_upright_and_clicked_where_it_shows(workbench
     assert_drawn(workbench, mask_of(reply), but_near=photo.centres)
 
 
-def test_the_clicked_pixel_is_the_one_sent_at_any_zoom(workbench, plate) -> None:
+def test_the_clicked_pixel_is_the_one_sent_at_any_zoom(workbench: Workbench, plate: DrawnPhoto) -> None:
     workbench.open(plate)
     x, y = plate.centres[1]
     for wheel in (-900, -900, 500):
@@ -101,7 +113,9 @@ def test_the_clicked_pixel_is_the_one_sent_at_any_zoom(workbench, plate) -> None
     assert workbench.overlay_at(x + 25, y)[:3] == pytest.approx(FIRST_RGB, abs=6)
 
 
-def test_the_wheel_zooms_about_the_pointer_and_fit_brings_the_photo_back(workbench, plate) -> None:
+def test_the_wheel_zooms_at_the_pointer_and_fit_restores_the_view(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
     fitted = workbench.view
     x, y = workbench.client(*plate.centres[0])
@@ -115,7 +129,7 @@ def test_the_wheel_zooms_about_the_pointer_and_fit_brings_the_photo_back(workben
 
 
 @pytest.mark.parametrize("way", ["middle button", "move tool", "space"])
-def test_the_photo_is_moved_without_prompting(workbench, plate, way) -> None:
+def test_moving_the_photo_sends_no_prompt(workbench: Workbench, plate: DrawnPhoto, way: str) -> None:
     workbench.open(plate)
     page, before = workbench.page, workbench.view
     if way == "move tool":
@@ -138,7 +152,7 @@ def test_the_photo_is_moved_without_prompting(workbench, plate, way) -> None:
 
 
 @pytest.mark.parametrize("way", ["drag", "box tool"])
-def test_a_dragged_box_finds_the_food_in_it(workbench, plate, way) -> None:
+def test_a_dragged_box_finds_the_food_in_it(workbench: Workbench, plate: DrawnPhoto, way: str) -> None:
     workbench.open(plate)
     if way == "box tool":
         workbench.page.keyboard.press("b")
@@ -154,7 +168,9 @@ def test_a_dragged_box_finds_the_food_in_it(workbench, plate, way) -> None:
 @pytest.mark.parametrize(
     ("button", "key", "tool"), [("right", None, None), ("left", "Alt", None), ("left", None, "#rv-polarity")]
 )
-def test_cutting_away_sends_a_background_point(workbench, draw, button, key, tool) -> None:
+def test_cutting_away_sends_a_background_point(
+    workbench: Workbench, draw: Callable[..., DrawnPhoto], button: Button, key: str | None, tool: str | None
+) -> None:
     photo = draw((640, 480), [(250, 200), (350, 200)])
     workbench.open(photo)
     (x, y), (cut_x, cut_y) = photo.centres
@@ -172,7 +188,7 @@ def test_cutting_away_sends_a_background_point(workbench, draw, button, key, too
     assert len(workbench.foods()) == 1
 
 
-def test_cutting_before_there_is_a_food_says_what_to_do(workbench, plate) -> None:
+def test_cutting_away_without_a_food_says_what_to_do(workbench: Workbench, plate: DrawnPhoto) -> None:
     workbench.open(plate)
 
     workbench.press(*plate.centres[0], button="right")
@@ -182,7 +198,9 @@ def test_cutting_before_there_is_a_food_says_what_to_do(workbench, plate) -> Non
     assert workbench.sent("segment") == []
 
 
-def test_foods_are_started_selected_and_removed_each_in_its_own_colour(workbench, plate) -> None:
+def test_each_food_has_its_own_colour_and_is_selected_and_removed(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
     page, (first, second, _) = workbench.page, plate.centres
     workbench.click(*first)
@@ -203,7 +221,7 @@ def test_foods_are_started_selected_and_removed_each_in_its_own_colour(workbench
     assert workbench.overlay_at(second[0] + 30, second[1])[3] > 0
 
 
-def test_the_move_tool_selects_the_food_under_the_pointer(workbench, plate) -> None:
+def test_the_move_tool_selects_the_food_under_the_pointer(workbench: Workbench, plate: DrawnPhoto) -> None:
     workbench.open(plate)
     first, second, _ = plate.centres
     workbench.click(*first)
@@ -215,7 +233,7 @@ def test_the_move_tool_selects_the_food_under_the_pointer(workbench, plate) -> N
     assert workbench.page.locator("#rv-foods li").first.get_attribute("aria-current") == "true"
 
 
-def test_undo_redo_and_clear(workbench, plate) -> None:
+def test_undo_redo_and_clear(workbench: Workbench, plate: DrawnPhoto) -> None:
     workbench.open(plate)
     page, (first, second, _) = workbench.page, plate.centres
 
@@ -241,7 +259,9 @@ def test_undo_redo_and_clear(workbench, plate) -> None:
     assert len(workbench.foods()) == 2
 
 
-def test_another_candidate_is_drawn_and_explained(workbench, draw) -> None:
+def test_another_candidate_is_drawn_and_explained(
+    workbench: Workbench, draw: Callable[..., DrawnPhoto]
+) -> None:
     photo = draw((640, 480), [(300, 220)])
     workbench.open(photo)
     page, centre = workbench.page, photo.centres[0]
@@ -261,7 +281,7 @@ def test_another_candidate_is_drawn_and_explained(workbench, draw) -> None:
     assert candidates.nth(2 % candidates.count()).get_attribute("aria-checked") == "true"
 
 
-def test_opacity_and_hiding_change_only_how_masks_are_drawn(workbench, plate) -> None:
+def test_opacity_and_hiding_change_only_how_masks_are_drawn(workbench: Workbench, plate: DrawnPhoto) -> None:
     workbench.open(plate)
     x, y = plate.centres[0]
     workbench.click(x, y)
@@ -278,7 +298,7 @@ def test_opacity_and_hiding_change_only_how_masks_are_drawn(workbench, plate) ->
     assert len(workbench.sent("segment")) == 1
 
 
-def test_a_click_beside_the_photo_does_nothing(workbench, draw) -> None:
+def test_a_click_beside_the_photo_does_nothing(workbench: Workbench, draw: Callable[..., DrawnPhoto]) -> None:
     photo = draw((300, 600), [(150, 260)])
     workbench.open(photo)
 
@@ -289,7 +309,9 @@ def test_a_click_beside_the_photo_does_nothing(workbench, draw) -> None:
     assert workbench.page.is_hidden("#rv-toast")
 
 
-def test_a_real_photo_the_whole_way(workbench, real_photos: Path) -> None:
+def test_a_click_on_a_real_photo_gives_mask_suggestions_and_evidence(
+    workbench: Workbench, real_photos: Path
+) -> None:
     workbench.open(real_photos / "trays" / "images" / "tray1_food_image.jpg")
 
     mask = mask_of(workbench.click(930, 340))

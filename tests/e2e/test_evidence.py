@@ -1,4 +1,4 @@
-"""Suggestions, cut-outs, maps and the download are those of the engine for the mask that is shown."""
+"""The page shows and downloads the engine's suggestions, cut-outs and activation maps for its mask."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import base64
 import io
 import json
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import Locator
 
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.checkpoint import load_checkpoint
@@ -19,8 +23,12 @@ from rvernet_app.model.classify import Classifier
 from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.masks import bbox_xywh, from_rle
 from rvernet_app.picture.overlay import heat_overlay
-from rvernet_app.picture.photos import read_photo
+from rvernet_app.pipeline import Pipeline
 from rvernet_app.types import Cutouts, Mask
+from tests.e2e.expected import classified, loaded, percent
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import DrawnPhoto, Server, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -28,30 +36,36 @@ FILES = ["mask.png", "roi.png", "extra_roi.png", "cam_roi.png", "cam_extra_roi.p
 
 
 @pytest.fixture
-def clicked(workbench, plate, pipeline) -> tuple[Mask, Cutouts]:
-    """One food clicked and all its evidence shown; its mask and cut-outs as the engine makes them."""
+def clicked(workbench: Workbench, plate: DrawnPhoto, pipeline: Pipeline) -> tuple[Mask, Cutouts]:
+    """The engine's mask and cut-outs of a food that was clicked; the page shows all its evidence."""
     workbench.open(plate)
     rle = workbench.click(*plate.centres[0])["candidates"][0]["rle"]
     workbench.wait_for_evidence()
     mask = from_rle(rle, (480, 640))
-    limits = {"max_mb": pipeline.config.max_photo_mb, "max_megapixels": pipeline.config.max_photo_megapixels}
-    return mask, cut_out(read_photo(plate.path, **limits).pixels, mask)
+    return mask, cut_out(loaded(plate, pipeline).pixels, mask)
 
 
-def pixels_of(data_url: str) -> Any:
-    """Address of a JPEG with its bytes in it -> int (H, W, 3)."""
+def pixels_of(data_url: str) -> NDArray[np.int_]:
+    """Decode a data URL of a JPEG: int (H, W, 3)."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2])))).astype(int)
 
 
-def assert_pictures(workbench, expected: dict[str, Any]) -> None:
-    """The page shows these pictures, but for what JPEG loses."""
+def assert_pictures(workbench: Workbench, expected: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Check that the page shows these pictures, apart from JPEG losses."""
     for name, picture in expected.items():
         difference = np.abs(pixels_of(workbench.picture(name)) - picture).mean()
         assert difference < 2.5, f"{name} differs by {difference:.2f} grey levels on average"
 
 
-def maps_shown(workbench, clicked, pipeline, label: str, method: str, common: bool = False) -> None:
-    """The page shows the engine's maps of this class, method and scale."""
+def maps_shown(
+    workbench: Workbench,
+    clicked: tuple[Mask, Cutouts],
+    pipeline: Pipeline,
+    label: str,
+    method: str,
+    common: bool = False,
+) -> None:
+    """Check that the page shows the engine's activation maps of this class, method and scale."""
     _, cutouts = clicked
     maps = pipeline.classifier.explain(cutouts, label=label, method=method)
     roi, extra_roi = maps.on_common_scale() if common else (maps.roi, maps.extra_roi)
@@ -60,8 +74,8 @@ def maps_shown(workbench, clicked, pipeline, label: str, method: str, common: bo
     assert_pictures(workbench, expected)
 
 
-def remapped(workbench, act) -> None:
-    """Do something that asks for other maps and wait until they are there."""
+def remapped(workbench: Workbench, act: Callable[[], object]) -> None:
+    """Run an action that requests other activation maps and wait for them."""
     before = workbench.state("evidence-seq")
     act()
     workbench.page.wait_for_function(
@@ -69,8 +83,10 @@ def remapped(workbench, act) -> None:
     )
 
 
-def test_suggestions_say_what_the_context_changed(workbench, clicked, pipeline) -> None:
-    with_context, without = pipeline.classify(clicked[1])
+def test_suggestions_say_what_the_context_changed(
+    workbench: Workbench, clicked: tuple[Mask, Cutouts], pipeline: Pipeline
+) -> None:
+    with_context, without = classified(clicked[1], pipeline)
 
     expected = [
         (label.replace("_", " "), percent(p), percent(without.probability_of(label)))
@@ -79,14 +95,24 @@ def test_suggestions_say_what_the_context_changed(workbench, clicked, pipeline) 
     rows = workbench.page.locator("#rv-suggestions li").all_inner_texts()
     assert [tuple(row.split("\n")) for row in rows] == expected
     widths = workbench.page.locator("#rv-suggestions .rv-fill").evaluate_all(
-        "bars => bars.map(bar => bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width)"
+        """bars => {
+            const width = (node) => node.getBoundingClientRect().width;
+            return bars.map((bar) => width(bar) / width(bar.parentElement));
+        }"""
     )
     assert widths == pytest.approx([p for _, p in with_context.top_k(5)], abs=0.03)
 
 
 @pytest.mark.parametrize(("threshold", "sure"), [(0.0, True), (1.0, False)])
-def test_the_page_is_as_sure_as_the_checkpoint(threshold, sure, pipeline, serve, new_visitor, plate) -> None:
-    checkpoint = load_checkpoint(pipeline.config.checkpoint)
+def test_the_page_is_as_sure_as_the_checkpoint(
+    threshold: float,
+    sure: bool,
+    pipeline: Pipeline,
+    serve: Callable[[Pipeline], Server],
+    new_visitor: Callable[..., Workbench],
+    plate: DrawnPhoto,
+) -> None:
+    checkpoint = load_checkpoint(Path(pipeline.config.checkpoint))
     calibrated = replace(checkpoint, calibration=Calibration(temperature=2.0, threshold=threshold))
     visitor = new_visitor(at=serve(replace(pipeline, classifier=Classifier(calibrated))))
     visitor.open(plate)
@@ -101,20 +127,24 @@ def test_the_page_is_as_sure_as_the_checkpoint(threshold, sure, pipeline, serve,
     else:
         note = visitor.page.locator("#rv-unsure")
         assert note.inner_text() == "Not sure. The best guesses among 61 known foods:"
-        assert note.bounding_box()["y"] < visitor.page.locator("#rv-suggestions").bounding_box()["y"]
+        assert top_of(note) < top_of(visitor.page.locator("#rv-suggestions"))
         assert food.split("\n") == ["Food 1", f"not sure: {top}?"]
 
 
-def test_cut_outs_and_maps_are_the_engine_s(workbench, clicked, pipeline) -> None:
+def test_the_page_shows_the_engines_cut_outs_and_maps(
+    workbench: Workbench, clicked: tuple[Mask, Cutouts], pipeline: Pipeline
+) -> None:
     _, cutouts = clicked
-    top = pipeline.classify(cutouts)[0].top_k(1)[0][0]
+    top = classified(cutouts, pipeline)[0].top_k(1)[0][0]
     assert_pictures(workbench, {"roi": cutouts.roi, "extra_roi": cutouts.extra_roi})
     maps_shown(workbench, clicked, pipeline, top, "gradcam")
 
 
-def test_class_method_and_scale_of_the_maps_are_chosen(workbench, clicked, pipeline) -> None:
+def test_the_maps_follow_the_chosen_class_method_and_scale(
+    workbench: Workbench, clicked: tuple[Mask, Cutouts], pipeline: Pipeline
+) -> None:
     page = workbench.page
-    top = pipeline.classify(clicked[1])[0]
+    top = classified(clicked[1], pipeline)[0]
     other = next(label for label in pipeline.classifier.labels if label not in dict(top.top_k(5)))
     second = top.top_k(2)[1][0]
 
@@ -131,7 +161,7 @@ def test_class_method_and_scale_of_the_maps_are_chosen(workbench, clicked, pipel
     assert page.locator("#rv-suggestions button").nth(1).get_attribute("aria-pressed") == "true"
 
 
-def test_a_picture_is_enlarged(workbench, clicked) -> None:
+def test_a_click_enlarges_a_picture(workbench: Workbench, clicked: tuple[Mask, Cutouts]) -> None:
     workbench.page.click('[data-picture="map_roi"]')
 
     assert workbench.page.get_attribute("#rv-picture", "src") == workbench.picture("map_roi")
@@ -140,8 +170,8 @@ def test_a_picture_is_enlarged(workbench, clicked) -> None:
     assert workbench.page.is_hidden("#rv-picture-sheet")
 
 
-def test_the_download_holds_what_the_command_line_writes(
-    workbench, clicked, pipeline, plate, tmp_path
+def test_the_download_holds_the_files_of_the_command_line(
+    workbench: Workbench, clicked: tuple[Mask, Cutouts], pipeline: Pipeline, plate: DrawnPhoto, tmp_path: Path
 ) -> None:
     mask, cutouts = clicked
     remapped(workbench, lambda: workbench.page.select_option("#rv-class", "egg"))
@@ -159,13 +189,15 @@ def test_the_download_holds_what_the_command_line_writes(
     assert result["mask"]["area"] == mask.sum()
     assert np.array_equal(from_rle(result["mask"]["rle"], (480, 640)), mask)
     assert 0 <= result["mask"]["score"] <= 1
-    for name, prediction in zip(("suggestions", "without_context"), pipeline.classify(cutouts), strict=True):
+    for name, prediction in zip(
+        ("suggestions", "without_context"), classified(cutouts, pipeline), strict=True
+    ):
         shown = [(each["label"], each["probability"]) for each in result[name]]
         assert shown == [(label, pytest.approx(p, abs=1e-5)) for label, p in prediction.top_k(5)]
     assert result["activation_maps"]["label"] == "egg"
     assert all(ms > 0 for ms in result["timings_ms"].values())
 
-    def picture(name: str) -> Any:
+    def picture(name: str) -> NDArray[np.uint8]:
         return np.asarray(Image.open(tmp_path / name))
 
     assert np.array_equal(picture("mask.png") > 0, mask)
@@ -174,12 +206,16 @@ def test_the_download_holds_what_the_command_line_writes(
     assert picture("cam_roi.png").shape == picture("cam_extra_roi.png").shape == (480, 640, 3)
 
 
-def test_there_is_nothing_to_download_before_a_food_is_selected(workbench, plate) -> None:
+def test_there_is_nothing_to_download_before_a_food_is_selected(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
 
     assert workbench.page.is_disabled("#rv-download")
 
 
-def percent(share: float) -> str:
-    """A probability as the page writes it."""
-    return "100 %" if share >= 0.995 else "< 1 %" if share < 0.01 else f"{int(share * 100 + 0.5)} %"
+def top_of(element: Locator) -> float:
+    """Return the distance of a visible element from the top of the window, in CSS pixels."""
+    box = element.bounding_box()
+    assert box is not None
+    return box["y"]

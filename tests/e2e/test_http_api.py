@@ -1,11 +1,11 @@
-"""The HTTP API for programs, and what the page's own functions make of messages no page would send."""
+"""The HTTP API for programs, and the page's server functions with messages that no page would send."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 import numpy as np
@@ -14,6 +14,13 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from rvernet_app.picture.masks import bbox_xywh, from_rle
+from rvernet_app.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import DrawnPhoto, Server
+
+Ask: TypeAlias = Callable[[str, object], httpx.Response]
+"""Sends any JSON to one of the page's server functions, named first."""
 
 POINT = [[140, 130, 1]]
 RLE = {"size": [480, 640], "counts": "lfl0<a>6I9E<"}
@@ -21,18 +28,18 @@ SECRET = "root:"  # how /etc/passwd begins
 
 
 @pytest.fixture(scope="module")
-def client(server) -> Client:
+def client(server: Server) -> Client:
     return Client(server.url, verbose=False)
 
 
-def test_only_the_two_endpoints_are_offered(client) -> None:
+def test_only_two_endpoints_are_public(client: Client) -> None:
     offered = client.view_api(return_format="dict", print_info=False)
 
     assert set(offered["named_endpoints"]) == {"/segment", "/classify"}
     assert offered["unnamed_endpoints"] == {}
 
 
-def test_a_program_segments_and_classifies(client, plate, pipeline) -> None:
+def test_a_program_segments_and_classifies(client: Client, plate: DrawnPhoto, pipeline: Pipeline) -> None:
     candidates = client.predict(handle_file(plate.path), POINT, None, api_name="/segment")["candidates"]
 
     mask = from_rle(candidates[0]["rle"], (480, 640))
@@ -46,15 +53,16 @@ def test_a_program_segments_and_classifies(client, plate, pipeline) -> None:
 
     assert answer["checkpoint"] == pipeline.classifier.name
     assert answer["classes"] == list(pipeline.classifier.labels)
-    threshold = pipeline.classifier.calibration.threshold
-    assert answer["sure"] is (answer["suggestions"][0]["probability"] >= threshold)
+    calibration = pipeline.classifier.calibration
+    assert calibration is not None
+    assert answer["sure"] is (answer["suggestions"][0]["probability"] >= calibration.threshold)
     for name in ("suggestions", "without_context"):
         probabilities = [each["probability"] for each in answer[name]]
         assert len(probabilities) == 5
         assert probabilities == sorted(probabilities, reverse=True)
 
 
-def test_a_box_is_a_prompt(client, plate) -> None:
+def test_a_box_is_a_prompt(client: Client, plate: DrawnPhoto) -> None:
     reply = client.predict(handle_file(plate.path), [], [420, 100, 540, 200], api_name="/segment")
 
     mask = from_rle(reply["candidates"][0]["rle"], (480, 640))
@@ -75,7 +83,9 @@ def test_a_box_is_a_prompt(client, plate) -> None:
         ([], [1, 2, 3], "left, top, right, bottom"),
     ],
 )
-def test_a_wrong_prompt_is_a_clear_error(client, plate, points, box, says) -> None:
+def test_a_wrong_prompt_is_a_clear_error(
+    client: Client, plate: DrawnPhoto, points: object, box: object, says: str
+) -> None:
     with pytest.raises(AppError, match=says):
         client.predict(handle_file(plate.path), points, box, api_name="/segment")
 
@@ -88,12 +98,14 @@ def test_a_wrong_prompt_is_a_clear_error(client, plate, points, box, says) -> No
         (RLE, "run lengths do not add up"),
     ],
 )
-def test_a_wrong_mask_is_a_clear_error(client, plate, rle, says) -> None:
+def test_a_wrong_mask_is_a_clear_error(
+    client: Client, plate: DrawnPhoto, rle: dict[str, Any], says: str
+) -> None:
     with pytest.raises(AppError, match=says):
         client.predict(handle_file(plate.path), rle, api_name="/classify")
 
 
-def test_a_file_that_is_no_photo_is_a_clear_error(client, tmp_path: Path) -> None:
+def test_a_file_that_is_no_photo_is_a_clear_error(client: Client, tmp_path: Path) -> None:
     (tmp_path / "note.jpg").write_text("no photo")
 
     with pytest.raises(AppError, match="This file is text"):
@@ -101,37 +113,38 @@ def test_a_file_that_is_no_photo_is_a_clear_error(client, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["/evidence", "/open_photo", "/prepare", "/download"])
-def test_the_page_s_own_events_are_not_endpoints(client, name) -> None:
+def test_the_pages_own_events_are_no_endpoints(client: Client, name: str) -> None:
     with pytest.raises(ValueError, match="Cannot find a function"):
         client.predict(None, api_name=name)
 
 
-# --- Without a client that checks what it sends
+# Requests without Gradio's client, which would check them
 
 
 @pytest.fixture(scope="module")
-def http(server) -> Any:
+def http(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=30) as http:
         yield http
 
 
 @pytest.fixture(scope="module")
-def config(http) -> dict[str, Any]:
-    return http.get("/config").json()
+def config(http: httpx.Client) -> dict[str, Any]:
+    config: dict[str, Any] = http.get("/config").json()
+    return config
 
 
 @pytest.fixture
-def ask(http, config) -> Callable[..., httpx.Response]:
-    """Sends any JSON to one of the page's functions."""
+def ask(http: httpx.Client, config: dict[str, Any]) -> Ask:
+    """A function that sends any JSON to one of the page's server functions."""
     (component,) = [
         each["id"] for each in config["components"] if each["props"].get("elem_id") == "workbench"
     ]
 
-    def ask(name: str, message: Any) -> httpx.Response:
+    def ask(name: str, message: object) -> httpx.Response:
         body = {"data": message, "component_id": component, "fn_name": name, "session_hash": "anyone"}
         return http.post(
             "/gradio_api/component_server/",
-            content=json.dumps(body),  # with NaN and infinity, which httpx would refuse
+            content=json.dumps(body),  # httpx would refuse NaN and infinity
             headers={"content-type": "application/json"},
         )
 
@@ -139,26 +152,26 @@ def ask(http, config) -> Callable[..., httpx.Response]:
 
 
 @pytest.fixture
-def opened(http, ask, plate) -> str:
-    """Id of a photo that was uploaded and opened."""
+def opened(http: httpx.Client, ask: Ask, plate: DrawnPhoto) -> str:
+    """The id of an uploaded and opened photo."""
     (path,) = http.post("/gradio_api/upload", files={"files": ("plate.jpg", plate.path.read_bytes())}).json()
     assert ask("open_photo", {"path": path, "name": "plate.jpg"}).json()["id"] == plate.sha256
     return plate.sha256
 
 
 def file_data(path: object, **more: str) -> dict[str, Any]:
-    """A file as Gradio's clients name it."""
+    """Return a file reference as Gradio's clients send it."""
     return {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
 
 
-def called(http, name: str, data: list[Any]) -> str:
-    """All that the server answers to a call of an endpoint by name."""
+def called(http: httpx.Client, name: str, data: list[Any]) -> str:
+    """Call an endpoint by name and return the whole event stream of the answer."""
     event = http.post(f"/gradio_api/call/{name}", json={"data": data}).json()["event_id"]
     return http.get(f"/gradio_api/call/{name}/{event}").text
 
 
-def queued(http, body: dict[str, Any]) -> str:
-    """All that the server answers to an event as the page sends it."""
+def queued(http: httpx.Client, body: dict[str, Any]) -> str:
+    """Send an event as the page does and return the event stream up to its completion."""
     headers = {"content-type": "application/json"}
     http.post(
         "/gradio_api/queue/join", content=json.dumps(body | {"session_hash": "anyone"}), headers=headers
@@ -173,7 +186,7 @@ def queued(http, body: dict[str, Any]) -> str:
 
 
 def assert_refused(response: httpx.Response) -> None:
-    """A sentence, and neither a traceback nor a file's contents."""
+    """Check that the answer is one sentence without a traceback or a file's contents."""
     assert response.status_code == 200
     assert list(response.json()) == ["error"]
     sentence = response.json()["error"]
@@ -202,11 +215,11 @@ def assert_refused(response: httpx.Response) -> None:
     ],
     ids=str,
 )
-def test_nothing_but_an_upload_or_a_sample_is_opened(ask, message) -> None:
+def test_only_uploads_and_samples_are_opened(ask: Ask, message: object) -> None:
     assert_refused(ask("open_photo", message))
 
 
-def test_a_photo_that_was_not_uploaded_is_not_opened(ask, http, plate) -> None:
+def test_a_photo_that_was_not_uploaded_is_not_opened(ask: Ask, http: httpx.Client, plate: DrawnPhoto) -> None:
     assert_refused(ask("open_photo", {"path": str(plate.path)}))
     assert "event: error" in called(http, "segment", [file_data(str(plate.path)), POINT, None])
     assert "event: error" in called(http, "classify", [file_data(str(plate.path)), RLE])
@@ -216,7 +229,7 @@ def test_a_photo_that_was_not_uploaded_is_not_opened(ask, http, plate) -> None:
 @pytest.mark.parametrize(
     "photo", ["/etc/passwd", "../" * 8 + "etc/passwd", "0" * 64, 5, None, ["x"], {"a": 1}]
 )
-def test_a_photo_is_named_by_an_id_only(ask, name, photo) -> None:
+def test_only_the_id_of_an_opened_photo_names_a_photo(ask: Ask, name: str, photo: object) -> None:
     assert_refused(ask(name, {"photo": photo, "points": POINT, "rle": RLE, "method": "gradcam"}))
 
 
@@ -241,7 +254,7 @@ def test_a_photo_is_named_by_an_id_only(ask, name, photo) -> None:
     ],
     ids=lambda prompt: str(prompt)[:40],
 )
-def test_a_malformed_prompt_is_refused(ask, opened, prompt) -> None:
+def test_a_malformed_prompt_is_refused(ask: Ask, opened: str, prompt: dict[str, Any]) -> None:
     assert_refused(ask("segment", {"photo": opened, **prompt}))
 
 
@@ -249,12 +262,12 @@ def test_a_malformed_prompt_is_refused(ask, opened, prompt) -> None:
     "refine",
     ["x", {"token": [], "candidate": 0}, {"token": "x", "candidate": 10**9}, {"candidate": "0"}, [1]],
 )
-def test_a_token_nobody_gave_out_refines_nothing(ask, opened, refine) -> None:
+def test_an_unknown_refinement_token_is_ignored(ask: Ask, opened: str, refine: object) -> None:
     plain = ask("segment", {"photo": opened, "points": POINT}).json()["candidates"]
     assert ask("segment", {"photo": opened, "points": POINT, "refine": refine}).json()["candidates"] == plain
 
 
-BAD_MASKS = [
+BAD_MASKS: list[dict[str, object]] = [
     {},
     {"rle": None},
     {"rle": "x"},
@@ -270,7 +283,7 @@ BAD_MASKS = [
 
 
 @pytest.mark.parametrize("message", BAD_MASKS, ids=lambda message: str(message)[:40])
-def test_a_malformed_mask_is_refused(ask, opened, message) -> None:
+def test_a_malformed_mask_is_refused(ask: Ask, opened: str, message: dict[str, Any]) -> None:
     assert_refused(ask("download", {"photo": opened, "method": "gradcam", **message}))
 
 
@@ -283,14 +296,15 @@ def test_a_malformed_mask_is_refused(ask, opened, message) -> None:
         {},
         {"seq": "1"},
         {"seq": float("nan")},
-        *({"method": "gradcam", **bad} for bad in BAD_MASKS),
+        *[{"method": "gradcam", **bad} for bad in BAD_MASKS],
     ],
     ids=lambda message: str(message)[:40],
 )
-def test_malformed_evidence_requests_are_refused(http, config, opened, message) -> None:
-    if isinstance(message, dict):
-        whole = {"seq": 1, "photo": opened, "stage": "all", "label": None, "scale": "own"}
-        message = {**whole, **message} if message else message
+def test_malformed_evidence_requests_are_refused(
+    http: httpx.Client, config: dict[str, Any], opened: str, message: object
+) -> None:
+    if isinstance(message, dict) and message:
+        message = {"seq": 1, "photo": opened, "stage": "all", "label": None, "scale": "own", **message}
     (event,) = [each["id"] for each in config["dependencies"] if each["api_name"] == "evidence"]
 
     answer = queued(http, {"data": [None], "event_data": message, "fn_index": event})
@@ -300,7 +314,7 @@ def test_malformed_evidence_requests_are_refused(http, config, opened, message) 
     assert "suggestions" not in answer
 
 
-def test_evidence_asked_for_by_name_yields_nothing(http) -> None:
+def test_evidence_cannot_be_called_by_name(http: httpx.Client) -> None:
     assert "does not understand" in called(http, "evidence", [None])
 
 
@@ -309,7 +323,9 @@ def test_evidence_asked_for_by_name_yields_nothing(http) -> None:
     [*map(file_data, ("/etc/passwd", "a\0b", None)), file_data("x", url="http://127.0.0.1:9/"), {}, None, 5],
 )
 @pytest.mark.parametrize(("name", "rest"), [("segment", [POINT, None]), ("classify", [RLE])])
-def test_the_endpoints_open_uploads_only(http, name, rest, photo) -> None:
+def test_the_endpoints_open_uploads_only(
+    http: httpx.Client, name: str, rest: list[Any], photo: object
+) -> None:
     answer = called(http, name, [photo, *rest])
 
     assert "event: error" in answer
@@ -317,11 +333,11 @@ def test_the_endpoints_open_uploads_only(http, name, rest, photo) -> None:
     assert "Traceback" not in answer
 
 
-def test_no_file_of_the_machine_is_served(http) -> None:
+def test_no_file_of_the_machine_is_served(http: httpx.Client) -> None:
     assert http.get("/gradio_api/file=/etc/passwd").status_code == 403
     assert http.get(f"/gradio_api/file={Path(__file__).resolve()}").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["evidence", "postprocess", "__init__", "_keep", "nosuch"])
-def test_only_the_page_s_functions_are_called(ask, name) -> None:
+def test_only_the_pages_own_functions_can_be_called(ask: Ask, name: str) -> None:
     assert ask(name, {}).status_code == 404

@@ -1,4 +1,4 @@
-"""A project's label set on the page: found, changed, taken from a file, kept as one, and labelled with."""
+"""A project's label set on the page: search, edit, import from a file, export, and use while labeling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rvernet_app.store.database import Store
 from tests.e2e.project import Project, label_of, standing
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Workbench
+    from tests.e2e.conftest import DrawnPhoto, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -24,17 +24,19 @@ def open_label_set(project: Project) -> None:
 
 
 def says(project: Project, text: str) -> None:
+    """Wait until the label set's message contains a text."""
     project.page.wait_for_function(
         "text => document.querySelector('#rv-labelset-says').textContent.includes(text)", arg=text
     )
 
 
 def known(project: Project, store: Store) -> dict[str, LabelName]:
+    """Return the project's stored labels by name."""
     with store.reading() as session:
         return {label.name: label for label in label_sets.label_names(session, project.id(store))}
 
 
-def test_what_is_known_of_a_label_is_changed_and_found_by_while_labelling(
+def test_a_label_is_edited_and_found_by_its_food_code_while_labeling(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     page = project.page
@@ -55,7 +57,7 @@ def test_what_is_known_of_a_label_is_changed_and_found_by_while_labelling(
     assert label_of(store, row) == "tofu"
 
 
-def test_a_label_set_comes_from_a_file_and_goes_into_one(
+def test_a_label_set_is_imported_from_a_file_and_exported_to_one(
     project: Project, store: Store, tmp_path: Path
 ) -> None:
     page = project.page
@@ -72,7 +74,7 @@ def test_a_label_set_comes_from_a_file_and_goes_into_one(
     assert kept["brown rice"].parent == "rice"
 
 
-def test_a_label_set_that_is_none_says_why_and_changes_nothing(
+def test_a_bad_label_set_file_is_refused_with_a_reason_and_changes_nothing(
     project: Project, store: Store, tmp_path: Path
 ) -> None:
     before = known(project, store)
@@ -83,7 +85,9 @@ def test_a_label_set_that_is_none_says_why_and_changes_nothing(
     assert known(project, store) == before
 
 
-def test_a_new_project_takes_a_label_set_along(workbench: Workbench, store: Store, tmp_path: Path) -> None:
+def test_a_project_is_created_with_a_label_set_from_a_file(
+    workbench: Workbench, store: Store, tmp_path: Path
+) -> None:
     (tmp_path / "set.txt").write_text("dal; lentils\nbhat; rice\n")
     project = Project(workbench, "Dal bhat")
     workbench.page.click("[data-action=projects]")
@@ -94,7 +98,7 @@ def test_a_new_project_takes_a_label_set_along(workbench: Workbench, store: Stor
     assert [label.name for label in known(project, store).values()] == ["dal", "bhat"]
 
 
-def test_a_name_in_the_set_is_text(project: Project, store: Store) -> None:
+def test_a_label_name_is_shown_as_text(project: Project, store: Store) -> None:
     open_label_set(project)
     project.page.fill("#rv-label-form [name=name]", "<img src=x onerror=alert(1)>")
     project.page.click("#rv-label-form .rv-primary")

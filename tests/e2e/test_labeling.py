@@ -1,30 +1,31 @@
-"""A project on the page: photos in, foods named by mouse and keyboard, everything saved, others' work met."""
+"""A project on the page: add photos, name foods by mouse and keyboard, save, and work beside others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from playwright.sync_api import Response, Route
 
 from rvernet_app.picture.masks import from_rle, to_rle
-from rvernet_app.store import annotations, label_sets, projects
-from rvernet_app.store.annotations import Draft
+from rvernet_app.store import label_sets, projects
+from rvernet_app.store.annotations import Draft, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.history import history
 from rvernet_app.store.tables import Annotation, Item
+from rvernet_app.types import Mask
 from tests.e2e.project import Project, label_of, new_name, standing
 from tests.rvernet_app.store.desk import commit
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Workbench
+    from tests.e2e.conftest import DrawnPhoto, Workbench
 
 pytestmark = pytest.mark.browser
 
 SLOW_MS = 120_000
-"""For what looks a whole photo over."""
+"""Patience for searching a whole photo."""
 
 
 def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
@@ -40,7 +41,7 @@ def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
     assert row.segmenter.startswith("grabcut@")
 
 
-def test_names_come_from_typing_suggestions_and_what_was_named_lately(
+def test_names_come_from_typing_suggestions_and_recent_names(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     project.workbench.click(*plates[0].centres[0])
@@ -77,7 +78,7 @@ def test_a_new_label_is_added_on_the_fly(project: Project, plates: list[DrawnPho
     assert label_of(store, standing(store, project.item)[0]) == "Käsespätzle"
 
 
-def test_portion_and_note_are_typed_without_the_mouse(
+def test_portion_and_note_are_entered_without_the_mouse(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     project.workbench.click(*plates[0].centres[0])
@@ -103,7 +104,7 @@ def test_portion_and_note_are_typed_without_the_mouse(
     assert (row.amount, row.unit, row.method, row.low, row.high) == (120, "g", "weighed", 100, 160)
 
 
-def test_everything_is_there_again_after_a_reload(
+def test_a_reload_restores_photo_foods_and_progress(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     project.workbench.click(*plates[0].centres[0])
@@ -124,7 +125,7 @@ def test_everything_is_there_again_after_a_reload(
     project.keys("PageUp")
     project.page.wait_for_selector("#rv-foods :text('rice')")
     assert project.listed() == ["rice"]
-    project.workbench.complaints.clear()  # Gradio's own, of the stream that the reload cut
+    project.workbench.complaints.clear()  # Gradio logs the stream that ends at a reload
 
 
 def test_undo_and_redo_reach_the_store(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
@@ -141,7 +142,7 @@ def test_undo_and_redo_reach_the_store(project: Project, plates: list[DrawnPhoto
     assert (again.id, label_of(store, again), again.counts) == (row.id, "rice", row.counts)
 
 
-def test_a_photo_with_an_unnamed_food_is_not_done(project: Project, plates: list[DrawnPhoto]) -> None:
+def test_a_photo_with_an_unnamed_food_cannot_be_done(project: Project, plates: list[DrawnPhoto]) -> None:
     project.workbench.click(*plates[0].centres[0])
     project.keys("d")
     project.page.wait_for_selector("#rv-toast:not([hidden])")
@@ -199,9 +200,7 @@ def test_a_polygon_makes_a_food(project: Project, plates: list[DrawnPhoto], stor
 
 
 @pytest.mark.xfail(reason="the store does not yet take back a step of several foods at once", strict=False)
-def test_foods_all_over_the_photo_are_proposed(
-    project: Project, plates: list[DrawnPhoto], store: Store
-) -> None:
+def test_all_foods_of_a_photo_are_proposed(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
     project.keys("j")
     project.page.wait_for_selector("#rv-foods li", timeout=SLOW_MS)
     project.saved()
@@ -214,7 +213,7 @@ def test_foods_all_over_the_photo_are_proposed(
     assert standing(store, project.item) == []
 
 
-def test_the_foods_of_the_photo_before_are_copied(
+def test_the_foods_of_the_previous_photo_are_copied(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     project.workbench.click(*plates[0].centres[0])
@@ -232,7 +231,9 @@ def test_the_foods_of_the_photo_before_are_copied(
         assert session.get_one(Item, project.item).before_id == first.item_id
 
 
-def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+def test_the_page_asks_which_of_two_versions_of_a_food_to_keep(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
     project.workbench.click(*plates[0].centres[0])
     project.name_by_typing("rice")
     project.saved()
@@ -243,7 +244,7 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     rle = to_rle(mask_of(row, plates[0]))
     commit(
         store,
-        annotations.save,
+        save,
         row.item_id,
         other,
         Draft(rle, labels["tofu"]),
@@ -262,7 +263,7 @@ def test_two_who_change_one_food_are_asked(project: Project, plates: list[DrawnP
     assert labels["tofu"] in before
 
 
-def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_alone(
+def test_escape_does_not_settle_a_conflict_and_other_foods_are_saved_meanwhile(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     for centre in plates[0].centres:
@@ -275,12 +276,12 @@ def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_
     with store.reading() as session:
         labels = {label.name: label.id for label in label_sets.labels_of(session, first.project_id)}
     theirs = Draft(to_rle(mask_of(first, plates[0])), labels["tofu"])
-    commit(store, annotations.save, first.item_id, other, theirs, id=first.id, revision=first.revision)
+    commit(store, save, first.item_id, other, theirs, id=first.id, revision=first.revision)
     project.keys("[")
     project.name_by_typing("bread")
     sheet = "#rv-conflict-sheet"
     project.page.wait_for_selector(f"{sheet}[open]")
-    project.page.evaluate(  # while one is being asked
+    project.page.evaluate(  # while the page asks
         """() => {
             const [, food] = document.querySelectorAll('#rv-foods .rv-food');
             food.click();
@@ -299,10 +300,8 @@ def test_a_choice_between_two_takes_more_than_escape_and_leaves_the_other_foods_
     assert (label_of(store, kept), label_of(store, noted), noted.note) == ("tofu", "rice", "with butter")
 
 
-def test_what_could_not_be_saved_outlives_a_reload(
-    project: Project, plates: list[DrawnPhoto], store: Store
-) -> None:
-    """Also what was being typed when the page was reloaded."""
+def test_unsaved_changes_survive_a_reload(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    """So does the text that was being typed."""
     page = project.page
     project.workbench.click(*plates[0].centres[0])
     project.name_by_typing("rice")
@@ -325,7 +324,7 @@ def test_what_could_not_be_saved_outlives_a_reload(
     project.workbench.complaints.clear()  # Chromium logs the lost requests by itself
 
 
-def test_a_food_whose_answer_was_lost_is_not_saved_twice(
+def test_a_food_is_saved_once_if_the_reply_is_lost(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     lost: list[str] = []
@@ -346,7 +345,7 @@ def test_a_food_whose_answer_was_lost_is_not_saved_twice(
     project.workbench.complaints.clear()  # Chromium logs the lost request by itself
 
 
-def test_a_mask_that_comes_after_one_went_on_is_saved(
+def test_a_mask_that_arrives_after_the_next_photo_is_open_is_saved(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     item = project.item
@@ -435,11 +434,12 @@ def test_a_reviewer_accepts_one_of_two(
     assert "Between annotators" in (second.page.text_content("#rv-report-tables") or "")
 
 
-def mask_of(row: Annotation, plate: DrawnPhoto) -> Any:
+def mask_of(row: Annotation, plate: DrawnPhoto) -> Mask:
+    """Decode the mask of an annotation: bool (H, W)."""
     width, height = plate.size
     return from_rle({"size": [height, width], "counts": row.counts}, (height, width))
 
 
 def saves(response: Response) -> bool:
-    """Whether this answers the saving of a food."""
+    """Return True for the reply to a request that saves a food."""
     return "save_food" in (response.request.post_data or "")

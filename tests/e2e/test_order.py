@@ -1,18 +1,22 @@
-"""What is shown when: mask, then suggestions, then maps; the newest click wins; visitors stay apart."""
+"""The order of results: mask, suggestions, maps; the newest click wins; visitors do not see each other."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.masks import from_rle
-from rvernet_app.picture.photos import read_photo
+from rvernet_app.pipeline import Pipeline
 from rvernet_app.types import Prompt
+from tests.e2e.expected import classified, loaded, percent
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import DrawnPhoto, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +41,7 @@ RECORD_ROI_PICTURES = """() => {
 
 
 class Gate:
-    """A function that waits, once closed, until it is opened; it keeps what it was called with."""
+    """A wrapper that holds every call of a function until it is opened, and records the arguments."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -55,8 +59,8 @@ class Gate:
 
 
 @pytest.fixture
-def gate(pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Gate]]:
-    """Closes a gate before a method of one part of the engine, as in gate("classifier.explain")."""
+def gate(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Gate]]:
+    """A function that puts a closed gate before a method of the engine, e.g. gate("classifier.explain")."""
     gates: list[Gate] = []
 
     def close(name: str) -> Gate:
@@ -71,14 +75,9 @@ def gate(pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], 
         each.open()
 
 
-@pytest.fixture
-def photo_of(pipeline) -> Callable[..., Any]:
-    """A drawn photo as the server sees it."""
-    limits = {"max_mb": pipeline.config.max_photo_mb, "max_megapixels": pipeline.config.max_photo_megapixels}
-    return lambda drawn: read_photo(drawn.path, **limits)
-
-
-def test_mask_then_suggestions_then_maps(workbench, plate, gate) -> None:
+def test_mask_then_suggestions_then_maps(
+    workbench: Workbench, plate: DrawnPhoto, gate: Callable[[str], Gate]
+) -> None:
     classify, explain = gate("classifier.predict_batch"), gate("classifier.explain")
     workbench.open(plate)
     page, (x, y) = workbench.page, plate.centres[0]
@@ -100,7 +99,12 @@ def test_mask_then_suggestions_then_maps(workbench, plate, gate) -> None:
     assert page.locator('[data-picture^="map"] img').count() == 2
 
 
-def test_ten_fast_clicks_end_with_the_tenth_mask(workbench, plate, gate, photo_of, pipeline) -> None:
+def test_ten_fast_clicks_end_with_the_tenth_mask(
+    workbench: Workbench,
+    plate: DrawnPhoto,
+    gate: Callable[[str], Gate],
+    pipeline: Pipeline,
+) -> None:
     workbench.open(plate)
     workbench.page.evaluate(RECORD_MASKS)
     x, y = plate.centres[0]
@@ -116,13 +120,17 @@ def test_ten_fast_clicks_end_with_the_tenth_mask(workbench, plate, gate, photo_o
     assert workbench.page.evaluate("window.drawn") == ["10"]
     assert [len(prompt["points"]) for prompt in workbench.sent("segment")] == [1, 10]
     assert workbench.sent("segment")[-1]["points"] == [[*point, 1] for point in points]
-    expected = pipeline.segment(photo_of(plate), Prompt(points_xy=tuple(points), point_labels=(1,) * 10))
+    expected = pipeline.segment(
+        loaded(plate, pipeline), Prompt(points_xy=tuple(points), point_labels=(1,) * 10)
+    )
     explained = from_rle(workbench.asked_evidence()[-1]["rle"], (480, 640))
     assert np.array_equal(explained, expected.masks[0])
     assert len(workbench.foods()) == 1
 
 
-def test_ten_clicks_in_a_row_without_waiting_are_all_in_the_last_prompt(workbench, plate) -> None:
+def test_ten_clicks_without_waiting_are_all_in_the_last_prompt(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
     workbench.page.evaluate(RECORD_MASKS)
     x, y = plate.centres[2]
@@ -139,7 +147,9 @@ def test_ten_clicks_in_a_row_without_waiting_are_all_in_the_last_prompt(workbenc
     assert workbench.overlay_at(x + 30, y)[3] > 0
 
 
-def test_foods_clicked_faster_than_they_are_found_are_all_found(workbench, plate, gate) -> None:
+def test_foods_clicked_faster_than_the_segmenter_answers_are_all_found(
+    workbench: Workbench, plate: DrawnPhoto, gate: Callable[[str], Gate]
+) -> None:
     workbench.open(plate)
     segment = gate("segmenter.predict")
 
@@ -154,8 +164,8 @@ def test_foods_clicked_faster_than_they_are_found_are_all_found(workbench, plate
     workbench.page.wait_for_function(EVERY_FOOD_HAS_A_SHARE)
 
 
-def test_a_mask_that_arrives_after_another_photo_was_opened_goes_to_its_own_photo(
-    workbench, plate, draw, gate
+def test_a_late_mask_goes_to_its_own_photo(
+    workbench: Workbench, plate: DrawnPhoto, draw: Callable[..., DrawnPhoto], gate: Callable[[str], Gate]
 ) -> None:
     other = draw((500, 400), [(250, 200)])
     workbench.open(plate)
@@ -176,8 +186,11 @@ def test_a_mask_that_arrives_after_another_photo_was_opened_goes_to_its_own_phot
     assert workbench.overlay_at(140 + 30, 130)[3] > 0
 
 
-def test_evidence_of_an_older_mask_never_shows_and_its_work_stops(
-    workbench, plate, gate, photo_of, pipeline
+def test_evidence_of_an_older_mask_is_never_shown_and_its_work_stops(
+    workbench: Workbench,
+    plate: DrawnPhoto,
+    gate: Callable[[str], Gate],
+    pipeline: Pipeline,
 ) -> None:
     classify, explain = gate("classifier.predict_batch"), gate("classifier.explain")
     explain.open()
@@ -191,14 +204,16 @@ def test_evidence_of_an_older_mask_never_shows_and_its_work_stops(
     classify.open()
     workbench.wait_for_evidence()
 
-    cutouts = cut_out(photo_of(plate).pixels, from_rle(newest, (480, 640)))
-    with_context, without = pipeline.classify(cutouts)
+    cutouts = cut_out(loaded(plate, pipeline).pixels, from_rle(newest, (480, 640)))
+    with_context, without = classified(cutouts, pipeline)
     label, probability = with_context.top_k(1)[0]
     shown = page.locator("#rv-suggestions button").first.get_attribute("aria-label")
     assert shown == spoken(label, probability, without.probability_of(label))
     assert page.evaluate("[...window.pictures]") == [workbench.picture("roi")]
 
-    page.wait_for_selector('.rv[data-evidence-seq="3"]')  # then the first food is named, in the background
+    page.wait_for_selector(
+        '.rv[data-evidence-seq="3"]'
+    )  # the first food gets its suggestions in the background
     page.wait_for_function(EVERY_FOOD_HAS_A_SHARE)
     explained = [call[0].roi for call in explain.calls]
     assert len(explained) == 2
@@ -206,7 +221,9 @@ def test_evidence_of_an_older_mask_never_shows_and_its_work_stops(
     assert page.evaluate("[...window.pictures]") == [workbench.picture("roi")]
 
 
-def test_maps_are_those_of_the_method_chosen_last(workbench, plate, gate) -> None:
+def test_the_maps_are_of_the_method_chosen_last(
+    workbench: Workbench, plate: DrawnPhoto, gate: Callable[[str], Gate]
+) -> None:
     classify = gate("classifier.predict_batch")
     workbench.open(plate)
     workbench.click(*plate.centres[0])
@@ -219,7 +236,9 @@ def test_maps_are_those_of_the_method_chosen_last(workbench, plate, gate) -> Non
     assert workbench.asked_evidence()[-1]["method"] == "layercam"
 
 
-def test_two_visitors_stay_apart(new_visitor, plate, draw) -> None:
+def test_two_visitors_stay_apart(
+    new_visitor: Callable[..., Workbench], plate: DrawnPhoto, draw: Callable[..., DrawnPhoto]
+) -> None:
     other = draw((480, 640), [(120, 500), (360, 140)])
     ann, ben = new_visitor(), new_visitor()
     ann.open(plate)
@@ -246,9 +265,6 @@ def test_two_visitors_stay_apart(new_visitor, plate, draw) -> None:
 
 
 def spoken(label: str, probability: float, without: float) -> str:
-    """A suggestion as the page says it."""
-    return f"{label.replace('_', ' ')}: {percent(probability)} with its surroundings, {percent(without)} the food alone"
-
-
-def percent(share: float) -> str:
-    return "100 %" if share >= 0.995 else "< 1 %" if share < 0.01 else f"{int(share * 100 + 0.5)} %"
+    """Return a suggestion as a screen reader reads it."""
+    shares = f"{percent(probability)} with its surroundings, {percent(without)} the food alone"
+    return f"{label.replace('_', ' ')}: {shares}"

@@ -1,14 +1,21 @@
-"""Opening photos: files, drop, paste, samples; broken and hostile ones."""
+"""Opening photos: chosen, dropped, pasted, sample, damaged and hostile files."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rvernet_app.model.checkpoint import load_checkpoint
 from rvernet_app.model.classify import Classifier
+from rvernet_app.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import DrawnPhoto, Server, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -16,12 +23,13 @@ HOSTILE_NAME = "<img src=x onerror=window.pwned=1>.jpg"
 HOSTILE_CLASS = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
 
 
-def toast(workbench) -> str:
+def toast(workbench: Workbench) -> str:
+    """Wait for a message at the edge of the page and return its text."""
     workbench.page.wait_for_selector("#rv-toast:not([hidden])")
     return workbench.page.inner_text("#rv-toast")
 
 
-def hand_over(workbench, kind: str, files: dict[str, bytes]) -> None:
+def hand_over(workbench: Workbench, kind: str, files: dict[str, bytes]) -> None:
     """Drop files on the page ("drop") or paste them ("paste")."""
     workbench.page.evaluate(
         """([kind, files]) => {
@@ -30,7 +38,8 @@ def hand_over(workbench, kind: str, files: dict[str, bytes]) -> None:
                 const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
                 transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
             }
-            const target = document.querySelector('.rv-overlay'), passing = { bubbles: true, cancelable: true };
+            const target = document.querySelector('.rv-overlay');
+            const passing = { bubbles: true, cancelable: true };
             if (kind === 'paste') {
                 target.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, ...passing }));
             } else {
@@ -43,7 +52,7 @@ def hand_over(workbench, kind: str, files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_photo_is_dropped_or_pasted(workbench, plate, kind) -> None:
+def test_a_photo_is_dropped_or_pasted(workbench: Workbench, plate: DrawnPhoto, kind: str) -> None:
     data = plate.path.read_bytes()
 
     hand_over(workbench, kind, {"lunch.jpg": data})
@@ -54,7 +63,9 @@ def test_a_photo_is_dropped_or_pasted(workbench, plate, kind) -> None:
     assert len(workbench.foods()) == 1
 
 
-def test_several_photos_are_opened_and_each_keeps_its_foods(workbench, plate, draw) -> None:
+def test_several_photos_are_opened_and_each_keeps_its_foods(
+    workbench: Workbench, plate: DrawnPhoto, draw: Callable[..., DrawnPhoto]
+) -> None:
     other = draw((500, 400), [(250, 200)])
     page = workbench.page
     page.set_input_files("#rv-file", [plate.path, other.path])
@@ -71,7 +82,7 @@ def test_several_photos_are_opened_and_each_keeps_its_foods(workbench, plate, dr
     assert workbench.overlay_at(plate.centres[0][0] + 30, plate.centres[0][1])[3] > 0
 
 
-def test_a_sample_opens_with_one_click(workbench) -> None:
+def test_a_sample_opens_with_one_click(workbench: Workbench) -> None:
     sample = workbench.page.locator("[data-sample]").first
     title = sample.get_attribute("title")
 
@@ -90,8 +101,8 @@ def test_a_sample_opens_with_one_click(workbench) -> None:
         ("huge.jpg", bytes(5_100_000), "over the limit of 5 MB"),
     ],
 )
-def test_a_file_that_is_no_photo_says_why_and_the_page_stays_usable(
-    workbench, plate, name, data, says
+def test_a_file_that_is_no_photo_is_refused_with_a_reason_and_the_page_stays_usable(
+    workbench: Workbench, plate: DrawnPhoto, name: str, data: bytes, says: str
 ) -> None:
     workbench.page.set_input_files("#rv-file", {"name": name, "mimeType": "image/jpeg", "buffer": data})
 
@@ -107,7 +118,9 @@ def test_a_file_that_is_no_photo_says_why_and_the_page_stays_usable(
     workbench.complaints.clear()  # Chromium logs a refused upload by itself
 
 
-def test_a_server_that_does_not_answer_is_said_and_the_next_click_works(workbench, plate) -> None:
+def test_the_page_says_that_the_server_does_not_answer_and_the_next_click_works(
+    workbench: Workbench, plate: DrawnPhoto
+) -> None:
     workbench.open(plate)
     workbench.page.route("**/component_server/", lambda route: route.abort())
     workbench.press(*plate.centres[0])
@@ -120,7 +133,7 @@ def test_a_server_that_does_not_answer_is_said_and_the_next_click_works(workbenc
     workbench.complaints.clear()  # Chromium logs the lost request by itself
 
 
-def test_a_file_name_is_text(workbench, plate) -> None:
+def test_a_file_name_is_shown_as_text(workbench: Workbench, plate: DrawnPhoto) -> None:
     data = plate.path.read_bytes()
     workbench.page.set_input_files(
         "#rv-file", {"name": HOSTILE_NAME, "mimeType": "image/jpeg", "buffer": data}
@@ -133,14 +146,16 @@ def test_a_file_name_is_text(workbench, plate) -> None:
 
 
 @pytest.fixture
-def hostile_server(pipeline, serve) -> object:
+def hostile_server(pipeline: Pipeline, serve: Callable[[Pipeline], Server]) -> Server:
     """The app with a checkpoint whose class names are HTML."""
-    checkpoint = load_checkpoint(pipeline.config.checkpoint)
+    checkpoint = load_checkpoint(Path(pipeline.config.checkpoint))
     classes = tuple(f"{HOSTILE_CLASS} {number}" for number in range(len(checkpoint.classes)))
     return serve(replace(pipeline, classifier=Classifier(replace(checkpoint, classes=classes))))
 
 
-def test_a_class_name_is_text(hostile_server, new_visitor, plate) -> None:
+def test_a_class_name_is_shown_as_text(
+    hostile_server: Server, new_visitor: Callable[..., Workbench], plate: DrawnPhoto
+) -> None:
     visitor = new_visitor(at=hostile_server)
     visitor.open(plate)
     visitor.click(*plate.centres[0])

@@ -1,4 +1,4 @@
-"""The page's program: how often it draws, where it is served, and what is said when it cannot be loaded."""
+"""The page's JavaScript: how often it draws, below which path it works, and the message if it cannot load."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import gradio as gr
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.ui.page import build_demo, launch_options
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Server, Workbench
+    from tests.e2e.conftest import DrawnPhoto, Server, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -33,12 +33,13 @@ COUNT_DRAWS = """() => {
         return clear.apply(this, rect);
     };
 }"""
-"""The overlay is cleared once a draw."""
+"""Counts draws of the overlay, each of which clears it once."""
 
 
 def draws(workbench: Workbench) -> int:
-    """How often the scene was drawn since this was last asked."""
-    return workbench.page.evaluate("() => { const seen = window.draws; window.draws = 0; return seen; }")
+    """Return the number of draws since the last call."""
+    seen: int = workbench.page.evaluate("() => { const seen = window.draws; window.draws = 0; return seen; }")
+    return seen
 
 
 def test_a_click_draws_the_scene_once_and_its_mask_once(workbench: Workbench, plate: DrawnPhoto) -> None:
@@ -46,7 +47,7 @@ def test_a_click_draws_the_scene_once_and_its_mask_once(workbench: Workbench, pl
     page, (x, y) = workbench.page, plate.centres[0]
     page.mouse.move(*workbench.client(x, y))
     page.evaluate(COUNT_DRAWS)
-    held = []
+    held: list[Route] = []
     page.route("**/component_server/", lambda route: held.append(route))
 
     page.mouse.down()
@@ -58,7 +59,7 @@ def test_a_click_draws_the_scene_once_and_its_mask_once(workbench: Workbench, pl
         route.continue_()
     page.wait_for_selector('.rv[data-mask-seq="1"]')
     workbench.wait_for_evidence()
-    assert draws(workbench) == 1  # the mask; suggestions and maps change nothing on the photo
+    assert draws(workbench) == 1  # the mask; suggestions and maps draw nothing on the photo
 
 
 @pytest.mark.parametrize("key", ["h", "g", "+", "n"])
@@ -72,15 +73,15 @@ def test_a_key_draws_the_scene_once(workbench: Workbench, plate: DrawnPhoto, key
     assert draws(workbench) == 1
 
 
-def test_a_hidden_page_draws_too(workbench: Workbench, plate: DrawnPhoto) -> None:
-    """Where the browser gives a tab in the background no frames."""
+def test_a_page_in_a_background_tab_draws(workbench: Workbench, plate: DrawnPhoto) -> None:
+    """A browser gives a background tab no animation frames."""
     workbench.open(plate)
     workbench.page.evaluate("window.requestAnimationFrame = () => 0")
     workbench.click(*plate.centres[0])
     assert workbench.overlay_at(plate.centres[0][0] + 30, plate.centres[0][1])[3] > 0
 
 
-def test_a_program_that_does_not_load_is_said(browser: Browser, server: Server) -> None:
+def test_the_page_says_that_its_program_did_not_load(browser: Browser, server: Server) -> None:
     page = browser.new_page()
     page.route("**/web/*/state.js", lambda route: route.abort())
     page.goto(server.url)
@@ -93,7 +94,7 @@ def test_a_program_that_does_not_load_is_said(browser: Browser, server: Server) 
 
 @pytest.fixture
 def below_a_path(pipeline: Pipeline) -> Iterator[str]:
-    """The address of the page where it is served below a path of another site."""
+    """The address of the page below a path of another site."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A queue on the page as others, other tabs and other days leave it."""
+"""A queue on the page that other annotators, other tabs or earlier visits have changed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rvernet_app.store.tables import Item
 from tests.e2e.project import Project, label_of, new_name, standing
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Server, Workbench
+    from tests.e2e.conftest import DrawnPhoto, Server, Workbench
 
 pytestmark = pytest.mark.browser
 
 
 def as_other(project: Project, workbench: Workbench, name: str) -> Project:
-    """The project as another annotator opens it."""
+    """Open a project as another annotator."""
     other = Project(workbench, project.name)
     other.page.click("[data-action=projects]")
     other.page.fill("#rv-me", name)
@@ -31,6 +31,7 @@ def as_other(project: Project, workbench: Workbench, name: str) -> Project:
 
 
 def label(project: Project, at: tuple[int, int], name: str, amount: str = "") -> None:
+    """Click a food, name it, enter an amount if there is one, and wait until it is saved."""
     project.workbench.click(*at)
     project.name_by_typing(name)
     if amount:
@@ -48,7 +49,7 @@ def open_photo(project: Project, place: int) -> None:
     project.page.wait_for_selector(f'.rv[data-item="{item}"]')
 
 
-def test_a_photo_others_have_is_there_to_look_at(
+def test_a_photo_with_enough_annotators_can_be_viewed_but_not_changed(
     project: Project, plates: list[DrawnPhoto], new_visitor: Callable[..., Workbench], store: Store
 ) -> None:
     label(project, plates[0].centres[0], "rice")
@@ -64,7 +65,7 @@ def test_a_photo_others_have_is_there_to_look_at(
     assert len(standing(store, item)) == 1
 
 
-def test_what_a_reload_made_the_page_forget_is_undone_from_the_store(
+def test_changes_from_before_a_reload_are_undone_and_redone(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:
     label(project, plates[0].centres[0], "rice")
@@ -85,7 +86,9 @@ def test_what_a_reload_made_the_page_forget_is_undone_from_the_store(
     assert label_of(store, row) == "rice"
 
 
-def test_another_tab_is_caught_up_with(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+def test_the_page_shows_what_another_tab_saved(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
     first = project.item
     project.next_photo("PageDown")
     tab = Project(type(project.workbench)(project.page.context.new_page(), project.workbench.server), "")
@@ -99,7 +102,7 @@ def test_another_tab_is_caught_up_with(project: Project, plates: list[DrawnPhoto
     assert project.listed() == ["rice"]
 
 
-def test_photos_are_said_to_be_of_a_meal(
+def test_photos_are_assigned_to_a_meal(
     project: Project, store: Store, draw: Callable[..., DrawnPhoto]
 ) -> None:
     project.page.click("#rv-show-meal")
@@ -115,7 +118,7 @@ def test_photos_are_said_to_be_of_a_meal(
     assert meals == ["Monday lunch", None, None, "Tuesday lunch"]
 
 
-def test_a_photo_whose_file_is_gone_holds_nobody_up(
+def test_a_photo_whose_file_is_missing_does_not_block_the_queue(
     project: Project, plates: list[DrawnPhoto], server: Server, store: Store
 ) -> None:
     for copy in server.pipeline.config.data_dir.rglob(f"{plates[0].sha256}*"):
@@ -128,7 +131,7 @@ def test_a_photo_whose_file_is_gone_holds_nobody_up(
     label(project, plates[1].centres[0], "rice")
 
 
-def test_amounts_that_differ_are_chosen_between_when_masks_are_merged(
+def test_merging_masks_asks_which_of_two_amounts_to_keep(
     workbench: Workbench, plates: list[DrawnPhoto], new_visitor: Callable[..., Workbench], store: Store
 ) -> None:
     first = Project(workbench, new_name())
@@ -171,11 +174,14 @@ def test_in_a_review_a_thumbnail_opens_that_photo_for_review(
     project.page.wait_for_selector('.rv-opinion[data-status="accepted"]')
     with store.reading() as session:
         found = projects.project(session, project.id(store))
-        compared = review.side_by_side(session, queue.neighbour(session, found.id, 0, 1).id)
-    assert compared.foods[0].annotations[0].status == "accepted"
+        second = queue.neighbour(session, found.id, 0, 1)
+        assert second is not None
+        (annotation,) = review.side_by_side(session, second.id).foods[0].annotations
+    assert annotation is not None
+    assert annotation.status == "accepted"
 
 
-def test_enter_presses_the_button_it_is_on(project: Project, plates: list[DrawnPhoto]) -> None:
+def test_enter_presses_the_focused_button(project: Project, plates: list[DrawnPhoto]) -> None:
     label(project, plates[0].centres[0], "rice")
     project.page.keyboard.press("Tab")
     project.page.locator("#rv-show-history").focus()

@@ -1,4 +1,4 @@
-"""Undo and redo in a project walk one line of steps, the store's, also after a reload."""
+"""Undo and redo in a project follow the store's history, also after a reload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rvernet_app.store.database import Store
 from tests.e2e.project import Project, label_of, new_name, standing
 
 if TYPE_CHECKING:
-    from conftest import DrawnPhoto, Workbench
+    from tests.e2e.conftest import DrawnPhoto, Workbench
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ whole_steps = pytest.mark.xfail(
 
 @pytest.fixture
 def meal(workbench: Workbench, plate: DrawnPhoto) -> Project:
-    """A project with one photo, on which three foods are named."""
+    """A project with one photo and three named foods."""
     project = Project(workbench, new_name())
     project.create()
     project.add([plate.path])
@@ -38,27 +38,29 @@ def meal(workbench: Workbench, plate: DrawnPhoto) -> Project:
 
 
 def reload(project: Project) -> None:
+    """Reload the page and wait until the same photo is open."""
     item = project.item
     project.page.reload()
     project.page.wait_for_selector(f'.rv[data-item="{item}"][data-saved="saved"]')
-    project.workbench.complaints.clear()  # Gradio's own, of the stream that the reload cut
+    project.workbench.complaints.clear()  # Gradio logs the stream that ends at a reload
 
 
 def walk(project: Project, key: str) -> list[str]:
-    """Undo or redo once; the names listed then."""
+    """Press a key that undoes or redoes one step, and return the listed names."""
     project.keys(key)
     project.saved()
     return project.listed()
 
 
 def stored(project: Project, store: Store) -> list[str]:
+    """Return the names of the stored foods."""
     rows = standing(store, project.item)
     return ["no name yet" if row.label_id is None else label_of(store, row) for row in rows]
 
 
 @whole_steps
-def test_what_clear_took_away_comes_back_and_stays(meal: Project, store: Store) -> None:
-    """Three foods, reload, Clear, undo, undo, undo, redo: foods were lost that way."""
+def test_undo_restores_cleared_foods_for_good(meal: Project, store: Store) -> None:
+    """Reload, clear, undo three times and redo used to lose foods."""
     rice, tofu, bread = FOODS
     before = {row.id for row in standing(store, meal.item)}
     reload(meal)
@@ -97,7 +99,7 @@ def test_what_clear_took_away_comes_back_and_stays(meal: Project, store: Store) 
     assert stored(meal, store) == [rice, tofu]
 
 
-def test_a_food_that_comes_back_keeps_its_colour_and_its_evidence(meal: Project, plate: DrawnPhoto) -> None:
+def test_a_restored_food_keeps_its_colour_and_its_evidence(meal: Project, plate: DrawnPhoto) -> None:
     x, y = plate.centres[2]
     meal.page.locator("#rv-foods .rv-food").nth(2).click()
     meal.workbench.wait_for_evidence()
@@ -114,14 +116,14 @@ def test_a_food_that_comes_back_keeps_its_colour_and_its_evidence(meal: Project,
     assert len(meal.workbench.asked_evidence()) == asked
 
 
-def test_keys_pressed_faster_than_the_store_answers_are_all_meant(meal: Project) -> None:
+def test_undo_keys_pressed_faster_than_the_store_answers_all_count(meal: Project) -> None:
     for key in ("z", "z", "z", "Shift+z"):
         meal.keys(key)
     meal.saved()
     assert meal.listed() == [FOODS[0], FOODS[1]]
 
 
-def test_undo_waits_for_what_is_not_saved_yet(meal: Project, plate: DrawnPhoto, store: Store) -> None:
+def test_undo_waits_for_unsaved_changes(meal: Project, plate: DrawnPhoto, store: Store) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -142,7 +144,7 @@ def test_undo_waits_for_what_is_not_saved_yet(meal: Project, plate: DrawnPhoto, 
     assert len(standing(store, meal.item)) == 3
 
 
-def test_steps_that_were_not_sent_before_a_reload_are_sent_as_steps(meal: Project) -> None:
+def test_an_unsent_step_is_sent_as_one_step_after_a_reload(meal: Project) -> None:
     page = meal.page
     page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
     page.route("**/component_server/", lambda route: route.abort())
@@ -161,7 +163,7 @@ def test_steps_that_were_not_sent_before_a_reload_are_sent_as_steps(meal: Projec
     meal.workbench.complaints.clear()  # Chromium logs the lost requests by itself
 
 
-def test_outside_a_project_the_page_s_own_history_is_walked(
+def test_outside_a_project_undo_follows_the_pages_own_history(
     workbench: Workbench, plate: DrawnPhoto, new_visitor: Callable[..., Workbench]
 ) -> None:
     workbench.open(plate)

@@ -1,4 +1,4 @@
-"""Corners of a mask's outline: dragged, added on an edge, cut away; the rest of the mask stays as it is."""
+"""Corners of a mask's outline are dragged, added and removed; the rest of the mask does not change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SQUARE = [(200, 120), (400, 120), (400, 320), (200, 320)]
 
 @pytest.fixture
 def square(project: Project) -> Project:
-    """A square drawn with the polygon tool, whose corners can be dragged."""
+    """A project with a square food drawn with the polygon tool; its corners can be dragged."""
     project.keys("g")
     for corner in SQUARE:
         project.workbench.press(*corner)
@@ -32,12 +32,13 @@ def square(project: Project) -> Project:
 
 
 def mask(project: Project, store: Store) -> NDArray[np.bool_]:
+    """Return the saved mask of the only food, bool (480, 640)."""
     (row,) = standing(store, project.item)
     return from_rle({"size": [480, 640], "counts": row.counts}, (480, 640))
 
 
 def after(project: Project, store: Store, was: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask once it is another one, and saved."""
+    """Wait until a change is saved, check that the mask differs from `was`, and return it."""
     project.page.wait_for_function("() => document.querySelector('.rv').dataset.saved === 'saved'")
     project.page.wait_for_function("() => !document.querySelector('#rv-undo').disabled")
     now = mask(project, store)
@@ -46,6 +47,7 @@ def after(project: Project, store: Store, was: NDArray[np.bool_]) -> NDArray[np.
 
 
 def drag(project: Project, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Drag on the canvas and wait for the reply to the saving."""
     with project.page.expect_response(lambda response: "save_food" in (response.request.post_data or "")):
         project.workbench.drag(start, end)
 
@@ -60,7 +62,7 @@ def test_a_corner_is_dragged_and_the_mask_follows(square: Project, store: Store)
     assert now.sum() > was.sum()
 
 
-def test_an_edge_that_is_dragged_gets_a_corner_of_its_own(square: Project, store: Store) -> None:
+def test_dragging_an_edge_adds_a_corner(square: Project, store: Store) -> None:
     was = mask(square, store)
     drag(square, (200, 220), (120, 220))
     now = after(square, store, was)
@@ -69,7 +71,7 @@ def test_an_edge_that_is_dragged_gets_a_corner_of_its_own(square: Project, store
     assert np.array_equal(now[:, 205:], was[:, 205:])
 
 
-def test_a_corner_is_cut_away_with_the_right_button(square: Project, store: Store) -> None:
+def test_a_right_click_removes_a_corner(square: Project, store: Store) -> None:
     was = mask(square, store)
     with square.page.expect_response(lambda response: "save_food" in (response.request.post_data or "")):
         square.workbench.press(*SQUARE[1], button="right")
@@ -79,7 +81,7 @@ def test_a_corner_is_cut_away_with_the_right_button(square: Project, store: Stor
     assert now.sum() == pytest.approx(was.sum() / 2, rel=0.05)
 
 
-def test_dragging_is_undone_with_the_rest(square: Project, store: Store) -> None:
+def test_dragging_a_corner_can_be_undone(square: Project, store: Store) -> None:
     was = mask(square, store)
     drag(square, SQUARE[0], (100, 60))
     after(square, store, was)

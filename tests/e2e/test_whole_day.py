@@ -1,4 +1,4 @@
-"""A dietitian's day from the first photo to a better classifier, with the server killed in between."""
+"""A dietitian's day from the first photo to a retrained classifier; the server is killed in between."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOODS = ("bread", "cake", "pasta")
 
 
 class App:
-    """`python app.py` in a process of its own, on data that outlives it."""
+    """A process that runs `python app.py`, on data that outlives it."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
@@ -47,6 +47,7 @@ class App:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start the process and wait until it answers."""
         self._process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log
         )
@@ -59,6 +60,7 @@ class App:
         raise AssertionError(f"the app ended with exit status {self._process.returncode}")
 
     def kill(self) -> None:
+        """End the process without warning."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
@@ -80,7 +82,7 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
 
 
 def new_page(browser: Browser, app: App) -> Page:
-    """The page as someone opens it who was never there."""
+    """Open the page in a new browser context, as a first-time visitor does."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(SLOW_MS)
     page.goto(app.url)
@@ -89,7 +91,7 @@ def new_page(browser: Browser, app: App) -> Page:
 
 
 def name_food(page: Page, name: str) -> None:
-    """Name the food by keyboard, and wait until that is saved."""
+    """Name the food by keyboard and wait until the name is saved."""
     page.keyboard.press("t")
     page.keyboard.type(name)
     page.wait_for_selector("#rv-label-options li")
@@ -99,7 +101,7 @@ def name_food(page: Page, name: str) -> None:
 
 
 def label_photo(page: Page, number: int) -> None:
-    """Click the middle of the photo, name the food by keyboard or by a suggestion, and go on to the next."""
+    """Click the middle of the photo, name the food by keyboard or suggestion, and open the next photo."""
     before = page.locator(".rv").get_attribute("data-item")
     page.locator(".rv-overlay").click()
     page.wait_for_selector("#rv-foods li")
@@ -120,7 +122,7 @@ def label_photo(page: Page, number: int) -> None:
 
 
 def second_opinion(browser: Browser, app: App) -> None:
-    """Another annotator says in a browser of their own what is on the first photo."""
+    """Label the first photo as another annotator in another browser."""
     page = new_page(browser, app)
     page.click("[data-action=projects]")
     page.fill("#rv-me", "Second annotator")
@@ -186,9 +188,8 @@ def test_from_the_first_photo_to_a_better_classifier(
     page.keyboard.press("Escape")
     page.click("#rv-review-stop")
     page.wait_for_selector('.rv[data-item]:not([data-item=""])')
-    page.locator("#rv-strip [data-item]").nth(
-        PHOTOS - 1
-    ).click()  # the old classifier spoke of it in this tab
+    # This tab still holds the old classifier's suggestions for the last photo.
+    page.locator("#rv-strip [data-item]").nth(PHOTOS - 1).click()
     page.wait_for_selector("#rv-suggestions li")
     suggested = page.locator("#rv-suggestions .rv-suggestion-name").all_text_contents()
     assert set(suggested) <= named

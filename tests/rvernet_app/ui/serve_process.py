@@ -1,8 +1,8 @@
-"""Run `rvernet serve` with a Hub that is a folder and a page that saves one photo and then waits to be terminated.
+"""Run `rvernet serve` with a folder as the Hub and a page that saves one photo and waits to be terminated.
 
-Arguments: the folder of the Hub and the id of a project in the store of RVERNET_DATA_DIR. Prints "saved" when
-there is a photo to push, "pushing" when it starts to push that photo, which then waits for a line on stdin,
-and at the end the messages of all commits.
+Arguments: the folder of the Hub and the id of a project in the store of RVERNET_DATA_DIR. The process prints
+"saved" when there is a photo to push and "pushing" when that push starts; the push waits for a line on stdin.
+At the end the process prints the messages of all commits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.rvernet_app.store.desk import picture
 
 
 class Page:
-    """Stands for the built page."""
+    """A fake of the built page."""
 
     def __init__(self, copy: HubCopy, project: int) -> None:
         self._copy = copy

@@ -1,4 +1,4 @@
-"""Signing in with Hugging Face where there is neither a Space nor a network."""
+"""Fakes for signing in with Hugging Face without a Space and without a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANN = {"type": "user", "name": "ann-lee", "fullname": "Ann Lee", "avatarUrl": "h
 
 
 class Signer:
-    """Stands for the signer of itsdangerous, which comes with gradio[oauth], where that is not installed."""
+    """A fake of itsdangerous.TimestampSigner, used if gradio[oauth] is not installed."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -31,12 +31,14 @@ class Signer:
 
 
 class BadSignatureError(Exception):
-    """Stands for itsdangerous.BadSignature."""
+    """A fake of itsdangerous.BadSignature."""
 
 
 def be_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on pages are a Space's. Gradio's own stand-in for the Hub signs everyone in as ANN, as it does on a
-    developer's machine."""
+    """Make pages believe that they run on a Space.
+
+    Gradio's own fake of the Hub signs everyone in as ANN, as it does on a developer's machine.
+    """
     if importlib.util.find_spec("itsdangerous") is None:
         for name, of in (
             ("itsdangerous", {"TimestampSigner": Signer}),

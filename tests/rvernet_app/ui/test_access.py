@@ -1,4 +1,4 @@
-"""Who a visitor is, alone on a machine, behind a log-in, and on a Space."""
+"""The name of a visitor: on their own machine, on a server with accounts, and on a Space."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def request(auth: object = None, tokens: dict[str, str] | None = None, **cookies: str) -> Any:
-    """Of a server with the cookies of one browser; "-" in their names is written "_"."""
+    """Return a fake request with the cookies of one browser; write "_" for "-" in their names."""
     app = SimpleNamespace(auth=auth, cookie_id="7f", tokens=tokens or {})
     return SimpleNamespace(
         app=app, cookies={name.replace("_", "-"): token for name, token in cookies.items()}
@@ -34,7 +34,7 @@ def request(auth: object = None, tokens: dict[str, str] | None = None, **cookies
 
 
 def somebody(name: str, password: str) -> bool:
-    """Stands for what a server with accounts asks."""
+    """A fake of the password check of a server with accounts."""
     return True
 
 
@@ -42,12 +42,12 @@ def profile(name: str) -> gr.OAuthProfile:
     return gr.OAuthProfile({"preferred_username": name, "name": "Ann Lee", "profile": "", "picture": ""})
 
 
-def test_where_nobody_logs_in_a_visitor_is_who_they_say() -> None:
+def test_without_accounts_a_visitor_chooses_their_name() -> None:
     assert visitor_name({"me": "Ann"}, request(), None) == "Ann"
 
 
 @pytest.mark.parametrize("message", [{}, {"me": None}, {"me": ""}])
-def test_or_else_the_one_whose_machine_it_is(
+def test_a_visitor_without_a_name_is_the_owner_of_the_machine(
     message: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "default_name", lambda: "owner")
@@ -55,13 +55,13 @@ def test_or_else_the_one_whose_machine_it_is(
 
 
 @pytest.mark.parametrize("me", [5, True, ["Ann"], {"name": "Ann"}, "An\0n", "\ud800"])
-def test_a_name_is_a_text(me: object) -> None:
+def test_a_name_that_is_no_text_is_refused(me: object) -> None:
     with pytest.raises(PromptError):
         visitor_name({"me": me}, request(), None)
 
 
 @pytest.mark.parametrize("cookie", ["access_token_7f", "access_token_unsecure_7f"])
-def test_behind_a_log_in_a_visitor_is_their_account_whatever_they_say(cookie: str) -> None:
+def test_with_accounts_a_visitor_has_the_name_of_their_account(cookie: str) -> None:
     asked = request(somebody, {"secret": "ann", "other": "ben"}, **{cookie: "secret"})
     assert visitor_name({"me": "Ben"}, asked, None) == "ann"
     assert visitor_name({}, asked, None) == "ann"
@@ -70,17 +70,17 @@ def test_behind_a_log_in_a_visitor_is_their_account_whatever_they_say(cookie: st
 @pytest.mark.parametrize(
     "cookies", [{}, {"access_token_7f": "guessed"}, {"access_token_8e": "secret"}, {"secret": "secret"}]
 )
-def test_behind_a_log_in_nobody_is_let_by_without_one(cookies: dict[str, str]) -> None:
+def test_with_accounts_a_visitor_without_a_valid_cookie_is_refused(cookies: dict[str, str]) -> None:
     with pytest.raises(LoginError, match="Log in first"):
         visitor_name({"me": "ann"}, request(somebody, {"secret": "ann"}, **cookies), None)
 
 
-def test_a_stale_cookie_does_not_hide_the_one_that_counts() -> None:
+def test_a_stale_cookie_does_not_hide_a_valid_one() -> None:
     cookies = {"access_token_7f": "stale", "access_token_unsecure_7f": "secret"}
     assert visitor_name({}, request(somebody, {"secret": "ann"}, **cookies), None) == "ann"
 
 
-def test_on_a_space_a_visitor_is_who_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_space_a_visitor_has_the_name_they_signed_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "ann/foods")
     assert visitor_name({"me": "Ben"}, request(), profile("ann-lee")) == "ann-lee"
     with pytest.raises(LoginError, match="Sign in"):
@@ -88,7 +88,7 @@ def test_on_a_space_a_visitor_is_who_signed_in(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("error", [OSError, KeyError, ImportError])
-def test_a_machine_that_does_not_know_its_user_has_an_annotator(
+def test_the_default_name_is_annotator_if_the_user_is_unknown(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody() -> str:
@@ -100,7 +100,7 @@ def test_a_machine_that_does_not_know_its_user_has_an_annotator(
 
 
 class Me(Reply):
-    """Who a visitor is."""
+    """A reply with the visitor's name."""
 
     me: str
 
@@ -110,7 +110,7 @@ def whoami(asked: Empty, me: str) -> Me:
 
 
 def served(auth: Any = None) -> tuple[App, int]:
-    """A page whose component asks the server who a visitor is, and the component's id."""
+    """Build a page with a component that asks the server for the visitor's name; return its id as well."""
     with gr.Blocks(analytics_enabled=False) as demo:
         component = gr.HTML("", server_functions=[answered_to(whoami)])
     demo.auth, demo.auth_message = auth, None  # as `launch` sets them
@@ -123,12 +123,12 @@ def ask(browser: TestClient, component: int, **message: str) -> dict[str, Any]:
     return reply.json() if reply.status_code == 200 else {"status": reply.status_code}
 
 
-def test_the_page_is_told_by_the_server_itself() -> None:
+def test_the_server_tells_the_page_the_visitors_name() -> None:
     app, component = served()
     assert ask(TestClient(app), component, me="Ann") == {"me": "Ann"}
 
 
-def test_two_browsers_with_accounts_are_told_apart(tmp_path: Path) -> None:
+def test_two_browsers_with_accounts_have_different_names(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path)
     accounts.add("ann", "correct horse")
     accounts.add("ben", "battery staple")

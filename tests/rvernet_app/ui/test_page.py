@@ -1,4 +1,4 @@
-"""The page as a whole, over HTTP: who may save where it is a Space, and where it is none."""
+"""The whole page over HTTP: who may save on a Space and elsewhere."""
 
 from __future__ import annotations
 
@@ -40,16 +40,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Served:
-    """The page as it is served."""
+    """The served app and its workbench component."""
 
     app: App
     workbench: Any
     expects_oauth: bool
 
     def browser(self) -> TestClient:
+        """Return a new browser without cookies."""
         return TestClient(self.app, base_url="https://foods.example")
 
     def ask(self, browser: TestClient, name: str, /, **message: Any) -> dict[str, Any]:
+        """Call one of the page's server functions from a browser."""
         body = {"session_hash": "s", "component_id": self.workbench._id, "fn_name": name, "data": message}
         reply: dict[str, Any] = browser.post("/gradio_api/component_server/", json=body).json()
         return reply
@@ -80,19 +82,19 @@ def space(serve: Callable[[], Served], monkeypatch: pytest.MonkeyPatch) -> Serve
 
 
 def sign_in(browser: TestClient) -> None:
-    """As the button in the page's header does."""
+    """Sign in as the button in the page's header does."""
     to = "/login/huggingface?_target_url=/"
     while urlsplit(to).path != "/":
         to = browser.get(to, follow_redirects=False).headers["location"]
 
 
-def test_on_a_space_nobody_saves_who_has_not_signed_in(space: Served) -> None:
+def test_on_a_space_saving_requires_signing_in(space: Served) -> None:
     reply = space.ask(space.browser(), "create_project", name="Trays", me="Ann")
     assert "Sign in" in reply["error"]
     assert reply["login"] is True
 
 
-def test_on_a_space_who_signs_in_saves_under_their_own_name(space: Served) -> None:
+def test_on_a_space_visitors_save_under_the_name_they_signed_in_with(space: Served) -> None:
     browser = space.browser()
     sign_in(browser)
     assert "id" in space.ask(browser, "create_project", name="Trays", me="Ben")
@@ -101,7 +103,7 @@ def test_on_a_space_who_signs_in_saves_under_their_own_name(space: Served) -> No
     assert [project["name"] for project in reply["projects"]] == ["Trays"]
 
 
-def test_signing_in_is_of_one_browser_and_ends_with_signing_out(space: Served) -> None:
+def test_signing_in_applies_to_one_browser_until_signing_out(space: Served) -> None:
     browser, other = space.browser(), space.browser()
     sign_in(browser)
     assert space.ask(browser, "projects")["me"] == ANN["name"]
@@ -110,9 +112,7 @@ def test_signing_in_is_of_one_browser_and_ends_with_signing_out(space: Served) -
     assert space.ask(browser, "projects")["login"] is True
 
 
-def test_signing_in_comes_to_an_end_and_the_page_is_told(
-    space: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_sign_in_is_reported_to_the_page(space: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = space.browser()
     sign_in(browser)
     later = time.time() + 9 * 3600
@@ -142,7 +142,7 @@ def test_the_page_shows_the_button_on_a_space_only(
     assert elsewhere.browser().get("/login/huggingface").status_code == 404
 
 
-def test_the_readme_asks_the_space_for_it() -> None:
+def test_the_readme_enables_signing_in_on_the_space() -> None:
     header = yaml.safe_load((ROOT / "README.md").read_text("utf-8").split("---\n")[1])
     assert header["hf_oauth"] is True
     assert header["sdk"] == "gradio"

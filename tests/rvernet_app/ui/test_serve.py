@@ -1,4 +1,4 @@
-"""The program that serves the page: how it starts, and how it ends."""
+"""`rvernet serve` starts and ends in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.rvernet_app.store.desk import Desk, set_up
 
 
 class Page:
-    """Stands for the built page; serves until something happens."""
+    """A fake of the built page; it serves until the given event."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens = happens
@@ -46,7 +46,7 @@ class Page:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of a program that does not change the memory settings of the tests."""
+    """The data folder of the program, which leaves the memory settings of the tests unchanged."""
     monkeypatch.setattr("rvernet_app.cli.main.keep_memory", lambda: None)
     monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
@@ -54,7 +54,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, page: Page) -> None:
-    """Let the program serve a page."""
+    """Make the program serve this page."""
 
     def build_demo(config: AppConfig, copy: HubCopy | None) -> Page:
         assert copy is None

@@ -1,10 +1,11 @@
-"""A project's labels as a file the browser may fetch, on a real store."""
+"""Export of a project's labels as a file that the browser fetches, on a real store."""
 
 from __future__ import annotations
 
 import csv
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,8 +25,8 @@ REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """One photo is done, three are not; what the page may fetch lies in a folder of its own."""
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A store with one finished photo and three others; exported files go to a temporary folder."""
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     store = Store(tmp_path / "data")
@@ -38,12 +39,13 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def ask(desk: Desk, served: ServedFiles, **message: Any) -> dict[str, Any]:
+    """Return the reply to a request for an export."""
     export = answered_to(Exporting(desk.store, desk.files, served).export_project)
     return export({"me": "Rita", **message}, REQUEST, None)
 
 
 @pytest.mark.parametrize("wanted", EXPORTS)
-def test_every_format_comes_as_a_zip_of_the_photos_that_are_done(desk: Desk, wanted: str) -> None:
+def test_every_format_is_a_zip_of_the_finished_photos(desk: Desk, wanted: str) -> None:
     served = ServedFiles()
     reply = ask(desk, served, project=desk.project, format=wanted)
     assert (reply["photos"], reply["foods"], reply["name"]) == (1, 2, f"Trays-{wanted}.zip")
@@ -67,7 +69,7 @@ def test_the_food_record_holds_the_foods(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"format": "xml"}, {"format": 5}, {"project": 99}, {"project": None}])
-def test_what_cannot_be_exported_leaves_nothing_to_fetch(desk: Desk, tmp_path: Path, wrong: Any) -> None:
+def test_a_refused_export_leaves_no_file(desk: Desk, tmp_path: Path, wrong: dict[str, Any]) -> None:
     served = ServedFiles()
     reply = ask(desk, served, **{"project": desk.project, "format": "coco", **wrong})
     assert list(reply) == ["error"]
@@ -75,7 +77,7 @@ def test_what_cannot_be_exported_leaves_nothing_to_fetch(desk: Desk, tmp_path: P
     assert not list(tmp_path.glob("uploads/*"))
 
 
-def test_two_exports_have_addresses_of_their_own(desk: Desk) -> None:
+def test_two_exports_have_different_addresses(desk: Desk) -> None:
     served = ServedFiles()
     for _ in range(2):
         ask(desk, served, project=desk.project, format="csv")

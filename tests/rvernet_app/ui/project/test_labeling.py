@@ -1,4 +1,4 @@
-"""What the page asks of the store while labelling, on a real store and real files."""
+"""The page's requests to the store while labeling, on a real store and real files."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
-"""Of a server where nobody logs in."""
+"""A request to a server without accounts."""
 
 NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
-"""Progress, beside what is new."""
+"""The progress of a project without any finished, started or full photo; new photos are added."""
 
 
 def present(photo: LoadedPhoto, name: str) -> PhotoReply:
-    """Stands for what draws a photo for the page."""
+    """A fake of `Handlers.present`."""
     height, width = photo.size_hw
     return PhotoReply(id=photo.sha256, name=name, width=width, height=height, url="", thumb="")
 
 
 @dataclass(frozen=True)
 class Page:
-    """The handlers of a desk's store, asked as the browser asks them."""
+    """The handlers of a desk's store, called as the browser calls them."""
 
     desk: Desk
     labeling: Labeling
@@ -63,16 +63,18 @@ class Page:
         return {handler.__name__: handler for part in parts for handler in part.handlers}
 
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
-        """A reply as it is on the wire."""
+        """Return the reply to a message, as JSON carries it."""
         sent = json.loads(json.dumps({**message, "me": me}))
         reply = answered_to(self.handlers[name])(sent, REQUEST, None)
         return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
+        """Return the reply to a message about the desk's project."""
         return self.ask(name, me, project=self.desk.project, **message)
 
 
 def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
+    """Build the handlers of a newly set up store."""
     shelf = PhotoCache(AppConfig(photos_dir=folder / "shelf"))
     desk = set_up(store)
     labeling, adding = Labeling(store, desk.files, shelf, present), Adding(store, desk.files, import_dir)
@@ -81,7 +83,7 @@ def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """Four photos that each want two annotators; photos may be taken from `import`."""
+    """A project of four photos for two annotators each; photos may be imported from the folder `import`."""
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     (tmp_path / "import").mkdir()
@@ -93,7 +95,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 # Replies
 
 
-def test_a_conflict_says_how_it_is_now(page: Page) -> None:
+def test_a_conflict_comes_with_the_saved_version(page: Page) -> None:
     saved = page.ask("save_food", item=page.desk.items[0], rle=square(), note="first")
     page.ask("save_food", "Ben", item=page.desk.items[0], **saved, rle=square(1), note="second")
     reply = page.ask("save_food", item=page.desk.items[0], **saved, rle=square(2), note="third")
@@ -101,7 +103,7 @@ def test_a_conflict_says_how_it_is_now(page: Page) -> None:
     assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
 
 
-def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
+def test_viewing_saves_nothing_about_the_visitor(page: Page) -> None:
     desk, before = page.desk, (page.desk.count(Annotator), page.desk.count())
     new = {NEW: 4, **NONE}
     (project,) = page.ask("projects", "Visitor")["projects"]
@@ -119,7 +121,7 @@ def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
     assert (desk.count(Annotator), desk.count()) == (before[0], before[1] + 2)
 
 
-def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
     def broken(asked: Empty, me: str) -> NoReturn:
         raise ZeroDivisionError("secret")
 
@@ -151,7 +153,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "take_label_set": ("project", "text"),
     "label_set": ("project",),
 }
-"""What each handler reads of a message, beside who asks."""
+"""The fields that each handler reads, apart from the visitor's name."""
 
 
 def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
@@ -159,10 +161,10 @@ def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
 
 
 @pytest.mark.parametrize("handler", FIELDS)
-def test_no_message_is_unexpected(page: Page, handler: str) -> None:
+def test_no_bad_message_causes_an_unexpected_error(page: Page, handler: str) -> None:
     answer = answered_to(page.handlers[handler])
-    for message in (None, 5, "x", [1]):
-        assert set(answer(message, REQUEST, None)) == {"error"}
+    for no_object in (None, 5, "x", [1]):
+        assert set(answer(no_object, REQUEST, None)) == {"error"}
     sound: dict[str, Any] = {
         "me": "Ann",
         "project": page.desk.project,
@@ -176,14 +178,14 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
     }
     for field in ("me", *FIELDS[handler]):
         missing = {name: value for name, value in sound.items() if name != field}
-        for message in (missing, *({**sound, field: junk} for junk in JUNK)):
+        for message in (missing, *[{**sound, field: junk} for junk in JUNK]):
             assert answer(message, REQUEST, None).get("error") != UNEXPECTED, (field, message.get(field))
 
 
 # Projects
 
 
-def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
+def test_projects_are_listed_with_the_visitors_own_progress(page: Page) -> None:
     page.desk.save()
     commit(page.desk.store, give_verdict, page.desk.items[1], page.desk.ann, DONE)
     mine, of_others = page.ask("projects"), page.ask("projects", me="Someone new")
@@ -194,7 +196,7 @@ def test_projects_come_with_the_visitors_own_progress(page: Page) -> None:
     assert of_others["projects"][0]["progress"] == {NEW: 4, **NONE}
 
 
-def test_a_project_is_made_and_opened(page: Page) -> None:
+def test_a_project_is_created_and_opened(page: Page) -> None:
     made = page.ask("create_project", name=" Lunches ", new_labels=False, double_share=0.5, blind_share=0.25)
     opened = page.ask("open_project", project=made["id"])
     assert (opened["id"], opened["name"], opened["new_labels"]) == (made["id"], "Lunches", False)
@@ -206,18 +208,20 @@ def test_a_project_is_made_and_opened(page: Page) -> None:
     assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
 
 
-def test_a_label_that_is_added_is_one_of_the_project_and_is_added_once(page: Page) -> None:
+def test_a_label_is_added_to_the_project_once(page: Page) -> None:
     label = page.of_project("add_label", name="  brown   rice ")["label"]
     assert label["name"] == "brown rice"
     assert page.of_project("add_label", me="Ben", name="Brown Rice")["label"] == label
     labels = page.of_project("open_project")["labels"]
     assert labels[-1] == label
     assert [(one["name"], one["synonyms"], one["code"]) for one in labels[:3]] == [
-        *(("rice", [], None), ("soup", ["broth"], None), ("beans", [], "175199")),
+        ("rice", [], None),
+        ("soup", ["broth"], None),
+        ("beans", [], "175199"),
     ]
 
 
-def test_a_project_is_made_with_a_label_set_of_its_own(page: Page) -> None:
+def test_a_project_is_created_with_its_own_label_set(page: Page) -> None:
     made = page.ask(
         "create_project", name="Lunches", label_set="name,parent,food_code\nrice,,1\nbrown rice,rice,2\n"
     )
@@ -230,7 +234,7 @@ def test_a_project_is_made_with_a_label_set_of_its_own(page: Page) -> None:
     assert [project["name"] for project in page.ask("projects")["projects"]] == ["Trays", "Lunches"]
 
 
-def test_what_is_known_of_a_label_is_changed_and_a_new_one_put_into_the_set(page: Page) -> None:
+def test_a_label_is_edited_and_a_new_one_added_to_the_label_set(page: Page) -> None:
     rice = page.desk.labels["rice"]
     known = {
         "name": "boiled rice",
@@ -241,8 +245,12 @@ def test_what_is_known_of_a_label_is_changed_and_a_new_one_put_into_the_set(page
     reply = page.of_project("put_label", id=rice, colour="#ffeedd", **known)
     (after,) = [one for one in reply["labels"] if one["id"] == reply["id"] == rice]
     assert after == {
-        **{"id": rice, "name": "boiled rice", "synonyms": ["white rice", "steamed rice"]},
-        **{"parent": page.desk.labels["soup"], "colour": "#ffeedd", "code": "168878"},
+        "id": rice,
+        "name": "boiled rice",
+        "synonyms": ["white rice", "steamed rice"],
+        "parent": page.desk.labels["soup"],
+        "colour": "#ffeedd",
+        "code": "168878",
     }
     new = page.of_project("put_label", name="quinoa")
     assert new["labels"][-1]["id"] == new["id"]
@@ -250,7 +258,7 @@ def test_what_is_known_of_a_label_is_changed_and_a_new_one_put_into_the_set(page
     assert "at most" in page.of_project("put_label", name="oats", synonyms="a;" * 51)["error"]
 
 
-def test_a_label_set_goes_out_and_comes_in_as_csv(page: Page) -> None:
+def test_a_label_set_is_exported_and_imported_as_csv(page: Page) -> None:
     told = page.of_project("label_set")
     assert told["name"] == "Trays labels.csv"
     assert page.of_project("take_label_set", text=told["csv"])["changed"] == 0
@@ -265,7 +273,7 @@ def test_a_label_set_goes_out_and_comes_in_as_csv(page: Page) -> None:
 # Photos
 
 
-def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> None:
+def test_the_next_photo_opens_with_the_visitors_own_foods(page: Page) -> None:
     desk = page.desk
     saved = desk.save(
         "no oil",
@@ -305,7 +313,7 @@ def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> Non
         "note": "no oil",
     }
     assert (second["id"], second["label"], second["portion"]) == (unnamed.id, None, None)
-    # the engine can now be asked about it
+    # The photo is in the cache that the engine reads.
     assert page.shelf.get(opened["photo"]["id"]).size_hw == (6, 8)
 
 
@@ -323,7 +331,7 @@ def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
         }
 
 
-def test_the_uncertain_photos_come_first_where_they_are_asked_for(page: Page) -> None:
+def test_the_most_uncertain_photo_is_opened_first_on_request(page: Page) -> None:
     with page.desk.store.writing() as session:
         for number, uncertainty in ((1, 0.2), (2, 0.9), (3, 0.5)):
             session.get_one(Item, page.desk.items[number]).uncertainty = uncertainty
@@ -331,25 +339,25 @@ def test_the_uncertain_photos_come_first_where_they_are_asked_for(page: Page) ->
     assert "ordered by" in page.of_project("open_item", order="random")["error"]
 
 
-def test_suggestions_are_hidden_on_a_blind_photo(page: Page) -> None:
+def test_a_blind_photo_is_reported_as_blind(page: Page) -> None:
     with page.desk.store.writing() as session:
         session.get_one(Item, page.desk.items[0]).blind = True
     assert page.of_project("open_item")["blind"] is True
 
 
-def test_a_queue_that_is_done_has_no_next_photo(page: Page) -> None:
+def test_a_finished_queue_has_no_next_photo(page: Page) -> None:
     for item in page.desk.items:
         commit(page.desk.store, give_verdict, item, page.desk.ann, DONE)
     assert page.of_project("open_item")["item"] is None
     assert page.of_project("open_item", me="Ben")["item"] == page.desk.items[0]
 
 
-def test_a_photo_is_opened_from_its_own_project_only(page: Page) -> None:
+def test_a_photo_of_another_project_is_not_opened(page: Page) -> None:
     other = commit(page.desk.store, create_project, "Other", [])
     assert "not in the project" in page.ask("open_item", project=other, item=page.desk.items[0])["error"]
 
 
-def test_a_photo_whose_file_is_gone_is_a_sentence(page: Page) -> None:
+def test_opening_a_photo_whose_file_is_missing_is_an_error(page: Page) -> None:
     page.desk.files.original(page.desk.item().photo.sha256).unlink()
     reply = page.of_project("open_item", item=page.desk.items[0])
     assert reply["error"] != UNEXPECTED
@@ -357,14 +365,14 @@ def test_a_photo_whose_file_is_gone_is_a_sentence(page: Page) -> None:
     assert set(reply) == {"error", "item", "position"}
 
 
-def test_a_photo_whose_file_is_gone_is_listed_without_a_picture(page: Page) -> None:
+def test_a_photo_whose_file_is_missing_is_listed_without_a_thumbnail(page: Page) -> None:
     for file in page.desk.store.folder.rglob(f"*{page.desk.item().photo.sha256}*"):
         file.unlink()
     thumbs = [one["thumb"] is None for one in page.of_project("list_items")["items"]]
     assert thumbs == [True, False, False, False]
 
 
-def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -> None:
+def test_comments_and_changes_of_others_appear_after_the_own_verdict(page: Page) -> None:
     desk, item = page.desk, page.desk.items[0]
     desk.save()
     desk.save(by=desk.ben, left=4)
@@ -380,7 +388,7 @@ def test_what_others_say_of_a_photo_comes_once_one_is_done_with_it(page: Page) -
     assert {event["who"] for event in page.ask("history", item=item)["events"]} == {"Ann"}
 
 
-def test_a_photo_is_said_to_be_of_a_meal(page: Page) -> None:
+def test_a_photo_is_assigned_to_a_meal(page: Page) -> None:
     item = page.desk.items[1]
     assert page.ask("set_meal", item=item, meal="  Monday \t lunch ") == {"meal": "Monday lunch"}
     assert page.of_project("open_item", item=item)["meal"] == "Monday lunch"
@@ -390,7 +398,7 @@ def test_a_photo_is_said_to_be_of_a_meal(page: Page) -> None:
     assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
 
 
-def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Page) -> None:
+def test_undo_and_redo_follow_the_stored_history(page: Page) -> None:
     item = page.desk.items[0]
     saved = page.ask("save_food", item=item, rle=square(), label=page.desk.labels["rice"])
     page.ask("save_food", item=item, **saved, rle=square(2), label=page.desk.labels["soup"])
@@ -407,7 +415,7 @@ def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Pa
     assert page.ask("redo_food", item=item)["undone"] is False
 
 
-def test_all_changes_of_one_step_are_taken_back_together(page: Page) -> None:
+def test_all_changes_of_one_step_are_undone_together(page: Page) -> None:
     item = page.desk.items[0]
     saved = [page.ask("save_food", item=item, rle=square(left), step="proposal") for left in (0, 2)]
     assert [page.ask("delete_food", item=item, **one, step="clear")["revision"] for one in saved] == [2, 2]
@@ -422,7 +430,7 @@ def test_all_changes_of_one_step_are_taken_back_together(page: Page) -> None:
     assert "at most 64" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
 
 
-def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_another_visitor_are_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rvernet_app.ui.answers.visitor_name", lambda *_: "Ben")
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
@@ -432,7 +440,7 @@ def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch:
     assert page.desk.count(Annotation) == 0
 
 
-def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
+def test_photos_are_listed_from_a_position_by_state_food_and_annotator(page: Page) -> None:
     desk, items = page.desk, page.desk.items
     desk.save(label="soup", item=1)
     desk.save(label="rice", item=1, left=4, by=desk.ben)
@@ -453,7 +461,8 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
     assert listed(by="Ben", label=desk.labels["soup"], state=DONE) == [1]
     assert listed(by="Ann", state=NEW) == []
     assert listed(by="Cleo") == []
-    assert page.of_project("open_project")["annotators"] == ["Ann", "Ben"]  # asking for Cleo added none
+    # The filter for Cleo added no annotator.
+    assert page.of_project("open_project")["annotators"] == ["Ann", "Ben"]
     assert "A photo is" in page.of_project("list_items", state="lost")["error"]
     one = page.of_project("list_items", after=0)["items"][0]
     thumb = base64.b64decode(one.pop("thumb").removeprefix("data:image/jpeg;base64,"))
@@ -473,7 +482,7 @@ def test_photos_are_listed_by_page_state_food_and_annotator(page: Page) -> None:
 # Foods
 
 
-def test_a_food_is_saved_changed_and_taken_away(page: Page) -> None:
+def test_a_food_is_saved_changed_deleted_and_restored(page: Page) -> None:
     desk, item = page.desk, page.desk.items[0]
     saved = page.ask("save_food", item=item, rle=square(), label=desk.labels["rice"])
     assert saved == {"id": saved["id"], "revision": 1}
@@ -481,7 +490,10 @@ def test_a_food_is_saved_changed_and_taken_away(page: Page) -> None:
     assert changed == {"id": saved["id"], "revision": 2}
     row = desk.food(saved["id"])
     assert (row.counts, row.label_id, row.note, row.annotator_id) == (
-        *(square(2)["counts"], desk.labels["soup"], "hot", desk.ann),
+        square(2)["counts"],
+        desk.labels["soup"],
+        "hot",
+        desk.ann,
     )
     gone = page.ask("delete_food", item=item, **changed)
     assert gone == {"id": saved["id"], "revision": 3}
@@ -504,14 +516,14 @@ def test_a_food_is_saved_changed_and_taken_away(page: Page) -> None:
         ({"portion": {"amount": 1, "unit": "stone", "method": "guessed"}}, "stone"),
     ],
 )
-def test_a_food_that_cannot_be_kept_is_refused_whole(page: Page, part: dict[str, Any], says: str) -> None:
+def test_an_invalid_food_is_refused_and_changes_nothing(page: Page, part: dict[str, Any], says: str) -> None:
     before = page.desk.count()
     reply = page.ask("save_food", **{"item": page.desk.items[0], "rle": square(), **part})
     assert says in reply["error"]
     assert page.desk.count() == before
 
 
-def test_a_third_annotator_is_sent_on(page: Page) -> None:
+def test_a_third_annotator_is_told_to_continue_with_another_photo(page: Page) -> None:
     for name in ("Ann", "Ben"):
         page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
     reply = page.ask("save_food", me="Cleo", item=page.desk.items[0], rle=square())
@@ -520,7 +532,7 @@ def test_a_third_annotator_is_sent_on(page: Page) -> None:
     assert page.of_project("open_item", me="Cleo")["item"] == page.desk.items[1]
 
 
-def test_a_photo_that_is_full_is_shown_so_to_those_who_are_not_its_annotators(page: Page) -> None:
+def test_a_photo_with_enough_annotators_is_full_for_others(page: Page) -> None:
     for name in ("Ann", "Ben"):
         page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
     for me, full in (("Ann", [False, False]), ("Cleo", [True, False])):
@@ -542,7 +554,7 @@ def test_a_verdict_changes_the_visitors_progress(page: Page) -> None:
     assert page.desk.count() == count
 
 
-def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) -> None:
+def test_the_history_lists_the_visitors_own_changes_newest_first_without_masks(page: Page) -> None:
     item = page.desk.items[0]
     saved = page.desk.save("first")
     page.desk.edit(saved, "second")
@@ -551,7 +563,9 @@ def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) 
     events = page.ask("history", item=item)["events"]
     assert [event["subject"] for event in events] == ["annotation"] * 3 + ["verdict"]
     assert [(event["after"]["note"], event["after"]["status"]) for event in events[:3]] == [
-        *(("second", "deleted"), ("second", "saved"), ("first", "saved")),
+        ("second", "deleted"),
+        ("second", "saved"),
+        ("first", "saved"),
     ]
     assert [(event["before"] or {}).get("note") for event in events[:3]] == ["second", "first", None]
     assert {event["id"] for event in events[:3]} == {saved.id}
@@ -560,7 +574,7 @@ def test_history_is_the_visitors_own_newest_first_and_without_masks(page: Page) 
         assert event["at"].endswith("+00:00")
 
 
-def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
+def test_a_photo_of_leftovers_is_linked_to_the_previous_photo(page: Page) -> None:
     items = page.desk.items
     assert page.of_project("link_before", item=items[2], linked=True) == {"before": items[1]}
     assert page.of_project("open_item", item=items[2])["before"] == items[1]
@@ -570,7 +584,7 @@ def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
 
 
-# Photos that come in
+# New photos
 
 
 def test_an_upload_joins_the_queue_once(page: Page) -> None:
@@ -586,7 +600,7 @@ def test_an_upload_joins_the_queue_once(page: Page) -> None:
     assert (item.name, item.meal, item.position) == ("Lunch.png", "Monday", 4)
 
 
-def test_an_upload_that_is_no_photo_is_told_of(page: Page) -> None:
+def test_an_upload_that_is_no_photo_is_reported(page: Page) -> None:
     upload = Path(utils.get_upload_folder()) / "menu.png"
     upload.parent.mkdir(parents=True)
     upload.write_text("soup")
@@ -595,7 +609,7 @@ def test_an_upload_that_is_no_photo_is_told_of(page: Page) -> None:
     assert added["problem"]
 
 
-def test_nothing_but_uploads_is_taken_as_one(page: Page) -> None:
+def test_only_files_in_the_upload_folder_are_added_as_uploads(page: Page) -> None:
     (outside := page.desk.store.folder / "outside.png").write_bytes(picture(77))
     for path in (str(outside), "/etc/passwd", None, 5, "a\0b"):
         assert "did not arrive" in page.of_project("add_photo", path=path, name="x")["error"]
@@ -603,7 +617,7 @@ def test_nothing_but_uploads_is_taken_as_one(page: Page) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of photos that may be imported, beside one that may not."""
+    """A folder whose photos may be imported, next to a secret folder."""
     for name in ("monday/b.PNG", "monday/a.png", "monday/late/c.jpeg", "monday/menu.txt", "tuesday/d.png"):
         file = tmp_path / "import" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -616,7 +630,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "import"
 
 
-def test_a_folder_on_the_server_is_taken_photo_by_photo(page: Page, folder: Path) -> None:
+def test_a_folder_on_the_server_is_imported_photo_by_photo(page: Page, folder: Path) -> None:
     names = page.ask("list_folder", folder="monday")["names"]
     assert [name for name in names if name != "out.png"] == ["a.png", "b.PNG", "late/c.jpeg"]
     for name in ("a.png", "late/c.jpeg"):
@@ -627,7 +641,7 @@ def test_a_folder_on_the_server_is_taken_photo_by_photo(page: Page, folder: Path
     assert [(row.name, row.meal) for row in added_rows] == [("a.png", "Monday"), ("c.jpeg", "Monday")]
 
 
-def test_a_file_that_is_gone_is_told_of(page: Page, folder: Path) -> None:
+def test_a_missing_file_is_reported(page: Page, folder: Path) -> None:
     added = page.of_project("add_from_folder", folder="monday", name="z.png")
     assert added["item_id"] is None
     assert added["problem"]
@@ -636,13 +650,13 @@ def test_a_file_that_is_gone_is_told_of(page: Page, folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["..", "/", "/etc", "../secret", "monday/../../secret", "way-out", "nowhere"]
 )
-def test_no_other_folder_can_be_opened(page: Page, folder: Path, name: str) -> None:
+def test_no_folder_outside_the_import_folder_is_listed(page: Page, folder: Path, name: str) -> None:
     assert "There is no folder" in page.ask("list_folder", folder=name)["error"]
     assert "There is no folder" in page.of_project("add_from_folder", folder=name, name="e.png")["error"]
 
 
 @pytest.mark.parametrize("name", ["../tuesday/d.png", "../../secret/e.png", "out.png", "/etc/passwd"])
-def test_no_file_outside_the_folder_is_taken(page: Page, folder: Path, name: str) -> None:
+def test_no_file_outside_the_import_folder_is_added(page: Page, folder: Path, name: str) -> None:
     assert "is not in the folder" in page.of_project("add_from_folder", folder="monday", name=name)["error"]
 
 
@@ -657,7 +671,7 @@ def test_a_server_without_an_import_folder_takes_uploads_only(tmp_path: Path) ->
     store.close()
 
 
-def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
+def test_a_folder_inside_the_import_folder_may_be_named_by_its_absolute_path(
     page: Page, folder: Path
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]

@@ -1,4 +1,4 @@
-"""Photos looked over one by one, by an engine whose regions and probabilities are known."""
+"""Ranking photos by uncertainty, with an engine whose regions and probabilities are known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
 
 class TwoFoods:
-    """Stands for a segmenter: a food in the left third of a photo, one in the right third, nothing between them."""
+    """A fake segmenter that finds a food in the left and in the right third of a photo, none between them."""
 
     name, fingerprint = "two foods", "0"
 
@@ -46,14 +46,14 @@ class TwoFoods:
 
 
 class Nothing(TwoFoods):
-    """Finds no region at all."""
+    """A fake segmenter that finds no food at all."""
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         raise SegmentationError("Nothing was found here.")
 
 
 class Sure:
-    """Stands for a classifier: the likeliest class of each region in turn has these probabilities."""
+    """A fake classifier; the given probabilities are those of each region's likeliest class, in turn."""
 
     def __init__(self, *likeliest: float) -> None:
         self._likeliest = likeliest
@@ -65,7 +65,7 @@ class Sure:
 
 
 class Engine:
-    """Stands for the pipeline."""
+    """A fake of the pipeline."""
 
     def __init__(self, segmenter: TwoFoods, classifier: Sure) -> None:
         self.segmenter, self.classifier = segmenter, classifier
@@ -76,7 +76,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Page:
-    """The handler, asked as the browser asks it."""
+    """The handler, called as the browser calls it."""
 
     desk: Desk
     ranking: Ranking
@@ -92,7 +92,7 @@ class Page:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    """Three photos that nobody looked over yet."""
+    """A project of three photos that are not ranked yet."""
     store = Store(tmp_path / "data")
     desk = set_up(store, photos=3)
     engine = Engine(TwoFoods(), Sure(0.75, 0.5))
@@ -105,7 +105,7 @@ def test_the_handler_is_offered(page: Page) -> None:
     assert page.ranking.handlers == [page.ranking.rank_next]
 
 
-def test_photos_are_looked_over_one_by_one_in_the_queues_order(page: Page) -> None:
+def test_photos_are_ranked_one_by_one_in_the_order_of_the_queue(page: Page) -> None:
     assert page.rank_next() == {"left": 2, "total": 3}
     assert page.uncertainties() == [0.375, None, None]  # the mean of 0.25 and 0.5
     page.engine.classifier = Sure(1.0, 0.5)
@@ -116,14 +116,14 @@ def test_photos_are_looked_over_one_by_one_in_the_queues_order(page: Page) -> No
     assert page.uncertainties() == [0.375, 0.25, 0.25]
 
 
-def test_a_photo_without_regions_is_as_uncertain_as_can_be(page: Page) -> None:
+def test_a_photo_without_regions_gets_the_highest_uncertainty(page: Page) -> None:
     page.engine.segmenter = Nothing()
     page.rank_next()
     assert page.uncertainties() == [NOTHING_FOUND, None, None]
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
-def test_a_photo_whose_file_is_missing_or_damaged_does_not_hold_up_the_others(
+def test_a_missing_or_damaged_file_does_not_stop_the_ranking_of_other_photos(
     page: Page, spoil: Callable[[Path], object]
 ) -> None:
     spoil(page.desk.files.original(page.desk.item(0).photo.sha256))
@@ -132,7 +132,7 @@ def test_a_photo_whose_file_is_missing_or_damaged_does_not_hold_up_the_others(
     assert page.uncertainties() == [UNREADABLE, 0.375, None]
 
 
-def test_what_the_engine_refuses_is_no_uncertainty(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_error_stores_no_uncertainty(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(photo: LoadedPhoto) -> Embedding:
         raise SegmentationError("The engine is out of memory.")
 

@@ -1,7 +1,7 @@
 """Training from the page: start, watch and stop a process, and use the checkpoint it makes.
 
-Most processes are small scripts in place of `training.on_project`. They report through the training's own `Progress`,
-so that the page reads what a training writes.
+Most processes are small scripts in place of `training.on_project`. They report through the training's own
+`Progress`, so the page reads real progress files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +77,7 @@ with Progress(out) as progress:
     progress.stage("compare")
     {END}
 """
-"""Stops at three of four steps until it may go on."""
+"""Waits after three of four steps."""
 FAILS = f"""{BEGINNING}
 with Progress(out) as progress:
     progress.stage("data")
@@ -109,6 +109,7 @@ with Progress(out) as progress:
 
 
 def write_checkpoint(folder: Path, classes: tuple[str, ...]) -> Path:
+    """Save a small untrained checkpoint and return its folder."""
     module = ModuleSpec("mobilenetv2_035")
     config = RveRNetConfig(module, module, len(classes), fusion="features", hidden=4, input_size=32)
     save_checkpoint(folder, RveRNet(config), classes)
@@ -117,7 +118,7 @@ def write_checkpoint(folder: Path, classes: tuple[str, ...]) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One in use, and one that a training makes."""
+    """The checkpoint in use, and the one that a training creates."""
     folder = tmp_path_factory.mktemp("checkpoints")
     return write_checkpoint(folder / "old", ("rice", "soup")), write_checkpoint(
         folder / "new", ("rice", "beans")
@@ -126,11 +127,11 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @dataclass
 class Page:
-    """The handlers, asked as the browser asks them.
+    """The handlers, called as the browser calls them.
 
     Attributes:
         script: the file that runs in place of the training.
-        meeting: where a script that waits says so.
+        meeting: the socket that a waiting script connects to.
     """
 
     store: Store
@@ -141,26 +142,29 @@ class Page:
     meeting: socket.socket
 
     def ask(self, name: str, /, **message: Any) -> dict[str, Any]:
+        """Return the reply to a message, as JSON carries it."""
         reply = answered_to(getattr(self.runs, name))({**message, "me": "Ann"}, REQUEST, None)
         told: dict[str, Any] = json.loads(json.dumps(reply))
         return told
 
     def start(self, script: str = WORKS, **message: Any) -> dict[str, Any]:
+        """Start a training that runs this script, and return the reply."""
         self.script.write_text(script)
         return self.ask("start_training", **{"project": self.project, **message})
 
     def hold(self, **message: Any) -> socket.socket:
-        """Start a training and wait until it waits; it goes on when the connection is closed."""
+        """Start a training and return when its script waits; closing the connection lets it continue."""
         self.start(HOLDS, **message)
         return self.met()
 
     def met(self) -> socket.socket:
+        """Return the connection of a waiting script."""
         connection, _ = self.meeting.accept()
         assert connection.recv(1) == b"3"
         return connection
 
     def finish(self, script: str = WORKS) -> dict[str, Any]:
-        """Start a training, wait for its end, and return what the page tells then."""
+        """Start a training, wait for its end, and return the state that the page then reports."""
         assert self.start(script)["project"] == "Trays"
         self.process.wait()
         return self.ask("training")
@@ -169,7 +173,9 @@ class Page:
         """Return the page of the next server on the same data folder."""
         return replace(self, runs=self.serve(self.runs._program))
 
-    def serve(self, program: Any) -> TrainingRuns:
+    def serve(self, program: Sequence[str]) -> TrainingRuns:
+        """Build the handlers with a program that runs in place of the training."""
+
         def facts() -> dict[str, Any]:
             return {"classes": list(self.pipeline.classifier.labels)}
 
@@ -177,6 +183,7 @@ class Page:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
+        """The process of the last run."""
         assert self.runs._run is not None
         assert self.runs._run.process is not None
         return self.runs._run.process
@@ -193,7 +200,7 @@ class Page:
         return sorted((self.store.folder / "training").glob("*"))
 
     def told(self) -> dict[str, Any]:
-        """What the last process was told, once it waits or has ended."""
+        """Return the arguments and settings of the last process, which waits or has ended."""
         told: dict[str, Any] = json.loads((self.out / "told.json").read_text())
         return told
 
@@ -223,14 +230,14 @@ def page(tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.Mon
     store.close()
 
 
-def test_before_the_first_training_there_is_none(page: Page) -> None:
+def test_before_the_first_training_the_state_is_none(page: Page) -> None:
     assert page.ask("training") == {"state": "none"}
     assert page.ask("stop_training") == {"state": "none"}
     assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
     assert page.folders == []
 
 
-def test_a_training_goes_from_the_checkpoint_in_use_to_a_folder_of_its_own(page: Page) -> None:
+def test_a_training_starts_from_the_checkpoint_in_use_in_a_new_folder(page: Page) -> None:
     page.hold(epochs=3).close()
     assert page.out.parent == page.store.folder / "training"
     assert page.told()["argv"] == [
@@ -243,7 +250,7 @@ def test_a_training_goes_from_the_checkpoint_in_use_to_a_folder_of_its_own(page:
     ]
 
 
-def test_relative_paths_are_those_of_the_server(
+def test_relative_paths_start_at_the_servers_working_folder(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -262,7 +269,7 @@ def test_relative_paths_are_those_of_the_server(
     assert (told["cwd"], told["url"]) == (str(tmp_path), "sqlite:///elsewhere")
 
 
-def test_a_checkpoint_on_the_hub_is_started_from_by_its_id(page: Page) -> None:
+def test_a_checkpoint_on_the_hub_is_passed_by_its_id(page: Page) -> None:
     page.pipeline.config = replace(page.pipeline.config, checkpoint="ann/foods@v2")
     page.hold().close()
     assert page.told()["argv"][2] == "--start=ann/foods@v2"
@@ -271,7 +278,7 @@ def test_a_checkpoint_on_the_hub_is_started_from_by_its_id(page: Page) -> None:
 def test_the_real_training_makes_a_checkpoint_from_any_folder(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The working folder holds a package of the same name, which is not the one meant."""
+    """A package of the same name in the working folder is ignored."""
     decoy = tmp_path / "elsewhere" / "training"
     decoy.mkdir(parents=True)
     (decoy / "__init__.py").write_text("raise SystemExit('The wrong package.')")
@@ -293,7 +300,7 @@ def test_the_real_training_makes_a_checkpoint_from_any_folder(
     assert page.ask("use_checkpoint") == {"facts": {"classes": ["pesto", "ketchup"]}}
 
 
-def test_the_real_training_says_what_a_project_lacks(page: Page) -> None:
+def test_the_real_training_reports_that_a_project_has_too_few_foods(page: Page) -> None:
     page.runs = page.serve(PROGRAM)
     page.start()
     assert page.process.wait() == 2
@@ -302,7 +309,7 @@ def test_the_real_training_says_what_a_project_lacks(page: Page) -> None:
     assert "0 meals with 0 foods: finish at least 2 more photos of other meals" in reply["said"]
 
 
-def test_where_the_training_package_is_not_there_the_page_says_so(
+def test_a_missing_training_package_is_reported(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_runs, "ROOT", tmp_path)
@@ -311,27 +318,27 @@ def test_where_the_training_package_is_not_there_the_page_says_so(
     assert page.ask("training") == {"state": "none"}
 
 
-def test_a_clone_is_put_before_other_folders_of_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clone_comes_first_on_the_module_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     assert training_runs._environment("")["PYTHONPATH"] == f"{ROOT}{os.pathsep}/somewhere"
     monkeypatch.delenv("PYTHONPATH")
     assert training_runs._environment("")["PYTHONPATH"] == str(ROOT)
 
 
-def test_an_installed_package_needs_no_folder_of_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_package_leaves_the_module_path_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(ROOT))
     assert "PYTHONPATH" not in training_runs._environment("")
 
 
-def test_a_training_under_way_tells_its_progress(page: Page) -> None:
+def test_a_running_training_reports_its_progress(page: Page) -> None:
     with page.hold():
         assert page.ask("training") == {"state": "running", "project": "Trays", "share": 0.75}
         assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
 
 
-def test_the_progress_never_falls_back(page: Page) -> None:
-    """Other stages follow, and the file may end in a line that is not yet complete."""
+def test_the_progress_never_decreases(page: Page) -> None:
+    """Other stages may follow, and the last line of the file may be incomplete."""
     other = json.dumps({"event": "step", "stage": "masks", "done": 1, "total": 10, "at": ""})
     again = json.dumps({"event": "stage", "stage": "train", "done": 0, "total": 4, "at": ""})
     with page.hold():
@@ -341,7 +348,7 @@ def test_the_progress_never_falls_back(page: Page) -> None:
             assert page.ask("training")["share"] == 0.75
 
 
-def test_one_training_at_a_time(page: Page) -> None:
+def test_only_one_training_runs_at_a_time(page: Page) -> None:
     other = commit(page.store, create_project, "Other", [])
     with page.hold():
         assert "'Trays' is under way" in page.start(project=other)["error"]
@@ -351,7 +358,7 @@ def test_one_training_at_a_time(page: Page) -> None:
     assert len(page.folders) == 2
 
 
-def test_a_training_that_is_done_tells_whether_it_is_better(page: Page) -> None:
+def test_a_finished_training_reports_the_comparison(page: Page) -> None:
     assert page.finish() == {"state": "done", "project": "Trays", "comparison": COMPARISON, "in_use": False}
 
 
@@ -366,7 +373,7 @@ def test_a_training_that_is_done_tells_whether_it_is_better(page: Page) -> None:
         (FORGETS, CUT_SHORT),
     ],
 )
-def test_a_training_that_failed_says_why(page: Page, script: str, said: str) -> None:
+def test_a_failed_training_reports_the_reason(page: Page, script: str, said: str) -> None:
     assert page.finish(script) == {"state": "failed", "project": "Trays", "said": said}
     assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
     assert page.start()["state"] in ("running", "done")
@@ -380,7 +387,7 @@ def test_a_training_can_be_stopped(page: Page) -> None:
     assert page.next_start().ask("training") == {"state": "stopped", "project": "Trays"}
 
 
-def test_one_that_is_done_is_not_stopped_any_more(page: Page) -> None:
+def test_a_finished_training_cannot_be_stopped(page: Page) -> None:
     page.finish()
     assert page.ask("stop_training")["state"] == "done"
 
@@ -388,18 +395,18 @@ def test_one_that_is_done_is_not_stopped_any_more(page: Page) -> None:
 # After the end of the server
 
 
-def test_only_the_server_holds_the_other_end_of_stdin(page: Page) -> None:
+def test_a_training_ends_with_its_server(page: Page) -> None:
     page.start(IS_ATTENDED)
     with page.met():
         assert page.process.stdin is not None
-        page.process.stdin.close()  # as the system does, however the server ends
+        page.process.stdin.close()  # the system does so however the server ends
         assert page.process.wait() == 3
     said = "The training ended with the program that started it; start it again."
     for later in (page, page.next_start()):
         assert later.ask("training") == {"state": "failed", "project": "Trays", "said": said}
 
 
-def test_a_training_that_is_done_is_found_at_the_next_start(page: Page) -> None:
+def test_a_finished_training_is_found_at_the_next_start(page: Page) -> None:
     page.finish(FAILS)
     done = page.finish()
     later = page.next_start()
@@ -408,12 +415,12 @@ def test_a_training_that_is_done_is_found_at_the_next_start(page: Page) -> None:
     assert later.ask("training")["in_use"] is True
 
 
-def test_folders_of_trainings_sort_as_they_were_begun(tmp_path: Path) -> None:
+def test_training_folders_sort_by_their_start(tmp_path: Path) -> None:
     made = [_new_folder(tmp_path / "training") for _ in range(20)]
     assert made == sorted(made)
 
 
-def test_the_last_training_is_found_without_its_log_but_not_without_its_record(page: Page) -> None:
+def test_the_last_training_is_found_by_its_record_not_its_log(page: Page) -> None:
     page.finish(FAILS)
     for name in ("log.txt", "progress.jsonl"):
         (page.out / name).unlink()
@@ -422,7 +429,7 @@ def test_the_last_training_is_found_without_its_log_but_not_without_its_record(p
     assert page.next_start().ask("training") == {"state": "none"}
 
 
-def test_the_new_checkpoint_is_used_now_and_after_the_next_start(page: Page) -> None:
+def test_the_new_checkpoint_is_used_at_once_and_after_the_next_start(page: Page) -> None:
     assert checkpoint_in_use(page.store.folder) is None
     page.finish()
     assert page.pipeline.classifier.labels == ("rice", "soup")
@@ -431,7 +438,7 @@ def test_the_new_checkpoint_is_used_now_and_after_the_next_start(page: Page) -> 
     chosen = checkpoint_in_use(page.store.folder)
     assert chosen == page.pipeline.config.checkpoint
     assert load_classifier(AppConfig(checkpoint=chosen, device="cpu")).labels == ("rice", "beans")
-    # and the next training starts from it
+    # The next training starts from it.
     page.hold().close()
     assert page.told()["argv"][2] == f"--start={chosen}"
 
@@ -442,7 +449,7 @@ def test_the_checkpoint_in_use_moves_with_the_data_folder(page: Page, tmp_path: 
     made = page.out.relative_to(page.store.folder) / "checkpoint"
     moved = page.store.folder.rename(tmp_path / "moved")
     assert checkpoint_in_use(moved) == moved / made
-    (moved / IN_USE_NAME).write_text(str(moved / made))  # as an absolute path was kept
+    (moved / IN_USE_NAME).write_text(str(moved / made))  # an absolute path works as well
     assert checkpoint_in_use(moved) == moved / made
 
 
@@ -456,7 +463,7 @@ def test_a_damaged_checkpoint_is_not_used(page: Page) -> None:
     assert checkpoint_in_use(page.store.folder) is None
 
 
-def test_a_checkpoint_that_is_gone_is_in_use_no_more(page: Page) -> None:
+def test_a_missing_checkpoint_is_not_in_use(page: Page) -> None:
     page.finish()
     page.ask("use_checkpoint")
     chosen = checkpoint_in_use(page.store.folder)
@@ -477,7 +484,7 @@ def test_a_checkpoint_that_is_gone_is_in_use_no_more(page: Page) -> None:
         ({"epochs": 10**400}, "epochs"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(page: Page, message: dict[str, Any], says: str) -> None:
+def test_a_bad_training_request_is_refused(page: Page, message: dict[str, Any], says: str) -> None:
     assert says in page.start(**message)["error"]
     assert page.folders == []
     assert page.ask("training") == {"state": "none"}

@@ -1,4 +1,4 @@
-"""The page's requests, on the real engine without weights and a photo of a disc."""
+"""The page's requests for one photo, with the GrabCut engine and a photo of a disc."""
 
 import base64
 import io
@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 from gradio import utils
+from numpy.typing import NDArray
 from PIL import Image
 
 from rvernet_app.config import AppConfig
@@ -23,7 +24,7 @@ from rvernet_app.ui.visitor.streams import Newest, Streams
 
 @dataclass
 class Event:
-    """Stands for gr.EventData."""
+    """A fake of gr.EventData."""
 
     _data: Any
 
@@ -50,18 +51,22 @@ def streams(pipeline: Pipeline, handlers: Handlers) -> Streams:
 
 
 def opened(handlers: Handlers) -> str:
+    """Open the sample and return its id."""
     return str(answered(handlers.open_photo)({"sample": "disc"})["id"])
 
 
 def segmented(handlers: Handlers, photo: str, **more: Any) -> dict[str, Any]:
+    """Return the reply to a click on the disc."""
     return answered(handlers.segment)({"photo": photo, "points": [[40, 45, 1]], "box": None, **more})
 
 
-def picture_in(data_url: str) -> np.ndarray:
+def picture_in(data_url: str) -> NDArray[np.uint8]:
+    """Decode the picture in a data URL: uint8 (H, W, 3)."""
     return np.array(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))))
 
 
 def request(photo: str, rle: object, seq: int = 1, **more: Any) -> Any:
+    """Return an evidence request as the page sends it."""
     fields = {"stage": "all", "label": None, "method": "gradcam", "scale": "own"}
     return Event({"seq": seq, "photo": photo, "rle": rle, **fields, **more})
 
@@ -88,7 +93,7 @@ def test_an_upload_opens_under_its_own_name(handlers: Handlers, tmp_path: Path) 
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "../../etc/passwd", "a\0b", "x" * 5000, None, 5, ["/etc/passwd"]]
 )
-def test_nothing_but_uploads_can_be_opened(path: object, handlers: Handlers) -> None:
+def test_only_uploads_can_be_opened(path: object, handlers: Handlers) -> None:
     assert set(answered(handlers.open_photo)({"path": path})) == {"error"}
 
 
@@ -112,11 +117,11 @@ def test_a_prompt_yields_masks_and_a_token_to_refine_them(handlers: Handlers) ->
 @pytest.mark.parametrize(
     "refine", [7, {}, {"token": "gone", "candidate": 0}, {"token": ["x"], "candidate": None}]
 )
-def test_a_token_that_is_not_known_is_no_error(refine: object, handlers: Handlers) -> None:
+def test_an_unknown_refinement_token_is_ignored(refine: object, handlers: Handlers) -> None:
     assert "candidates" in segmented(handlers, opened(handlers), refine=refine)
 
 
-def test_a_photo_nobody_opened_is_an_error(handlers: Handlers) -> None:
+def test_a_photo_that_is_not_open_is_an_error(handlers: Handlers) -> None:
     assert "open it again" in segmented(handlers, "0" * 64)["error"]
 
 
@@ -171,7 +176,9 @@ def test_an_older_request_does_not_become_the_newest(handlers: Handlers, streams
         request("../x", None),
     ],
 )
-def test_bad_evidence_requests_are_sentences(event: Any, handlers: Handlers, streams: Streams) -> None:
+def test_a_bad_evidence_request_gets_an_error_in_one_sentence(
+    event: Any, handlers: Handlers, streams: Streams
+) -> None:
     [reply] = streams.evidence(Newest(), event)
     assert set(reply) == {"seq", "error"}
 
@@ -200,7 +207,7 @@ def test_the_download_holds_the_files_of_the_command_line(handlers: Handlers) ->
     }
 
 
-def test_what_nobody_expected_is_a_sentence_and_a_log_entry(
+def test_an_unexpected_error_is_a_sentence_and_a_log_entry(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> NoReturn:
@@ -212,7 +219,7 @@ def test_what_nobody_expected_is_a_sentence_and_a_log_entry(
     assert "secret" in caplog.text
 
 
-def test_samples_are_the_folders_jpegs(tmp_path: Path) -> None:
+def test_the_samples_are_the_jpegs_of_the_folder(tmp_path: Path) -> None:
     for name in ("soup-bowl.jpg", "apple.jpg", "README.md"):
         (tmp_path / name).touch()
     assert [sample.title for sample in find_samples(tmp_path).values()] == ["Apple", "Soup bowl"]

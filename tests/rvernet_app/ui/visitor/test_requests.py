@@ -1,4 +1,4 @@
-"""What the browser sends about a single photo is checked once."""
+"""Validation of the browser's messages about one photo."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ REQUEST = {
 
 
 def corrected(edit: object) -> Mask:
-    """The mask after a correction that the browser sent."""
+    """Return MASK after a correction that the browser sent."""
     return EditMask.read({"photo": "a" * 64, "edit": edit}).edit.apply(MASK)
 
 
-def test_points_and_box() -> None:
+def test_a_prompt_of_points_and_a_box_is_read() -> None:
     prompt = PromptRequest.read({"points": [[1, 2, 1], [3.5, 4, 0]], "box": [0, 0, 9, 9]}).prompt()
     assert prompt.points_xy == ((1.0, 2.0), (3.5, 4.0))
     assert prompt.point_labels == (1, 0)
     assert prompt.box_xyxy == (0.0, 0.0, 9.0, 9.0)
 
 
-def test_a_box_alone() -> None:
+def test_a_prompt_of_a_box_alone_is_read() -> None:
     assert PromptRequest.read({"points": [], "box": [1, 1, 5, 5]}).prompt().points_xy == ()
 
 
@@ -77,7 +77,7 @@ def test_a_bad_prompt_is_refused(message: object) -> None:
         PromptRequest.read(message).prompt()
 
 
-def test_an_evidence_request() -> None:
+def test_an_evidence_request_is_read_without_its_unknown_fields() -> None:
     assert EvidenceRequest.read({**REQUEST, "more": "ignored"}).seq == 3
 
 
@@ -123,17 +123,17 @@ MASK[10, 15] = True
         ),
     ],
 )
-def test_an_edit_is_what_it_says(edit: dict[str, Any], meant: Mask) -> None:
+def test_an_edit_changes_the_mask_as_the_named_function_does(edit: dict[str, Any], meant: Mask) -> None:
     assert np.array_equal(corrected(json.loads(json.dumps(edit))), meant)
 
 
-def test_a_polygon_takes_the_place_of_the_mask() -> None:
+def test_a_polygon_replaces_the_mask() -> None:
     edited = corrected({"kind": "polygon", "stroke": [[0, 0], [2, 0], [2, 2], [0, 2]]})
     assert np.argwhere(edited).max() == 2
 
 
 @pytest.mark.parametrize("kind", ["paint", "erase", "polygon"])
-def test_a_stroke_may_be_long_and_leave_the_photo(kind: str) -> None:
+def test_a_stroke_may_be_long_and_reach_outside_the_photo(kind: str) -> None:
     stroke = [[-100_000, 4], [100_000, 4], [0.5, -0.5]] + [[8, 8]] * (MAX_STROKE - 3)
     assert corrected({"kind": kind, "stroke": stroke, "radius": 1}).shape == (12, 16)
 
@@ -141,16 +141,17 @@ def test_a_stroke_may_be_long_and_leave_the_photo(kind: str) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        *(
-            None,
-            "fill_holes",
-            ["fill_holes"],
-            {},
-            {"kind": None},
-            {"kind": "cut", "stroke": [[1, 1]], "radius": 1},
-        ),
-        *({"kind": "smooth"}, {"kind": "smooth", "radius": 0}, {"kind": "smooth", "radius": MAX_RADIUS + 1}),
-        *({"kind": "paint", "stroke": [[1, 1]]}, {"kind": "paint", "radius": 1}),
+        None,
+        "fill_holes",
+        ["fill_holes"],
+        {},
+        {"kind": None},
+        {"kind": "cut", "stroke": [[1, 1]], "radius": 1},
+        {"kind": "smooth"},
+        {"kind": "smooth", "radius": 0},
+        {"kind": "smooth", "radius": MAX_RADIUS + 1},
+        {"kind": "paint", "stroke": [[1, 1]]},
+        {"kind": "paint", "radius": 1},
         {"kind": "paint", "stroke": [], "radius": 1},
         {"kind": "paint", "stroke": [[1, 1]] * (MAX_STROKE + 1), "radius": 1},
         {"kind": "paint", "stroke": [[1, 1], [100_001, 1]], "radius": 1},
@@ -168,7 +169,7 @@ def test_a_bad_edit_is_refused(edit: object) -> None:
 
 @pytest.mark.parametrize("kind", ["paint", "erase", "polygon", "smooth"])
 @pytest.mark.parametrize("field", ["stroke", "radius", "kind"])
-def test_junk_in_an_edit_is_an_edit_or_refused(kind: str, field: str) -> None:
+def test_junk_in_an_edit_is_accepted_or_refused_without_other_errors(kind: str, field: str) -> None:
     sound = {"kind": kind, "stroke": [[1, 1], [4, 1], [4, 4]], "radius": 2}
     for junk in JUNK:
         try:
