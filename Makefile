@@ -1,5 +1,5 @@
-# `make run` and `make test` are all one needs; both make .venv when it is missing.
-# uv is used when it is there, plain pip otherwise.
+# `make run` and `make test` are all you need; both make .venv if it is missing.
+# They use uv if it is installed, and pip otherwise.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -12,22 +12,35 @@ INSTALL = sh -c '"$$0" -m pip install --quiet "$$@"'
 MAKE_VENV = sh -c '"$$0" -m venv "$$1"'
 endif
 
+# `make run CPU=1` takes PyTorch's CPU build, which uv knows how to find: hundreds of megabytes instead of six thousand.
+ifdef CPU
+INSTALL = sh -c '"$$0" -m pip install --quiet uv && "$$0" -m uv pip install --quiet --torch-backend cpu --python "$$0" "$$@"'
+MAKE_VENV = sh -c '"$$0" -m venv "$$1"'
+endif
+
 RENDER := .venv-render
 RENDER_PY := $(RENDER)/bin/python
 RENDER_PYTHON ?= python3.11
 
-.PHONY: run test check chromium render-env test-render clean
+.PHONY: run test test-py test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
 
-test: check chromium
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+# Lint, types, import contracts, browser modules, then all tests with their coverage.
+test: check test-web chromium
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=
 
-check: $(VENV)/.installed-dev
+check: check-py check-web
+
+check-py: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+wheel: $(VENV)/.installed-dev
+	$(PY) -m hatchling build -t wheel
 
 $(PY):
 	$(MAKE_VENV) $(PYTHON) $(VENV)
@@ -43,13 +56,13 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
 	$(INSTALL) $(PY) -r requirements-dev.txt
 	touch $(VENV)/.installed $@
 
-# Blender's module wants Python 3.11 and an older NumPy, so rendering has an environment of its own.
+# Blender's module needs Python 3.11 and NumPy 1, so rendering has an environment of its own.
 render-env: $(RENDER)/.installed
 
 test-render: $(RENDER)/.installed
 	$(RENDER_PY) -m pytest -m render tests/training/meals
 
-# The browser tests take an installed Chromium, else Debian's (as root), else Playwright's own.
+# The browser tests use an installed Chromium, else Debian's (as root), else Playwright's own.
 chromium: $(VENV)/.installed-dev
 	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
@@ -61,4 +74,4 @@ $(RENDER)/.installed: requirements-render.txt | $(RENDER_PY)
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RENDER) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(RENDER) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -158,7 +158,7 @@ def measure_classifier(pipeline: Pipeline, cutouts: Cutouts, repeats: int) -> It
     alone = cutouts.without_context()
     yield compare(
         "classify: both predictions",
-        lambda: pipeline.classify(cutouts),
+        lambda: classifier.predict_batch([cutouts, alone]),
         repeats,
         "one prediction after the other",
         lambda: (classifier.predict(cutouts), classifier.predict(alone)),

@@ -14,7 +14,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ from rvernet_app.reports.dashboard import dashboard
 from rvernet_app.store import queue
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
+from rvernet_app.ui.answers import Json, StoreHandler, request_of
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.reviewing import Reviewing
-from rvernet_app.ui.visitor.handlers import Reply
+from rvernet_app.ui.visitor.protocol import PhotoReply
 
 PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0
@@ -59,15 +60,15 @@ class Page:
     """The page's questions to a big store."""
 
     def __init__(self, big: BigStore, times: int) -> None:
-        def present(photo: LoadedPhoto, name: str) -> Reply:
-            return {"name": name}
+        def present(photo: LoadedPhoto, name: str) -> PhotoReply:
+            return PhotoReply(id=photo.sha256, name=name, width=0, height=0, url="", thumb="")
 
         shelf = OneShelf()
         self._labeling = Labeling(big.store, big.files, shelf, present)
         self._reviewing = Reviewing(big.store, big.files, shelf, present)
         self._big = big
         self._places = np.random.default_rng(3).integers(0, big.photos, times).tolist()
-        self._saved: dict[int, Reply] = {}
+        self._saved: dict[int, Json] = {}
 
     def questions(self) -> dict[str, Ask]:
         """By what they are called, in the order to ask them in; the last ones change the store."""
@@ -107,19 +108,20 @@ class Page:
         }
         return asked
 
-    def _tell(self, handler: Callable[[Mapping[str, Any], str], Reply], who: str, **message: Any) -> Reply:
-        return handler({"project": self._big.project, **message}, who)
+    def _tell(self, handler: StoreHandler, who: str, **message: Any) -> Json:
+        asked = request_of(handler).read({"project": self._big.project, **message})
+        return handler(asked, who).to_json()
 
-    def _open(self, who: str, **message: Any) -> Reply:
+    def _open(self, who: str, **message: Any) -> Json:
         return self._tell(self._labeling.open_item, who, **message)
 
-    def _list(self, who: str, **message: Any) -> Reply:
+    def _list(self, who: str, **message: Any) -> Json:
         return self._tell(self._labeling.list_items, who, **message)
 
     def _first_page(self, who: str, **message: Any) -> Ask:
         return lambda n: self._list(who, **message)
 
-    def _review(self, **message: Any) -> Reply:
+    def _review(self, **message: Any) -> Json:
         return self._tell(self._reviewing.open_review, self._big.team[0], **message)
 
     def _unranked(self) -> None:

@@ -10,7 +10,10 @@ from typing import get_type_hints
 
 from rvernet_app.errors import ConfigError
 
-ASSETS_DIR = Path(__file__).resolve().parent.parent / "assets"
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED_ASSETS = _PACKAGE / "assets"
+ASSETS_DIR = _INSTALLED_ASSETS if _INSTALLED_ASSETS.is_dir() else _PACKAGE.parent / "assets"
+"""Weights, samples and label sets: inside an installed package, beside the package in a clone."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 

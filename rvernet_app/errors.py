@@ -12,10 +12,11 @@
   x StoreError
     + FullError
     + ConflictError
-    + LoginError (rvernet_app.ui.access)
-  x NotTakenError (rvernet_app.exchange.importing)
+  x LoginError (rvernet_app.ui.access)
+  x NotTakenError (rvernet_app.exchange.plan)
+  x CocoError (rvernet_app.exchange.formats.coco_file)
   x DataError (training.data.regions)
-  x GridError (training.evidence.grid)
+  x GridError (training.loop.grid)
   x DatasetError (training.meals.dataset)
   x PushError (training.push)
 

@@ -12,17 +12,20 @@ from rvernet_app.config import AppConfig
 from rvernet_app.model.classify import Classifier, load_classifier
 from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.photos import LoadedPhoto
-from rvernet_app.result import ClickResult
+from rvernet_app.result import ClickResult, Evidence
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.registry import open_segmenter
-from rvernet_app.types import Candidates, Cutouts, Embedding, Mask, Prediction, Prompt
+from rvernet_app.types import Candidates, Embedding, Mask, Prompt
 
 
 @dataclass(eq=False)
 class Pipeline:
-    """The engine behind page, command line and HTTP API. Shared by all visitors; keeps nothing of theirs
-    but embeddings, by content of the photo. Its classifier may be replaced while it works."""
+    """The engine behind the page, the command line and the HTTP API.
+
+    All visitors share it. It keeps nothing of theirs but embeddings, by the photo's SHA-256. Its classifier may be
+    replaced while it works.
+    """
 
     config: AppConfig
     segmenter: Segmenter
@@ -39,39 +42,80 @@ class Pipeline:
         self.classifier, self.config = load_classifier(config), config
 
     def encode(self, photo: LoadedPhoto) -> Embedding:
-        """The photo's embedding; computed once, while others who ask for it wait."""
+        """Return the photo's embedding. It is computed once; others who ask meanwhile wait for it."""
         return self.embeddings.get_or_encode(self.segmenter, photo.sha256, photo.pixels)
 
-    def segment(self, photo: LoadedPhoto, prompt: Prompt) -> Candidates:
-        """Candidates for a prompt, best first.
+    def segment(
+        self, photo: LoadedPhoto, prompt: Prompt, timings_ms: dict[str, float] | None = None
+    ) -> Candidates:
+        """Return the candidates for a prompt, best first.
+
+        Args:
+            timings_ms: gets the milliseconds of "encode" and "segment".
 
         Raises:
             PromptError: the prompt does not fit the photo.
             SegmentationError: nothing was found there.
         """
+        timings = {} if timings_ms is None else timings_ms
         prompt.require_within(photo.size_hw)
-        return self.segmenter.predict(self.encode(photo), prompt)
+        with timed(timings, "encode"):
+            embedding = self.encode(photo)
+        with timed(timings, "segment"):
+            return self.segmenter.predict(embedding, prompt)
 
-    def classify(self, cutouts: Cutouts) -> tuple[Prediction, Prediction]:
-        """Predictions (with, without) the context around the food, in one forward pass."""
-        with_context, without = self.classifier.predict_batch([cutouts, cutouts.without_context()])
-        return with_context, without
+    def evidence(
+        self,
+        photo: LoadedPhoto,
+        mask: Mask,
+        *,
+        label: str | None = None,
+        cam_method: str | None = None,
+        maps_only: bool = False,
+    ) -> Iterator[Evidence]:
+        """Yield the evidence for a mask in two steps: suggestions first, then activation maps as well.
 
-    def click(self, photo: LoadedPhoto, prompt: Prompt, cam_method: str | None = None) -> ClickResult:
-        """The whole path: prompt, mask, and what `explain_mask` makes of it.
+        A caller that stops after the first step spares the second one's work.
+
+        Args:
+            mask: bool (H, W) in the photo's frame.
+            label: the class to explain; None takes the likeliest.
+            cam_method: one of CAM_METHODS; None takes the configured one.
+            maps_only: leave the suggestions out and yield one step.
 
         Raises:
-            PromptError, SegmentationError: as `segment`.
+            LabelError: the checkpoint does not know the label.
         """
+        classifier = self.classifier
         timings: dict[str, float] = {}
-        with timed(timings, "encode"):
-            self.encode(photo)
-        with timed(timings, "segment"):
-            candidates = self.segment(photo, prompt)
-        result = self.explain_mask(
-            photo, candidates.masks[0], score=float(candidates.scores[0]), cam_method=cam_method
+        with timed(timings, "cut_out"):
+            cutouts = cut_out(photo.pixels, mask)
+        found = Evidence(
+            checkpoint=classifier.name,
+            checkpoint_id=f"{classifier.name}@{classifier.fingerprint}",
+            classes=classifier.labels,
+            cutouts=cutouts,
+            suggestions=None,
+            without_context=None,
+            sure=False,
+            maps=None,
+            cam_method=cam_method or self.config.cam_method,
+            timings_ms=timings,
         )
-        return replace(result, timings_ms=timings | result.timings_ms)
+        if not maps_only:
+            with timed(timings, "classify"):
+                suggestions, without = classifier.predict_batch([cutouts, cutouts.without_context()])
+            found = replace(
+                found,
+                suggestions=suggestions,
+                without_context=without,
+                sure=classifier.is_sure(suggestions),
+            )
+            yield found
+            label = label or suggestions.top_k(1)[0][0]
+        with timed(timings, "explain"):
+            maps = classifier.explain(cutouts, label=label, method=found.cam_method)
+        yield replace(found, maps=maps)
 
     def explain_mask(
         self,
@@ -81,34 +125,41 @@ class Pipeline:
         score: float | None = None,
         label: str | None = None,
         cam_method: str | None = None,
+        timings_ms: dict[str, float] | None = None,
     ) -> ClickResult:
-        """Cut-outs, suggestions and the maps of one class, the likeliest unless `label` names another.
+        """Return a mask with its complete evidence.
+
+        Args:
+            score: the mask's predicted IoU in [0, 1], where a segmenter gave one.
+            label, cam_method: as in `evidence`.
+            timings_ms: milliseconds of earlier steps.
 
         Raises:
             LabelError: the checkpoint does not know the label.
         """
-        method = cam_method or self.config.cam_method
-        timings: dict[str, float] = {}
-        with timed(timings, "cut_out"):
-            cutouts = cut_out(photo.pixels, mask)
-        with timed(timings, "classify"):
-            suggestions, without_context = self.classify(cutouts)
-        with timed(timings, "explain"):
-            label = label or suggestions.top_k(1)[0][0]
-            maps = self.classifier.explain(cutouts, label=label, method=method)
+        *_, evidence = self.evidence(photo, mask, label=label, cam_method=cam_method)
         return ClickResult(
             photo=photo,
             segmenter=self.segmenter.name,
-            checkpoint=self.classifier.name,
-            classes=self.classifier.labels,
             mask=mask,
             score=score,
-            cutouts=cutouts,
-            suggestions=suggestions,
-            without_context=without_context,
-            sure=self.classifier.is_sure(suggestions),
-            maps=maps,
-            cam_method=method,
+            evidence=evidence,
+            timings_ms={**(timings_ms or {}), **evidence.timings_ms},
+        )
+
+    def click(self, photo: LoadedPhoto, prompt: Prompt, cam_method: str | None = None) -> ClickResult:
+        """Take the whole path: prompt, mask, cut-outs, suggestions, activation maps.
+
+        Raises:
+            PromptError, SegmentationError: as `segment`.
+        """
+        timings: dict[str, float] = {}
+        candidates = self.segment(photo, prompt, timings)
+        return self.explain_mask(
+            photo,
+            candidates.masks[0],
+            score=float(candidates.scores[0]),
+            cam_method=cam_method,
             timings_ms=timings,
         )
 
@@ -124,7 +175,7 @@ def timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
 
 
 def build_pipeline(config: AppConfig) -> Pipeline:
-    """The engine with the best weights found locally; the network is touched for a checkpoint on the Hub alone.
+    """Build the engine with the best weights found locally; only a checkpoint on the Hub uses the network.
 
     Raises:
         WeightsError: the segmenter asked for by name has no weights here, or the checkpoint cannot be fetched.

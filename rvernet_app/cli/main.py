@@ -1,12 +1,13 @@
-"""Command line: one click without a browser, segmenter weights, and the projects of the store.
+"""The command line, `rvernet` or `python -m rvernet_app`. Without a command it serves the page.
 
-Exit status 0, or 2 with one line on stderr for bad input.
+The exit status is 0, or 2 with one line on stderr for bad input.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from rvernet_app.cli import project
+from rvernet_app.cli import project, training
 from rvernet_app.config import CAM_METHODS, AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.malloc import keep_memory
@@ -51,9 +52,12 @@ def _box_xyxy(text: str) -> tuple[float, ...]:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `python -m rvernet_app`."""
-    parser = _OneLineParser(prog="rvernet_app", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    """Return the parser of all commands but those of the training package, which read their own options."""
+    parser = _OneLineParser(prog="rvernet", description=__doc__)
+    parser.set_defaults(run=_serve)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve the page; options come from RVERNET_* variables")
+    serve.set_defaults(run=_serve)
 
     predict = commands.add_parser("predict", help="mask, cut-outs, suggestions and maps of one food")
     predict.add_argument("photo", type=Path, metavar="PHOTO")
@@ -83,7 +87,15 @@ def build_parser() -> argparse.ArgumentParser:
     get.set_defaults(run=_get)
     actions.add_parser("path", help="the folder they go to").set_defaults(run=_path)
     project.add_commands(commands)
+    training.add_commands(commands)
     return parser
+
+
+def _serve(arguments: argparse.Namespace, config: AppConfig) -> None:
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio reads it when it is imported
+    from rvernet_app.ui.serve import serve  # late: other commands need no page
+
+    serve(config)
 
 
 def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -132,15 +144,18 @@ def _path(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status."""
-    keep_memory()
-    arguments = build_parser().parse_args(argv)
+    """Run one command and return its exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
+        if given and given[0] in training.COMMANDS:
+            return training.run(given[0], given[1:])
+        keep_memory()
+        arguments = build_parser().parse_args(given)
         arguments.run(arguments, AppConfig.from_env())
     except (RvernetError, OSError) as error:
-        print(f"rvernet_app: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"rvernet: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("rvernet_app: stopped", file=sys.stderr)
+        print("rvernet: stopped", file=sys.stderr)
         return 130
     return 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rvernet_app.types import Mask
 
-CRUMB_SHARE = 0.02
+FRAGMENT_SHARE = 0.02
 """Components and holes below this share of the mask are fragments and pinholes."""
 BOX_MARGIN = 0.05
 """A food may reach beyond the box by this share of its width and height: people draw boxes by hand."""
@@ -18,23 +18,25 @@ OUTSIDE = np.float32(-8.0)
 """Logit of pixels that surely are not the food."""
 
 
-def clean(mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), crumb_share: float = CRUMB_SHARE) -> Mask:
+def clean(
+    mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), fragment_share: float = FRAGMENT_SHARE
+) -> Mask:
     """Remove fragments (small components, 8-connected) and fill pinholes (small holes, 4-connected).
 
-    Small means fewer pixels than `crumb_share` of the mask. The largest component stays, and so does every
+    Small means fewer pixels than `fragment_share` of the mask. The largest component stays, and so does every
     component that contains a point of `keep_xy`. The work is done on outlines, which is fast even for large
     photos.
 
     Args:
         mask: bool (H, W).
         keep_xy: foreground points of the prompt, in the mask's frame.
-        crumb_share: 0 to 1.
+        fragment_share: 0 to 1.
 
     Returns:
         bool (H, W), a new array.
     """
     pixels = np.array(mask, np.uint8, order="C")
-    limit = crumb_share * cv2.countNonZero(pixels)
+    limit = fragment_share * cv2.countNonZero(pixels)
     outlines, hierarchy = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if not outlines:
         return pixels.view(np.bool_)

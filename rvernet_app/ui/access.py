@@ -1,57 +1,129 @@
-"""Who a visitor is: their account's name where there are accounts, else the name they go by on this machine."""
+"""Who a visitor is, and what else the page needs of Gradio's internals. No other module touches those."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import gradio as gr
+from gradio import processing_utils, utils
 
-from rvernet_app.errors import StoreError
-from rvernet_app.ui.requests import text
+from rvernet_app.errors import PhotoError, RvernetError
+from rvernet_app.ui.requests import Request, Text
 
 
-class LoginError(StoreError):
+class LoginError(RvernetError):
     """Nobody is logged in where one has to be."""
 
 
-def visitor_name(message: Mapping[str, Any], request: Any, profile: gr.OAuthProfile | None) -> str:
-    """The annotator a request comes from.
+class Signed(Request):
+    """A message that says who sends it."""
+
+    me: Text | None = None
+
+
+class Login(Protocol):
+    """The part of Gradio's app that knows who is logged in."""
+
+    auth: Any
+    cookie_id: str
+    tokens: dict[str, str]
+
+
+def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
+    """Return the annotator that a request comes from.
+
+    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the message
+    says, else the user this program runs under.
 
     Args:
         message: its "me" counts only where nobody logs in.
-        request: the HTTP request; Gradio hands server functions FastAPI's own.
-        profile: who logged in with Hugging Face.
+        request: the HTTP request; Gradio hands FastAPI's own to server functions.
+        profile: the Hugging Face account that is signed in.
 
     Raises:
         LoginError: one has to log in first, or again.
-        PromptError: "me" is no name.
+        PromptError: "me" is not a name.
     """
     if profile is not None:
         return str(profile.username)
     if signs_in():
         raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
-    app = request.app
-    if app.auth is not None:
-        cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-        names = [app.tokens.get(request.cookies.get(cookie)) for cookie in cookies]
-        name = next((name for name in names if name), None)
-        if name is None:
-            raise LoginError("Log in first: what is saved carries its annotator's name.")
-        return str(name)
-    return text(message, "me", "") or default_name()
+    app: Login = request.app
+    if app.auth is None:
+        return Signed.read(message).me or default_name()
+    name = logged_in(app, request.cookies)
+    if name is None:
+        raise LoginError("Log in first: what is saved carries its annotator's name.")
+    return name
+
+
+def logged_in(app: Login, cookies: dict[str, str]) -> str | None:
+    """Return the account that a browser's cookies belong to; None if it is not logged in."""
+    for kind in ("access-token", "access-token-unsecure"):
+        token = cookies.get(f"{kind}-{app.cookie_id}")
+        if token in app.tokens:
+            return str(app.tokens[token])
+    return None
 
 
 def signs_in() -> bool:
-    """Whether visitors sign in with Hugging Face: on a Space."""
+    """Return whether visitors sign in with Hugging Face: on a Space."""
     return "SPACE_ID" in os.environ
 
 
 def default_name() -> str:
-    """The name of the account this program runs under."""
+    """Return the name of the user this program runs under."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "annotator"
+
+
+def message_of(event: gr.EventData) -> object:
+    """Return the untrusted JSON that came with a custom event."""
+    return event._data
+
+
+def uploads_folder() -> Path:
+    """Return the folder of uploaded files and of files that the page may fetch."""
+    return Path(utils.get_upload_folder())
+
+
+def uploaded_file(path: object) -> Path:
+    """Return an uploaded file by the path that the page got for it. No other file on the disk can be named.
+
+    Raises:
+        PhotoError: it is not an uploaded file.
+    """
+    uploads = uploads_folder().resolve()
+    try:
+        file = Path(path).resolve()  # type: ignore[arg-type]  # TypeError says that it is no path
+        arrived = file.is_relative_to(uploads) and file.is_file()
+    except (TypeError, ValueError, OSError):  # not a path, or one that no system could have
+        arrived = False
+    if not arrived:
+        raise PhotoError("The upload did not arrive; open the photo again.")
+    return file
+
+
+class ServedFiles:
+    """Files that the page may fetch. Gradio deletes them when they are old."""
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+
+    def add(self, path: str | Path) -> str:
+        """Let the page fetch a file of the uploads folder; return its address relative to the page."""
+        self.paths.add(str(path))
+        return f"gradio_api/file={path}"
+
+    def write(self, data: bytes, name: str) -> str:
+        """Write a file that the page may fetch; return its address relative to the page."""
+        return self.add(processing_utils.save_bytes_to_cache(data, name, str(uploads_folder())))
+
+    def clean_with(self, demo: gr.Blocks) -> None:
+        """Have Gradio delete the files by the age given as `delete_cache`."""
+        demo.temp_file_sets.append(self.paths)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,17 +14,21 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.label_sets import LabelSets
-from rvernet_app.ui.project.labeling import Labeling, StoreHandler
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import CopyState
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
+from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.api import Api
-from rvernet_app.ui.visitor.handlers import Handlers, Newest
+from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
-from rvernet_app.ui.workbench import STATIC_DIR, facts, make_workbench
+from rvernet_app.ui.visitor.streams import Newest, Streams
+from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
 
 TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
@@ -56,8 +59,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.shelf, pipeline)
     reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
-    exporting = Exporting(store, files, handlers.served_files.add)
-    api = Api(pipeline)
+    exporting = Exporting(store, files, handlers.served)
+    streams, api = Streams(pipeline, handlers.shelf), Api(pipeline)
     with gr.Blocks(
         title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     ) as demo:
@@ -69,8 +72,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             gr.LoginButton(visible=False)
         workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
         for asked, handler in (
-            (workbench.evidence, handlers.evidence),
-            (workbench.propose, handlers.propose),
+            (workbench.evidence, streams.evidence),
+            (workbench.propose, streams.propose),
         ):
             asked(
                 handler,
@@ -83,22 +86,23 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
                 api_visibility="private",
             )
         for endpoint in (api.segment, api.classify):
-            gr.api(
+            gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
                 concurrency_limit=ENGINE_CONCURRENCY,
                 concurrency_id="engine",
             )
-    demo.temp_file_sets.append(handlers.served_files)
-    return demo.queue(max_size=64)
+    handlers.served.clean_with(demo)
+    demo.queue(max_size=64)
+    return demo
 
 
 def told_of(copy: HubCopy | None) -> StoreHandler:
     """What tells the page how the copy on the Hub is, where there is one."""
 
-    def keeping(message: Mapping[str, Any], me: str) -> dict[str, Any]:
-        """{} -> why the last push failed, or null."""
-        return {"problem": None if copy is None else copy.problem}
+    def keeping(asked: Empty, me: str) -> CopyState:
+        """Say why the last push failed."""
+        return CopyState(problem=None if copy is None else copy.problem)
 
     return keeping
 
@@ -109,7 +113,8 @@ def launch_options(config: AppConfig) -> dict[str, Any]:
         "server_name": config.host,
         "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "css": (STATIC_DIR / "page.css").read_text("utf-8"),
+        "css": style_sheet(),
+        "app_kwargs": {"routes": web_routes()},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "footer_links": [],
         "enable_monitoring": False,

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from rvernet_app.config import AppConfig
-from rvernet_app.picture.overlay import fit_within
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
-from rvernet_app.ui.project.labeling import StoreHandler, answered_to
-from rvernet_app.ui.visitor.handlers import THUMBNAIL_SIDE, Handlers, answered, data_url
+from rvernet_app.ui.answers import StoreHandler, answered, answered_to
+from rvernet_app.ui.visitor.handlers import Handlers
+from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
 
-STATIC_DIR = Path(__file__).parent / "static"
-SCRIPTS = (
-    "work.js",
-    "view.js",
-    "input.js",
-    "panel.js",
-    "session.js",
-    "photos.js",
-    "prompts.js",
-    "evidence.js",
-    "labels.js",
-    "labelset.js",
-    "sync.js",
-    "unsaved.js",
-    "account.js",
-    "portion.js",
-    "queue.js",
-    "strip.js",
-    "adding.js",
-    "edit.js",
-    "vertices.js",
-    "review.js",
-    "export.js",
-    "training.js",
-    "main.js",
-)
-"""Joined in this order into one function, so that all share its scope."""
+WEB_DIR = Path(__file__).parent / "web"
+STYLES = ("base", "canvas", "panels", "sheets", "project", "review", "phone")
+"""In the order in which they override each other."""
+
+START = """
+// Gradio lets Python listen to the events whose names it finds quoted here: "evidence", "propose".
+const address = `${window.gradio_config?.root ?? ""}/MODULES/main.js`;
+import(address)
+  .then(({ start }) => start({ element, props, server, trigger, watch, upload }))
+  .catch((error) => {
+    console.error(error);
+    const toast = element.querySelector("#rv-toast");
+    toast.textContent = "The page could not load its program. Check that the server is running, then reload.";
+    toast.hidden = false;
+  });
+"""
 
 CAM_TITLES = {
     "gradcam": "Grad-CAM",
@@ -69,8 +62,8 @@ def make_workbench(
     return gr.HTML(
         value=None,
         elem_id=elem_id,
-        html_template=(STATIC_DIR / "workbench.html").read_text("utf-8"),
-        js_on_load="\n".join((STATIC_DIR / script).read_text("utf-8") for script in SCRIPTS),
+        html_template=(WEB_DIR / "workbench.html").read_text("utf-8"),
+        js_on_load=START.replace("MODULES", modules_path(web_modules())),
         apply_default_css=False,
         server_functions=[
             answered(handlers.open_photo),
@@ -86,6 +79,43 @@ def make_workbench(
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
     )
+
+
+def web_modules() -> dict[str, bytes]:
+    """The page's ES modules: path below the web folder -> source."""
+    return {path.relative_to(WEB_DIR).as_posix(): path.read_bytes() for path in sorted(WEB_DIR.rglob("*.js"))}
+
+
+def modules_path(modules: Mapping[str, bytes]) -> str:
+    """Where they are served, below the page. Other sources have another path."""
+    digest = hashlib.sha256()
+    for name, source in modules.items():
+        digest.update(f"{name} {len(source)}\n".encode() + source)
+    return f"web/{digest.hexdigest()[:16]}"
+
+
+def web_routes() -> list[Route]:
+    """Serves the modules.
+
+    Not Gradio's static files: they come without Cache-Control, so that a browser may show the modules of the last
+    version for days after an upgrade, and a query string on main.js would not reach what it imports. Here the
+    fingerprint is part of the path, so modules may be kept for good, and the page tells no path of the machine.
+    """
+    modules = web_modules()
+
+    def serve(request: Request) -> Response:
+        source = modules.get(request.path_params["name"])
+        if source is None:
+            return PlainTextResponse("There is no such module.", 404)
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(source, media_type="text/javascript", headers=headers)
+
+    return [Route(f"/{modules_path(modules)}/{{name:path}}", serve)]
+
+
+def style_sheet() -> str:
+    """The page's styles, as one sheet."""
+    return "\n".join((WEB_DIR / "styles" / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
 def facts(pipeline: Pipeline) -> dict[str, Any]:
@@ -112,5 +142,4 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
 
 def _sample_json(sample: Sample, limits: AppConfig) -> dict[str, str]:
     photo = read_photo(sample.path, max_mb=limits.max_photo_mb, max_megapixels=limits.max_photo_megapixels)
-    thumb = data_url(fit_within(photo.pixels, THUMBNAIL_SIDE))
-    return {"name": sample.name, "title": sample.title, "thumb": thumb}
+    return {"name": sample.name, "title": sample.title, "thumb": thumbnail(photo.pixels)}

@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, whatever happens in between."""
+"""A file has its old or its new content, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_durable_files_and_their_folder_are_flushed(tmp_path: Path, monkeypatch:
     )
 
     write(tmp_path / "file", "text", durable=True)
-    assert flushed == [False, True]  # the file before it gets its name, the folder after
+    assert flushed == [False, True]  # the file before the rename, the folder after it
 
     write(tmp_path / "file", "text", durable=False)
     assert flushed == [False, True]
 
 
-def test_other_users_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+def test_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         write(tmp_path / "file", "text", durable=False)

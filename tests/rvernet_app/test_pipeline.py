@@ -36,6 +36,7 @@ class FakeClassifier:
     """Names "salad" with context, "soup" without; sure from 0.5 on."""
 
     name = "fake"
+    fingerprint = "7f"
     labels = ("salad", "soup")
 
     def predict_batch(self, batch: list[Cutouts]) -> list[Prediction]:
@@ -66,10 +67,10 @@ def photo() -> LoadedPhoto:
 def test_a_click_yields_mask_cutouts_suggestions_and_maps(pipeline: Pipeline, photo: LoadedPhoto) -> None:
     result = pipeline.click(photo, Prompt(((5, 6),), (1,)))
     assert result.mask.sum() == 9
-    assert np.array_equal(result.cutouts.roi + result.cutouts.extra_roi, photo.pixels)
-    assert result.suggestions.top_k(1)[0][0] == "salad"
-    assert result.without_context.top_k(1)[0][0] == "soup"
-    assert result.sure
+    assert np.array_equal(result.evidence.cutouts.roi + result.evidence.cutouts.extra_roi, photo.pixels)
+    assert [s["label"] for s in result.to_json()["suggestions"]] == ["salad", "soup"]
+    assert [s["label"] for s in result.to_json()["without_context"]] == ["soup", "salad"]
+    assert result.evidence.sure
     assert result.maps.label == "salad"
     assert list(result.timings_ms) == ["encode", "segment", "cut_out", "classify", "explain"]
     assert result.to_json()["mask"]["bbox"] == [4, 5, 3, 3]
@@ -93,6 +94,42 @@ def test_a_photo_is_encoded_once(pipeline: Pipeline, photo: LoadedPhoto) -> None
 def test_maps_of_another_class_on_request(pipeline: Pipeline, photo: LoadedPhoto) -> None:
     mask = np.ones(photo.size_hw, bool)
     assert pipeline.explain_mask(photo, mask, label="soup").maps.label == "soup"
+
+
+def test_evidence_comes_in_steps_that_add_to_each_other(pipeline: Pipeline, photo: LoadedPhoto) -> None:
+    mask = np.ones(photo.size_hw, bool)
+    first, second = pipeline.evidence(photo, mask)
+    assert first.suggestions is not None
+    assert first.maps is None
+    assert second.maps is not None
+    assert (second.suggestions, second.cutouts) == (first.suggestions, first.cutouts)
+    assert (second.checkpoint, second.checkpoint_id) == ("fake", "fake@7f")
+
+
+def test_the_maps_are_not_made_for_who_stops_before(
+    pipeline: Pipeline, photo: LoadedPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.classifier, "explain", lambda *_, **__: pytest.fail("the maps were made"))
+    assert next(pipeline.evidence(photo, np.ones(photo.size_hw, bool))).suggestions is not None
+
+
+def test_maps_alone_are_one_step(
+    pipeline: Pipeline, photo: LoadedPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.classifier, "predict_batch", lambda *_: pytest.fail("it was classified"))
+    mask = np.ones(photo.size_hw, bool)
+    [only] = pipeline.evidence(photo, mask, label="soup", cam_method="layercam", maps_only=True)
+    assert only.maps is not None
+    assert (only.maps.label, only.cam_method, only.suggestions) == ("soup", "layercam", None)
+
+
+def test_evidence_is_of_one_checkpoint_even_if_another_is_taken_into_use_meanwhile(
+    pipeline: Pipeline, photo: LoadedPhoto
+) -> None:
+    steps = pipeline.evidence(photo, np.ones(photo.size_hw, bool))
+    next(steps)
+    pipeline.classifier = None  # type: ignore[assignment]
+    assert next(steps).checkpoint == "fake"
 
 
 def test_a_point_outside_the_photo_is_refused(pipeline: Pipeline, photo: LoadedPhoto) -> None:

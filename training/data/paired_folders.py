@@ -16,9 +16,10 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.types import Mask, Photo
 from training.data.groups import read_groups
-from training.data.photos import ENDINGS, mostly
+from training.data.photos import mostly
 from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, split_by_group
 
 FOLDERS = ("train", "test")
@@ -132,5 +133,5 @@ def _state(file: Path) -> str:
 
 def _pictures(root: Path) -> dict[Path, Path]:
     """Return <class>/<name> -> file for all pictures in a folder."""
-    files = (file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in ENDINGS)
+    files = (file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in PHOTO_SUFFIXES)
     return {file.relative_to(root): file for file in files}

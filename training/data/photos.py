@@ -8,16 +8,12 @@ import cachetools
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import PhotoError
-from rvernet_app.picture.photos import FORMATS, read_photo
+from rvernet_app.picture.photos import read_photo
 from rvernet_app.types import Mask
 from training.data.regions import DataError, OpenPhoto
-
-ENDINGS = frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS)
-"""Endings of photo files, in lower case."""
 
 
 def open_photo(path: Path) -> OpenPhoto:

@@ -26,7 +26,6 @@ def add_mesh(
     name: str,
     vertices: Array,
     faces: Sequence[Sequence[int]],
-    smooth: bool = True,
     shade: Array | None = None,
 ) -> bpy.types.Object:
     """Add a mesh object to the scene.
@@ -38,7 +37,7 @@ def add_mesh(
     """
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(np.asarray(vertices, float).tolist(), [], [list(face) for face in faces])
-    mesh.polygons.foreach_set("use_smooth", np.full(len(mesh.polygons), smooth))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
     if shade is not None:
         mesh.attributes.new(SHADE, "FLOAT", "POINT").data.foreach_set("value", np.asarray(shade, np.float32))
     mesh.update()

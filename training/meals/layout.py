@@ -25,6 +25,9 @@ OVERHANG = 0.02
 SPREADS = (0.6, 1.0, 1.5)
 """Distances from the middle to try, as shares of the wished distance."""
 
+ROUNDS = 200
+"""Rounds in which discs are pushed apart."""
+
 Place = tuple[float, float, float]
 """x, y and turn."""
 
@@ -35,7 +38,6 @@ def pack(
     half: tuple[float, float],
     exponent: float = 2.0,
     pull: float = 0.01,
-    rounds: int = 200,
 ) -> Array:
     """Place discs within a superellipse at the origin: float (N, 2).
 
@@ -52,12 +54,12 @@ def pack(
     wanted = sizes[:, None] + sizes[None]
     np.fill_diagonal(wanted, 0)
     room = np.maximum(limits - sizes[:, None], 0.02)
-    for i in range(rounds):
+    for i in range(ROUNDS):
         between = places[:, None] - places[None]
         distance = np.linalg.norm(between, axis=2) + 1e-9
         push = np.clip(wanted - distance, 0, None) / distance
         places += 0.5 * (between * push[:, :, None]).sum(axis=1) / max(1, len(sizes) ** 0.5)
-        places *= 1 - pull * (1 - i / rounds)
+        places *= 1 - pull * (1 - i / ROUNDS)
         out = (np.abs(places / room) ** exponent).sum(axis=1) ** (1 / exponent)
         places /= np.maximum(out, 1)[:, None]
     return np.asarray(places)

@@ -238,7 +238,6 @@ def lay_row(
     things: Sequence[bpy.types.Object],
     step: float,
     lean: bool = True,
-    sink: float = 0.0,
 ) -> None:
     """Lay things in a row, `step` cm apart or more; with `lean` each one leans on the one before."""
     reach = max(float(np.abs(vertices_of(thing)).max()) for thing in things) + step * len(things)
@@ -253,7 +252,7 @@ def lay_row(
         at += np.array([rng.uniform(-0.12, 0.12) * step, (i - (len(things) - 1) / 2) * step, 0])
         at = at @ heading.T
         at[:, 2] += heights.lift(at)
-        at[:, 2] -= min(sink, float(at[:, 2].min()))
+        at[:, 2] -= min(0.0, float(at[:, 2].min()))  # never below the plate
         set_vertices(thing, at)
         heights.add(at)
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-from gradio import utils
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.names import safe_name
@@ -18,50 +14,48 @@ from rvernet_app.store import projects
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.ui.requests import number, text
-from rvernet_app.ui.visitor.handlers import Reply
+from rvernet_app.ui.access import ServedFiles, uploads_folder
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project.protocol import Exported, ExportProject
 
 
 class Exporting:
     """Exports of a store, for the page.
 
     Args:
-        served: told the path of each file that the page may fetch.
+        served: the files that the page may fetch.
     """
 
-    def __init__(self, store: Store, files: PhotoFiles, served: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, served: ServedFiles) -> None:
         self._store = store
         self._files = files
         self._served = served
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+    def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [self.export_project]
 
-    def export_project(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "format"} -> the address of a ZIP of its finished photos, and what is in it and what is not."""
-        wanted = text(message, "format")
-        if wanted not in EXPORTS:
-            raise StoreError(f"There is no export {wanted!r}, but {', '.join(EXPORTS)}.")
-        project_id = int(number(message, "project"))
+    def export_project(self, asked: ExportProject, me: str) -> Exported:
+        """Export the finished photos of a project as a ZIP."""
+        if asked.format not in EXPORTS:
+            raise StoreError(f"There is no export {asked.format!r}, but {', '.join(EXPORTS)}.")
         with self._store.reading() as session:
-            name = f"{safe_name(projects.project(session, project_id).name)}-{wanted}"
-        place = Path(utils.get_upload_folder(), secrets.token_hex(16))  # nobody can guess its address
+            name = f"{safe_name(projects.project(session, asked.project).name)}-{asked.format}"
+        place = uploads_folder() / secrets.token_hex(16)  # nobody can guess its address
         place.mkdir(parents=True)
         try:
             with tempfile.TemporaryDirectory(dir=place) as scratch:
                 folder = Path(scratch, name)
-                report = EXPORTS[wanted](self._store, self._files, project_id, folder, Shares())
+                report = EXPORTS[asked.format](self._store, self._files, asked.project, folder, Shares())
                 archive = shutil.make_archive(str(place / name), "zip", scratch, name)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
-        self._served(archive)
-        return {
-            "url": f"gradio_api/file={archive}",
-            "name": Path(archive).name,
-            "photos": report.photos,
-            "foods": report.foods,
-            "left_out": dict(report.left_out),
-        }
+        return Exported(
+            url=self._served.add(archive),
+            name=Path(archive).name,
+            photos=report.photos,
+            foods=report.foods,
+            left_out=dict(report.left_out),
+        )

@@ -1,75 +1,40 @@
-"""What the page asks of the store: the photos of a queue, and what an annotator says of them.
+"""Answers about labeling: the photos of a queue, and what an annotator says of them.
 
-As in `handlers`, each function takes untrusted JSON and returns JSON, and nothing here belongs to a visitor.
+Nothing here belongs to a visitor. A reply that something is saved is sent once it is committed.
 """
 
 from __future__ import annotations
 
 import base64
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
-import gradio as gr
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import ConflictError, FullError, RvernetError, StoreError
+from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.labels import parse_label_set
-from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.picture.photo_cache import PhotoShelf
 from rvernet_app.picture.photos import LoadedPhoto
-from rvernet_app.store import annotations as saved_foods
-from rvernet_app.store import listing, projects, queue, review
+from rvernet_app.store import annotations as stored_foods
+from rvernet_app.store import listing, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.tables import DONE, METHODS, UNITS, Annotation, Event, Item
-from rvernet_app.ui.access import LoginError, visitor_name
-from rvernet_app.ui.project.label_sets import label_json
-from rvernet_app.ui.requests import as_mapping, number, read_draft, text
-from rvernet_app.ui.visitor.handlers import UNEXPECTED, Reply
-
-log = logging.getLogger(__name__)
-
-Answer = Callable[..., Reply]
-StoreHandler = Callable[[Mapping[str, Any], str], Reply]
-"""What a request for the store is answered by: (message, annotator's name) -> reply."""
-
-
-def answered_to(handler: StoreHandler) -> Answer:
-    """A handler as a function for the browser, told who asks; what it raises is returned as {"error": sentence}.
-
-    A conflict is returned as {"conflict": how it is now, "error": sentence}, a photo that wants nobody more as
-    {"full": true, "error": sentence}, and to someone who is not logged in {"login": true, "error": sentence}.
-    """
-
-    def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Reply:
-        try:
-            asked = as_mapping(message)
-            return handler(asked, visitor_name(asked, request, profile))
-        except ConflictError as error:
-            return {"error": str(error), "conflict": error.theirs}
-        except FullError as error:
-            return {"error": str(error), "full": True}
-        except LoginError as error:
-            return {"error": str(error), "login": True}
-        except RvernetError as error:
-            return {"error": str(error)}
-        except Exception:
-            log.exception("%s failed", handler.__name__)
-            return {"error": UNEXPECTED}
-
-    answer.__name__ = handler.__name__
-    return answer
+from rvernet_app.store.tables import DONE, METHODS, UNITS, Event, Item
+from rvernet_app.ui.access import LoginError
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project import protocol
+from rvernet_app.ui.project.replies import comment_replies, event_reply, food_reply, label_reply
+from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.visitor.protocol import PhotoReply
 
 
 class Labeling:
-    """A store's projects, for the page.
+    """Answers about a store's projects, for the page.
 
     Args:
         shelf: where the engine looks for the photos it is asked about.
-        present: makes of a photo and its name what the page shows of it.
+        present: makes what the page shows of a photo and its name.
     """
 
     def __init__(
@@ -77,7 +42,7 @@ class Labeling:
         store: Store,
         files: PhotoFiles,
         shelf: PhotoShelf,
-        present: Callable[[LoadedPhoto, str], Reply],
+        present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store
         self._files = files
@@ -88,240 +53,217 @@ class Labeling:
     def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [
-            *(self.projects, self.create_project, self.open_project),
-            *(
-                self.open_item,
-                self.list_items,
-                self.save_food,
-                self.delete_food,
-                self.undo_food,
-                self.redo_food,
-            ),
-            *(self.give_verdict, self.link_before, self.set_meal, self.history),
+            self.projects,
+            self.create_project,
+            self.open_project,
+            self.open_item,
+            self.list_items,
+            self.save_food,
+            self.delete_food,
+            self.undo_food,
+            self.redo_food,
+            self.give_verdict,
+            self.link_before,
+            self.set_meal,
+            self.history,
         ]
 
-    def projects(self, message: Mapping[str, Any], me: str) -> Reply:
-        """Every project, with how far the visitor is."""
+    def projects(self, asked: Empty, me: str) -> protocol.Projects:
+        """List every project, with how far the visitor is."""
         with self._store.reading() as session:
             mine = _find(session, me)
             found = [
-                {"id": p.id, "name": p.name, "progress": queue.progress(session, p.id, mine)}
+                protocol.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
                 for p in projects.all_projects(session)
             ]
-        return {"me": me, "projects": found, "units": list(UNITS), "methods": list(METHODS)}
+        return protocol.Projects(me=me, projects=found, units=list(UNITS), methods=list(METHODS))
 
-    def create_project(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"name", "label_set", "new_labels", "double_share", "blind_share"} -> its id.
-
-        The label set is the text of a file; without one it is the default.
-        """
-        name, chosen = text(message, "name"), text(message, "label_set", "")
-        labels = parse_label_set(chosen) if chosen.strip() else None
-        double_share, blind_share = (number(message, key, 0.0) for key in ("double_share", "blind_share"))
+    def create_project(self, asked: protocol.CreateProject, me: str) -> protocol.Created:
+        """Make a project."""
+        label_set = asked.label_set or ""
+        labels = parse_label_set(label_set) if label_set.strip() else None
         with self._store.writing() as session:
             created = projects.create_project(
                 session,
-                name,
+                asked.name,
                 labels,
-                new_labels=bool(message.get("new_labels", True)),
-                double_share=double_share,
-                blind_share=blind_share,
+                new_labels=asked.new_labels is not False,
+                double_share=asked.double_share or 0.0,
+                blind_share=asked.blind_share or 0.0,
                 by=projects.ensure_annotator(session, me),
             )
-        return {"id": created}
+        return protocol.Created(id=created)
 
-    def open_project(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project"} -> its label set and the visitor's progress."""
+    def open_project(self, asked: protocol.OfProject, me: str) -> protocol.OpenedProject:
+        """Open a project: its label set and the visitor's progress."""
         with self._store.reading() as session:
             mine = _find(session, me)
-            project = projects.project(session, int(number(message, "project")))
-            return {
-                "id": project.id,
-                "name": project.name,
-                "new_labels": project.new_labels,
-                "labels": [label_json(label) for label in labels_of(session, project.id)],
-                "progress": queue.progress(session, project.id, mine),
-                "annotators": sorted(projects.annotator_names(session).values()),
-            }
+            project = projects.project(session, asked.project)
+            return protocol.OpenedProject(
+                id=project.id,
+                name=project.name,
+                new_labels=project.new_labels,
+                labels=[label_reply(label) for label in labels_of(session, project.id)],
+                progress=queue.progress(session, project.id, mine),
+                annotators=sorted(projects.annotator_names(session).values()),
+            )
 
-    def open_item(self, message: Mapping[str, Any], me: str) -> Reply:
-        """A photo of a queue with what the visitor saved on it; {"item": null} where there is none.
-
-        Of one whose file is missing or damaged {"error", "item", "position"}. What others say of it comes with the
-        visitor's being done with it.
-
-        {"project", "item"} asks for one by its id, {"project", "after", "order"} for the next to label,
-        {"project", "position", "step"} for the one before (-1) or behind (1).
-        """
-        project_id = int(number(message, "project"))
-        named = message.get("item") is not None or message.get("step") is not None
-        led_to = None if named else self._lead(message, project_id, me)
+    def open_item(self, asked: protocol.OpenItem, me: str) -> protocol.ItemReply:
+        """Open a photo of a queue with what the visitor saved on it."""
+        named = asked.item is not None or asked.step is not None
+        led_to = None if named else self._lead(asked, me)
         with self._store.reading() as session:
             mine = _find(session, me)
-            item = _asked_item(session, message, project_id) if named else session.get(Item, led_to or 0)
+            item = _asked_item(session, asked) if named else session.get(Item, led_to or 0)
+            progress = queue.progress(session, asked.project, mine)
             if item is None:
-                return {"item": None, "progress": queue.progress(session, project_id, mine)}
-            place = {"item": item.id, "position": item.position}
+                return protocol.ItemReply(item=None, progress=progress)
             state = queue.state_of(session, item.id, mine)
-            reply = {
-                **place,
-                "blind": item.blind,
-                "state": state,
-                "full": queue.is_full(session, item, mine),
-                "before": item.before_id,
-                "meal": item.meal,
-                "foods": self._foods(session, item, mine),
-                "comments": comments_json(session, item.id) if state == DONE else [],
-                "progress": queue.progress(session, project_id, mine),
-            }
-        # Outside the transaction: decoding and encoding a photo takes long.
-        try:
-            photo = self._shelf.add(self._files.original(item.photo.sha256))
+            reply = protocol.ItemReply(
+                item=item.id,
+                position=item.position,
+                blind=item.blind,
+                state=state,
+                full=queue.is_full(session, item, mine),
+                before=item.before_id,
+                meal=item.meal,
+                foods=self._foods(session, item, mine),
+                comments=comment_replies(session, item.id) if state == DONE else [],
+                progress=progress,
+            )
+            sha256, name = item.photo.sha256, item.name
+        try:  # outside the transaction: decoding a photo takes long
+            photo = self._shelf.add(self._files.original(sha256))
         except RvernetError as error:
-            return {"error": str(error), **place}
-        return {**reply, "photo": self._present(photo, item.name)}
+            return protocol.ItemReply(item=reply.item, position=reply.position, error=str(error))
+        return reply.model_copy(update={"photo": self._present(photo, name)})
 
-    def list_items(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "after", "state", "label", "by", "uncertain"} -> a page of the queue, with thumbnails."""
+    def list_items(self, asked: protocol.ListItems, me: str) -> protocol.Listed:
+        """List a page of a queue, with thumbnails."""
         with self._store.reading() as session:
-            mine = _find(session, me)
-            by = None
-            if message.get("by") is not None:
-                by = projects.find_annotator(session, text(message, "by"))
-                if by is None:
-                    return {"items": []}
+            by = None if asked.by is None else projects.find_annotator(session, asked.by)
+            if asked.by is not None and by is None:
+                return protocol.Listed(items=[])
             listed = listing.list_items(
                 session,
-                int(number(message, "project")),
-                mine,
-                state=None if message.get("state") is None else text(message, "state"),
-                label_id=None if message.get("label") is None else int(number(message, "label")),
+                asked.project,
+                _find(session, me),
+                state=asked.state,
+                label_id=asked.label,
                 by=by,
-                uncertain=None if message.get("uncertain") is None else number(message, "uncertain"),
-                after=int(number(message, "after", -1)),
+                uncertain=asked.uncertain,
+                after=-1 if asked.after is None else asked.after,
             )
-            return {"items": [self._listed_json(one) for one in listed]}
+            return protocol.Listed(items=[self._listed(one) for one in listed])
 
-    def save_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """A food of a photo, new or (with "id" and "revision") changed -> its id and revision, once committed."""
-        _require_own(message, me)
-        draft, item = read_draft(message), int(number(message, "item"))
-        id = None if message.get("id") is None else int(number(message, "id"))
-        revision = int(number(message, "revision", 0))
+    def save_food(self, asked: protocol.SaveFood, me: str) -> protocol.SavedReply:
+        """Save a food of a photo."""
+        _require_own(asked, me)
+        draft = asked.draft()
+        with self._store.writing() as session:
+            saved = stored_foods.save(
+                session,
+                asked.item,
+                projects.ensure_annotator(session, me),
+                draft,
+                id=asked.id,
+                revision=asked.revision or 0,
+            )
+        return protocol.SavedReply(**asdict(saved))
+
+    def delete_food(self, asked: protocol.DeleteFood, me: str) -> protocol.SavedReply:
+        """Delete a food of a photo."""
+        _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            saved = saved_foods.save(session, item, mine, draft, id=id, revision=revision)
-        return asdict(saved)
+            deleted = stored_foods.delete(session, asked.item, mine, id=asked.id, revision=asked.revision)
+        return protocol.SavedReply(**asdict(deleted))
 
-    def delete_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "id", "revision"} -> its new revision, once committed."""
-        _require_own(message, me)
-        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
-            saved = saved_foods.delete(session, item, mine, id=id, revision=revision)
-        return asdict(saved)
+    def undo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
+        """Take back the visitor's last step on a photo."""
+        return self._taken_back(stored_foods.undo, asked, me)
 
-    def undo_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item"} -> whether a change of the visitor's was taken back, and the foods as they are then."""
-        return self._taken_back(saved_foods.undo, message, me)
-
-    def redo_food(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item"} -> whether an undoing of the visitor's was taken back, and the foods as they are then."""
-        return self._taken_back(saved_foods.redo, message, me)
+    def redo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
+        """Do again the step that was taken back last."""
+        return self._taken_back(stored_foods.redo, asked, me)
 
     def _taken_back(
-        self, take_back: Callable[[Session, int, int], Event | None], message: Mapping[str, Any], me: str
-    ) -> Reply:
-        _require_own(message, me)
-        item_id = int(number(message, "item"))
+        self,
+        take_back: Callable[[Session, int, int], list[Event]],
+        asked: protocol.TakeBack,
+        me: str,
+    ) -> protocol.TakenBack:
+        _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            event = take_back(session, item_id, mine)
+            events = take_back(session, asked.item, mine)
         with self._store.reading() as session:
-            foods = self._foods(session, session.get_one(Item, item_id), mine)
-        return {"undone": event is not None, "foods": foods}
+            foods = self._foods(session, session.get_one(Item, asked.item), mine)
+        return protocol.TakenBack(undone=bool(events), foods=foods)
 
-    def give_verdict(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "item", "state", "reason", "seconds"} -> the visitor's progress."""
-        _require_own(message, me)
-        project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
-        state, reason = text(message, "state"), text(message, "reason", "")
-        seconds = number(message, "seconds", 0.0)
+    def give_verdict(self, asked: protocol.GiveVerdict, me: str) -> protocol.VerdictReply:
+        """Say how far the visitor is with a photo."""
+        _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            saved_foods.give_verdict(session, item_id, mine, state, reason=reason, seconds=seconds)
+            stored_foods.give_verdict(
+                session, asked.item, mine, asked.state, reason=asked.reason, seconds=asked.seconds or 0.0
+            )
         with self._store.reading() as session:
-            return {"progress": queue.progress(session, project_id, mine)}
+            return protocol.VerdictReply(progress=queue.progress(session, asked.project, mine))
 
-    def link_before(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "item", "linked"} -> the photo in front of it, of which it then shows the leftovers, or null."""
-        project_id, item_id = (int(number(message, name)) for name in ("project", "item"))
+    def link_before(self, asked: protocol.LinkBefore, me: str) -> protocol.Linked:
+        """Say whether a photo shows the leftovers of the one before it."""
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            position = queue.item(session, project_id, item_id).position
-            before = queue.neighbour(session, project_id, position, -1)
-            if message.get("linked") and before is None:
-                raise StoreError("There is no photo in front of this one.")
-            before_id = before.id if before and message.get("linked") else None
-            queue.link_before(session, item_id, before_id, mine)
-        return {"before": before_id}
+            position = queue.item(session, asked.project, asked.item).position
+            before = queue.neighbour(session, asked.project, position, -1)
+            if asked.linked and before is None:
+                raise StoreError("There is no photo before this one.")
+            before_id = before.id if before and asked.linked else None
+            queue.link_before(session, asked.item, before_id, mine)
+        return protocol.Linked(before=before_id)
 
-    def set_meal(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "meal"} -> the meal it is of now, null for none."""
-        item_id, meal = int(number(message, "item")), text(message, "meal", "")
+    def set_meal(self, asked: protocol.SetMeal, me: str) -> protocol.MealReply:
+        """Name the meal that a photo is of."""
         with self._store.writing() as session:
-            return {"meal": queue.set_meal(session, item_id, meal, projects.ensure_annotator(session, me))}
+            mine = projects.ensure_annotator(session, me)
+            return protocol.MealReply(meal=queue.set_meal(session, asked.item, asked.meal or "", mine))
 
-    def history(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "all"} -> every change of the visitor's on it, newest first.
-
-        All is everyone's, once the visitor is done with it.
-        """
-        item_id = int(number(message, "item"))
+    def history(self, asked: protocol.ShowHistory, me: str) -> protocol.History:
+        """List the visitor's changes on a photo, or everybody's once the visitor is done with it."""
         with self._store.reading() as session:
             mine = _find(session, me)
-            of_all = bool(message.get("all")) and queue.state_of(session, item_id, mine) == DONE
+            of_all = bool(asked.all) and queue.state_of(session, asked.item, mine) == DONE
             names = projects.annotator_names(session)
-            events = saved_foods.history(session, item_id, None if of_all else mine)
-            return {
-                "events": [
-                    {
-                        "at": event.at.isoformat(),
-                        "who": names.get(event.annotator_id or 0),
-                        "subject": event.subject,
-                        "id": event.subject_id,
-                        "before": _without_mask(event.before),
-                        "after": _without_mask(event.after),
-                    }
-                    for event in reversed(events)
-                ]
-            }
+            events = stored_foods.history(session, asked.item, None if of_all else mine)
+            return protocol.History(events=[event_reply(event, names) for event in reversed(events)])
 
-    def _foods(self, session: Session, item: Item, mine: int) -> list[Reply]:
+    def _foods(self, session: Session, item: Item, mine: int) -> list[protocol.FoodReply]:
         size_hw = item.photo.height, item.photo.width
-        return [_food_json(row, size_hw) for row in saved_foods.foods(session, item.id, mine)]
+        return [food_reply(row, size_hw) for row in stored_foods.foods(session, item.id, mine)]
 
-    def _lead(self, message: Mapping[str, Any], project_id: int, me: str) -> int | None:
-        after, order = int(number(message, "after", -1)), text(message, "order", queue.ORDERS[0])
+    def _lead(self, asked: protocol.OpenItem, me: str) -> int | None:
+        after = -1 if asked.after is None else asked.after
         with self._store.writing() as session:
-            return queue.lead(session, project_id, projects.ensure_annotator(session, me), after, order)
+            mine = projects.ensure_annotator(session, me)
+            return queue.lead(session, asked.project, mine, after, asked.order or queue.ORDERS[0])
 
-    def _listed_json(self, listed: listing.Listed) -> Reply:
+    def _listed(self, listed: listing.Listed) -> protocol.ListedItem:
         item = listed.item
-        return {
-            "item": item.id,
-            "position": item.position,
-            "name": item.name,
-            "state": listed.state,
-            "meal": item.meal,
-            "full": listed.full,
-            "foods": listed.foods,
-            "thumb": self._thumbnail(item),
-        }
+        return protocol.ListedItem(
+            item=item.id,
+            position=item.position,
+            name=item.name,
+            state=listed.state,
+            meal=item.meal,
+            full=listed.full,
+            foods=listed.foods,
+            thumb=self._thumbnail(item),
+        )
 
     def _thumbnail(self, item: Item) -> str | None:
-        """As a data URL; None where the photo's file is missing or damaged."""
+        """Return a data URL; None if the photo's file is missing or damaged."""
         try:
             copy = self._files.thumbnail(item.photo.sha256, item.photo.format)
         except RvernetError:
@@ -334,56 +276,17 @@ def _find(session: Session, me: str) -> int:
     return projects.find_annotator(session, me) or projects.NOBODY
 
 
-def _require_own(message: Mapping[str, Any], me: str) -> None:
+def _require_own(asked: protocol.Signed, me: str) -> None:
     """Raise LoginError if the page was opened by someone else, who was logged in then."""
-    said = text(message, "me", "")
-    if said and said != me:
+    if asked.me and asked.me != me:
         raise LoginError(
-            f"You are logged in as {me} by now, and this page holds work of {said}; log in as {said}."
+            f"You are logged in as {me} by now, and this page holds work of {asked.me}; log in as {asked.me}."
         )
 
 
-def _asked_item(session: Session, message: Mapping[str, Any], project_id: int) -> Item | None:
-    if message.get("item") is not None:
-        return queue.item(session, project_id, int(number(message, "item")))
-    step, position = int(number(message, "step")), int(number(message, "position"))
-    return queue.neighbour(session, project_id, position, step)
-
-
-def portion_json(row: Annotation) -> Reply | None:
-    """How much of a food there is as the page has it; None where nobody said."""
-    names = ("amount", "unit", "method", "low", "high")
-    return None if row.amount is None else {name: getattr(row, name) for name in names}
-
-
-def comments_json(session: Session, item_id: int) -> list[Reply]:
-    """What was remarked on a photo, oldest first, as the page has it."""
-    names = projects.annotator_names(session)
-    return [
-        {"who": names[each.annotator_id], "words": each.words, "at": each.at.isoformat()}
-        for each in review.comments(session, item_id)
-    ]
-
-
-def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
-    rle = Rle(size=list(size_hw), counts=row.counts)
-    return {
-        "id": row.id,
-        "revision": row.revision,
-        "status": row.status,
-        "label": row.label_id,
-        "rle": rle,
-        "polygons": polygons(from_rle(rle, size_hw)),
-        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
-        "prompts": row.prompts,
-        "segmenter": row.segmenter,
-        "checkpoint": row.checkpoint,
-        "suggestions": row.suggestions,
-        "taken": row.suggestion_taken,
-        "portion": portion_json(row),
-        "note": row.note,
-    }
-
-
-def _without_mask(columns: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if columns is None else {k: v for k, v in columns.items() if k not in ("counts", "prompts")}
+def _asked_item(session: Session, asked: protocol.OpenItem) -> Item | None:
+    if asked.item is not None:
+        return queue.item(session, asked.project, asked.item)
+    if asked.step is None or asked.position is None:
+        return None
+    return queue.neighbour(session, asked.project, asked.position, asked.step)

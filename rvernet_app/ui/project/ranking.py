@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 
 from rvernet_app.errors import PhotoError
@@ -16,13 +13,13 @@ from rvernet_app.segment.propose import propose
 from rvernet_app.store import queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.ui.requests import number
-from rvernet_app.ui.visitor.handlers import Reply
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project.protocol import OfProject, Ranked
 
 NOTHING_FOUND = 1.0
-"""The uncertainty of a photo on which no region was found."""
+"""The uncertainty of a photo on which no food was found."""
 UNREADABLE = 0.0
-"""That of a photo whose file is missing or damaged: there is nothing to learn from it."""
+"""The uncertainty of a photo whose file is missing or damaged: a model learns nothing from it."""
 
 
 class Ranking:
@@ -35,34 +32,34 @@ class Ranking:
         self._pipeline = pipeline
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+    def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [self.rank_next]
 
-    def rank_next(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project"} -> {"left", "total"}, once the next photo not looked over yet has its uncertainty."""
-        project_id = int(number(message, "project"))
+    def rank_next(self, asked: OfProject, me: str) -> Ranked:
+        """Give the next photo its uncertainty, and say how many are left."""
         with self._store.reading() as session:
-            item = queue.next_unranked(session, project_id)
+            item = queue.next_unranked(session, asked.project)
         if item is not None:
-            try:
-                photo = self._shelf.add(self._files.original(item.photo.sha256))
-            except PhotoError:
-                uncertainty = UNREADABLE
-            else:
-                uncertainty = self._uncertainty(photo)
+            uncertainty = self._uncertainty(item.photo.sha256)
             with self._store.writing() as session:
                 queue.set_uncertainty(session, item.id, uncertainty)
         with self._store.reading() as session:
-            left, total = queue.count_unranked(session, project_id)
-        return {"left": left, "total": total}
+            left, total = queue.count_unranked(session, asked.project)
+        return Ranked(left=left, total=total)
 
-    def _uncertainty(self, photo: LoadedPhoto) -> float:
-        """1 less the probability of the likeliest class, the mean over the regions found all over the photo."""
+    def _uncertainty(self, sha256: str) -> float:
+        try:
+            photo = self._shelf.add(self._files.original(sha256))
+        except PhotoError:
+            return UNREADABLE
+        return self._mean_uncertainty(photo)
+
+    def _mean_uncertainty(self, photo: LoadedPhoto) -> float:
+        """Return the mean of 1 - probability of the likeliest class, over the masks found all over the photo."""
         *_, found = propose(self._pipeline.segmenter, self._pipeline.encode(photo))
         if not found.masks:
             return NOTHING_FOUND
-        predictions = self._pipeline.classifier.predict_batch(
-            [cut_out(photo.pixels, mask) for mask in found.masks]
-        )
+        cutouts = [cut_out(photo.pixels, mask) for mask in found.masks]
+        predictions = self._pipeline.classifier.predict_batch(cutouts)
         return float(np.mean([1 - p.probabilities.max() for p in predictions]))

@@ -1,18 +1,12 @@
-"""What the page asks of the store beyond one's own labelling: reviews, agreement, and how a project stands."""
+"""Answers about reviews of other annotators' foods, and reports of a project."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import PromptError
-from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.picture.photo_cache import PhotoShelf
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.reports.agreement import agreement, draw_agreement
@@ -20,24 +14,26 @@ from rvernet_app.reports.dashboard import dashboard, draw_dashboard
 from rvernet_app.store import projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.measures import Table
-from rvernet_app.store.tables import Annotation, Item
-from rvernet_app.ui.project.labeling import comments_json, portion_json
-from rvernet_app.ui.requests import as_mapping, number, read_portion, text
-from rvernet_app.ui.visitor.handlers import Reply
-
-FIGURE_DPI = 110
+from rvernet_app.store.tables import Item
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project import protocol
+from rvernet_app.ui.project.replies import comment_replies, report_reply, reviewed_food
+from rvernet_app.ui.visitor.protocol import PhotoReply
 
 
 class Reviewing:
-    """A store's reviews and reports, for the page; each function takes untrusted JSON and returns JSON.
+    """Answers about a store's reviews and reports, for the page.
 
     Args:
         shelf, present: as for `Labeling`.
     """
 
     def __init__(
-        self, store: Store, files: PhotoFiles, shelf: PhotoShelf, present: Callable[[LoadedPhoto, str], Reply]
+        self,
+        store: Store,
+        files: PhotoFiles,
+        shelf: PhotoShelf,
+        present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store
         self._files = files
@@ -45,94 +41,64 @@ class Reviewing:
         self._present = present
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+    def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
         return [self.open_review, self.accept, self.reject, self.merge, self.comment, self.report]
 
-    def open_review(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "after", "least"} or {"project", "item"} -> a photo with its foods side by side.
+    def open_review(self, asked: protocol.OpenReview, me: str) -> protocol.Review:
+        """Open a photo to review, with its foods side by side.
 
-        {"item": null} where no photo waits for the visitor. One they have begun themselves and are not done with is
-        not shown to them.
+        A photo that the visitor has begun and is not done with is not shown.
         """
-        project_id = int(number(message, "project"))
         with self._store.reading() as session:
-            item = self._asked(session, message, project_id, me)
+            item = _asked(session, asked, me)
             if item is None:
-                return {"item": None}
+                return protocol.Review(item=None)
+            review_reply = _compared(session, item)
             sha256, name = item.photo.sha256, item.name
-            reply = {"item": item.id, "position": item.position, **self._comparison(session, item)}
-        # Outside the transaction: decoding a photo takes long.
-        photo = self._shelf.add(self._files.original(sha256))
-        return {**reply, "photo": self._present(photo, name)}
+            place = {"item": item.id, "position": item.position}
+        photo = self._shelf.add(self._files.original(sha256))  # outside the transaction: decoding takes long
+        return review_reply.model_copy(update={**place, "photo": self._present(photo, name)})
 
-    def accept(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        with self._reviewing(item, me) as (session, mine):
-            review.accept(session, item, mine, id, revision)
-        return self._now(item)
+    def accept(self, asked: protocol.Decide, me: str) -> protocol.Review:
+        """Accept a food, and return the foods side by side once that is committed."""
+        with self._reviewing(asked.item, me) as (session, mine):
+            review.accept(session, asked.item, mine, asked.id, asked.revision)
+        return self._now(asked.item)
 
-    def reject(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "id", "revision"} -> the photo's foods side by side, once committed."""
-        item, id, revision = (int(number(message, name)) for name in ("item", "id", "revision"))
-        with self._reviewing(item, me) as (session, mine):
-            review.reject(session, item, mine, id, revision)
-        return self._now(item)
+    def reject(self, asked: protocol.Decide, me: str) -> protocol.Review:
+        """Reject a food, and return the foods side by side once that is committed."""
+        with self._reviewing(asked.item, me) as (session, mine):
+            review.reject(session, asked.item, mine, asked.id, asked.revision)
+        return self._now(asked.item)
 
-    def merge(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "foods": [{"id", "revision"}, …], "how", "label", "portion"} -> the foods, once committed."""
-        item = int(number(message, "item"))
-        foods, portion = message.get("foods"), message.get("portion")
-        if not isinstance(foods, list):
-            raise PromptError("Choose two or more foods to merge.")
-        revisions = {
-            int(number(food, "id")): int(number(food, "revision")) for food in map(as_mapping, foods)
-        }
-        how = text(message, "how")
-        label_id = None if message.get("label") is None else int(number(message, "label"))
-        merged_portion = None if portion is None else read_portion(as_mapping(portion))
-        with self._reviewing(item, me) as (session, mine):
-            review.merge(session, item, mine, revisions, how, label_id, merged_portion)
-        return self._now(item)
+    def merge(self, asked: protocol.Merge, me: str) -> protocol.Review:
+        """Merge what annotators have of one food, and return the foods once that is committed."""
+        revisions = {food.id: food.revision for food in asked.foods}
+        portion = asked.portion.portion() if asked.portion else None
+        with self._reviewing(asked.item, me) as (session, mine):
+            review.merge(session, asked.item, mine, revisions, asked.how, asked.label, portion)
+        return self._now(asked.item)
 
-    def comment(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"item", "words"} -> the photo's foods and comments, once committed."""
-        item, words = int(number(message, "item")), text(message, "words")
-        with self._reviewing(item, me) as (session, mine):
-            review.comment(session, item, mine, words)
-        return self._now(item)
+    def comment(self, asked: protocol.Comment, me: str) -> protocol.Review:
+        """Remark something on a photo, and return its foods and remarks once that is committed."""
+        with self._reviewing(asked.item, me) as (session, mine):
+            review.comment(session, asked.item, mine, asked.words)
+        return self._now(asked.item)
 
-    def report(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "of": "dashboard" or "agreement"} -> its tables and its figure."""
-        project_id = int(number(message, "project"))
+    def report(self, asked: protocol.ShowReport, me: str) -> protocol.Report:
+        """Return a report of a project."""
         with self._store.reading() as session:
-            projects.project(session, project_id)
-            if text(message, "of") == "agreement":
-                agreed = agreement(session, project_id)
-                return _report_json(agreed.tables(), draw_agreement(agreed))
-            standing = dashboard(session, project_id)
-            return _report_json(standing.tables(), draw_dashboard(standing))
-
-    def _asked(self, session: Session, message: Mapping[str, Any], project_id: int, me: str) -> Item | None:
-        mine = projects.find_annotator(session, me)
-        if message.get("item") is not None:
-            item = queue.item(session, project_id, int(number(message, "item")))
-            if mine is not None:
-                review.require_independent(session, item.id, mine)
-            return item
-        after, least = int(number(message, "after", -1)), int(number(message, "least", 2))
-        for start in dict.fromkeys((after, -1)):
-            waiting = review.review_queue(
-                session, project_id, reviewer_id=mine, least=least, after=start, limit=1
-            )
-            if waiting:
-                return waiting[0]
-        return None
+            projects.project(session, asked.project)
+            if asked.of == "agreement":
+                agreed = agreement(session, asked.project)
+                return report_reply(agreed.tables(), draw_agreement(agreed))
+            standing = dashboard(session, asked.project)
+            return report_reply(standing.tables(), draw_dashboard(standing))
 
     @contextmanager
     def _reviewing(self, item_id: int, me: str) -> Iterator[tuple[Session, int]]:
-        """Open a transaction for a reviewer's decision; yields the session and the reviewer's id.
+        """Open a transaction for a reviewer's decision; yield the session and the reviewer's id.
 
         Raises:
             StoreError: the reviewer has begun this photo and is not done with it.
@@ -142,45 +108,42 @@ class Reviewing:
             review.require_independent(session, item_id, mine)
             yield session, mine
 
-    def _now(self, item_id: int) -> Reply:
+    def _now(self, item_id: int) -> protocol.Review:
         with self._store.reading() as session:
-            item = session.get_one(Item, item_id)
-            return self._comparison(session, item)
-
-    def _comparison(self, session: Session, item: Item) -> Reply:
-        compared = review.side_by_side(session, item.id)
-        size_hw = item.photo.height, item.photo.width
-        return {
-            "annotators": [annotator.name for annotator in compared.annotators],
-            "compared": [
-                {
-                    "foods": [None if row is None else _food_json(row, size_hw) for row in food.annotations],
-                    "iou": food.iou,
-                    "same_label": food.same_label,
-                }
-                for food in compared.foods
-            ],
-            "merged": [_food_json(row, size_hw) for row in compared.merged],
-            "comments": comments_json(session, item.id),
-        }
+            return _compared(session, session.get_one(Item, item_id))
 
 
-def _food_json(row: Annotation, size_hw: tuple[int, int]) -> Reply:
-    return {
-        "id": row.id,
-        "revision": row.revision,
-        "status": row.status,
-        "label": row.label_id,
-        "polygons": polygons(from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw)),
-        "portion": portion_json(row),
-        "note": row.note,
-    }
+def _asked(session: Session, asked: protocol.OpenReview, me: str) -> Item | None:
+    mine = projects.find_annotator(session, me)
+    if asked.item is not None:
+        item = queue.item(session, asked.project, asked.item)
+        if mine is not None:
+            review.require_independent(session, item.id, mine)
+        return item
+    after = -1 if asked.after is None else asked.after
+    least = 2 if asked.least is None else asked.least
+    for start in dict.fromkeys((after, -1)):
+        waiting = review.review_queue(
+            session, asked.project, reviewer_id=mine, least=least, after=start, limit=1
+        )
+        if waiting:
+            return waiting[0]
+    return None
 
 
-def _report_json(tables: tuple[Table, ...], figure: Figure) -> Reply:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=FIGURE_DPI)
-    return {
-        "tables": [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in tables],
-        "figure": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"),
-    }
+def _compared(session: Session, item: Item) -> protocol.Review:
+    compared = review.side_by_side(session, item.id)
+    size_hw = item.photo.height, item.photo.width
+    return protocol.Review(
+        annotators=[annotator.name for annotator in compared.annotators],
+        compared=[
+            protocol.ComparedFood(
+                foods=[None if row is None else reviewed_food(row, size_hw) for row in food.annotations],
+                iou=food.iou,
+                same_label=food.same_label,
+            )
+            for food in compared.foods
+        ],
+        merged=[reviewed_food(row, size_hw) for row in compared.merged],
+        comments=comment_replies(session, item.id),
+    )

@@ -25,8 +25,9 @@ from rvernet_app.errors import StoreError
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
-from rvernet_app.ui.requests import number
-from rvernet_app.ui.visitor.handlers import Reply
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project.protocol import Engine, StartTraining, TrainingState
+from rvernet_app.ui.requests import Empty
 
 ROOT = Path(__file__).resolve().parents[3]
 """Folder of this package, and of the training package beside it: a clone, or site-packages."""
@@ -123,7 +124,7 @@ class TrainingRuns:
         self,
         store: Store,
         pipeline: Pipeline,
-        facts: Callable[[], Reply],
+        facts: Callable[[], dict[str, Any]],
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self._store = store
@@ -135,17 +136,17 @@ class TrainingRuns:
         self._lock = threading.Lock()
 
     @property
-    def handlers(self) -> list[Callable[[Mapping[str, Any], str], Reply]]:
+    def handlers(self) -> list[StoreHandler]:
         """The requests of the page."""
         return [self.start_training, self.training, self.stop_training, self.use_checkpoint, self.engine]
 
-    def start_training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """{"project", "epochs"} -> start the process and reply as `training`."""
-        epochs = int(number(message, "epochs", DEFAULT_EPOCHS))
+    def start_training(self, asked: StartTraining, me: str) -> TrainingState:
+        """Start the process, and reply as `training`."""
+        epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
             raise StoreError(f"A training takes 1 to {MAX_EPOCHS} epochs.")
         with self._store.reading() as session:
-            name = projects.project(session, int(number(message, "project"))).name
+            name = projects.project(session, asked.project).name
         if not (ROOT / "training" / "on_project.py").is_file():
             raise StoreError(f"Training is not installed here: there is no folder `training` in {ROOT}.")
         with self._lock:
@@ -157,7 +158,7 @@ class TrainingRuns:
             if self._run is not None:
                 self._run.let_go()
             self._run = run
-        return self.training(message, me)
+        return self._state()
 
     def _start(self, project: str, folder: Path, epochs: int) -> subprocess.Popen[bytes]:
         start = self._pipeline.config.checkpoint  # a folder, or an id on the Hugging Face Hub
@@ -182,50 +183,48 @@ class TrainingRuns:
                 start_new_session=True,
             )
 
-    def training(self, message: Mapping[str, Any], me: str) -> Reply:
-        """Reply with the state of the last training.
+    def training(self, asked: Empty, me: str) -> TrainingState:
+        """Reply with the state of the last training."""
+        return self._state()
 
-        {"state": "none", "running", "stopped", "failed" or "done", "project"}; a running one with the "share" of its
-        steps, a failed one with the reason as "said", a done one with its "comparison" and whether its checkpoint is
-        "in_use".
-        """
+    def _state(self) -> TrainingState:
         run = self._run
         if run is None:
-            return {"state": "none"}
+            return TrainingState(state="none")
         if run.under_way:
             run.share = max(run.share, _share(run.progress()))
-            return {"state": "running", "project": run.project, "share": run.share}
+            return TrainingState(state="running", project=run.project, share=run.share)
         if run.stopped:
-            return {"state": "stopped", "project": run.project}
+            return TrainingState(state="stopped", project=run.project)
         if not run.is_done:
-            return {"state": "failed", "project": run.project, "said": run.why_it_ended()}
+            return TrainingState(state="failed", project=run.project, said=run.why_it_ended())
         in_use = self._pipeline.config.checkpoint == run.folder / CHECKPOINT_NAME
         comparison = json.loads((run.folder / COMPARISON_NAME).read_text(encoding="utf-8"))
-        return {"state": "done", "project": run.project, "comparison": comparison, "in_use": in_use}
+        return TrainingState(state="done", project=run.project, comparison=comparison, in_use=in_use)
 
-    def stop_training(self, message: Mapping[str, Any], me: str) -> Reply:
+    def stop_training(self, asked: Empty, me: str) -> TrainingState:
         """Stop the process and keep its files."""
         run = self._run
         if run is not None and run.process is not None and run.under_way:
             run.process.terminate()
             run.stopped = run.process.wait() != 0  # 0: it ended by itself just now
             run.remember()
-        return self.training(message, me)
+        return self._state()
 
-    def use_checkpoint(self, message: Mapping[str, Any], me: str) -> Reply:
+    def use_checkpoint(self, asked: Empty, me: str) -> Engine:
         """Use the new checkpoint for everyone, from now on and after the next start."""
         run = self._run
-        if run is None or self.training(message, me)["state"] != "done":
+        if run is None or self._state().state != "done":
             raise StoreError("There is no new checkpoint to use.")
         made = run.folder / CHECKPOINT_NAME
         self._pipeline.use(made)
         in_folder = made.relative_to(self._folder.parent)  # the data folder may be moved
         files.write(self._store.folder / IN_USE_NAME, str(in_folder), durable=True)
-        return {"facts": self._facts()}
+        return Engine(facts=self._facts())
 
-    def engine(self, message: Mapping[str, Any], me: str) -> Reply:
+    def engine(self, asked: Empty, me: str) -> Engine:
         """Reply with the segmenter and model at work; someone else may have changed the checkpoint."""
-        return {"facts": self._facts()}
+        return Engine(facts=self._facts())
 
 
 def checkpoint_in_use(folder: Path) -> Path | None:

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from rvernet_app.errors import RvernetError
-from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
-from rvernet_app.ui.requests import read_prompt
-from rvernet_app.ui.visitor.handlers import candidates_json, uploaded_file
+from rvernet_app.ui.access import uploaded_file
+from rvernet_app.ui.visitor.pictures import candidate_replies
+from rvernet_app.ui.visitor.protocol import PromptRequest
 
 
 class Api:
@@ -26,7 +26,7 @@ class Api:
     def segment(
         self, photo: gr.FileData, points: list[list[float]], box: list[float] | None = None
     ) -> dict[str, Any]:
-        """Masks of the food at a prompt.
+        """Find the food at a prompt.
 
         Args:
             photo: the photo's file.
@@ -37,13 +37,14 @@ class Api:
             {"candidates": [{"polygons", "rle", "score", "bbox"}, …]}, best first.
         """
         try:
-            prompt = read_prompt({"points": points, "box": box})
-            return {"candidates": candidates_json(self._pipeline.segment(self._read(photo), prompt))}
+            prompt = PromptRequest.read({"points": points, "box": box}).prompt()
+            candidates = self._pipeline.segment(self._read(photo), prompt)
+            return {"candidates": [reply.to_json() for reply in candidate_replies(candidates)]}
         except RvernetError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
     def classify(self, photo: gr.FileData, rle: dict[str, Any]) -> dict[str, Any]:
-        """What the food under a mask is, with the context around it and without.
+        """Name the food under a mask, with the context around it and without.
 
         Args:
             photo: the photo's file.
@@ -54,20 +55,19 @@ class Api:
         """
         try:
             loaded = self._read(photo)
-            cutouts = cut_out(loaded.pixels, from_rle(rle, loaded.size_hw))
-            with_context, without = self._pipeline.classify(cutouts)
+            evidence = next(self._pipeline.evidence(loaded, from_rle(rle, loaded.size_hw)))
         except RvernetError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return {
-            "checkpoint": self._pipeline.classifier.name,
-            "classes": list(self._pipeline.classifier.labels),
-            "suggestions": suggestions_json(with_context),
-            "without_context": suggestions_json(without),
-            "sure": self._pipeline.classifier.is_sure(with_context),
+            "checkpoint": evidence.checkpoint,
+            "classes": list(evidence.classes),
+            "suggestions": suggestions_json(evidence.suggestions),
+            "without_context": suggestions_json(evidence.without_context),
+            "sure": evidence.sure,
         }
 
     def _read(self, photo: object) -> LoadedPhoto:
-        """Gradio hands a FileData over as the JSON it came as."""
+        """Read the photo of a FileData, which Gradio hands over as the JSON it came as."""
         config = self._pipeline.config
         path = photo.get("path") if isinstance(photo, Mapping) else None
         return read_photo(

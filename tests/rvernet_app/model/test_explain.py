@@ -37,7 +37,7 @@ def make(roi: ModuleSpec, extra_roi: ModuleSpec) -> RveRNet:
     torch.manual_seed(1)
     config = RveRNetConfig(roi, extra_roi, 4, fusion="features", hidden=16, input_size=64)
     model = RveRNet(config).eval().requires_grad_(False)
-    for parameter in model.integration_module.parameters():  # as decisive as trained weights
+    for parameter in model.integration_module.parameters():  # trained weights are as decisive
         parameter.mul_(4)
     return model
 
@@ -50,7 +50,7 @@ def pictures() -> Pictures:
 
 
 class Tiny(RveRNet):
-    """Features are the picture itself at 2 x 2; logit k adds up weight-k times each channel's mean."""
+    """Features are the pixels, 2 x 2; logit k is the weighted sum of the channels' means."""
 
     def __init__(self) -> None:
         super().__init__(RveRNetConfig(CNN, CNN, 2, fusion="features", hidden=1, input_size=64))
@@ -88,7 +88,7 @@ def test_the_class_decides_the_map() -> None:
     extra_roi = torch.ones(1, 3, 2, 2)
     roi_map, extra_roi_map = activation_maps(Tiny().eval(), roi, extra_roi, 1)
     np.testing.assert_allclose(roi_map, [[36, 0], [0, 0]])
-    np.testing.assert_allclose(extra_roi_map, [[0, 0], [0, 0]])  # only evidence against it
+    np.testing.assert_allclose(extra_roi_map, [[0, 0], [0, 0]])  # all evidence is against the class
 
 
 @pytest.mark.parametrize("method", CAM_METHODS)
@@ -211,7 +211,7 @@ def test_nothing_is_kept_between_calls(pictures: Pictures) -> None:
     model = make(CNN, VIT)
     activation_maps(model, *pictures, 0)
     gc.collect()
-    gc.disable()  # nothing may wait for the collector either
+    gc.disable()  # nothing may be left to the garbage collector
     try:
         before = tensors()
         activation_maps(model, *pictures, 0)

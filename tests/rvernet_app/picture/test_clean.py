@@ -29,7 +29,7 @@ def test_a_fragment_is_removed_and_a_pinhole_filled() -> None:
         "######...",
         "######...",
     )
-    np.testing.assert_array_equal(clean(mask, crumb_share=0.1), expected)
+    np.testing.assert_array_equal(clean(mask, fragment_share=0.1), expected)
 
 
 def test_large_components_and_large_holes_stay() -> None:
@@ -39,7 +39,7 @@ def test_large_components_and_large_holes_stay() -> None:
         "#...#..##",
         "#####..##",
     )
-    np.testing.assert_array_equal(clean(mask, crumb_share=0.1), mask)
+    np.testing.assert_array_equal(clean(mask, fragment_share=0.1), mask)
 
 
 def test_a_fragment_with_a_foreground_point_stays() -> None:
@@ -47,8 +47,8 @@ def test_a_fragment_with_a_foreground_point_stays() -> None:
         "######..#",
         "######...",
     )
-    np.testing.assert_array_equal(clean(mask, keep_xy=[(8.9, 0.4)], crumb_share=0.2), mask)
-    assert not clean(mask, keep_xy=[(7.0, 1.0)], crumb_share=0.2)[0, 8]
+    np.testing.assert_array_equal(clean(mask, keep_xy=[(8.9, 0.4)], fragment_share=0.2), mask)
+    assert not clean(mask, keep_xy=[(7.0, 1.0)], fragment_share=0.2)[0, 8]
 
 
 def test_a_diagonal_neighbour_belongs_to_the_component() -> None:
@@ -57,7 +57,7 @@ def test_a_diagonal_neighbour_belongs_to_the_component() -> None:
         "####.",
         "....#",
     )
-    np.testing.assert_array_equal(clean(mask, crumb_share=0.3), mask)
+    np.testing.assert_array_equal(clean(mask, fragment_share=0.3), mask)
 
 
 def test_a_hole_open_at_the_photo_edge_is_not_a_hole() -> None:
@@ -66,14 +66,14 @@ def test_a_hole_open_at_the_photo_edge_is_not_a_hole() -> None:
         "#####",
         "#####",
     )
-    np.testing.assert_array_equal(clean(mask, crumb_share=0.3), mask)
+    np.testing.assert_array_equal(clean(mask, fragment_share=0.3), mask)
 
 
 def test_the_largest_component_stays_even_if_every_component_is_small() -> None:
     mask = np.zeros((30, 30), bool)
     mask[::3, ::3] = True
     mask[0, 1] = True
-    cleaned = clean(mask, crumb_share=0.5)
+    cleaned = clean(mask, fragment_share=0.5)
     assert cleaned[0, :2].all()
     assert cleaned.sum() == 2
 
@@ -82,7 +82,7 @@ def test_an_empty_mask_stays_empty_and_the_callers_array_unchanged() -> None:
     assert not clean(np.zeros((5, 5), bool)).any()
     mask = drawn("###.#", "###..")
     before = mask.copy()
-    cleaned = clean(mask, crumb_share=0.5)
+    cleaned = clean(mask, fragment_share=0.5)
     np.testing.assert_array_equal(mask, before)
     assert cleaned.dtype == np.bool_
     assert not np.shares_memory(cleaned, mask)
@@ -91,7 +91,7 @@ def test_an_empty_mask_stays_empty_and_the_callers_array_unchanged() -> None:
 @pytest.mark.parametrize("layout", ["F", "C"])
 def test_any_memory_layout(layout: Literal["F", "C"]) -> None:
     mask = np.array(drawn("####.#", "####..", "####.."), order=layout)
-    assert clean(mask, crumb_share=0.2).sum() == 12
+    assert clean(mask, fragment_share=0.2).sum() == 12
 
 
 def as_logits(mask: Mask) -> NDArray[np.float32]:

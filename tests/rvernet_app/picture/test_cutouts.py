@@ -1,5 +1,10 @@
+"""Cut-outs and the letterbox."""
+
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rvernet_app.picture.cutouts import Letterbox, cut_out
 
@@ -10,7 +15,7 @@ MASK = np.array([[True, False, False], [False, True, True]])
 # --- cut_out
 
 
-def test_cut_out_by_hand() -> None:
+def test_cut_out_splits_a_small_photo() -> None:
     cutouts = cut_out(PHOTO, MASK)
 
     np.testing.assert_array_equal(
@@ -22,7 +27,7 @@ def test_cut_out_by_hand() -> None:
     assert cutouts.roi.dtype == cutouts.extra_roi.dtype == np.uint8
 
 
-def test_the_two_are_complementary_to_the_last_pixel() -> None:
+def test_the_cutouts_add_up_to_the_photo() -> None:
     rng = np.random.default_rng(5)
     photo = rng.integers(0, 256, (37, 23, 3), np.uint8)
     for mask in (rng.random((37, 23)) < 0.4, np.zeros((37, 23), bool), np.ones((37, 23), bool)):
@@ -48,7 +53,7 @@ def test_the_callers_arrays_are_neither_changed_nor_shared() -> None:
 
 
 @pytest.mark.parametrize("mask", [MASK.T, MASK.astype(np.uint8), MASK[None]])
-def test_a_mask_that_does_not_fit(mask: np.ndarray) -> None:
+def test_a_mask_that_does_not_fit_is_refused(mask: NDArray[Any]) -> None:
     with pytest.raises(ValueError, match=r"expected a bool mask of shape \(2, 3\)"):
         cut_out(PHOTO, mask)
 
@@ -68,7 +73,7 @@ def test_a_mask_that_does_not_fit(mask: np.ndarray) -> None:
         ((1, 5000), (0, 3, 8, 4)),  # never less than one row
     ],
 )
-def test_where_the_photo_lies_in_the_square(size_hw: tuple[int, int], box: tuple[int, ...]) -> None:
+def test_the_place_of_the_photo_in_the_square(size_hw: tuple[int, int], box: tuple[int, ...]) -> None:
     assert Letterbox(8).content_box(size_hw) == box
 
 
@@ -98,7 +103,7 @@ def test_enlarging_keeps_a_flat_picture_flat() -> None:
 
 
 @pytest.mark.parametrize("size_hw", [(5, 8), (8, 5), (8, 8), (1, 8)])
-def test_undo_cuts_the_padding_away(size_hw: tuple[int, int]) -> None:
+def test_undo_removes_the_padding(size_hw: tuple[int, int]) -> None:
     box = Letterbox(8)
     left, top, right, bottom = box.content_box(size_hw)
     inner = np.random.default_rng(2).random(size_hw, np.float32)
@@ -135,7 +140,7 @@ def test_a_point_goes_to_the_square_and_back() -> None:
     assert 100 <= x < 110
 
 
-def test_apply_and_undo_leave_their_input_alone() -> None:
+def test_apply_and_undo_do_not_change_their_input() -> None:
     picture, square = PHOTO.copy(), np.ones((4, 4), np.float32)
     picture.setflags(write=False)
     square.setflags(write=False)
@@ -144,6 +149,6 @@ def test_apply_and_undo_leave_their_input_alone() -> None:
 
 
 @pytest.mark.parametrize(("size", "padding"), [(0, 125), (-1, 125), (224, -1), (224, 256)])
-def test_a_letterbox_that_cannot_be(size: int, padding: int) -> None:
+def test_an_invalid_letterbox_is_refused(size: int, padding: int) -> None:
     with pytest.raises(ValueError, match=f"got {size} and {padding}"):
         Letterbox(size, padding)

@@ -1,12 +1,14 @@
-"""Corrections by hand on masks small enough to be drawn here; the caller's mask is never changed."""
+"""Edits of small masks drawn as text. The caller's mask is never changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rvernet_app.picture.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.picture.masks import polygons
@@ -14,7 +16,7 @@ from rvernet_app.types import Mask
 
 
 def drawn(*rows: str) -> Mask:
-    """A mask of rows in which # is the food."""
+    """Make a mask from rows of text in which # is the food."""
     return np.array([[mark == "#" for mark in row] for row in rows])
 
 
@@ -23,8 +25,8 @@ def rows_of(mask: Mask) -> tuple[str, ...]:
     return tuple("".join(".#"[int(pixel)] for pixel in row) for row in mask)
 
 
-def distance_to(stroke: list[tuple[float, float]], size_hw: tuple[int, int]) -> np.ndarray:
-    """Of each pixel to a stroke of straight pieces, float (H, W)."""
+def distance_to(stroke: list[tuple[float, float]], size_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the distance of each pixel to a stroke of straight pieces, float (H, W)."""
     y, x = np.mgrid[: size_hw[0], : size_hw[1]]
     pixels = np.stack([x, y], axis=-1).astype(float)
     found = np.full(size_hw, np.inf)
@@ -35,7 +37,7 @@ def distance_to(stroke: list[tuple[float, float]], size_hw: tuple[int, int]) -> 
     return found
 
 
-def test_a_stroke_of_one_place_is_a_disc() -> None:
+def test_a_stroke_of_one_point_is_a_disc() -> None:
     assert rows_of(paint(np.zeros((5, 7), np.bool_), [(3, 2)], 1)) == (
         ".......",
         "...#...",
@@ -45,7 +47,7 @@ def test_a_stroke_of_one_place_is_a_disc() -> None:
     )
 
 
-def test_a_stroke_is_all_the_brush_passed_over() -> None:
+def test_a_stroke_covers_all_pixels_under_the_brush() -> None:
     assert rows_of(paint(np.zeros((7, 9), np.bool_), [(2, 3), (6, 3)], 2)) == (
         ".........",
         "..#####..",
@@ -77,7 +79,7 @@ def test_a_wide_brush_is_as_wide_within_a_share_of_its_radius(radius: float, wit
     assert not painted.all()
 
 
-def test_a_wide_brush_is_the_same_whatever_the_stroke_has_of_places() -> None:
+def test_a_wide_stroke_does_not_depend_on_the_number_of_points() -> None:
     mask = np.zeros((300, 400), np.bool_)
     ends = [(40.0, 60.0), (360.0, 220.0)]
     between = [(40 + 320 * share, 60 + 160 * share) for share in np.linspace(0, 1, 5000)]
@@ -89,7 +91,7 @@ def test_paint_is_added_to_the_mask() -> None:
     assert rows_of(paint(drawn("#....", "#....", "#...."), [(3, 1)], 1)) == ("#..#.", "#.###", "#..#.")
 
 
-def test_the_eraser_takes_away_and_adds_nothing() -> None:
+def test_the_eraser_removes_pixels_and_adds_none() -> None:
     mask = drawn("#####", "#####", "....#")
     assert rows_of(paint(mask, [(1, 1)], 1, erase=True)) == ("#.###", "...##", "....#")
 
@@ -130,7 +132,7 @@ def test_a_polygon_holds_its_corners() -> None:
     assert rows_of(from_polygon((4, 5), [(0, 0), (3, 0), (0, 3)])) == ("####.", "###..", "##...", "#....")
 
 
-def test_what_a_polygon_encloses_twice_is_outside() -> None:
+def test_pixels_that_a_polygon_encloses_twice_are_outside() -> None:
     turns = np.deg2rad([90, 234, 18, 162, 306])  # a star drawn in one line
     star = from_polygon((101, 101), [(50 + 45 * np.cos(t), 50 - 45 * np.sin(t)) for t in turns])
     assert not star[50, 50]
@@ -160,7 +162,7 @@ def test_an_outline_that_stays_changes_nothing() -> None:
         assert np.array_equal(move_outline(RING, ring, ring), RING)
 
 
-def test_a_corner_that_is_moved_takes_the_mask_along() -> None:
+def test_moving_a_corner_moves_the_mask() -> None:
     wider = moved(OUTER, {(6, 1): (8, 1), (6, 5): (8, 5)})
     assert np.array_equal(
         move_outline(RING, OUTER, wider),
@@ -173,26 +175,26 @@ def test_a_corner_that_is_moved_takes_the_mask_along() -> None:
     )
 
 
-def test_a_hole_that_grows_takes_from_the_mask() -> None:
+def test_enlarging_a_hole_removes_pixels() -> None:
     wider = moved(HOLE, {(5, 2): (6, 2), (5, 4): (6, 4)})
     expected = drawn("........", ".#####..", ".#......", ".#......", ".#####..", "........")
     assert np.array_equal(move_outline(RING, HOLE, wider), expected)
 
 
-def test_polygons_tell_the_outlines_of_holes_from_others() -> None:
+def test_outlines_of_holes_run_the_other_way_round() -> None:
     outer, hole = (np.array(ring, np.float32).reshape(-1, 2) for ring in polygons(RING))
     for ring, ours in ((outer, OUTER), (hole, HOLE)):
         assert (cv2.contourArea(ring, True) > 0) == (cv2.contourArea(np.array(ours, np.float32), True) > 0)
 
 
-def test_a_corner_that_is_cut_away_takes_its_pixels_along() -> None:
+def test_removing_a_corner_removes_its_pixels() -> None:
     square = drawn("####", "####", "####", "####")
     corners = [(0, 0), (0, 4), (4, 4), (4, 0)]
     without = move_outline(square, corners, corners[:3])
     assert np.array_equal(without, drawn("....", "#...", "##..", "###."))
 
 
-def test_what_else_the_mask_holds_stays_where_an_outline_is_moved() -> None:
+def test_other_parts_of_the_mask_stay_when_an_outline_is_moved() -> None:
     speckled = RING | drawn("#.......", "........", "........", "...#....", "........", ".......#")
     lower = moved(OUTER, {(1, 5): (1, 6), (6, 5): (6, 6)})
     expected = speckled | drawn("........", "........", "........", "........", "........", ".#####..")
@@ -225,12 +227,12 @@ def test_holes_are_filled_and_bays_are_not() -> None:
     )
 
 
-def test_what_lies_between_the_mask_and_the_photos_edge_is_no_hole() -> None:
+def test_a_gap_between_the_mask_and_the_photos_edge_is_not_a_hole() -> None:
     mask = drawn("..#..", "..#..", "###..")
     assert np.array_equal(fill_holes(mask), mask)
 
 
-def test_the_largest_part_stays_corners_that_touch_included() -> None:
+def test_the_largest_component_includes_touching_corners() -> None:
     mask = drawn(
         "##....#",
         "##...#.",
@@ -247,7 +249,7 @@ def test_the_largest_part_stays_corners_that_touch_included() -> None:
     )
 
 
-def test_of_nothing_nothing_is_left() -> None:
+def test_an_empty_mask_stays_empty() -> None:
     nothing = np.zeros((3, 4), np.bool_)
     assert not fill_holes(nothing).any()
     assert not keep_largest(nothing).any()
@@ -262,22 +264,22 @@ def test_a_straight_edge_stays_where_it_is_also_along_the_photos_border(radius: 
     assert smooth(np.ones((20, 30), np.bool_), radius).all()
 
 
-def test_smoothing_takes_spikes_and_crumbs_and_closes_pinholes() -> None:
+def test_smoothing_removes_spikes_and_fragments_and_closes_pinholes() -> None:
     mask = np.zeros((40, 40), np.bool_)
     mask[10:30, 10:30] = True
     rough = mask.copy()
     rough[20, 30:36] = True  # a spike
-    rough[3, 3] = True  # a crumb
+    rough[3, 3] = True  # a fragment
     rough[18, 18] = False  # a pinhole
     smoothed = smooth(rough, 3)
     assert not smoothed[:, 31:].any()
-    smoothed[19:22, 30] = False  # where the spike was broken off
+    smoothed[19:22, 30] = False  # the base of the spike
     assert sorted(map(tuple, np.argwhere(smoothed != mask))) == [(10, 10), (10, 29), (29, 10), (29, 29)]
 
 
 @pytest.mark.parametrize("radius", [20.0, 60.0, 300.0])
 def test_a_wide_smoothing_leaves_a_straight_edge_where_it_is(radius: float) -> None:
-    """Within a hundredth of the radius."""
+    """The edge moves by less than a hundredth of the radius."""
     mask = np.zeros((90, 900), np.bool_)
     mask[:, :437] = True
     edges = smooth(mask, radius).argmin(axis=1)
@@ -296,13 +298,13 @@ def test_smoothing_is_the_majority_within_a_gaussian(radius: float) -> None:
 
 @pytest.fixture
 def drawn_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pixels OpenCV was given, call by call."""
+    """The number of pixels that OpenCV got in each call."""
     pixels: list[int] = []
 
     def counted(name: str) -> None:
         function = getattr(cv2, name)
 
-        def call(picture: np.ndarray, *rest: object, **options: object) -> object:
+        def call(picture: NDArray[Any], *rest: object, **options: object) -> object:
             pixels.append(picture.size)
             return function(picture, *rest, **options)
 
@@ -326,21 +328,21 @@ SMALL_EDITS: dict[str, Callable[[Mask], Mask]] = {
 
 
 @pytest.mark.parametrize("name", SMALL_EDITS)
-def test_what_a_correction_costs_follows_its_own_size(name: str, drawn_on: list[int]) -> None:
+def test_the_work_of_an_edit_depends_on_its_own_size(name: str, drawn_on: list[int]) -> None:
     mask = np.zeros((1500, 2000), np.bool_)
     mask[700:740, 1500:1540] = True
     SMALL_EDITS[name](mask)
     assert 0 < max(drawn_on) < 0.03 * mask.size
 
 
-def test_what_a_wide_brush_costs_does_not_follow_the_number_of_places(drawn_on: list[int]) -> None:
+def test_the_work_of_a_wide_brush_does_not_depend_on_the_number_of_points(drawn_on: list[int]) -> None:
     scribble = np.random.default_rng(0).uniform(0, 1500, (5000, 2))
     paint(np.zeros((1500, 2000), np.bool_), [(x, y) for x, y in scribble], 900)
     assert len(drawn_on) == 2
 
 
 @pytest.mark.parametrize("radius", [3.0, 30.0])
-def test_a_mask_is_corrected_the_same_wherever_it_lies(radius: float) -> None:
+def test_an_edit_does_not_depend_on_the_place_of_the_mask(radius: float) -> None:
     part = np.random.default_rng(0).random((60, 80)) < 0.6
     whole = np.zeros((400, 500), np.bool_)
     whole[170:230, 210:290] = part
@@ -361,7 +363,7 @@ EDITS: dict[str, Callable[[Mask], Mask]] = {
 
 @pytest.mark.parametrize("name", EDITS)
 @pytest.mark.parametrize("mask", [drawn("####.", "#..#.", "####.", "....#"), drawn(".....", ".....")])
-def test_the_callers_mask_stays_as_it_is(name: str, mask: Mask) -> None:
+def test_the_callers_mask_is_not_changed(name: str, mask: Mask) -> None:
     before = mask.copy()
     edited = EDITS[name](mask)
     edited[:] = ~edited

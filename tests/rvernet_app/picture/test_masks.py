@@ -20,7 +20,7 @@ def ring() -> Mask:
     return mask.astype(bool)
 
 
-def test_rle_is_cocos_own() -> None:
+def test_an_rle_is_encoded_as_pycocotools_does() -> None:
     mask = np.zeros((3, 4), bool)
     mask[1, 2] = mask[2, 2] = mask[0, 3] = True
     expected = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
@@ -127,7 +127,7 @@ def test_run_lengths_of_any_text_are_those_of_the_plain_decoder() -> None:
     assert outcomes == {True, False}
 
 
-def test_bbox_is_tight() -> None:
+def test_the_box_is_tight() -> None:
     mask = np.zeros((9, 9), bool)
     mask[2:5, 3:8] = True
     assert bbox_xywh(mask) == (3, 2, 5, 3)

@@ -1,4 +1,4 @@
-"""Drawing."""
+"""Activation maps drawn over photos."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from rvernet_app.picture.overlay import fit_within, heat_overlay
 
 
-def test_fit_within_shrinks_the_longest_side_only_when_longer() -> None:
+def test_fit_within_shrinks_a_photo_only_if_it_is_longer() -> None:
     photo = np.zeros((300, 600, 3), np.uint8)
     assert fit_within(photo, 200).shape == (100, 200, 3)
     assert fit_within(photo, 1000).shape == photo.shape

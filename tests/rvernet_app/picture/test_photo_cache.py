@@ -59,7 +59,7 @@ def test_only_a_sha256_names_a_photo(name: object, config: AppConfig) -> None:
         PhotoCache(config).get(name)
 
 
-def test_a_photo_that_is_gone_says_so(config: AppConfig) -> None:
+def test_a_photo_that_is_gone_is_an_error(config: AppConfig) -> None:
     with pytest.raises(PhotoError, match="open it again"):
         PhotoCache(config).get("a" * 64)
 

@@ -1,3 +1,5 @@
+"""Photos of all formats, and refusals."""
+
 import hashlib
 import io
 import struct
@@ -13,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError
-from rvernet_app.picture.photos import FORMATS, LoadedPhoto, read_photo
+from rvernet_app.picture.photos import FORMATS, PHOTO_SUFFIXES, LoadedPhoto, read_photo
 
-# pytest replaces the filters photos.py sets at import; test_pillows_warnings_stay_inside holds them.
+# pytest replaces the filters that photos.py sets at import; test_pillows_warnings_are_not_shown tests them.
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -55,7 +57,7 @@ def read(source: Path | bytes) -> LoadedPhoto:
 
 
 def stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """The rows and columns a camera writes for each EXIF orientation (CIPA DC-008, tag 274)."""
+    """Return the rows and columns that a camera stores for an EXIF orientation (CIPA DC-008, tag 274)."""
     turned = upright.transpose(1, 0, 2)
     return np.ascontiguousarray(
         {
@@ -78,7 +80,7 @@ def exif(orientation: int) -> bytes:
 
 
 def icc_profile(space: bytes, **tags: bytes) -> bytes:
-    """A display profile of ICC.1:2001-04 with these tags."""
+    """Write an ICC display profile (ICC.1:2001-04) with these tags."""
     body, table = b"", b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
@@ -120,7 +122,7 @@ def test_lossy_formats_are_close(file_format: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_every_orientation_comes_out_upright(file_format: str, orientation: int) -> None:
+def test_every_orientation_is_turned_upright(file_format: str, orientation: int) -> None:
     photo = read(encoded(stored(UPRIGHT, orientation), file_format, exif=exif(orientation)))
 
     assert photo.pixels.shape == UPRIGHT.shape
@@ -142,7 +144,7 @@ def test_an_orientation_that_does_not_exist_leaves_the_photo_as_stored(orientati
     np.testing.assert_array_equal(read(encoded(UPRIGHT, "PNG", exif=exif(orientation))).pixels, UPRIGHT)
 
 
-def test_damaged_exif_does_not_cost_the_photo() -> None:
+def test_damaged_exif_is_ignored() -> None:
     for damaged in (b"Exif\0\0garbage", b"Exif\0\0" + exif(6)[6:-9], b"Exif\0\0MM\0*\xff\xff\xff\xff"):
         assert read(encoded(UPRIGHT, "JPEG", exif=damaged)).pixels.shape == UPRIGHT.shape
 
@@ -155,7 +157,7 @@ def test_the_first_of_several_pictures_is_taken(file_format: str) -> None:
     np.testing.assert_array_equal(photo.pixels, UPRIGHT)
 
 
-def test_a_jpeg_of_several_pictures_as_phones_write_it() -> None:
+def test_a_jpeg_with_several_pictures_as_written_by_phones() -> None:
     buffer = io.BytesIO()
     first, second = Image.fromarray(UPRIGHT), Image.new("RGB", (48, 32))
     first.save(buffer, "MPO", save_all=True, append_images=[second], quality=98, subsampling=0)
@@ -168,7 +170,7 @@ def test_a_jpeg_of_several_pictures_as_phones_write_it() -> None:
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 700), (700, 1)])
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
-def test_very_thin_photos(file_format: str, size_wh: tuple[int, int]) -> None:
+def test_very_thin_photos_are_read(file_format: str, size_wh: tuple[int, int]) -> None:
     assert read(encoded(Image.new("RGB", size_wh, RED), file_format)).pixels.shape == (*size_wh[::-1], 3)
 
 
@@ -180,7 +182,7 @@ def test_grey_levels_become_equal_channels() -> None:
     np.testing.assert_array_equal(read(encoded(levels, "PNG")).pixels, [[[0] * 3, [100] * 3, [255] * 3]])
 
 
-def test_one_bit() -> None:
+def test_one_bit_per_pixel_becomes_black_and_white() -> None:
     image = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
     np.testing.assert_array_equal(read(encoded(image, "TIFF")).pixels, [[[0] * 3, [255] * 3]])
 
@@ -191,7 +193,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(file_format: str) -> None:
     np.testing.assert_array_equal(read(encoded(levels, file_format)).pixels[0, :, 0], [0, 1, 128, 255])
 
 
-def test_sixteen_bits_big_endian() -> None:
+def test_sixteen_bits_in_big_endian_order_are_scaled() -> None:
     levels = np.array([[0, 128 * 257, 65535]], ">u2")
     tags = [(256, 3), (257, 1), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1), (279, 6)]
     entries = b"".join(struct.pack(">HHIHxx", tag, 3, 1, value) for tag, value in tags)
@@ -200,7 +202,7 @@ def test_sixteen_bits_big_endian() -> None:
     np.testing.assert_array_equal(read(file + bytes(4)).pixels[0, :, 1], [0, 128, 255])
 
 
-def test_sixteen_bit_colour_png() -> None:
+def test_a_sixteen_bit_colour_png_is_scaled() -> None:
     pixels = np.array([[[65535, 128 * 257, 0], [3 * 257, 200 * 257, 65535]]], ">u2")
     file = _png(width=2, height=1, bits=16, colour_type=2, rows=b"\0" + pixels.tobytes())
 
@@ -223,7 +225,7 @@ def test_float_tiff_takes_the_smallest_scale_that_holds_it(levels: list[float], 
     np.testing.assert_array_equal(photo.pixels[0, :, 2], expected)
 
 
-def test_thirty_two_bit_integers() -> None:
+def test_thirty_two_bit_integers_are_scaled() -> None:
     for levels, expected in (
         ([0, 1, 255], [0, 1, 255]),
         ([0, 257, 65535], [0, 1, 255]),
@@ -241,7 +243,7 @@ def test_alpha_is_flattened_on_white() -> None:
         np.testing.assert_array_equal(read(encoded(rgba, file_format, **options)).pixels, expected)
 
 
-def test_grey_with_alpha() -> None:
+def test_grey_with_alpha_is_flattened_on_white() -> None:
     image = Image.merge("LA", [Image.fromarray(np.array([c], np.uint8)) for c in ([60, 60], [255, 0])])
     np.testing.assert_array_equal(read(encoded(image, "PNG")).pixels, [[[60] * 3, [255] * 3]])
 
@@ -264,7 +266,7 @@ def test_a_key_colour_is_transparent() -> None:
     np.testing.assert_array_equal(photo.pixels, [[RED, (255, 255, 255)]])
 
 
-def test_cmyk_tiff() -> None:
+def test_a_cmyk_tiff_is_converted() -> None:
     ink = np.array([[[0, 255, 255, 0], [0, 0, 0, 255], [255, 0, 0, 0]]], np.uint8)
     photo = read(encoded(Image.fromarray(ink, "CMYK"), "TIFF"))
     np.testing.assert_array_equal(photo.pixels, [[[255, 0, 0], [0, 0, 0], [0, 255, 255]]])
@@ -309,7 +311,7 @@ def test_a_linear_grey_profile_brightens() -> None:
     np.testing.assert_allclose(photo.pixels[0, :, 0], [0, srgb, 255], atol=1)
 
 
-def test_an_rgb_profile_on_a_grey_photo() -> None:
+def test_an_rgb_profile_applies_to_a_grey_photo() -> None:
     primaries = {
         "rXYZ": (0.4361, 0.2225, 0.0139),
         "gXYZ": (0.3851, 0.7169, 0.0971),
@@ -331,7 +333,7 @@ def test_a_profile_that_does_not_fit_is_ignored(profile: bytes) -> None:
     np.testing.assert_array_equal(read(encoded(UPRIGHT, "PNG", icc_profile=profile)).pixels, UPRIGHT)
 
 
-# --- what is refused
+# --- refusals
 
 
 def test_the_limit_on_bytes_is_exact() -> None:
@@ -343,7 +345,7 @@ def test_the_limit_on_bytes_is_exact() -> None:
         read_photo(data, max_mb=limit - 1e-6, max_megapixels=1)
 
 
-def test_the_limit_on_bytes_is_held_before_a_file_is_read(tmp_path: Path) -> None:
+def test_the_limit_on_bytes_is_checked_before_a_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse.jpg"
     with path.open("wb") as file:
         file.truncate(10**13)
@@ -362,7 +364,7 @@ def test_the_limit_on_pixels_is_exact_and_says_the_size() -> None:
 
 @pytest.mark.parametrize("side", [11_000, 60_000])
 def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
-    bomb = _png(width=side, height=side, bits=1, colour_type=0, rows=b"")  # nothing to decode is there
+    bomb = _png(width=side, height=side, bits=1, colour_type=0, rows=b"")  # a header without pixels
     with pytest.raises(PhotoTooLargeError, match="pixels"):
         read_photo(bomb, max_mb=40, max_megapixels=100)
 
@@ -384,14 +386,14 @@ def test_pixels_belong_to_the_caller() -> None:
     assert pixels.flags.c_contiguous
 
 
-def test_missing_files_and_folders(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match=r"Cannot read .*absent\.jpg: No such file"):
         read(tmp_path / "absent.jpg")
     with pytest.raises(PhotoError, match="Cannot read"):
         read(tmp_path)
 
 
-def test_empty() -> None:
+def test_an_empty_file_is_refused() -> None:
     with pytest.raises(PhotoError, match="This file is empty"):
         read(b"")
 
@@ -413,13 +415,13 @@ def test_empty() -> None:
         (b"\xff\xd8\xff", "damaged or not a photo"),
     ],
 )
-def test_what_is_not_a_photo_is_named(data: bytes, sentence: str) -> None:
+def test_the_error_names_the_kind_of_a_file_that_is_not_a_photo(data: bytes, sentence: str) -> None:
     with pytest.raises(PhotoError, match=f"{sentence}.*JPEG, PNG, WebP, HEIC") as caught:
         read(data)
     assert caught.value.__cause__ is not None
 
 
-def test_formats_that_are_not_listed_stay_shut() -> None:
+def test_other_formats_are_refused() -> None:
     for file_format in ("PPM", "TGA", "ICO", "EPS"):
         buffer = io.BytesIO()
         Image.fromarray(UPRIGHT).save(buffer, file_format)
@@ -427,7 +429,7 @@ def test_formats_that_are_not_listed_stay_shut() -> None:
             read(buffer.getvalue())
 
 
-def test_no_width() -> None:
+def test_a_picture_without_width_is_refused() -> None:
     with pytest.raises(PhotoError, match="damaged"):
         read(_png(width=0, height=4, bits=8, colour_type=0, rows=b""))
 
@@ -458,7 +460,7 @@ def test_flipped_bytes_raise_nothing_but_photo_errors(file_format: str) -> None:
         assert photo.pixels.ndim == 3
 
 
-def test_pillows_warnings_stay_inside(tmp_path: Path) -> None:
+def test_pillows_warnings_are_not_shown(tmp_path: Path) -> None:
     palette = Image.fromarray(np.array([[0, 1]], np.uint8), "L").convert("P")
     palette.putpalette([*RED, *GREEN])
     bomb = _png(width=11_000, height=9_000, bits=1, colour_type=0, rows=b"")
@@ -490,7 +492,7 @@ def test_pillows_warnings_stay_inside(tmp_path: Path) -> None:
 
 
 def _png(*, width: int, height: int, bits: int, colour_type: int, rows: bytes) -> bytes:
-    """A PNG file chunk by chunk; `rows` are its filtered scan lines, one filter byte each."""
+    """Write a PNG file chunk by chunk; `rows` are its scan lines, each with a filter byte."""
     buffer = io.BytesIO(b"\x89PNG\r\n\x1a\n")
     buffer.seek(0, io.SEEK_END)
     PngImagePlugin.putchunk(
@@ -499,3 +501,19 @@ def _png(*, width: int, height: int, bits: int, colour_type: int, rows: bytes) -
     PngImagePlugin.putchunk(buffer, b"IDAT", zlib.compress(rows))
     PngImagePlugin.putchunk(buffer, b"IEND", b"")
     return buffer.getvalue()
+
+
+def test_photo_suffixes_are_those_of_the_accepted_formats() -> None:
+    assert {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".heic",
+        ".heif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+    } <= PHOTO_SUFFIXES
+    assert not {".pdf", ".svg", ".avif", ".psd", ".txt", ""} & PHOTO_SUFFIXES

@@ -57,12 +57,12 @@ def test_one_click_on_a_drawn_food(radius: int, colour: Colour) -> None:
     assert (np.diff(candidates.scores) <= 0).all()
 
 
-def test_a_neighbour_of_another_colour_stays_out() -> None:
+def test_a_neighbour_of_another_colour_is_excluded() -> None:
     photo = plate((280, 240, 60, TOMATO), (395, 240, 55, PEAS))
     assert iou(masks_for(photo, Prompt(((280, 240),), (1,))).masks[0], disc(280, 240, 60)) >= 0.9
 
 
-def test_two_foreground_points_take_both_pieces() -> None:
+def test_two_foreground_points_select_both_pieces() -> None:
     photo = plate((230, 240, 45, TOMATO), (410, 240, 45, TOMATO))
     mask = masks_for(photo, Prompt(((230, 240), (410, 240)), (1, 1))).masks[0]
     assert iou(mask, disc(230, 240, 45) | disc(410, 240, 45)) >= 0.9
@@ -160,7 +160,7 @@ def test_one_click_on_real_foods(real_photos: Path) -> None:
 
 
 @pytest.mark.parametrize("diameter", [0.8, 0.9])
-def test_a_click_in_the_middle_of_a_large_even_food_takes_it(diameter: float) -> None:
+def test_a_click_in_the_middle_of_a_large_even_food_selects_it(diameter: float) -> None:
     photo = np.full((480, 640, 3), (226, 221, 208), np.uint8)
     truth = np.zeros((480, 640), np.uint8)
     cv2.circle(truth, (320, 240), round(diameter * 240), 1, -1)

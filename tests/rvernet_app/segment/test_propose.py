@@ -21,7 +21,7 @@ SCORES = {TABLE: 0.99, RICE: 0.9, SOUP: 0.95, BEANS: 0.85, CRUMB: 0.97}
 
 
 class Known:
-    """Stands for a segmenter: what it finds at a point is looked up; nothing is a failure."""
+    """A segmenter that looks up the masks at a point; without a mask it raises an error."""
 
     name, fingerprint = "known", "0"
 
@@ -46,7 +46,7 @@ class Known:
 
 
 def of_map(labels: NDArray[np.int64]) -> Known:
-    """A segmenter that finds the region of a label map that is pointed at."""
+    """Make a segmenter that finds the region of a label map under a point."""
     return Known(lambda x, y: [(labels == labels[y, x], SCORES[int(labels[y, x])])])
 
 
@@ -62,7 +62,7 @@ def rectangle(size_hw: tuple[int, int], top: int, left: int, height: int, width:
 
 @pytest.fixture
 def table() -> NDArray[np.int64]:
-    """60 x 100 with three foods, a crumb where a point falls, and the table around them."""
+    """A label map, 60 x 100, with three foods, a crumb under a point, and the table."""
     labels = np.full((60, 100), TABLE)
     labels[5:25, 5:35] = RICE
     labels[30:55, 40:60] = SOUP
@@ -71,7 +71,7 @@ def table() -> NDArray[np.int64]:
     return labels
 
 
-def test_every_food_is_found_once_and_neither_the_table_nor_a_crumb(table: NDArray[np.int64]) -> None:
+def test_every_food_is_found_once_without_the_table_and_the_crumb(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     *_, last = look_over(segmenter, (60, 100))
     assert last.scores == pytest.approx((0.95, 0.9, 0.85))
@@ -82,7 +82,7 @@ def test_every_food_is_found_once_and_neither_the_table_nor_a_crumb(table: NDArr
     assert {TABLE, CRUMB} <= set(asked)
 
 
-def test_what_was_found_is_not_pointed_at_again(table: NDArray[np.int64]) -> None:
+def test_points_on_masks_already_found_are_skipped(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     look_over(segmenter, (60, 100))
     asked = [int(table[int(y), int(x)]) for x, y in segmenter.asked]
@@ -92,7 +92,7 @@ def test_what_was_found_is_not_pointed_at_again(table: NDArray[np.int64]) -> Non
     assert len(segmenter.asked) == len(elsewhere) + 3
 
 
-def test_every_point_is_told_of_in_its_turn(table: NDArray[np.int64]) -> None:
+def test_progress_is_yielded_after_every_point(table: NDArray[np.int64]) -> None:
     told = look_over(of_map(table), (60, 100))
     assert [found.done for found in told] == list(range(1, 61))
     assert {found.total for found in told} == {60}
@@ -100,7 +100,7 @@ def test_every_point_is_told_of_in_its_turn(table: NDArray[np.int64]) -> None:
     assert counts == sorted(counts)
 
 
-def test_nothing_is_asked_before_it_is_wanted(table: NDArray[np.int64]) -> None:
+def test_points_are_tried_one_at_a_time(table: NDArray[np.int64]) -> None:
     segmenter = of_map(table)
     looking = propose(segmenter, segmenter.encode(np.zeros((60, 100, 3), np.uint8)))
     assert segmenter.asked == []
@@ -110,12 +110,12 @@ def test_nothing_is_asked_before_it_is_wanted(table: NDArray[np.int64]) -> None:
     assert len(segmenter.asked) == 1
 
 
-def test_a_photo_without_anything_gives_nothing() -> None:
+def test_a_photo_without_foods_gives_no_masks() -> None:
     *_, last = look_over(Known(lambda x, y: []), (60, 100))
     assert (last.done, last.total, last.masks, last.scores) == (60, 60, (), ())
 
 
-def test_regions_the_segmenter_is_not_sure_of_are_left_out() -> None:
+def test_masks_with_low_scores_are_left_out() -> None:
     size_hw = (20, 40)
     unsure, sure = rectangle(size_hw, 0, 0, 10, 10), rectangle(size_hw, 0, 20, 10, 10)
 
@@ -127,7 +127,7 @@ def test_regions_the_segmenter_is_not_sure_of_are_left_out() -> None:
     assert np.array_equal(last.masks[0], sure)
 
 
-def test_of_several_candidates_the_best_that_can_be_a_food_is_taken() -> None:
+def test_the_best_candidate_of_a_possible_size_is_taken() -> None:
     size_hw = (20, 40)
     plate, food = rectangle(size_hw, 0, 0, 20, 30), rectangle(size_hw, 5, 5, 10, 20)
     part, speck = rectangle(size_hw, 5, 5, 5, 5), rectangle(size_hw, 5, 5, 1, 3)
@@ -138,18 +138,18 @@ def test_of_several_candidates_the_best_that_can_be_a_food_is_taken() -> None:
 
 
 @pytest.mark.parametrize("first", [0.9, 0.85, 0.8])
-def test_of_two_in_one_place_the_better_one_stays_whichever_came_first(first: float) -> None:
-    """The second, found at a point outside the first, holds 3/4 of it."""
+def test_the_better_of_two_overlapping_masks_stays_in_any_order(first: float) -> None:
+    """The second mask, found at a point outside the first, covers 3/4 of it."""
     size_hw, second = (20, 40), 0.85
     left, wide = rectangle(size_hw, 0, 0, 20, 8), rectangle(size_hw, 0, 2, 20, 15)
     segmenter = Known(lambda x, y: [(left, first)] if x < 8 else [(wide, second)] if x < 20 else [])
     *_, last = look_over(segmenter, size_hw, per_side=4)
     assert last.scores == pytest.approx((max(first, second),))
-    # of two as good as each other, the one found first
+    # with equal scores, the first one stays
     assert np.array_equal(last.masks[0], left if first >= second else wide)
 
 
-def test_two_that_share_half_of_the_smaller_one_both_stay() -> None:
+def test_masks_that_share_half_of_the_smaller_one_both_stay() -> None:
     size_hw = (20, 40)
     left, right = rectangle(size_hw, 0, 0, 20, 8), rectangle(size_hw, 0, 4, 20, 14)
     segmenter = Known(lambda x, y: [(left, 0.9)] if x < 8 else [(right, 0.95)] if x < 20 else [])
@@ -157,7 +157,7 @@ def test_two_that_share_half_of_the_smaller_one_both_stay() -> None:
     assert [int(mask.sum()) for mask in last.masks] == [280, 160]
 
 
-def test_a_better_region_takes_the_place_of_all_it_covers() -> None:
+def test_a_better_mask_replaces_all_masks_it_covers() -> None:
     size_hw = (20, 40)
     first, second = rectangle(size_hw, 0, 0, 10, 10), rectangle(size_hw, 10, 10, 10, 10)
     both = rectangle(size_hw, 0, 0, 20, 17)
@@ -172,7 +172,7 @@ def test_a_better_region_takes_the_place_of_all_it_covers() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_two_ever_share_more_than_half_of_the_smaller_and_the_best_come_first(seed: int) -> None:
+def test_masks_never_share_more_than_half_of_the_smaller_and_the_best_comes_first(seed: int) -> None:
     size_hw, random = (40, 60), np.random.default_rng(seed)
 
     def look_up(x: int, y: int) -> Found:

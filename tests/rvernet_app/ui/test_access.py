@@ -16,7 +16,8 @@ from rvernet_app.errors import PromptError
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.ui import access
 from rvernet_app.ui.access import LoginError, default_name, visitor_name
-from rvernet_app.ui.project.labeling import answered_to
+from rvernet_app.ui.answers import answered_to
+from rvernet_app.ui.requests import Empty, Reply
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,9 @@ def test_where_nobody_logs_in_a_visitor_is_who_they_say() -> None:
 
 
 @pytest.mark.parametrize("message", [{}, {"me": None}, {"me": ""}])
-def test_or_else_the_one_whose_machine_it_is(message: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_or_else_the_one_whose_machine_it_is(
+    message: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(access, "default_name", lambda: "owner")
     assert visitor_name(message, request(), None) == "owner"
 
@@ -96,8 +99,14 @@ def test_a_machine_that_does_not_know_its_user_has_an_annotator(
     assert default_name() == "annotator"
 
 
-def whoami(message: object, me: str) -> dict[str, str]:
-    return {"me": me}
+class Me(Reply):
+    """Who a visitor is."""
+
+    me: str
+
+
+def whoami(asked: Empty, me: str) -> Me:
+    return Me(me=me)
 
 
 def served(auth: Any = None) -> tuple[App, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ class Served:
 
     def ask(self, browser: TestClient, name: str, /, **message: Any) -> dict[str, Any]:
         body = {"session_hash": "s", "component_id": self.workbench._id, "fn_name": name, "data": message}
-        return browser.post("/gradio_api/component_server/", json=body).json()
+        reply: dict[str, Any] = browser.post("/gradio_api/component_server/", json=body).json()
+        return reply
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_signing_in_comes_to_an_end_and_the_page_is_told(
 ) -> None:
     browser = space.browser()
     sign_in(browser)
-    later = gradio.oauth.time.time() + 9 * 3600
+    later = time.time() + 9 * 3600
     monkeypatch.setattr(gradio.oauth, "time", SimpleNamespace(time=lambda: later))
     reply = space.ask(browser, "projects")
     assert "Sign in" in reply["error"]

@@ -828,7 +828,11 @@ def test_a_teacher_does_not_learn(make: Make, teach: Callable[..., Checkpoint]) 
     ("of_teacher", "of_student", "sentence"),
     [
         ({"classes": ("pesto", "ketchup")}, {}, "classes of the teacher teacher are not those of the data"),
-        ({"classes": ("ketchup", "chili paste")}, {}, "classes of the teacher teacher are not those of the data"),
+        (
+            {"classes": ("ketchup", "chili paste")},
+            {},
+            "classes of the teacher teacher are not those of the data",
+        ),
         (
             {"model__roi_module": MOBILENET, "model__input_size": 64},
             {},

@@ -1,3 +1,5 @@
+"""The folder of rendered meals."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -7,13 +9,14 @@ import numpy as np
 import pytest
 
 from rvernet_app.picture.masks import from_rle
+from rvernet_app.types import Mask
 from training.meals.dataset import Annotation, DatasetError, MealFolder, Settings
 
 SETTINGS = Settings(seed=3, width=64, height=48, samples=4, blender="5.0.1")
 LABELS = ["rice", "egg", "chili paste", "egg"]
 
 
-def blot(x: int, y: int, side: int) -> np.ndarray:
+def blot(x: int, y: int, side: int) -> Mask:
     mask = np.zeros((48, 64), bool)
     mask[y : y + side, x : x + side] = True
     return mask
@@ -30,7 +33,7 @@ def add(folder: MealFolder, index: int) -> None:
     folder.add(index, photo, {"split": "train", "cuisine": "korean"}, found)
 
 
-def test_a_meal_is_done_when_photo_and_record_are_whole(tmp_path: Path) -> None:
+def test_a_meal_is_done_if_photo_and_record_are_complete(tmp_path: Path) -> None:
     folder = MealFolder(tmp_path, SETTINGS)
     assert not folder.is_done(0)
     add(folder, 0)
@@ -44,7 +47,7 @@ def test_a_meal_is_done_when_photo_and_record_are_whole(tmp_path: Path) -> None:
     assert not folder.is_done(0)
 
 
-def test_the_coco_file_holds_every_whole_meal(tmp_path: Path) -> None:
+def test_the_coco_file_contains_every_complete_meal(tmp_path: Path) -> None:
     folder = MealFolder(tmp_path, SETTINGS)
     for index in (0, 7):
         add(folder, index)
@@ -72,7 +75,7 @@ def test_the_coco_file_holds_every_whole_meal(tmp_path: Path) -> None:
     assert "pieces" not in rice
 
 
-def test_ids_stay_as_the_set_grows(tmp_path: Path) -> None:
+def test_ids_stay_the_same_when_the_folder_grows(tmp_path: Path) -> None:
     folder = MealFolder(tmp_path, SETTINGS)
     add(folder, 5)
     folder.write_annotations(LABELS)
@@ -93,7 +96,7 @@ def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, Any]) -> 
         MealFolder(tmp_path, Settings(**{**vars(SETTINGS), **changed}))
 
 
-def test_nothing_half_written_is_left(tmp_path: Path) -> None:
+def test_no_partial_file_is_left(tmp_path: Path) -> None:
     folder = MealFolder(tmp_path, SETTINGS)
     add(folder, 0)
     folder.write_annotations(LABELS)

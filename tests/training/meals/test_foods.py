@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from training.meals.foods.base import Food
@@ -22,7 +23,7 @@ class Serving:
 
     food: Food
     radius: float
-    vertices: np.ndarray
+    vertices: NDArray[np.float64]
     faces: int
     bare: list[str]
 

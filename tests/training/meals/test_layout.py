@@ -1,16 +1,19 @@
+"""Arrangement of things on a floor, and shapes of vessels."""
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training.meals.layout import CELL, OVERLAP, Floor, footprint, pack, place_all
 from training.meals.shapes import SHAPES, height_for, inner_half, inside, outline
 
 
-def disc_points(radius: float) -> np.ndarray:
+def disc_points(radius: float) -> NDArray[np.float64]:
     turn = np.linspace(0, 2 * np.pi, 200)
     return radius * np.column_stack([np.cos(turn), np.sin(turn)])
 
 
-def bar_points(length: float, width: float) -> np.ndarray:
+def bar_points(length: float, width: float) -> NDArray[np.float64]:
     x, y = np.meshgrid(np.linspace(-length / 2, length / 2, 80), np.linspace(-width / 2, width / 2, 20))
     return np.column_stack([x.ravel(), y.ravel()])
 
@@ -28,7 +31,7 @@ def test_packed_discs_keep_apart_and_within() -> None:
             assert np.hypot(*(place - places[j])) > 0.95 * (radii[i] + radii[j])
 
 
-def test_packing_nothing() -> None:
+def test_packing_without_discs() -> None:
     assert pack(np.random.default_rng(1), [], (9, 7)).shape == (0, 2)
 
 
@@ -43,7 +46,7 @@ def test_a_footprint_is_filled_and_centred() -> None:
     assert cells.sum() * CELL**2 == pytest.approx(np.pi * 9, rel=0.12)
 
 
-def test_the_first_lies_where_it_wishes_and_the_next_beside_it() -> None:
+def test_the_first_thing_gets_its_place_and_the_next_one_lies_beside_it() -> None:
     floor = Floor((10, 10), 2)
     shape = footprint(disc_points(3))
     first, second = floor.settle(shape, (0, 0)), floor.settle(shape, (0.4, 0))
@@ -53,14 +56,14 @@ def test_the_first_lies_where_it_wishes_and_the_next_beside_it() -> None:
     assert 4 < np.hypot(*second) < 6.2  # touching, overlapping a little
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_a_thing_without_room_gets_no_place() -> None:
     floor = Floor((4, 4), 2)
     assert floor.settle(footprint(disc_points(5)), (0, 0)) is None
     assert floor.settle(footprint(disc_points(3.5)), (0, 0)) is not None
     assert floor.settle(footprint(disc_points(2)), (0, 0)) is None
 
 
-def test_wishes_beyond_the_edge_end_within() -> None:
+def test_wishes_beyond_the_edge_are_moved_inside() -> None:
     place = Floor((8, 5), 8).settle(footprint(disc_points(2)), (30, 0))
     assert place is not None
     assert place[0] == pytest.approx(6, abs=0.5)
@@ -72,7 +75,7 @@ def test_a_long_thing_is_turned_until_it_fits() -> None:
     assert np.sin(place[2]) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_larger_is_put_down_first_and_room_is_made() -> None:
+def test_the_larger_thing_is_placed_first() -> None:
     clouds = [disc_points(2), disc_points(4)]
     small, large = place_all((6.5, 6.5), 2, [], clouds, [(0, 0, 0), (1, 0, 0)])
     assert small is not None
@@ -81,7 +84,7 @@ def test_the_larger_is_put_down_first_and_room_is_made() -> None:
     assert np.hypot(small[0] - large[0], small[1] - large[1]) > 6 - shared
 
 
-def test_the_largest_lies_in_the_middle_where_nothing_fits() -> None:
+def test_the_largest_thing_lies_in_the_middle_if_nothing_fits() -> None:
     assert place_all((3, 3), 2, [], [disc_points(4), disc_points(5)], [(1, 1, 0.3), (1, 1, 0.5)]) == [
         None,
         (0.0, 0.0, 0.5),

@@ -1,4 +1,4 @@
-"""Needs Blender: `make test-render`."""
+"""Rendered meals; needs Blender: `make test-render`."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def coco(rendered: Path) -> dict[str, Any]:
 # --- the menu
 
 
-def test_every_label_is_in_the_label_set_and_every_kind_is_one() -> None:
+def test_labels_are_in_the_label_set_and_kinds_are_unique() -> None:
     from training.meals.foods.registry import MENU
 
     lines = (ROOT / "assets" / "label_sets" / "foodseg103.txt").read_text().splitlines()
@@ -74,7 +74,7 @@ def test_ketchup_and_chili_paste_are_one_sauce() -> None:
 # --- the command
 
 
-def test_photos_and_masks_fit(rendered: Path, coco: dict[str, Any]) -> None:
+def test_masks_fit_their_photos(rendered: Path, coco: dict[str, Any]) -> None:
     assert len(coco["images"]) == 3
     for image in coco["images"]:
         photo = read(rendered / "images" / image["file_name"])
@@ -95,7 +95,7 @@ def test_photos_and_masks_fit(rendered: Path, coco: dict[str, Any]) -> None:
             np.testing.assert_array_equal(np.sum(pieces, axis=0), mask)
 
 
-def test_a_broken_meal_is_rendered_again_and_comes_out_the_same(rendered: Path) -> None:
+def test_a_damaged_meal_is_rendered_again_with_the_same_result(rendered: Path) -> None:
     photo, record = rendered / "images" / "000001.jpg", rendered / "meals" / "000001.json"
     annotations = (rendered / "annotations.json").read_bytes()
     before = read(photo).astype(int)
@@ -109,7 +109,7 @@ def test_a_broken_meal_is_rendered_again_and_comes_out_the_same(rendered: Path) 
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(
+def test_an_interrupted_render_keeps_finished_meals_and_ends_its_processes(
     tmp_path: Path, processes: str
 ) -> None:
     command = [sys.executable, "-m", "training.meals", "--count", "40", "--seed", "5", "--out", str(tmp_path)]
@@ -126,7 +126,7 @@ def test_an_interrupted_render_keeps_what_it_has_and_ends_its_processes(
         while not re.search(r"\b[1-9]\d*/40", progress):
             progress += render.stderr.read(1)
         os.killpg(render.pid, signal.SIGINT)
-        said = render.stderr.read()  # up to the end of the last process that could write
+        said = render.stderr.read()  # until the last process has closed the stream
     assert render.returncode == 130
     assert said.rstrip().endswith("interrupted; run the same command again to resume")
     assert json.loads((tmp_path / "annotations.json").read_text())["images"]
@@ -139,11 +139,11 @@ def test_other_settings_end_with_a_plain_error(rendered: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-# --- masks against a scene that can be worked out
+# --- masks of a scene with known areas
 
 
 def test_masks_are_exact_under_blur() -> None:
-    """A cube and a ball beside it, seen from straight above: areas as by geometry, also out of focus."""
+    """Two squares seen from above have their geometric areas, also out of focus."""
     import bpy
 
     from training.meals.geometry import slab

@@ -1,3 +1,5 @@
+"""Drawn meals."""
+
 from collections import Counter
 
 import numpy as np
@@ -29,7 +31,7 @@ def sauces_of(meal: Meal) -> list[Serving]:
 # --- what a meal depends on
 
 
-def test_a_meal_depends_on_seed_and_index_alone() -> None:
+def test_a_meal_depends_only_on_seed_and_index() -> None:
     assert draw_meal(7, 31, MENU) == MEALS[31]
     assert draw_meal(7, 31, MENU[::-1]) == MEALS[31]
     assert draw_meal(8, 31, MENU) != MEALS[31]
@@ -41,10 +43,10 @@ def test_of_ten_meals_eight_train_and_one_each_validates_and_tests() -> None:
         assert Counter(m.split for m in MEALS[start : start + 10]) == {"train": 8, "val": 1, "test": 1}
 
 
-# --- the sauce that only its company names
+# --- the red sauce, named by the meal around it
 
 
-def test_the_setting_never_sees_what_the_cuisine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_does_not_depend_on_the_cuisine(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn(index: int, cuisine: str) -> Meal:
         monkeypatch.setattr("training.meals.spec._draw_cuisine", lambda rng, menu: cuisine)
         return draw_meal(7, index, MENU)
@@ -77,7 +79,7 @@ def test_the_sauce_has_one_look_for_both_labels() -> None:
 # --- foods
 
 
-def test_a_meal_has_foods_of_its_cuisine_each_once() -> None:
+def test_a_meal_has_foods_of_its_cuisine_without_repeats() -> None:
     for meal in MEALS:
         kinds = [serving.kind for serving in servings_of(meal)]
         assert len(kinds) == len(set(kinds))

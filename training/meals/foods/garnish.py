@@ -10,13 +10,11 @@ from training.meals.materials import Colour, Look, give, jitter, material
 from training.meals.surfaces import strew
 
 
-def sesame(
-    rng: np.random.Generator, body: bpy.types.Object, count: int, colour: Colour, rise: float = 0.08
-) -> bpy.types.Object:
+def sesame(rng: np.random.Generator, body: bpy.types.Object, count: int, colour: Colour) -> bpy.types.Object:
     """Sesame seeds lying on a body."""
     seed = blob("sesame", rng, (0.17, 0.1, 0.06), lumps=0, subdivisions=2)
     look = Look((jitter(rng, colour, 4), jitter(rng, colour, 10)), by_piece=1, roughness=0.4)
-    return strew(rng, body, give(seed, material("sesame", look)), count, rise)
+    return strew(rng, body, give(seed, material("sesame", look)), count, rise=0.08)
 
 
 def onion_ring(rng: np.random.Generator) -> bpy.types.Object:

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gradio import utils
 
 from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import DONE
+from rvernet_app.ui.access import ServedFiles
+from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.exporting import Exporting
-from rvernet_app.ui.project.labeling import answered_to
 from tests.rvernet_app.store.desk import Desk, commit, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -27,7 +27,7 @@ REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """One photo is done, three are not; what the page may fetch lies in a folder of its own."""
     monkeypatch.delenv("SPACE_ID", raising=False)
-    monkeypatch.setattr(utils, "get_upload_folder", lambda: str(tmp_path / "uploads"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     store = Store(tmp_path / "data")
     made = set_up(store)
     made.save(label="rice")
@@ -37,18 +37,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     store.close()
 
 
-def ask(desk: Desk, served: list[str], **message: Any) -> dict[str, Any]:
-    export = answered_to(Exporting(desk.store, desk.files, served.append).export_project)
+def ask(desk: Desk, served: ServedFiles, **message: Any) -> dict[str, Any]:
+    export = answered_to(Exporting(desk.store, desk.files, served).export_project)
     return export({"me": "Rita", **message}, REQUEST, None)
 
 
 @pytest.mark.parametrize("wanted", EXPORTS)
 def test_every_format_comes_as_a_zip_of_the_photos_that_are_done(desk: Desk, wanted: str) -> None:
-    served: list[str] = []
+    served = ServedFiles()
     reply = ask(desk, served, project=desk.project, format=wanted)
     assert (reply["photos"], reply["foods"], reply["name"]) == (1, 2, f"Trays-{wanted}.zip")
     assert reply["left_out"]["photos that are not done"] == 3
-    (path,) = served
+    (path,) = served.paths
     assert reply["url"] == f"gradio_api/file={path}"
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -57,9 +57,10 @@ def test_every_format_comes_as_a_zip_of_the_photos_that_are_done(desk: Desk, wan
 
 
 def test_the_food_record_holds_the_foods(desk: Desk) -> None:
-    served: list[str] = []
+    served = ServedFiles()
     ask(desk, served, project=desk.project, format="csv")
-    with zipfile.ZipFile(served[0]) as archive:
+    (path,) = served.paths
+    with zipfile.ZipFile(path) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith("foods.csv"))
         rows = list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"))))
     assert sorted(row["food"] for row in rows) == ["rice", "soup"]
@@ -67,15 +68,15 @@ def test_the_food_record_holds_the_foods(desk: Desk) -> None:
 
 @pytest.mark.parametrize("wrong", [{"format": "xml"}, {"format": 5}, {"project": 99}, {"project": None}])
 def test_what_cannot_be_exported_leaves_nothing_to_fetch(desk: Desk, tmp_path: Path, wrong: Any) -> None:
-    served: list[str] = []
+    served = ServedFiles()
     reply = ask(desk, served, **{"project": desk.project, "format": "coco", **wrong})
     assert list(reply) == ["error"]
-    assert served == []
+    assert served.paths == set()
     assert not list(tmp_path.glob("uploads/*"))
 
 
 def test_two_exports_have_addresses_of_their_own(desk: Desk) -> None:
-    served: list[str] = []
+    served = ServedFiles()
     for _ in range(2):
         ask(desk, served, project=desk.project, format="csv")
-    assert len(set(served)) == 2
+    assert len(served.paths) == 2

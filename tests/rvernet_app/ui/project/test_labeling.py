@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import pytest
 from gradio import utils
@@ -26,10 +26,13 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
 from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
+from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
-from rvernet_app.ui.project.labeling import Labeling, StoreHandler, answered_to
-from rvernet_app.ui.visitor.handlers import UNEXPECTED
+from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.protocol import ListFolder
+from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.visitor.protocol import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -39,9 +42,10 @@ NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
 """Progress, beside what is new."""
 
 
-def present(photo: LoadedPhoto, name: str) -> dict[str, Any]:
+def present(photo: LoadedPhoto, name: str) -> PhotoReply:
     """Stands for what draws a photo for the page."""
-    return {"id": photo.sha256, "name": name, "height": photo.size_hw[0], "width": photo.size_hw[1]}
+    height, width = photo.size_hw
+    return PhotoReply(id=photo.sha256, name=name, width=width, height=height, url="", thumb="")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Page:
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """A reply as it is on the wire."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        return json.loads(json.dumps(answered_to(self.handlers[name])(sent, REQUEST, None)))
+        reply = answered_to(self.handlers[name])(sent, REQUEST, None)
+        return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         return self.ask(name, me, project=self.desk.project, **message)
@@ -115,7 +120,7 @@ def test_looking_around_saves_nothing_of_a_visitor(page: Page) -> None:
 
 
 def test_what_nobody_expected_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(message: object, me: str) -> dict[str, Any]:
+    def broken(asked: Empty, me: str) -> NoReturn:
         raise ZeroDivisionError("secret")
 
     assert answered_to(broken)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
@@ -158,10 +163,16 @@ def test_no_message_is_unexpected(page: Page, handler: str) -> None:
     answer = answered_to(page.handlers[handler])
     for message in (None, 5, "x", [1]):
         assert set(answer(message, REQUEST, None)) == {"error"}
-    sound = {
+    sound: dict[str, Any] = {
         "me": "Ann",
-        **{"project": page.desk.project, "item": page.desk.items[0], "name": "Other", "rle": square()},
-        **{"id": 1, "revision": 1, "state": DONE, "folder": ""},
+        "project": page.desk.project,
+        "item": page.desk.items[0],
+        "name": "Other",
+        "rle": square(),
+        "id": 1,
+        "revision": 1,
+        "state": DONE,
+        "folder": "",
     }
     for field in ("me", *FIELDS[handler]):
         missing = {name: value for name, value in sound.items() if name != field}
@@ -272,7 +283,8 @@ def test_the_next_photo_is_opened_with_what_the_visitor_saved(page: Page) -> Non
     opened = page.of_project("open_item")
     assert opened["item"] == desk.items[0]
     assert (opened["position"], opened["state"], opened["blind"], opened["before"]) == (0, OPEN, False, None)
-    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", "height": 6, "width": 8}
+    sizes = {"height": 6, "width": 8, "url": "", "thumb": ""}
+    assert opened["photo"] == {"id": desk.item().photo.sha256, "name": "0.png", **sizes}
     assert opened["progress"] == {NEW: 3, **NONE, OPEN: 1}
     first, second = opened["foods"]
     (outline,) = first.pop("polygons")
@@ -304,8 +316,8 @@ def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["position"] == 2
     assert page.of_project("open_item", position=2, step=1)["item"] == items[3]
     assert page.of_project("open_item", position=2, step=-1)["item"] == items[1]
-    for at_an_end in ({"position": 3, "step": 1}, {"position": 0, "step": -1}):
-        assert page.of_project("open_item", **at_an_end) == {
+    for position, step in ((3, 1), (0, -1)):
+        assert page.of_project("open_item", position=position, step=step) == {
             "item": None,
             "progress": {NEW: 4, **NONE},
         }
@@ -396,7 +408,7 @@ def test_changes_are_taken_back_and_again_from_what_the_store_remembers(page: Pa
 
 
 def test_what_a_page_holds_of_someone_else_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.project.labeling.visitor_name", lambda *_: "Ben")
+    monkeypatch.setattr("rvernet_app.ui.answers.visitor_name", lambda *_: "Ben")
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
         message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
@@ -539,7 +551,7 @@ def test_leftovers_are_of_the_photo_in_front(page: Page) -> None:
     assert page.of_project("open_item", item=items[2])["before"] == items[1]
     assert page.of_project("link_before", item=items[2], linked=False) == {"before": None}
     assert page.of_project("open_item", item=items[2])["before"] is None
-    assert "no photo in front" in page.of_project("link_before", item=items[0], linked=True)["error"]
+    assert "no photo before" in page.of_project("link_before", item=items[0], linked=True)["error"]
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
 
 
@@ -635,4 +647,4 @@ def test_a_folder_named_by_its_whole_path_is_found_inside_the_one_that_is_open(
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
     with pytest.raises(StoreError):
-        page.adding.list_folder({"folder": str(folder.parent)}, "Ann")
+        page.adding.list_folder(ListFolder(folder=str(folder.parent)), "Ann")

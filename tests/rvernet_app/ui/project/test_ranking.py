@@ -19,7 +19,7 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.types import Candidates, Cutouts, Embedding, Photo, Prediction, Prompt
-from rvernet_app.ui.project.labeling import answered_to
+from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.ranking import NOTHING_FOUND, UNREADABLE, Ranking
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, set_up
 
@@ -42,7 +42,7 @@ class TwoFoods:
             raise SegmentationError("Nothing was found here.")
         mask[1:5, 0:2] = third == 0
         mask[1:5, 6:8] = third == 2
-        return Candidates(mask[None], np.array([0.9], np.float32), np.zeros((1, 1, 1)))
+        return Candidates(mask[None], np.array([0.9], np.float32), np.zeros((1, 1, 1), np.float32))
 
 
 class Nothing(TwoFoods):

@@ -30,8 +30,8 @@ from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import all_projects, create_project
+from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project import training_runs
-from rvernet_app.ui.project.labeling import answered_to
 from rvernet_app.ui.project.training_runs import (
     CUT_SHORT,
     IN_USE_NAME,
@@ -42,7 +42,6 @@ from rvernet_app.ui.project.training_runs import (
     _new_folder,
     checkpoint_in_use,
 )
-from rvernet_app.ui.visitor.handlers import UNEXPECTED
 from tests.rvernet_app.store.desk import commit
 from tests.training.test_on_project import food_store
 

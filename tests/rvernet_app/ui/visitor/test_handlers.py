@@ -5,7 +5,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -15,9 +15,10 @@ from PIL import Image
 from rvernet_app.config import AppConfig
 from rvernet_app.picture.masks import from_rle, to_rle
 from rvernet_app.pipeline import Pipeline, build_pipeline
-from rvernet_app.ui.visitor import handlers as handlers_module
-from rvernet_app.ui.visitor.handlers import Handlers, Newest, answered
+from rvernet_app.ui.answers import UNEXPECTED, answered
+from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import Sample, find_samples
+from rvernet_app.ui.visitor.streams import Newest, Streams
 
 
 @dataclass
@@ -43,8 +44,13 @@ def handlers(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return Handlers(pipeline, {"disc": Sample(tmp_path / "disc.png")})
 
 
+@pytest.fixture
+def streams(pipeline: Pipeline, handlers: Handlers) -> Streams:
+    return Streams(pipeline, handlers.shelf)
+
+
 def opened(handlers: Handlers) -> str:
-    return answered(handlers.open_photo)({"sample": "disc"})["id"]
+    return str(answered(handlers.open_photo)({"sample": "disc"})["id"])
 
 
 def segmented(handlers: Handlers, photo: str, **more: Any) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def request(photo: str, rle: object, seq: int = 1, **more: Any) -> Any:
 def test_a_sample_opens_with_a_display_copy_that_holds_no_metadata(handlers: Handlers) -> None:
     reply = answered(handlers.open_photo)({"sample": "disc"})
     assert (reply["width"], reply["height"], reply["name"]) == (120, 90, "Disc")
-    [served] = handlers.served_files
+    [served] = handlers.served.paths
     assert reply["url"] == f"gradio_api/file={served}"
     shown = Image.open(served)
     assert shown.size == (120, 90)
@@ -114,10 +120,10 @@ def test_a_photo_nobody_opened_is_an_error(handlers: Handlers) -> None:
     assert "open it again" in segmented(handlers, "0" * 64)["error"]
 
 
-def test_evidence_comes_in_two_steps(handlers: Handlers) -> None:
+def test_evidence_comes_in_two_steps(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
-    first, second = (dict(reply) for reply in handlers.evidence(Newest(), request(photo, rle)))  # type: ignore[arg-type]
+    first, second = (dict(reply) for reply in streams.evidence(Newest(), request(photo, rle)))
     assert [s["probability"] for s in second["suggestions"]] == sorted(
         (s["probability"] for s in second["suggestions"]), reverse=True
     )
@@ -131,29 +137,29 @@ def test_evidence_comes_in_two_steps(handlers: Handlers) -> None:
     assert first["seq"] == second["seq"] == 1
 
 
-def test_the_chosen_class_is_explained(handlers: Handlers) -> None:
+def test_the_chosen_class_is_explained(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
     event = request(photo, rle, stage="maps", label="banana", method="layercam", scale="common")
-    [reply] = handlers.evidence(Newest(), event)
+    [reply] = streams.evidence(Newest(), event)
     assert (reply["maps"]["label"], reply["maps"]["method"]) == ("banana", "layercam")
     assert "suggestions" not in reply
 
 
-def test_an_overtaken_request_stops_before_the_maps(handlers: Handlers) -> None:
+def test_an_overtaken_request_stops_before_the_maps(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
     newest = Newest()
-    replies = handlers.evidence(newest, request(photo, rle, seq=1))  # type: ignore[arg-type]
+    replies = streams.evidence(newest, request(photo, rle, seq=1))
     assert "maps" not in next(replies)
-    newest.seq = 2
+    newest.evidence = 2
     assert all("maps" not in reply for reply in replies)
 
 
-def test_an_older_request_does_not_become_the_newest(handlers: Handlers) -> None:
-    newest = Newest(seq=9)
-    list(handlers.evidence(newest, request("0" * 64, None, seq=4)))  # type: ignore[arg-type]
-    assert newest.seq == 9
+def test_an_older_request_does_not_become_the_newest(handlers: Handlers, streams: Streams) -> None:
+    newest = Newest(evidence=9)
+    list(streams.evidence(newest, request("0" * 64, None, seq=4)))
+    assert newest.evidence == 9
 
 
 @pytest.mark.parametrize(
@@ -165,14 +171,14 @@ def test_an_older_request_does_not_become_the_newest(handlers: Handlers) -> None
         request("../x", None),
     ],
 )
-def test_bad_evidence_requests_are_sentences(event: Any, handlers: Handlers) -> None:
-    [reply] = handlers.evidence(Newest(), event)
+def test_bad_evidence_requests_are_sentences(event: Any, handlers: Handlers, streams: Streams) -> None:
+    [reply] = streams.evidence(Newest(), event)
     assert set(reply) == {"seq", "error"}
 
 
-def test_a_mask_of_another_photo_is_refused(handlers: Handlers) -> None:
+def test_a_mask_of_another_photo_is_refused(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
-    [reply] = handlers.evidence(Newest(), request(photo, to_rle(np.ones((4, 4), bool))))  # type: ignore[arg-type]
+    [reply] = streams.evidence(Newest(), request(photo, to_rle(np.ones((4, 4), bool))))
     assert "size" in reply["error"]
 
 
@@ -197,12 +203,12 @@ def test_the_download_holds_the_files_of_the_command_line(handlers: Handlers) ->
 def test_what_nobody_expected_is_a_sentence_and_a_log_entry(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object) -> NoReturn:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(handlers_module, "read_prompt", broken)
+    monkeypatch.setattr(Pipeline, "segment", broken)
     reply = segmented(handlers, opened(handlers))
-    assert reply == {"error": handlers_module.UNEXPECTED}
+    assert reply == {"error": UNEXPECTED}
     assert "secret" in caplog.text
 
 

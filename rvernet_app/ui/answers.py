@@ -1,0 +1,87 @@
+"""Handlers become functions that the browser may call: they take any JSON and always answer.
+
+A handler takes a `Request` and returns a `Reply`. What it raises is answered as {"error": sentence}, which the page
+shows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+import gradio as gr
+
+from rvernet_app.errors import ConflictError, FullError, RvernetError
+from rvernet_app.ui.access import LoginError, visitor_name
+from rvernet_app.ui.requests import Reply, Request
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Something went wrong on the server; its log says what. Try again, or open the photo again."
+
+Json = dict[str, Any]
+
+Handler = Callable[[Any], Reply]
+"""Answers a visitor, whoever it is: (request) -> reply."""
+
+StoreHandler = Callable[[Any, str], Reply]
+"""Answers an annotator: (request, the annotator's name) -> reply."""
+
+
+def answered(handler: Handler) -> Callable[[object], Json]:
+    """Return a handler as a function for the browser."""
+    request_type = request_of(handler)
+
+    def answer(message: object) -> Json:
+        return _answer(handler.__name__, lambda: handler(request_type.read(message)))
+
+    answer.__name__ = handler.__name__
+    return answer
+
+
+def answered_to(handler: StoreHandler) -> Callable[..., Json]:
+    """Return a handler as a function for the browser that is told who asks."""
+    request_type = request_of(handler)
+
+    def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Json:
+        return _answer(
+            handler.__name__,
+            lambda: handler(request_type.read(message), visitor_name(message, request, profile)),
+        )
+
+    answer.__name__ = handler.__name__
+    return answer
+
+
+def request_of(handler: Callable[..., Reply]) -> type[Request]:
+    """Return the type of a handler's first argument."""
+    hints = get_type_hints(handler)
+    first: type[Request] = next(hint for name, hint in hints.items() if name != "return")
+    return first
+
+
+def error_json(error: Exception, name: str) -> Json:
+    """Return what the page is told of an error; one that nobody expected also goes to the log.
+
+    A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full"; who is not
+    logged in gets "login".
+    """
+    if not isinstance(error, RvernetError):
+        log.error("%s failed", name, exc_info=error)
+        return {"error": UNEXPECTED}
+    told: Json = {"error": str(error)}
+    if isinstance(error, ConflictError):
+        told["conflict"] = error.theirs
+    elif isinstance(error, FullError):
+        told["full"] = True
+    elif isinstance(error, LoginError):
+        told["login"] = True
+    return told
+
+
+def _answer(name: str, ask: Callable[[], Reply]) -> Json:
+    try:
+        return ask().to_json()
+    except Exception as error:  # the browser must get an answer, whatever happened
+        return error_json(error, name)

@@ -1,0 +1,137 @@
+// What keys and buttons do, by name.
+
+import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/corrections.js";
+import { movedCrosshair } from "./canvas/geometry.js";
+import { addPoint } from "./canvas/prompts.js";
+import { proposeAll } from "./canvas/proposals.js";
+import { fit, zoom } from "./canvas/view.js";
+import { chooseMaps, downloadFood, explainSuggestion } from "./evidence.js";
+import { attempt, hideToast, status } from "./feedback.js";
+import { nextCandidate, removeAll, removeSelected, selectFood, stepThroughFoods } from "./foods.js";
+import { redoLast, undoLast } from "./history.js";
+import { FIRST_RECENT_KEY } from "./panels/naming.js";
+import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
+import { learnKeeping, learnProjects } from "./project/projects.js";
+import { giveVerdict, openNext, stepTo } from "./project/queue.js";
+import { train } from "./project/training.js";
+import { evidenceOf, selectedFood, shownMask } from "./state.js";
+import { remember } from "./storage.js";
+
+const ZOOM = 1.25;
+const BRUSH = 1.25;
+
+export function createActions(page) {
+  const { state } = page;
+  return { ...onPhoto(page), ...onFoods(page), ...onProject(page), ...onPage(page), state };
+}
+
+const toolNames = ["point", "box", "move", "brush", "eraser", "polygon"];
+
+function onPhoto(page) {
+  const { state } = page;
+  const tools = toolNames.map((name) => [`${name}Tool`, () => setTool(page, name)]);
+  return {
+    ...Object.fromEntries(tools),
+    toggleCut: () => state.set({ cut: !state.cut }),
+    smallerBrush: () => setBrush(page, state.brush / BRUSH),
+    largerBrush: () => setBrush(page, state.brush * BRUSH),
+    fillHoles: () => editMask(page, { kind: "fill_holes" }),
+    keepLargest: () => editMask(page, { kind: "keep_largest" }),
+    smooth: () => smoothMask(page),
+    proposeAll: () => proposeAll(page),
+    zoomIn: () => zoom(page, ZOOM),
+    zoomOut: () => zoom(page, 1 / ZOOM),
+    zoomFit: () => fit(page),
+    toggleMasks: () => state.set({ masksHidden: !state.masksHidden }),
+    moveCrosshair(...by) {
+      if (!state.current) return;
+      state.set({ crosshair: movedCrosshair(state.crosshair, by, state.current, state.view.scale) });
+    },
+    crosshairPoint(label) {
+      const adds = label && !state.cut ? 1 : 0;
+      if (state.crosshair) addPoint(page, state.crosshair, adds, false, performance.now());
+    },
+    cancel() {
+      state.set({ draftBox: null, crosshair: null, corners: [] });
+      hideToast(page);
+    },
+  };
+}
+
+function onFoods(page) {
+  const { state } = page;
+  return {
+    nextFood() {
+      selectFood(page, null);
+      status(page, "Click the next food");
+    },
+    nextCandidate: () => nextCandidate(page),
+    previousFood: () => stepThroughFoods(page, -1),
+    followingFood: () => stepThroughFoods(page, 1),
+    undo: () => undoLast(page),
+    redo: () => redoLast(page),
+    removeFood: () => removeSelected(page),
+    clear: () => removeAll(page),
+    explainSuggestion: (index) => explainSuggestion(page, index),
+    toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
+    download: () => downloadFood(page),
+  };
+}
+
+function onProject(page) {
+  const { find, state } = page;
+  return {
+    projects: () => attempt(page, () => openProjects(page)),
+    done: () => giveVerdict(page, "done"),
+    nextUnlabelled() {
+      if (state.current?.item) openNext(page, state.current.position);
+    },
+    followingPhoto: () => stepTo(page, 1),
+    previousPhoto: () => stepTo(page, -1),
+    typeLabel: () => find("#rv-label").focus(),
+    typeAmount: () => page.fields.portion.focus(),
+    typeNote: () => find("#rv-note").focus(),
+    copyFoods: () => copyFoods(page),
+    goOn() {
+      if (state.corners.length) closePolygon(page);
+      else if (state.crosshair && !selectedFood(state)) this.crosshairPoint(1);
+      else this.nextFood();
+    },
+    takeNumber: (digit) => takeNumber(page, digit),
+  };
+}
+
+async function openProjects(page) {
+  await learnProjects(page);
+  learnKeeping(page);
+  train(page, "training");
+  const sheet = page.find("#rv-projects-sheet");
+  if (!sheet.open) sheet.showModal();
+}
+
+// 1 to 5 take a suggestion, 6 to 9 give a label given lately; in a review they decide.
+function takeNumber(page, digit) {
+  const { find, state } = page;
+  if (state.reviewing) {
+    find("#rv-decide").children[digit - 1]?.click();
+    return;
+  }
+  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
+  if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
+  else if (label) nameFood(page, state.project.labels.get(label));
+}
+
+export function setTheme(theme) {
+  document.body.classList.toggle("dark", theme === "dark");
+  remember("rvernet-theme", theme);
+}
+
+function onPage({ find }) {
+  return {
+    open: () => find("#rv-file").click(),
+    help: () => find("#rv-help-sheet").showModal(),
+    models: () => find("#rv-models-sheet").showModal(),
+    toggleTheme: () => setTheme(document.body.classList.contains("dark") ? "light" : "dark"),
+  };
+}

@@ -1,0 +1,147 @@
+// The page's buttons and forms, wired to what they do.
+
+import { setBrush, setTool } from "./canvas/corrections.js";
+import { takeFiles } from "./files.js";
+import { changeFood } from "./foods.js";
+import { addFolder } from "./project/adding.js";
+import { exportProject } from "./project/export.js";
+import {
+  downloadLabelSet,
+  drawLabelSet,
+  editLabel,
+  openLabelSet,
+  saveLabel,
+  takeLabelSet,
+} from "./project/label-set.js";
+import { changeAnnotator, createProject, leaveProject } from "./project/projects.js";
+import { applyFilter, chooseOrder, giveVerdict, linkBefore, setMeal } from "./project/queue.js";
+import { train } from "./project/training.js";
+import { showHistory } from "./review/history.js";
+import { showReport } from "./review/report.js";
+import { nextReview, sendComment, startReview, stopReview } from "./review/review.js";
+
+export function wireButtons(page, actions) {
+  const on = listeners(page);
+  wirePhoto(page, actions, on);
+  wireProject(page, actions, on);
+  wireLabelSet(page, on);
+  wireReview(page, on);
+  for (const sheet of page.find.all("dialog")) {
+    sheet.addEventListener("click", (event) => {
+      if (event.target === sheet) sheet.close();
+    });
+  }
+}
+
+// Shorthands for what happens to an element.
+function listeners({ find }) {
+  return {
+    click: (selector, act) => find(selector).addEventListener("click", () => act()),
+    each: (selector, act) => {
+      for (const button of find.all(selector)) button.addEventListener("click", () => act(button.dataset));
+    },
+    change: (selector, act) => find(selector).addEventListener("change", ({ target }) => act(target)),
+    input: (selector, act) => find(selector).addEventListener("input", ({ target }) => act(target)),
+    submit: (selector, act) =>
+      find(selector).addEventListener("submit", (event) => {
+        event.preventDefault();
+        act(event.target, event.submitter);
+      }),
+    files: (selector, act) =>
+      find(selector).addEventListener("change", ({ target }) => {
+        act([...target.files]);
+        target.value = "";
+      }),
+  };
+}
+
+function wirePhoto(page, actions, on) {
+  const { find, state } = page;
+  on.each("[data-tool]", ({ tool }) => setTool(page, tool));
+  on.each("[data-action]", ({ action }) => actions[action]());
+  on.each("[data-open]", actions.open);
+  const buttons = {
+    "#rv-polarity": "toggleCut",
+    "#rv-next-food": "nextFood",
+    "#rv-undo": "undo",
+    "#rv-redo": "redo",
+    "#rv-clear": "clear",
+    "#rv-zoom-in": "zoomIn",
+    "#rv-zoom-out": "zoomOut",
+    "#rv-zoom-fit": "zoomFit",
+    "#rv-theme": "toggleTheme",
+    "#rv-help": "help",
+    "#rv-models": "models",
+    "#rv-download": "download",
+    "#rv-toast": "cancel",
+  };
+  for (const [selector, action] of Object.entries(buttons)) on.click(selector, actions[action]);
+  on.input("#rv-brush", ({ value }) => setBrush(page, Number(value)));
+  on.input("#rv-opacity", ({ value }) => state.set({ opacity: Number(value) }));
+  on.click("#rv-add", () => (state.project ? find("#rv-add-sheet").showModal() : actions.open()));
+  on.files("#rv-file", (files) => {
+    find("#rv-add-sheet").close();
+    takeFiles(page, files);
+  });
+}
+
+function wireProject(page, _actions, on) {
+  const { find, overlay, sheets, state } = page;
+  on.submit("#rv-new-project", (form) => createProject(page, form));
+  on.click("#rv-leave", () => leaveProject(page));
+  find("#rv-me").disabled = state.facts.signs_in;
+  on.change("#rv-me", ({ value }) => changeAnnotator(page, value.trim() || null));
+  on.submit("#rv-folder", (form) => addFolder(page, new FormData(form).get("folder")));
+  on.click("#rv-export", () => exportProject(page));
+  on.click("#rv-train", () => train(page, "start_training"));
+  on.click("#rv-train-stop", () => train(page, "stop_training"));
+  on.click("#rv-train-use", () => train(page, "use_checkpoint"));
+  on.change("#rv-filter-order", ({ value }) => chooseOrder(page, value));
+  on.click("#rv-filter", () => find("#rv-filter-sheet").showModal());
+  find("#rv-filters").addEventListener("submit", ({ target }) => applyFilter(page, filterOf(target)));
+  on.click("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
+  on.submit("#rv-unusable", async (form, { value }) => {
+    find("#rv-unusable-sheet").close();
+    if (await giveVerdict(page, value, new FormData(form).get("reason"))) form.reset();
+  });
+  on.click("#rv-show-meal", () => {
+    if (state.current?.item) sheets.openMeal();
+  });
+  const mealOf = (form) => new FormData(form).get("meal");
+  find("#rv-meal-form").addEventListener("submit", ({ target }) => setMeal(page, mealOf(target)));
+  on.change("#rv-before", ({ checked }) => linkBefore(page, checked));
+  on.change("#rv-note", ({ value }) => changeFood(page, { note: value }));
+  find(".rv-naming").addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") overlay.focus({ preventScroll: true });
+  });
+}
+
+function filterOf(form) {
+  const values = new FormData(form);
+  return {
+    state: values.get("state") || null,
+    label: Number(values.get("label")) || null,
+    by: values.get("by") || null,
+    uncertain: Number(values.get("uncertain")) || null,
+  };
+}
+
+function wireLabelSet(page, on) {
+  on.click("#rv-labels", () => openLabelSet(page));
+  on.click("#rv-label-new", () => editLabel(page, null));
+  on.click("#rv-labelset-take", () => page.find("#rv-labelset-file").click());
+  on.click("#rv-labelset-keep", () => downloadLabelSet(page));
+  on.input("#rv-labelset-search", () => drawLabelSet(page));
+  on.files("#rv-labelset-file", ([file]) => takeLabelSet(page, file));
+  on.submit("#rv-label-form", (form) => saveLabel(page, form));
+}
+
+function wireReview(page, on) {
+  on.click("#rv-review", () => startReview(page));
+  on.click("#rv-review-stop", () => stopReview(page));
+  on.click("#rv-review-next", () => nextReview(page));
+  on.change("#rv-review-all", () => nextReview(page, -1));
+  on.submit("#rv-comment", (form) => sendComment(page, form));
+  on.each("[data-report]", ({ report }) => showReport(page, report));
+  on.click("#rv-show-history", () => showHistory(page));
+}

@@ -1,0 +1,199 @@
+// The page starts: its parts are made, and drawn whenever the state changes.
+
+import { createActions, setTheme } from "./actions.js";
+import { wireButtons } from "./buttons.js";
+import { createCanvas } from "./canvas/canvas.js";
+import { addCorner, dragCorner, dropCorner, finishStroke, gripAt } from "./canvas/corrections.js";
+import { findFood } from "./canvas/geometry.js";
+import { listenToPointers } from "./canvas/pointers.js";
+import { addPoint, setBox } from "./canvas/prompts.js";
+import { proposalsArrived } from "./canvas/proposals.js";
+import { isBrush, sceneOf } from "./canvas/scene.js";
+import { resize } from "./canvas/view.js";
+import { finder } from "./dom.js";
+import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
+import { attempt, complain } from "./feedback.js";
+import { listenToFiles } from "./files.js";
+import { changeFood, chooseCandidate, removeFood, selectFood } from "./foods.js";
+import { listenToKeys } from "./keys.js";
+import { createCandidates } from "./panels/candidates.js";
+import { createEvidence } from "./panels/evidence.js";
+import { drawFacts } from "./panels/facts.js";
+import { createFoodList } from "./panels/foods.js";
+import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
+import { createLabelField } from "./panels/label-field.js";
+import { createNaming } from "./panels/naming.js";
+import { createPortionFields } from "./panels/portion.js";
+import { createSheets } from "./panels/sheets.js";
+import { createStrip } from "./panels/strip.js";
+import { leaveFields, openSample, show } from "./photos.js";
+import { drawAccount } from "./project/account.js";
+import { listEarlier, listMore } from "./project/listing.js";
+import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
+import { learnProjects, openProject } from "./project/projects.js";
+import { openItem } from "./project/queue.js";
+import { countSeconds } from "./project/time.js";
+import { drawReview, openReview } from "./review/review.js";
+import { createState } from "./state.js";
+import { remembered } from "./storage.js";
+import { maskOf } from "./work.js";
+
+// `element` holds the page's HTML; the rest is how Gradio lets it speak with the server.
+export function start({ element, props, server, trigger, watch, upload }) {
+  const page = createPage({ element, props, server, trigger, upload });
+  const actions = createActions(page);
+  page.fields = createFields(page, actions);
+  page.sheets = createSheets(page, { project: (id) => openProject(page, id) });
+  drawOnChange(page);
+  wireButtons(page, actions);
+  listenToCanvas(page);
+  listenToKeys(page, actions);
+  listenToFiles(page);
+  countSeconds(page);
+  askBeforeLeaving(page);
+  watch("value", () => arrived(page));
+  begin(page);
+}
+
+function createPage({ element, props, server, trigger, upload }) {
+  const find = finder(element);
+  const overlay = find(".rv-overlay");
+  const canvas = createCanvas(find(".rv-stage"), find(".rv-photo"), overlay);
+  const state = createState({
+    facts: props.facts,
+    method: props.method,
+    annotator: remembered("rvernet-me"),
+  });
+  return { find, root: find(".rv"), overlay, canvas, state, props, server, trigger, upload };
+}
+
+function createFields(page, actions) {
+  const { find, overlay, state } = page;
+  const toCanvas = () => overlay.focus({ preventScroll: true });
+  const nextFood = () => {
+    toCanvas();
+    actions.nextFood();
+  };
+  const label = createLabelField(find("#rv-label"), find("#rv-label-options"), {
+    search: (typed) => state.project.labels.search(typed),
+    mayCreate: () => state.project.new_labels,
+    take: (chosen) => {
+      nameFood(page, chosen);
+      toCanvas();
+    },
+    create: (name) => {
+      createLabel(page, name);
+      toCanvas();
+    },
+    confirm: nextFood,
+    left: () => state.redraw("panels"),
+  });
+  const portion = createPortionFields(find("#rv-portion"), {
+    change: (changed) => changeFood(page, { portion: changed }),
+    refuse: (why) => complain(page, new Error(why)),
+    confirm: nextFood,
+  });
+  return { label, portion };
+}
+
+// What is drawn of the parts that changed. What follows from another mask comes after that mask is on the
+// screen.
+function drawOnChange(page) {
+  const { state, canvas } = page;
+  const strip = createStrip(page, {
+    photo: (id) => show(page, state.photos.get(id)),
+    sample: (name) => openSample(page, name),
+    item: (item) => (state.reviewing ? openReview(page, { item }) : openItem(page, { item })),
+    more: () => attempt(page, () => listMore(page)),
+    earlier: () => attempt(page, () => listEarlier(page)),
+  });
+  const drawPanels = createPanels(page);
+  state.subscribe((parts) => {
+    if (parts.has("photo")) canvas.drawPhoto(state.shown, state.view);
+    if (parts.has("scene")) canvas.drawScene(sceneOf(state), state.view, state.shown);
+    if (parts.has("scene")) drawSettings(page);
+    if (parts.has("facts")) drawFacts(page);
+    if (parts.has("panels")) drawPanels();
+    if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
+    if (parts.has("account")) drawAccount(page);
+    if (parts.has("saved")) drawSaved(page);
+    if (parts.has("work")) setTimeout(() => followMask(page));
+  });
+}
+
+function createPanels(page) {
+  const { sheets, state } = page;
+  const drawFoods = createFoodList(page, {
+    select: (id) => selectFood(page, id),
+    remove: (id) => removeFood(page, id),
+  });
+  const drawCandidates = createCandidates(page, { choose: (index) => chooseCandidate(page, index) });
+  const drawNaming = createNaming(page, { name: (label) => nameFood(page, label) });
+  const drawEvidence = createEvidence(page, {
+    suggestion: (label) => (state.project ? takeSuggestion(page, label) : explain(page, label)),
+    explain: (label) => explain(page, label),
+    choose: (choice) => chooseMaps(page, choice),
+    enlarge: sheets.enlarge,
+  });
+  return () => {
+    drawHeader(page);
+    drawFoods();
+    drawCandidates();
+    drawNaming();
+    drawEvidence();
+    drawReview(page);
+  };
+}
+
+function listenToCanvas(page) {
+  const { find, state } = page;
+  listenToPointers(page, {
+    point: (...given) => addPoint(page, ...given),
+    box: (...given) => setBox(page, ...given),
+    stroke: (places, cut) => finishStroke(page, places, cut),
+    corner: (pixel) => addCorner(page, pixel),
+    grip: (place) => gripAt(page, place),
+    dragCorner: (grip, place) => dragCorner(page, grip, place),
+    dropCorner: (grip, place, cut) => dropCorner(page, grip, place, cut),
+    select: (pixel) => {
+      const foods = state.current?.work.present.foods ?? [];
+      selectFood(page, findFood({ foods, maskOf, pixel })?.id ?? null);
+    },
+    hover: (pixel) => {
+      state.set({ hovered: pixel });
+      if (isBrush(state.tool)) state.redraw("scene");
+    },
+  });
+  new ResizeObserver(() => resize(page)).observe(find(".rv-stage"));
+}
+
+// The newest reply of the engine: evidence of a mask, or proposals all over the photo.
+function arrived(page) {
+  const reply = page.props.value;
+  if (reply?.proposals) proposalsArrived(page, reply.proposals);
+  else evidenceArrived(page, reply);
+}
+
+function askBeforeLeaving({ root, state }) {
+  window.addEventListener("beforeunload", (event) => {
+    if (!root.isConnected) return;
+    leaveFields();
+    const isKept = state.leaving && !state.stashFull;
+    if (state.unsaved.size && !isKept) event.preventDefault();
+  });
+}
+
+function begin(page) {
+  const { root, state } = page;
+  const theme = remembered("rvernet-theme");
+  if (theme) setTheme(theme);
+  resize(page);
+  state.redraw("facts", "panels", "strip", "account");
+  const project = Number(remembered("rvernet-project"));
+  if (project) attempt(page, () => learnProjects(page).then(() => openProject(page, project)));
+  // When nobody is signed in yet, the header says so.
+  else if (state.facts.signs_in) learnProjects(page).catch(() => {});
+  state.drawn().then(() => {
+    root.dataset.ready = "true";
+  });
+}

@@ -1,0 +1,68 @@
+// The sheets that lie over the page: what they list, and what opens them.
+
+import { fill, make, muted, optionsOf } from "../dom.js";
+import { progressShare, progressText, words } from "../words.js";
+
+// `on` takes: project (id).
+export function createSheets({ find, state }, on) {
+  function projectRow({ id, name, progress }) {
+    const meter = make("span", { style: `width:${progressShare(progress)}%` });
+    const onclick = () => on.project(id);
+    return make(
+      "li",
+      {},
+      make(
+        "button",
+        { type: "button", class: "rv-project", "data-project": id, onclick },
+        make("span", { class: "rv-food-name" }, name),
+        muted(progressText(progress)),
+        make("span", { class: "rv-meter", "aria-hidden": "true" }, meter),
+      ),
+    );
+  }
+
+  const labelOptions = (labels) =>
+    optionsOf([["", "any"], ...labels.all().map(({ id, name }) => [id, words(name)])]);
+
+  return {
+    showProjects({ me, projects }) {
+      find("#rv-me").value = me;
+      fill(find("#rv-projects"), projects.map(projectRow));
+      find("#rv-projects-empty").hidden = projects.length > 0;
+    },
+
+    showKeeping(problem) {
+      find("#rv-not-kept").hidden = state.facts.kept && !problem;
+      if (problem) find("#rv-not-kept").textContent = problem;
+    },
+
+    showFilters({ labels, annotators }) {
+      find("#rv-filters").reset();
+      find("#rv-filters [name=label]").replaceChildren(...labelOptions(labels));
+      const names = [["", "anyone"], ...annotators.map((name) => [name, name])];
+      find("#rv-filters [name=by]").replaceChildren(...optionsOf(names));
+    },
+
+    // The labels changed; the filter stays as it is.
+    showFilterLabels(labels) {
+      const field = find("#rv-filters [name=label]");
+      const chosen = field.value;
+      field.replaceChildren(...labelOptions(labels));
+      field.value = chosen;
+    },
+
+    openMeal() {
+      const meals = [...new Set(state.listed.map(({ meal }) => meal).filter(Boolean))];
+      find("#rv-meals").replaceChildren(...meals.map((meal) => make("option", { value: meal })));
+      find("#rv-meal-form [name=meal]").value = state.current.meal ?? "";
+      find("#rv-meal-sheet").showModal();
+    },
+
+    // One of the evidence's pictures, large.
+    enlarge(button) {
+      find("#rv-picture").src = button.querySelector("img").src;
+      find("#rv-picture-title").textContent = button.nextElementSibling.firstChild.textContent;
+      find("#rv-picture-sheet").showModal();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// What a food of a project is called, and foods taken along from the photo before.
+
+import { refuses } from "../canvas/prompts.js";
+import { attempt, complain } from "../feedback.js";
+import { changeFood, commitFoods } from "../foods.js";
+import { tell } from "../server.js";
+import { evidenceOf, meantFood, rememberLabel, selectedFood, setLabels, stillThere } from "../state.js";
+import { words } from "../words.js";
+import { maskOf, nextId } from "../work.js";
+import { foodOf } from "./contents.js";
+import { withLabel } from "./labels.js";
+
+export function nameFood(page, label, suggested = false, meant = meantFood(page.state)) {
+  const { state } = page;
+  if (!meant || !state.project) return;
+  const food = stillThere(meant.photo, meant.id);
+  const evidence = food && evidenceOf(state, maskOf(food));
+  const suggestions = evidence?.suggestions?.map((each) => [each.label, each.probability]) ?? null;
+  const change = {
+    label: label.id,
+    suggestions,
+    checkpoint: suggestions && evidence.checkpoint,
+    taken: meant.photo.blind || !suggestions ? null : suggested,
+  };
+  rememberLabel(state, label.id);
+  changeFood(page, change, meant);
+}
+
+// A suggestion is a class of the checkpoint; a project may not have it as a label yet.
+export async function takeSuggestion(page, name) {
+  const { state } = page;
+  const food = selectedFood(state);
+  if (!food) return;
+  const label = state.project.labels.named(name);
+  const meant = { photo: state.current, id: food.id }; // the suggestions shown are of no other
+  if (label) nameFood(page, label, true, meant);
+  else if (state.project.new_labels) await createLabel(page, words(name), true, meant);
+  else complain(page, new Error(`“${words(name)}” is not in this project's label set.`));
+}
+
+export function createLabel(page, name, suggested = false, meant = meantFood(page.state)) {
+  const { project } = page.state;
+  return attempt(page, async () => {
+    const { label } = await tell(page, "add_label", { project: project.id, name });
+    setLabels(page.state, project, withLabel(project.labels, label));
+    if (project === page.state.project) nameFood(page, label, suggested, meant);
+  });
+}
+
+// The foods of the photo before, as foods of this one: leftovers lie where the meal lay.
+export async function copyFoods(page) {
+  const photo = page.state.current;
+  if (!photo?.item || refuses(page, photo)) return;
+  await attempt(page, async () => {
+    const query = photo.before ? { item: photo.before } : { position: photo.position, step: -1 };
+    const reply = await tell(page, "open_item", { project: photo.project.id, ...query });
+    if (reply.item === null || !reply.foods.length)
+      throw new Error("The photo before has no foods of yours.");
+    if (reply.photo.width !== photo.width || reply.photo.height !== photo.height)
+      throw new Error("The photo before has another size, so its masks do not fit.");
+    const copies = reply.foods.map((row) => copyOf(row, nextId(photo.work)));
+    const foods = [...photo.work.present.foods, ...copies];
+    commitFoods(page, photo, { foods, active: copies.at(-1).id });
+  });
+}
+
+export const copyOf = (row, id) => ({
+  ...foodOf(row, id),
+  portion: null,
+  note: "",
+  suggestions: null,
+  taken: null,
+});

@@ -1,0 +1,81 @@
+// Which projects there are, making one, opening one, leaving it.
+
+import { attempt, complain } from "../feedback.js";
+import { close } from "../photos.js";
+import { tell } from "../server.js";
+import { clearFilter, isPending } from "../state.js";
+import { remember } from "../storage.js";
+import { createLabelSet } from "./labels.js";
+import { listFirst } from "./listing.js";
+import { openNext, sendStashed } from "./queue.js";
+
+// Asks who one is, and which projects there are.
+export async function learnProjects(page) {
+  const reply = await tell(page, "projects", {});
+  page.state.set({ annotator: reply.me, account: reply.me });
+  page.fields.portion.setUp(reply);
+  page.sheets.showProjects(reply);
+}
+
+// Whether what is labelled is kept elsewhere too, where the disk does not last.
+export async function learnKeeping(page) {
+  const { problem } = await tell(page, "keeping", {}).catch((error) => ({ problem: error.message }));
+  page.sheets.showKeeping(problem);
+}
+
+export function createProject(page, form) {
+  const values = new FormData(form);
+  return attempt(page, async () => {
+    const { id } = await tell(page, "create_project", {
+      name: values.get("name"),
+      label_set: await values.get("label_set").text(),
+      new_labels: values.has("new_labels"),
+      double_share: Number(values.get("double_share")) / 100,
+      blind_share: Number(values.get("blind_share")) / 100,
+    });
+    form.reset();
+    await openProject(page, id);
+  });
+}
+
+export async function openProject(page, id) {
+  const { state } = page;
+  try {
+    const reply = await tell(page, "open_project", { project: id });
+    forgetPhotos(state);
+    clearFilter(state);
+    const project = { ...reply, labels: createLabelSet(reply.labels) };
+    state.set({ project, recent: [], reviewing: false, reviewed: null });
+    remember("rvernet-project", String(id));
+    page.sheets.showFilters(project);
+    page.find("#rv-projects-sheet").close();
+    await listFirst(page);
+    await sendStashed(page);
+    if (state.listed.length) await openNext(page, -1);
+    else close(page);
+  } catch (error) {
+    complain(page, error);
+  }
+}
+
+function forgetPhotos(state) {
+  for (const [item, photo] of state.projectPhotos) {
+    if (!isPending(state, photo)) state.projectPhotos.delete(item);
+  }
+}
+
+export function leaveProject(page) {
+  page.state.set({ project: null, reviewing: false, reviewed: null });
+  remember("rvernet-project", "");
+  page.find("#rv-projects-sheet").close();
+  close(page);
+}
+
+// Someone else sits down at the page.
+export function changeAnnotator(page, name) {
+  const { state } = page;
+  if (state.project && name !== state.annotator) leaveProject(page); // what is open is the other's
+  state.set({ annotator: name });
+  remember("rvernet-me", name ?? "");
+  return attempt(page, () => learnProjects(page));
+}

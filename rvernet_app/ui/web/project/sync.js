@@ -1,0 +1,161 @@
+// What is on the page goes to the store: step after step of each photo, one request at a time. The page says
+// "saved" only when no step waits.
+
+import { complain } from "../feedback.js";
+import { tell } from "../server.js";
+import { markSaved, markUnsaved, saveLater, stillThere, updatePhoto } from "../state.js";
+import { chooseBetween } from "./conflict.js";
+import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
+import { noteFoods } from "./listing.js";
+import { nextDifference, replaceEverywhere } from "./outbox.js";
+import { writeStash } from "./stash.js";
+
+const RETRY_MS = 5000;
+const PAUSE_MS = 20;
+export const FULL = "This photo has all the annotators it wants; go on to the next.";
+
+// Keeps in this tab what waits of a photo, and starts to send it.
+export function keep(page, photo) {
+  if (!photo?.item || photo.refused) return;
+  markUnsaved(page.state, photo);
+  stash(page, photo);
+  if (!page.state.syncing) sync(page);
+}
+
+function stash({ state }, photo) {
+  if (!writeStash(photo)) state.set({ stashFull: true }); // leaving the page asks first
+}
+
+async function sync(page) {
+  const { state } = page;
+  clearTimeout(state.retry);
+  state.set({ syncing: true, saved: "saving" });
+  let photo = null;
+  try {
+    for (photo = nextToSave(state); photo; photo = nextToSave(state)) {
+      await send(page, photo);
+      noteFoods(page, photo);
+      markSaved(state, photo);
+      stash(page, photo);
+    }
+    const refused = [...state.projectPhotos.values()].some((each) => each.refused);
+    state.set({ complained: null, saved: refused ? "not taken" : "saved" });
+  } catch (error) {
+    notSaved(page, photo, error);
+  } finally {
+    state.set({ syncing: false });
+  }
+}
+
+const nextToSave = (state) => [...state.unsaved].find((photo) => !photo.held);
+
+function notSaved(page, photo, error) {
+  const { state } = page;
+  // Others were quicker: the photo is there to look at, and what was done on it stays in this tab's storage.
+  if (error.full) {
+    markSaved(state, photo);
+    updatePhoto(state, photo, { full: true, refused: true });
+  } else saveLater(state, photo);
+  if (state.complained !== error.message) complain(page, error);
+  state.set({ saved: "not saved", complained: error.message, retry: setTimeout(() => sync(page), RETRY_MS) });
+}
+
+async function send(page, photo) {
+  if (photo.sent) await findSent(page, photo);
+  while (photo.outbox.length) {
+    for (let next = nextDifference(photo); next; next = nextDifference(photo)) {
+      await sendFood(page, photo, photo.outbox[0].step, next);
+    }
+    photo.outbox.shift();
+  }
+}
+
+async function sendFood(page, photo, step, { id, food }) {
+  const known = photo.stored.get(id);
+  const content = food && contentOf(food);
+  const text = food ? textOf(content) : DELETED;
+  if (!known) {
+    photo.sent = { id, text };
+    stash(page, photo);
+  }
+  const place = known && { id: known.id, revision: known.revision };
+  const reply = await tellOf(page, photo, food ? "save_food" : "delete_food", { step, ...place, ...content });
+  photo.sent = null;
+  if (reply.conflict) return settleConflict(page, photo, id, content, reply.conflict);
+  photo.stored.set(id, { id: reply.id, revision: reply.revision, content: text });
+  stash(page, photo);
+}
+
+// Tells the store of a photo, in the name of who opened it.
+export async function tellOf(page, photo, name, message) {
+  try {
+    return await tell(page, name, { me: photo.me, item: photo.item, ...message });
+  } catch (error) {
+    if (!error.unanswered) photo.sent = null;
+    throw error;
+  }
+}
+
+const foodsInStore = async (page, photo) =>
+  (await tellOf(page, photo, "open_item", { project: photo.project.id })).foods;
+
+// A new food was sent and no answer came: the store may have it all the same, and must not get it twice.
+async function findSent(page, photo) {
+  const { id, text } = photo.sent;
+  const rows = await foodsInStore(page, photo);
+  const known = new Set([...photo.stored.values()].map((stored) => stored.id));
+  const row = rows.find((each) => !known.has(each.id) && textOf(contentOf(foodOf(each, id))) === text);
+  if (row) photo.stored.set(id, { id: row.id, revision: row.revision, content: text });
+  photo.sent = null;
+}
+
+// What both say alike needs no choice: then it was oneself whose answer was lost.
+async function settleConflict(page, photo, id, content, theirs) {
+  const known = { id: photo.stored.get(id).id, revision: theirs.revision };
+  if (saysTheSame(content, theirs)) {
+    photo.stored.set(id, { ...known, content: content ? textOf(content) : DELETED });
+  } else if (await chooseBetween(page, photo, content, theirs)) {
+    photo.stored.set(id, { ...known, content: null });
+  } else await takeTheirs(page, photo, id);
+}
+
+// One food as the store has it now; the others of the photo stay as they are.
+async function takeTheirs(page, photo, id) {
+  const known = photo.stored.get(id);
+  const row = (await foodsInStore(page, photo)).find((each) => each.id === known.id);
+  if (row) {
+    const colour = stillThere(photo, id)?.colour;
+    const food = { ...foodOf(row, id, photo.masks), ...(colour && { colour }) };
+    const content = textOf(contentOf(food));
+    replaceEverywhere(photo, id, food);
+    photo.stored.set(id, { id: row.id, revision: row.revision, status: row.status, content });
+  } else {
+    replaceEverywhere(photo, id, null);
+    photo.stored.set(id, { ...known, content: DELETED });
+  }
+  updatePhoto(page.state, photo, {});
+}
+
+// Resolves once all that was done on a photo has reached the store: masks under way, corrections, steps that
+// wait.
+export async function reached(page, photo) {
+  const { state } = page;
+  const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  await state.editing;
+  while (state.drafts.some((draft) => draft.photo === photo)) await pause();
+  keep(page, photo);
+  while (state.syncing) await pause();
+  if (photo.full) throw new Error(FULL);
+  if (state.unsaved.has(photo)) throw new Error("This photo is not saved yet; it is tried again.");
+}
+
+// Nothing of the photo is sent while the store takes a step of it back.
+export async function whileHeld(page, photo, act) {
+  photo.held = true;
+  try {
+    return await act();
+  } finally {
+    photo.held = false;
+    if (page.state.unsaved.has(photo)) keep(page, photo);
+  }
+}

@@ -1,0 +1,33 @@
+// Asking the server. A reply with an error is thrown as that error.
+
+const CHECK_MS = 5000;
+const LOGGED_OUT =
+  "You are logged out. Log in in another tab; what is not saved yet is kept on this page and saved then.";
+
+// An address below the page, also behind a path of a proxy.
+export const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
+
+// Asks the engine.
+export async function ask({ server }, name, message) {
+  const reply = await server[name](message).catch(() => null);
+  if (!reply) throw await unanswered("Check that it is running, then try again.");
+  if (reply.error) throw new Error(reply.error);
+  return reply;
+}
+
+// Asks the store, in one's own name. A conflict is a reply like any other.
+export async function tell({ server, state }, name, message) {
+  const reply = await server[name]({ me: state.annotator, ...message }).catch(() => null);
+  if (!reply) throw await unanswered("Your work is kept on this page and saved once it does.");
+  if (reply.login) state.set({ account: null });
+  if (reply.error && !reply.conflict) throw Object.assign(new Error(reply.error), reply);
+  return reply;
+}
+
+// Why no answer came. What was asked for may have been done all the same.
+async function unanswered(hint) {
+  const signal = AbortSignal.timeout(CHECK_MS);
+  const checked = await fetch(served("gradio_api/login_check"), { signal }).catch(() => null);
+  const why = checked?.status === 401 ? LOGGED_OUT : `The server does not answer. ${hint}`;
+  return Object.assign(new Error(why), { unanswered: true });
+}

@@ -1,0 +1,252 @@
+// All that changes while the page is open. Everybody reads it; it is changed through the functions here only.
+// Each value says which parts of the page show it, and all changes of one task are drawn once, together.
+
+import { commitStep } from "./project/outbox.js";
+import { activeFood, commitWork, foodWith, maskOf, redoWork, undoWork } from "./work.js";
+
+const NO_FILTER = { state: null, label: null, by: null, uncertain: null };
+
+// value -> [how it starts, the parts that are drawn when it changes]. "work" is no part of the page: it
+// stands for what follows from other foods or another selection, such as asking for suggestions.
+const VALUES = {
+  // The photo that is open, and what is drawn of it.
+  current: [() => null, ["scene", "panels", "strip", "work"]],
+  shown: [() => null, ["photo", "scene"]], // { photo, image } on the canvas; also in a review
+  view: [() => ({ scale: 1, x: 0, y: 0, fitted: true }), ["photo", "scene"]],
+  photos: [() => new Map(), ["strip"]], // outside a project, by id
+  openSeq: [() => 0, []],
+  masksHidden: [() => false, ["scene"]],
+  opacity: [() => 45, ["scene"]], // of masks, in percent
+
+  // Tools, and what they have under way.
+  tool: [() => "point", ["scene", "panels"]],
+  cut: [() => false, ["panels"]],
+  crosshair: [() => null, ["scene"]],
+  hovered: [() => null, []], // photo pixel under the pointer
+  draftBox: [() => null, ["scene"]],
+  stroke: [() => null, ["scene"]], // { places, erase } of a brush
+  corners: [() => [], ["scene"]], // of a polygon
+  gripped: [() => null, ["scene"]], // the corner of a mask that is dragged
+  brush: [() => 16, ["scene"]], // radius in CSS pixels, so that zooming in makes it finer
+
+  // Masks under way.
+  drafts: [() => [], ["scene", "panels"]], // prompts whose masks are not here yet, one a food
+  startNext: [() => false, []], // the next click starts a food
+  promptSeq: [() => 0, []],
+  segmenting: [() => false, []],
+  editing: [() => Promise.resolve(), []], // settles when all corrections by hand so far are done
+  begun: [() => null, []], // { photo, food } that corrections under way make
+  proposing: [() => null, []], // { seq, photo }
+  proposalSeq: [() => 0, []],
+
+  // Suggestions and maps.
+  facts: [() => null, ["facts", "panels"]], // of the segmenter and classifier at work
+  evidence: [() => new WeakMap(), ["panels"]], // mask -> { suggestions, sure, cutouts, maps, timings, label }
+  awaited: [() => null, ["panels"]], // { seq, mask, stage } of the evidence under way
+  evidenceSeq: [() => 0, []],
+  method: [() => "gradcam", ["panels"]],
+  scale: [() => "own", ["panels"]],
+
+  // The project and its queue.
+  annotator: [() => null, []], // the name one goes by; the server's own where one logs in
+  account: [() => null, ["account"]], // who is signed in
+  project: [() => null, ["panels", "strip"]], // { id, name, labels, new_labels, progress }
+  projectPhotos: [() => new Map(), []], // item -> photo
+  order: [() => "queue", []],
+  recent: [() => [], ["panels"]], // ids of the labels given last
+  listed: [() => [], ["strip"]],
+  filter: [() => NO_FILTER, ["strip"]],
+  linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
+  lastAct: [() => 0, []], // when something was last done, for the seconds spent on a photo
+  addingStopped: [() => false, []],
+  labelAt: [() => null, []], // id of the label in the form of the label set; null is a new one
+  polling: [() => null, []], // timer that asks how far a training is
+
+  // Saving.
+  unsaved: [() => new Set(), []], // photos with changes that the store does not have yet
+  syncing: [() => false, []],
+  retry: [() => null, []], // timer
+  complained: [() => null, []], // why something could not be saved, as said last
+  saved: [() => null, ["saved"]], // "saving", "saved", "not saved" or "not taken"
+  turns: [() => 0, ["saved"]], // undos and redos that wait for the store
+  lastTurn: [() => Promise.resolve(), []],
+  leaving: [() => false, []], // for a log-in, from which one comes back
+  stashFull: [() => false, []], // the browser has no room for what is unsaved
+
+  // Review.
+  reviewing: [() => false, ["panels", "strip"]],
+  reviewed: [() => null, ["scene", "panels", "strip"]], // the photo under review with its compared foods
+  picked: [() => 0, ["scene", "panels"]], // of its foods
+
+  toastTimer: [() => null, []],
+};
+
+// Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab
+// that is hidden, where animation frames do not.
+export function createState(given = {}, schedule = queueMicrotask) {
+  const values = Object.fromEntries(Object.entries(VALUES).map(([name, [start]]) => [name, start()]));
+  const listeners = [];
+  let stale = new Set();
+  let flush = null;
+
+  function redraw(...parts) {
+    for (const part of parts) stale.add(part);
+    if (!parts.length || flush) return;
+    flush = new Promise((resolve) => {
+      schedule(() => {
+        const drawn = stale;
+        [stale, flush] = [new Set(), null];
+        for (const listener of listeners) listener(drawn);
+        resolve();
+      });
+    });
+  }
+
+  function set(changes) {
+    const names = Object.keys(changes).filter((name) => {
+      if (!(name in VALUES)) throw new Error(`The page has no state "${name}".`);
+      return !Object.is(values[name], changes[name]);
+    });
+    for (const name of names) values[name] = changes[name];
+    redraw(...names.flatMap((name) => VALUES[name][1]));
+  }
+
+  const state = { set, redraw, subscribe: (listener) => listeners.push(listener), drawn: async () => flush };
+  for (const name of Object.keys(VALUES)) {
+    Object.defineProperty(state, name, { get: () => values[name], enumerable: true });
+  }
+  set(given);
+  return state;
+}
+
+// A photo of the front page has the page's own history. A photo of a project has the store's: there each
+// change is a step that waits in the outbox until the store has it.
+export function commit(state, photo, snapshot) {
+  if (photo.item) commitStep(photo, snapshot);
+  else commitWork(photo.work, snapshot);
+  state.redraw("scene", "panels", "work");
+}
+
+// The page's own history; false where there is nothing to take back.
+export function undo(state, photo) {
+  if (!undoWork(photo.work)) return false;
+  state.redraw("scene", "panels", "work");
+  return true;
+}
+
+export function redo(state, photo) {
+  if (!redoWork(photo.work)) return false;
+  state.redraw("scene", "panels", "work");
+  return true;
+}
+
+// Which food is selected is no part of the history.
+export function select(state, photo, id) {
+  photo.work.present = { ...photo.work.present, active: id };
+  state.set({ startNext: id === null, begun: null });
+  state.redraw("scene", "panels", "work");
+}
+
+export function updatePhoto(state, photo, changes) {
+  Object.assign(photo, changes);
+  if (photo === state.current) state.redraw("scene", "panels", "work");
+}
+
+export function addPhoto(state, photo) {
+  state.set({ photos: new Map([...state.photos, [photo.id, photo]]) });
+}
+
+// One draft a food: a newer prompt of the same food takes its place.
+export function addDraft(state, draft) {
+  const seq = state.promptSeq + 1;
+  const others = state.drafts.filter(({ photo, food }) => photo !== draft.photo || food.id !== draft.food.id);
+  state.set({ promptSeq: seq, startNext: false, drafts: [...others, { ...draft, seq }] });
+}
+
+// Drops the drafts of a photo; of one of its foods when `id` is given.
+export function dropDrafts(state, photo, id = null) {
+  const stays = (draft) => draft.photo !== photo || (id !== null && draft.food.id !== id);
+  state.set({ drafts: state.drafts.filter(stays) });
+}
+
+export const dropDraft = (state, draft) =>
+  state.set({ drafts: state.drafts.filter((other) => other !== draft) });
+
+// The draft stays the same one: its mask is on the way.
+export function changeDraft(state, draft, change) {
+  draft.food = { ...draft.food, ...change };
+  state.redraw("scene", "panels");
+}
+
+// The food whose mask is on the way, newest first.
+export const pendingFood = (state) =>
+  state.drafts.findLast(({ photo }) => photo === state.current)?.food ?? null;
+
+export const selectedFood = (state) => state.current && activeFood(state.current.work);
+
+// The food that keys and fields mean: the one being found, else the one selected.
+export function meantFood(state) {
+  const food = pendingFood(state) ?? selectedFood(state);
+  return food && { photo: state.current, id: food.id };
+}
+
+// The mask that suggestions and maps are shown of.
+export function shownMask(state) {
+  const food = selectedFood(state);
+  return food ? maskOf(food) : null;
+}
+
+export const evidenceOf = (state, mask) => (mask ? state.evidence.get(mask) : undefined);
+
+export function learnEvidence(state, mask, evidence) {
+  const known = state.evidence.get(mask);
+  state.evidence.set(mask, { ...known, ...evidence, timings: { ...known?.timings, ...evidence.timings } });
+  state.redraw("panels");
+}
+
+// Another classifier is at work: what the last one said of the masks does not hold any more.
+export const forgetEvidence = (state, facts) => state.set({ evidence: new WeakMap(), facts });
+
+export function markUnsaved(state, photo) {
+  state.unsaved.add(photo);
+}
+
+// Behind the others, which may have nothing wrong with them.
+export function saveLater(state, photo) {
+  state.unsaved.delete(photo);
+  state.unsaved.add(photo);
+}
+
+export function markSaved(state, photo) {
+  state.unsaved.delete(photo);
+}
+
+export function setProgress(state, project, progress) {
+  project.progress = progress;
+  if (project === state.project) state.redraw("panels");
+}
+
+export function setLabels(state, project, labels) {
+  project.labels = labels;
+  state.redraw("panels");
+}
+
+export function changeListed(state, item, changes) {
+  const entry = state.listed.find((each) => each.item === item);
+  if (!entry || Object.entries(changes).every(([name, value]) => entry[name] === value)) return;
+  state.set({ listed: state.listed.map((each) => (each === entry ? { ...each, ...changes } : each)) });
+}
+
+export function rememberLabel(state, id) {
+  state.set({ recent: [id, ...state.recent.filter((other) => other !== id)].slice(0, 6) });
+}
+
+export const isFiltered = (state) => Object.values(state.filter).some((value) => value !== null);
+
+export const clearFilter = (state) => state.set({ filter: NO_FILTER });
+
+// Whether work on a photo is still on its way to the store.
+export const isPending = (state, photo) =>
+  state.unsaved.has(photo) || Boolean(photo.refused) || state.drafts.some((draft) => draft.photo === photo);
+
+export const stillThere = (photo, id) => foodWith(photo.work.present, id);

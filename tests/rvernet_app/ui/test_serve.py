@@ -1,0 +1,217 @@
+"""The program that serves the page: how it starts, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from rvernet_app.cli.main import main
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import RvernetError
+from rvernet_app.exchange.backup import restore
+from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, open_copied
+from rvernet_app.store.accounts import ACCOUNTS_NAME, Accounts
+from rvernet_app.store.database import Store
+from rvernet_app.store.tables import Item
+from rvernet_app.ui.serve import closing_in_order
+from tests.conftest import ROOT
+from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
+from tests.rvernet_app.store.desk import Desk, set_up
+
+
+class Page:
+    """Stands for the built page; serves until something happens."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+        self.options: dict[str, Any] = {}
+        self.closed = False
+
+    def launch(self, **options: Any) -> None:
+        self.options = options
+        self._happens()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of a program that does not change the memory settings of the tests."""
+    monkeypatch.setattr("rvernet_app.cli.main.keep_memory", lambda: None)
+    monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, page: Page) -> None:
+    """Let the program serve a page."""
+
+    def build_demo(config: AppConfig, copy: HubCopy | None) -> Page:
+        assert copy is None
+        return page
+
+    monkeypatch.setattr("rvernet_app.ui.serve.build_demo", build_demo)
+
+
+def test_sigterm_closes_the_page_and_exits_with_0(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(lambda: signal.raise_signal(signal.SIGTERM))
+    serve(monkeypatch, page)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve"])
+    assert ended.value.code == 0
+    assert page.closed
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_latest_resource_is_closed_first_and_sigterm_is_ignored_meanwhile() -> None:
+    closed: list[str] = []
+    with closing_in_order() as resources:
+        resources.callback(closed.append, "first")
+        resources.callback(signal.raise_signal, signal.SIGTERM)
+        resources.callback(closed.append, "last")
+    assert closed == ["last", "first"]
+
+
+def test_the_page_is_open_if_there_are_no_accounts(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(lambda: None)
+    serve(monkeypatch, page)
+    assert main(["serve"]) == 0
+    assert page.options["auth"] is None
+
+
+def test_the_page_asks_for_a_password_if_there_are_accounts(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(lambda: None)
+    serve(monkeypatch, page)
+    Accounts(data).add("Ann", "correct horse")
+    assert main(["serve"]) == 0
+    assert page.options["auth"]("Ann", "correct horse")
+    assert not page.options["auth"]("Ann", "battery staple")
+
+
+def test_damaged_accounts_are_reported_and_let_nobody_in(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "rvernet_app.ui.serve.build_demo", lambda config, copy: pytest.fail("the page was built")
+    )
+    (data / ACCOUNTS_NAME).write_text('{"Ann": "not$base64"}')
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == f"rvernet: {data / ACCOUNTS_NAME} is not a list of accounts.\n"
+
+
+# With a copy on the Hub
+
+
+@pytest.fixture
+def desk(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """The store that the program opens, with a copy on the Hub."""
+    monkeypatch.setenv("RVERNET_HUB_DATASET", REPOSITORY)
+    store = Store(data)
+    yield set_up(store)
+    store.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderHub:
+    hub = FolderHub(tmp_path / "hub")
+    monkeypatch.setattr("rvernet_app.ui.serve.open_copied", partial(open_copied, hf_api=hub, every=A_DAY))
+    return hub
+
+
+def test_the_copy_is_pushed_after_the_page_is_closed(
+    desk: Desk, hub: FolderHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SavingPage(Page):
+        def close(self) -> None:
+            desk.save("the last", item=1)
+
+    copies: list[HubCopy] = []
+
+    def build_demo(config: AppConfig, copy: HubCopy | None) -> Page:
+        assert copy is not None
+        copies.append(copy)
+        return SavingPage(lambda: copy.trigger().result())
+
+    monkeypatch.setattr("rvernet_app.ui.serve.build_demo", build_demo)
+    before = desk.count()
+    assert main(["serve"]) == 0
+    assert hub.messages == [f"Up to change {before}", f"Up to change {desk.count()}"]
+    desk.save("too late", item=1)
+    assert copies[0].trigger().result() is None
+    assert len(hub.messages) == 2
+
+
+def test_an_unreachable_hub_does_not_keep_the_program_from_ending(
+    desk: Desk, hub: FolderHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.files_left = 0
+    page = Page(lambda: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("rvernet_app.ui.serve.build_demo", lambda config, copy: page)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve"])
+    assert ended.value.code == 0
+    assert page.closed
+    assert "The latest changes are not in ann/meals" in caplog.text
+
+
+def test_a_page_that_cannot_be_built_leaves_no_copy_running(
+    desk: Desk, hub: FolderHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies: list[HubCopy] = []
+
+    def build_demo(config: AppConfig, copy: HubCopy) -> Page:
+        copies.append(copy)
+        raise RvernetError("There are no weights.")
+
+    monkeypatch.setattr("rvernet_app.ui.serve.build_demo", build_demo)
+    before = desk.count()
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == "rvernet: There are no weights.\n"
+    desk.save("too late", item=1)
+    assert copies[0].trigger().result() is None
+    assert hub.messages == [f"Up to change {before}"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process at once on Windows")
+def test_a_terminated_program_pushes_once_more_and_ends(desk: Desk, tmp_path: Path) -> None:
+    script = Path(__file__).with_name("serve_process.py")
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "hub"), str(desk.project)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "saved\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "pushing\n"
+        process.send_signal(signal.SIGTERM)  # a second one changes nothing
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        printed = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    assert len(printed) == 2
+    assert printed[1] == f"Up to change {desk.count()}"
+    restore(tmp_path / "hub" / FOLDER, tmp_path / "restored")
+    store = Store(tmp_path / "restored")
+    with store.reading() as session:
+        names = list(session.scalars(select(Item.name).order_by(Item.position)))
+    assert names == ["0.png", "1.png", "2.png", "3.png", "last.png"]
+    assert len([path for path in store.folder.glob("*/??/*") if path.is_file()]) == 10
+    store.close()
