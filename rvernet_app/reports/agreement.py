@@ -374,8 +374,8 @@ def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
                 axes.axhline(value, color="grey", linestyle=style)
     if 0 < len(couples) <= SHOWN_COUPLES:
         axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
-    entitle(axes, "difference in grams (Bland-Altman)", "both")
-    axes.set(xlabel="mean of both, g", ylabel="first minus second, g")
+    entitle(axes, "amounts", "both")
+    axes.set(xlabel="mean of both, g (Bland-Altman plot)", ylabel="first minus second, g")
 
 
 def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:
