@@ -1,6 +1,6 @@
-"""A store as large as one likes, filled in a minute: a team's project of which nine tenths are labelled.
+"""Fill a store of any size in a minute: a team's project of which nine tenths are labeled.
 
-A block of photos is made row by row; the database copies it until there are enough.
+One block of photos is made row by row, and the database copies it until there are enough.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from rvernet_app.store.tables import (
 )
 
 SIZE_HW = (480, 640)
-"""Of every photo."""
+"""Size of every photo."""
 BLOCK = 1000
-"""Photos made row by row."""
+"""Photos that are made row by row."""
 BEGUN = 0.9
-"""Share of the photos that someone has begun; they are the first ones, as the queue leads."""
+"""Share of the photos that someone has begun; these come first in the queue."""
 DOUBLE, BOTH = 0.2, 0.7
-"""Share of the photos that want two annotators, where there are two, and of those that the second has begun too."""
+"""Share of the photos that want two annotators, and of those that the second has begun too."""
 STATES_DRAWN = {DONE: 0.93, SKIPPED: 0.03, UNUSABLE: 0.03, OPEN: 0.01}
 STATUSES_DRAWN = {SAVED: 0.85, ACCEPTED: 0.1, REJECTED: 0.05}
 EDITED = 0.1
 """Share of the foods that were changed once after they were saved."""
 RANKED = 0.5
-"""Share of the photos nobody has begun whose uncertainty is known."""
+"""Share of the photos that nobody has begun with a known uncertainty."""
 LATE_BLOCKS = 2
-"""In the last blocks, which is all that they have done, stands someone who joined late for the first of the team."""
+"""In the last blocks, an annotator who joined late replaces the first of the team."""
 TABLES: tuple[type[Base], ...] = (Photo, Item, Verdict, Annotation, Event)
 
 
@@ -63,8 +63,8 @@ class BigStore:
     """A filled store.
 
     Attributes:
-        team: annotators who were there from the start, of whom the first has left no photo open; late: the one who
-            came last.
+        team: annotators who were there from the start, of whom the first has left no photo open; late: the
+            one who came last.
         labels: ids, the commonest first.
         photos: how many; the ids of their places in the queue are 1, 2, …, in its order.
         begun: how many of them, the first ones, someone has begun.
@@ -159,7 +159,7 @@ class _Block:
                     self._add_food(n, annotator)
 
     def count(self, table: type[Base]) -> int:
-        """How many rows of a table there are, which is the last id."""
+        """Return the number of rows of a table, which is the last id."""
         return len(self.rows[table])
 
     def _add(self, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
@@ -223,14 +223,14 @@ class _Block:
 
 
 def photo_row(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    """A photo whose hash ends in zeros, which a copy of it has its own number for."""
+    """Return a photo whose hash ends in zeros; a copy puts its own number there."""
     height, width = SIZE_HW
     sha256 = rng.bytes(28).hex() + "0" * 8
     return {"id": n, "sha256": sha256, "format": "JPEG", "width": width, "height": height, "added_at": now()}
 
 
 def item_row(project: int, n: int, **rest: Any) -> dict[str, Any]:
-    """A photo's place in the queue, two photos a meal."""
+    """Return a photo's place in the queue; two photos are of one meal."""
     return {
         **{"id": n, "project_id": project, "photo_id": n, "position": n - 1, "name": f"IMG_{n:06}.jpg"},
         **{"meal": f"tray {n // 2}", "before_id": None, "uncertainty": None, "blind": False, **rest},
@@ -238,7 +238,7 @@ def item_row(project: int, n: int, **rest: Any) -> dict[str, Any]:
 
 
 def _blob(rng: np.random.Generator) -> Rle:
-    """A food: an ellipse with a wavy edge."""
+    """Return the mask of a food: an ellipse with a wavy edge."""
     height, width = SIZE_HW
     rows, columns = np.mgrid[:height, :width]
     x, y = rng.uniform(0.25, 0.75, 2) * (width, height)
@@ -249,7 +249,7 @@ def _blob(rng: np.random.Generator) -> Rle:
 
 
 def _copy(session: Session, block: _Block, number: int, who: dict[int, int]) -> None:
-    """The block once more, behind all that there is. `who` stands for whom in it."""
+    """Copy the block to the end of the store; `who` maps its annotators to others."""
     photos = number * BLOCK
     for table in TABLES:
         own = number * block.count(table)
@@ -273,7 +273,7 @@ def _copy(session: Session, block: _Block, number: int, who: dict[int, int]) -> 
 
 
 def _add_waiting(session: Session, project: int, double: float, first: int, last: int) -> None:
-    """Photos that nobody has begun."""
+    """Add photos that nobody has begun."""
     rng = np.random.default_rng(1)
     photos, items = [], []
     for n in range(first, last + 1):
@@ -287,7 +287,7 @@ def _add_waiting(session: Session, project: int, double: float, first: int, last
 
 
 def _settle(store: Store) -> None:
-    """On PostgreSQL, counters and statistics as of a database that grew over months."""
+    """Set PostgreSQL's counters and statistics as in a database that grew over months."""
     if store.engine.dialect.name != "postgresql":
         return
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -299,7 +299,7 @@ def _settle(store: Store) -> None:
 
 
 def _add_files(store: Store, files: PhotoFiles) -> None:
-    """The working copy and the thumbnail of every photo: one picture, under all their names."""
+    """Write working copy and thumbnail of every photo: one picture under all their names."""
     picture = Image.fromarray(np.random.default_rng(2).integers(0, 256, (*SIZE_HW, 3), np.uint8))
     thumbnail = picture.resize((160, 120))
     with store.reading() as session:

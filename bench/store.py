@@ -1,9 +1,9 @@
-"""The store with 100,000 photos and 1,000,000 annotations: `python -m bench.store [--postgres] [--part questions]`.
+"""Measure the store with 100,000 photos and 1,000,000 annotations: `python -m bench.store`.
 
-Times what the page asks, through the functions that answer it, as annotators who were there from the start, as one who
-joined late, and with `--team 1` as the only one. What takes as long whatever the store holds is left out: the photos
-are small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it. The exit
-status is 1 where something that is waited for takes too long.
+This times the page's questions through the handlers that answer them: for an annotator who was there from the
+start, for one who joined late, and with `--team 1` for a single annotator. Photos are small and are not
+decoded, because decoding takes as long whatever the store holds. `--postgres` starts a PostgreSQL server. The
+exit status is 1 if a question takes too long.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from rvernet_app.ui.visitor.protocol import PhotoReply
 
 PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0
-"""At the 95th percentile, for everything that is waited for."""
+"""Limit of the 95th percentile of each question, in milliseconds."""
 
 Ask = Callable[[int], object]
-"""One question of the page; the number draws which."""
+"""One question of the page; the number chooses its photo."""
 
 
 class OneShelf(PhotoShelf):
-    """A shelf on which every photo is the same."""
+    """A photo cache in which all photos are the same."""
 
     def __init__(self) -> None:
         super().__init__(AppConfig())
@@ -71,7 +71,7 @@ class Page:
         self._saved: dict[int, Json] = {}
 
     def questions(self) -> dict[str, Ask]:
-        """By what they are called, in the order to ask them in; the last ones change the store."""
+        """Return the questions by name, in the order to ask them; the last ones change the store."""
         big, one, last = self._big, self._big.team[0], self._big.late
         common, rare = big.labels[0], big.labels[-1]
         asked: dict[str, Ask] = {
@@ -155,7 +155,7 @@ class Page:
 
 
 def timed(times: int, ask: Ask) -> dict[str, float]:
-    """Milliseconds of asking so many times: median and 95th percentile."""
+    """Return median and 95th percentile, in milliseconds, of asking a number of times."""
     taken = []
     for n in range(times):
         started = time.perf_counter()
@@ -168,7 +168,7 @@ def timed(times: int, ask: Ask) -> dict[str, float]:
 
 
 def exported(big: BigStore, form: str, out: Path) -> dict[str, Any]:
-    """Foods per second of an export in one of EXPORTS, and the process' memory before it and at most in it."""
+    """Return foods per second of an export, and the process' memory before it and at its peak."""
     memory = [_memory_mb()]
 
     def watch(done: int, total: int) -> None:
@@ -185,7 +185,7 @@ def exported(big: BigStore, form: str, out: Path) -> dict[str, Any]:
 
 
 def reports(big: BigStore) -> dict[str, float]:
-    """Seconds of what counts everything."""
+    """Return the seconds that reports over all photos take."""
     found = {}
     for name, report in (("dashboard_s", dashboard), ("agreement_s", agreement)):
         started = time.perf_counter()
@@ -196,14 +196,14 @@ def reports(big: BigStore) -> dict[str, float]:
 
 
 def _memory_mb() -> int:
-    """As Linux says it; the peak is of no use, as the page's libraries alone reach it when they are loaded."""
+    """Return the resident memory on Linux; its peak is useless, because loading the libraries reaches it."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() // 1_000_000
 
 
 @contextmanager
 def database(postgres: bool, folder: Path) -> Iterator[str | None]:
-    """The URL of a database of its own; None is SQLite in the folder."""
+    """Yield the URL of a new database; None for SQLite in the folder."""
     if not postgres:
         yield None
         return

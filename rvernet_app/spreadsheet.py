@@ -1,4 +1,4 @@
-"""Cells of CSV files that people open in a spreadsheet."""
+"""Keep cells of CSV files from running as formulas in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ Cell = str | int | float | None
 
 
 def neutral(cell: Cell) -> Cell:
-    """A cell that no spreadsheet runs as a formula: a text that would be one gets an apostrophe before it."""
+    """Return a cell that no spreadsheet runs as a formula; such text gets an apostrophe before it."""
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 def as_typed(cell: str) -> str:
-    """What `neutral` made the cell of."""
+    """Return the cell that `neutral` was given."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

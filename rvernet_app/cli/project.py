@@ -1,4 +1,4 @@
-"""Commands on projects: what is in the store, in and out of it, and its backups."""
+"""Commands on projects: list them, import, export, back up, and manage label sets and accounts."""
 
 from __future__ import annotations
 
@@ -28,47 +28,56 @@ from rvernet_app.store.projects import all_projects
 from rvernet_app.store.queue import count_items
 
 SHOWN = 3
-"""Of what was not imported for one reason, how much is named."""
+"""Parts that are named per reason why they were not imported."""
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands to those of `python -m rvernet_app`."""
-    projects = commands.add_parser("projects", help="every project and how many photos it has")
+    projects = commands.add_parser("projects", help="list all projects and their numbers of photos")
     projects.set_defaults(run=_projects)
 
-    labels = commands.add_parser("labels", help="a project's label set as CSV, or what a file says into it")
-    labels.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
-    labels.add_argument("--take", type=Path, metavar="FILE", help="CSV or text whose labels go into the set")
+    labels = commands.add_parser("labels", help="print a project's label set as CSV, or merge a file into it")
+    labels.add_argument("--project", type=_name, metavar="NAME", help="required if there are several")
+    labels.add_argument(
+        "--take", type=Path, metavar="FILE", help="CSV or text file whose labels are merged into the set"
+    )
     labels.set_defaults(run=_labels)
 
-    out = commands.add_parser("export", help="a project's finished photos in a format for others")
+    out = commands.add_parser("export", help="export the finished photos of a project")
     out.add_argument(
         "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
     )
     out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    out.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
-    out.add_argument("--val", type=float, default=0.1, metavar="SHARE", help="for validation (default 0.1)")
-    out.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="for the test (default 0.1)")
+    out.add_argument("--project", type=_name, metavar="NAME", help="required if there are several")
+    out.add_argument(
+        "--val", type=float, default=0.1, metavar="SHARE", help="share for validation (default 0.1)"
+    )
+    out.add_argument(
+        "--test", type=float, default=0.1, metavar="SHARE", help="share for the test (default 0.1)"
+    )
     out.set_defaults(run=_export)
 
-    into = commands.add_parser("import", help="photos and foods labelled elsewhere, into a project")
+    into = commands.add_parser("import", help="import photos and foods into a project")
     into.add_argument("path", type=Path, metavar="PATH")
     into.add_argument(
         "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
     )
     into.add_argument(
-        "--project", type=_name, metavar="NAME", help="made when new; needed unless there is exactly one"
+        "--project",
+        type=_name,
+        metavar="NAME",
+        help="created if it does not exist; required unless there is exactly one project",
     )
     into.add_argument(
         "--annotator",
         type=_name,
         default="import",
         metavar="NAME",
-        help="whose the foods are (default import)",
+        help="annotator of the foods (default import)",
     )
     into.set_defaults(run=_import)
 
-    keep = commands.add_parser("backup", help="copy the whole store while it is used")
+    keep = commands.add_parser("backup", help="copy the whole store, also while it is in use")
     keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     keep.set_defaults(run=_backup)
 
@@ -76,19 +85,21 @@ def add_commands(commands: Any) -> None:
     back.add_argument("folder", type=Path, metavar="DIR", help="the backup")
     back.set_defaults(run=_restore)
 
-    accounts = commands.add_parser("accounts", help="who may log in on a server; without any nobody has to")
+    accounts = commands.add_parser(
+        "accounts", help="manage the accounts of a server; without accounts nobody has to log in"
+    )
     accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
     accounts.add_argument("name", type=_name, nargs="?", metavar="NAME")
     accounts.set_defaults(run=_accounts)
 
 
 def open_files(config: AppConfig) -> PhotoFiles:
-    """The photo files of the data folder."""
+    """Return the photo files of the data folder."""
     return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
 
 
 def _name(text: str) -> str:
-    """A project's or a person's, as the store keeps it."""
+    """Return the name of a project or a person without spare spaces, as the store keeps it."""
     name = " ".join(text.split())
     if not 0 < len(name) <= MAX_NAME or any("\ud800" <= character <= "\udfff" for character in name):
         raise argparse.ArgumentTypeError(f"a name is 1 to {MAX_NAME} characters of text")
@@ -147,7 +158,7 @@ def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _first(report: ImportReport) -> str:
-    """The end of the sentence that says that nothing was imported."""
+    """Return the end of the sentence "Nothing was imported: …"."""
     if not report.not_taken:
         return "it holds no photos."
     first, *others = report.not_taken
@@ -156,7 +167,7 @@ def _first(report: ImportReport) -> str:
 
 
 def _lines(report: ImportReport, path: Path) -> Iterator[str]:
-    """What was taken from a source, and what was not and why."""
+    """Yield lines that say what was imported, and what was not and why."""
     yield f"{report.photos + report.known_photos} photos with {report.foods} foods from {path}"
     if report.known_photos:
         yield f"  {report.known_photos} photos were in the project already"
@@ -171,7 +182,7 @@ def _lines(report: ImportReport, path: Path) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """Text of others on one line, without what would steer a terminal or cannot be printed."""
+    """Return foreign text on one line, with characters that cannot be printed replaced."""
     indent = text[: len(text) - len(text.lstrip(" "))]
     kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return indent + "".join(kept)
@@ -197,7 +208,7 @@ def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
             print(_line(name))
         return
     if not arguments.name:
-        raise ConfigError("Say whose account with its NAME.")
+        raise ConfigError("Give the NAME of the account.")
     if arguments.action == "remove":
         accounts.remove(arguments.name)
     else:
@@ -205,19 +216,19 @@ def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _password() -> str:
-    """Typed unseen at a terminal, else the first line of the input; nothing where that ends first."""
+    """Read a password: hidden from a terminal, else the first line of stdin; empty if stdin is."""
     try:
         typed = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         typed.encode()
     except EOFError:
         return ""
     except UnicodeError as error:
-        raise ConfigError("The password holds bytes that are no text in UTF-8.") from error
+        raise ConfigError("The password is not valid UTF-8 text.") from error
     return typed
 
 
 def _project(store: Store, name: str | None) -> int:
-    """A project by its name, or the only one there is."""
+    """Return the id of a project by its name, or of the only project."""
     with store.reading() as session:
         found = {project.name: project.id for project in all_projects(session)}
     if name is None and len(found) == 1:
@@ -225,13 +236,15 @@ def _project(store: Store, name: str | None) -> int:
     if name in found:
         return found[name]
     if name is None:
-        raise StoreError(f"Say which project with --project: {', '.join(found) or 'there is none yet'}.")
-    raise StoreError(f"There is no project {name!r}, but {', '.join(found) or 'none at all'}.")
+        raise StoreError(
+            f"Choose a project with --project: {', '.join(found) or 'there are no projects yet'}."
+        )
+    raise StoreError(f"There is no project {name!r}. Projects: {', '.join(found) or 'none'}.")
 
 
 @contextmanager
 def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    # Not at once, and on a terminal only: of bad input there is one line to be read.
+    # With a delay and only on a terminal, so that a refused input prints one line and nothing else.
     with tqdm(unit=unit, delay=1, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""How far annotators who labelled the same photos agree, without knowing of each other: masks, labels and grams."""
+"""Agreement of annotators who labeled the same photos independently: masks, labels and grams."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
 from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared_photos
-from rvernet_app.store.annotations import by_annotator
-from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.measures import (
-    MINIMUM_IOU,
+from rvernet_app.reports.statistics import (
     Measured,
-    Table,
     bland_altman,
     cohen_kappa,
     fleiss_kappa,
@@ -28,12 +24,15 @@ from rvernet_app.store.measures import (
     share,
     share_difference,
 )
+from rvernet_app.reports.tables import Table
+from rvernet_app.store.annotations import by_annotator
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
 SHOWN_CLASSES = 20
-"""Labels in the figure."""
+"""Labels that the figure shows."""
 SHOWN_COUPLES = 8
-"""Pairs of annotators that the figure names; where there are more, none."""
+"""Pairs of annotators that the figure names; if there are more, it names none."""
 NO_SHARED = "No food was found by both."
 SEVERAL = "Several pairs of annotators; see each of them."
 
@@ -44,15 +43,15 @@ class Agreement:
 
     Attributes:
         who: their names.
-        photos: that they are both done with.
-        only: foods that the first has and the second lacks, and the other way round; their sum alone for all.
-        ious: float64 (P,), of the P pairs of masks that are one food; `iou` is their mean.
-        same_label: share of the pairs with one label, among those that both named.
-        kappa: of these labels; Cohen's for two annotators, Fleiss' for more.
-        grams: float64 (Q, 2), of the pairs that both gave in grams.
-        absolute: ICC(2,1) of grams; ICC(1,1) where the raters differ from food to food.
-        consistent: ICC(3,1) of grams; far above `absolute`, one of the two always says more.
-        difference: mean grams of the first less the second, with the limits of agreement.
+        photos: number of photos that they are done with.
+        only: numbers of foods that only the first and only the second has; for all, one sum.
+        ious: float64 (P,), IoUs of the P pairs of masks of one food; `iou` is their mean.
+        same_label: share of pairs with the same label, among pairs that both named.
+        kappa: agreement of these labels beyond chance; Cohen's for two annotators, Fleiss' for more.
+        grams: float64 (Q, 2), portions of the Q pairs that both gave in grams.
+        absolute: ICC(2,1) of grams, or ICC(1,1) if the raters differ between foods.
+        consistent: ICC(3,1) of grams; far above `absolute` if one of the two always says more.
+        difference: mean grams of the first minus the second, with the limits of agreement.
     """
 
     who: str
@@ -73,11 +72,11 @@ class ClassAgreement:
     """How far annotators agree on one label.
 
     Attributes:
-        n: pairs of masks that one or both gave this label.
-        iou: mean over these.
-        same_label: where one says this label, how often the other does; the positive agreement of Cicchetti and
+        n: number of pairs of masks that at least one annotator gave this label.
+        iou: mean IoU of these pairs.
+        same_label: how often one says this label if the other does; the positive agreement of Cicchetti and
             Feinstein (1990, Journal of Clinical Epidemiology 43:551).
-        kappa: of saying this label or any other.
+        kappa: agreement beyond chance on this label against any other.
     """
 
     label: str
@@ -89,7 +88,7 @@ class ClassAgreement:
 
 @dataclass(frozen=True)
 class Steering:
-    """What suggestions do to people: a share where they saw them, where they were hidden, and the difference."""
+    """The effect of suggestions: a share when shown, the same when hidden, and the difference."""
 
     what: str
     shown: Measured
@@ -102,9 +101,9 @@ class AgreementReport:
     """How far the annotators of a project agree.
 
     Attributes:
-        overall: of all of them together; of the only two, where there are no more.
-        couples: each two annotators who share a photo.
-        classes: most frequent first.
+        overall: all annotators together; if there are only two, the same as their couple.
+        couples: all pairs of annotators who share a photo.
+        classes: labels, most frequent first.
     """
 
     overall: Agreement
@@ -113,7 +112,7 @@ class AgreementReport:
     steering: tuple[Steering, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Between annotators, by label, and with suggestions or without."""
+        """Return the tables: between annotators, by label, and with and without suggestions."""
         between = self.couples if len(self.couples) == 1 else (self.overall, *self.couples)
         return (
             Table("Between annotators", BETWEEN_COLUMNS, tuple(_cells(agreement) for agreement in between)),
@@ -150,21 +149,13 @@ def _texts(*measured: Measured) -> tuple[str, ...]:
     return tuple(m.text() for m in measured)
 
 
-def agreement(
-    session: Session, project_id: int, minimum_iou: float = MINIMUM_IOU, seed: int = 0
-) -> AgreementReport:
+def agreement(session: Session, project_id: int) -> AgreementReport:
     """Measure how far annotators agree on the photos that two or more are done with.
 
-    What a reviewer made of the foods is of no account: those rejected are compared too, those merged are not.
-
-    Args:
-        seed: of the bootstrap.
-
-    Raises:
-        StoreError: the minimum IoU is not one.
+    A reviewer's decisions do not matter: rejected foods are compared too, merged ones are not.
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
-    photos = list(shared_photos(session, project_id, minimum_iou))
+    photos = list(shared_photos(session, project_id))
     shared: dict[tuple[int, int], list[SharedPhoto]] = {}
     for photo in photos:
         for couple in combinations(photo.done, 2):
@@ -177,7 +168,7 @@ def agreement(
         overall=_of_all(photos, couples, counts) if several else couples[0],
         couples=couples,
         classes=_by_class(photos, [(id, labels[id]) for id in classes], counts, several),
-        steering=(_agreement_steering(photos, seed), _top_steering(session, project_id, seed)),
+        steering=(_agreement_steering(photos), _top_steering(session, project_id)),
     )
 
 
@@ -205,7 +196,7 @@ def _of_all(
 ) -> Agreement:
     pairs = [pair for photo in photos for pair in photo.pairs]
     weighed = [[o for o in food if o.grams is not None] for photo in photos for food in photo.foods]
-    # Two of each, as ICC(1,1) wants as many raters for every food; hardly ever are there more.
+    # ICC(1,1) needs the same number of raters for every food, so take the first two; more are rare.
     grams = _grams((food[0], food[1]) for food in weighed if len(food) > 1)
     return Agreement(
         who="All",
@@ -228,7 +219,7 @@ def _by_class(
     counts: NDArray[np.int64],
     several: bool,
 ) -> tuple[ClassAgreement, ...]:
-    """From the ids and names of the K classes, and `_label_counts`, int64 (N, K)."""
+    """Measure each class, from ids and names of the K classes and `_label_counts`, int64 (N, K)."""
     pairs = [pair for photo in photos for pair in photo.pairs if pair.named]
     labels, ious, opinions = _labels(pairs), _ious(pairs), counts.sum(axis=1)
     found = []
@@ -255,7 +246,7 @@ def _mean_iou(ious: NDArray[np.float64]) -> Measured:
 
 
 def _labels(pairs: Iterable[Pair]) -> NDArray[np.int64]:
-    """int64 (P, 2), of the pairs that both named."""
+    """Return the labels of the pairs that both named: int64 (P, 2)."""
     both = [(pair.first.label_id, pair.second.label_id) for pair in pairs if pair.named]
     return np.array(both, np.int64).reshape(-1, 2)
 
@@ -281,16 +272,16 @@ def _grams(pairs: Iterable[tuple[Opinion, Opinion]]) -> NDArray[np.float64]:
     return np.array(both, np.float64).reshape(-1, 2)
 
 
-def _agreement_steering(photos: Iterable[SharedPhoto], seed: int) -> Steering:
+def _agreement_steering(photos: Iterable[SharedPhoto]) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for photo in photos:
         labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
         if len(labels):
             shares[photo.blind].append((int(np.sum(labels[:, 0] == labels[:, 1])), len(labels)))
-    return _steering("same label by both", shares, seed)
+    return _steering("same label by both", shares)
 
 
-def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
+def _top_steering(session: Session, project_id: int) -> Steering:
     top = func.lower(Annotation.suggestions[(0, 0)].as_string())
     asked = (
         select(Item.blind, func.sum(case((func.lower(Label.name) == top, 1), else_=0)), func.count())
@@ -305,22 +296,22 @@ def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for blind, taken, foods in session.execute(asked):
         shares[blind].append((taken, foods))
-    return _steering("label is the top suggestion", shares, seed)
+    return _steering("label is the top suggestion", shares)
 
 
-def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed: int) -> Steering:
-    """From `share`'s counts of photos, by whether suggestions were hidden."""
+def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]]) -> Steering:
+    """Compare shares, from (hits, total) per photo by whether suggestions were hidden."""
     shown, hidden = (np.array(shares[blind], np.int64).reshape(-1, 2) for blind in (False, True))
     return Steering(
         what,
         share(shown, "No such food where suggestions were shown."),
         share(hidden, "No such food where suggestions were hidden."),
-        share_difference(shown, hidden, seed=seed),
+        share_difference(shown, hidden),
     )
 
 
 def draw_agreement(report: AgreementReport) -> Figure:
-    """Masks, labels, grams and suggestions, a panel each."""
+    """Draw masks, labels, grams and suggestions, one panel each."""
     figure, (masks, labels, grams, suggestions) = four_panels()
     masks.hist(report.overall.ious, bins=np.linspace(0, 1, 21).tolist())
     entitle(masks, "masks of the same food", "y")
@@ -339,7 +330,7 @@ def _draw_classes(axes: Axes, classes: Sequence[ClassAgreement]) -> None:
 
 
 def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
-    """Bland and Altman's plot; the limits only where they are of one pair of annotators."""
+    """Draw the plot of Bland and Altman, with limits of agreement for a single pair of annotators."""
     for couple in couples:
         first, second = couple.grams.T
         axes.scatter((first + second) / 2, first - second, s=15, label=couple.who)

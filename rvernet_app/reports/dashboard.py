@@ -1,4 +1,4 @@
-"""How a project stands: photos, foods, time and suggestions, counted by the database."""
+"""The state of a project: photos, foods, time and suggestions, counted by the database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
+from rvernet_app.reports.tables import Table
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.measures import Table
 from rvernet_app.store.queue import NEW
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -35,18 +35,18 @@ from rvernet_app.store.tables import (
 
 UNNAMED = "no name yet"
 SHOWN_CLASSES = 30
-"""Labels in the figure."""
+"""Labels that the figure shows."""
 EVERYONE = 0
-"""In place of an annotator's id, which is never 0."""
+"""Stands for an annotator's id, which is never 0."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some times, in seconds, each rounded to a tenth.
+    """Median and quartiles of times in seconds, each rounded to a tenth.
 
     Attributes:
-        n: how many they are.
-        low, high: the quartiles around the median; all three between neighbours where they fall between two.
+        n: number of times.
+        low, high: the quartiles, interpolated like the median.
     """
 
     n: int
@@ -55,17 +55,19 @@ class Spread:
     high: float
 
     def text(self) -> str:
-        """As it is shown."""
+        """Return the spread for a table."""
         return f"{self.median:.0f} s ({self.low:.0f} to {self.high:.0f})"
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Foods, none of them deleted.
+    """Numbers of foods that are not deleted.
 
     Attributes:
-        standing: those that were not rejected; of a photo that two annotated, both until one is.
-        offered: those whose annotator saw suggestions, and taken those of them whose label is from them.
+        standing: foods that are not rejected; a food that two annotators have counts twice until one is
+            rejected.
+        offered: foods whose annotator saw suggestions.
+        taken: foods whose label is one of the suggestions.
     """
 
     standing: int = 0
@@ -76,7 +78,7 @@ class Tally:
 
     @property
     def taken_share(self) -> float | None:
-        """Share of suggestions taken; None where none were offered."""
+        """Share of suggestions taken; None if none were offered."""
         return self.taken / self.offered if self.offered else None
 
     def __add__(self, other: Tally) -> Tally:
@@ -91,12 +93,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class AnnotatorReport:
-    """What one annotator did.
+    """The work of one annotator.
 
     Attributes:
-        states: how many photos they have in each of STATES.
-        photo_seconds, food_seconds: for a photo they are done with, and for each of its foods; None where no time was
-            taken.
+        states: number of photos in each of STATES.
+        photo_seconds, food_seconds: time for a finished photo, and for each of its foods; None without times.
     """
 
     name: str
@@ -108,12 +109,12 @@ class AnnotatorReport:
 
 @dataclass(frozen=True)
 class DashboardReport:
-    """How a project stands.
+    """The state of a project.
 
     Attributes:
-        photos: how many are in each state to the project, by NEW and STATES: unusable if anyone says so, done if as
-            many annotators are done as are wanted; else open while one is at it, skipped if one skipped it, and open
-            if it waits for another annotator.
+        photos: how many are in each state to the project, by NEW and STATES: unusable if anyone says so, done
+            if as many annotators are done as are wanted; else open while one is at it, skipped if one skipped
+            it, and open if it waits for another annotator.
         double: how many photos two or more annotators are done with.
         labels: foods by label, most first, then the labels without any in their own order.
         annotators: by name.
@@ -128,7 +129,7 @@ class DashboardReport:
     annotators: tuple[AnnotatorReport, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Photos, labels and annotators."""
+        """Return the tables: photos, labels and annotators."""
         photos = (*self.photos.items(), ("done by two or more", self.double))
         foods = ("Foods", "Accepted", "Rejected", "Suggestions taken")
         states = tuple(state.capitalize() for state in STATES)
@@ -164,7 +165,7 @@ def _text(spread: Spread | None) -> str:
 
 
 def dashboard(session: Session, project_id: int) -> DashboardReport:
-    """Count how a project stands."""
+    """Count the photos, foods, times and suggestions of a project."""
     photos, double = _photos(session, project_id)
     by_label, by_annotator_id = _tallies(session, project_id)
     states = _states(session, project_id)
@@ -195,7 +196,7 @@ def dashboard(session: Session, project_id: int) -> DashboardReport:
 
 
 def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
-    """Photos by state, and how many two or more annotators are done with."""
+    """Count photos by state, and photos that two or more annotators are done with."""
     counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
     verdicts = (
         select(Verdict.item_id, *counted)
@@ -225,7 +226,7 @@ def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
 
 
 def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally], dict[int, Tally]]:
-    """Foods by label, and by annotator."""
+    """Count foods by label and by annotator."""
     asked = (
         select(
             *(Annotation.label_id, Annotation.annotator_id, Annotation.status),
@@ -246,7 +247,7 @@ def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally]
 
 
 def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
-    """How many photos each annotator has in each state."""
+    """Count the photos of each annotator in each state."""
     asked = (
         select(Verdict.annotator_id, Verdict.state, func.count())
         .where(Verdict.project_id == project_id)
@@ -259,7 +260,7 @@ def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
 
 
 def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
-    """Tenths of a second an annotator took, by annotator: for photos done in a known time, and for their foods."""
+    """Return queries of the tenths of a second that annotators took per photo, and per food."""
     how_many = select(func.count()).where(by_annotator(), Annotation.status != DELETED).correlate(Verdict)
     done = (
         select(Verdict.annotator_id, Verdict.seconds, how_many.scalar_subquery().label("foods"))
@@ -272,7 +273,7 @@ def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
 
 
 def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
-    """Of the `tenths` by annotator, and of all for EVERYONE."""
+    """Return the spread of `tenths` for each annotator, and for EVERYONE."""
     asked = select(times.c.annotator_id, times.c.tenths, func.count()).group_by(
         times.c.annotator_id, times.c.tenths
     )
@@ -284,7 +285,7 @@ def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
 
 
 def _spread(counts: Counter[float]) -> Spread:
-    """From how often each time was taken."""
+    """Return the spread of times, given how often each occurred."""
     seconds = np.array(sorted(counts))
     below = np.cumsum([counts[value] for value in seconds])
     last = int(below[-1]) - 1
@@ -296,7 +297,7 @@ def _spread(counts: Counter[float]) -> Spread:
 
 
 def draw_dashboard(report: DashboardReport) -> Figure:
-    """Photos by state, foods by label, suggestions taken and seconds by annotator, a panel each."""
+    """Draw photos by state, foods by label, suggestions taken and seconds by annotator, one panel each."""
     figure, (photos, labels, taken, seconds) = four_panels()
     photos.bar(list(report.photos), list(report.photos.values()), 0.6)
     entitle(photos, "photos", "y")
@@ -320,7 +321,7 @@ def _draw_labels(axes: Axes, labels: Sequence[tuple[str, Tally]]) -> None:
 
 
 def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
-    """Medians, with the quartiles as whiskers."""
+    """Draw medians, with the quartiles as whiskers."""
     for offset, what in ((-0.12, "photo"), (0.12, "food")):
         spreads = {i: getattr(a, f"{what}_seconds") for i, a in enumerate(annotators)}
         known: dict[int, Spread] = {i: spread for i, spread in spreads.items() if spread is not None}

@@ -1,4 +1,4 @@
-"""How the figures of reports look: the page's colours, no frames, and rows that stay thin where there are few."""
+"""The look of the reports' figures: the page's colours, no frames, and thin rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_ROWS = 4
 
 
 def four_panels() -> tuple[Figure, list[Axes]]:
-    """A figure of four empty panels."""
+    """Return a figure with four empty panels."""
     figure = Figure(figsize=(11, 8), layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15))
     panels = list(figure.subplots(2, 2).flat)
     for axes in panels:
@@ -28,12 +28,12 @@ def four_panels() -> tuple[Figure, list[Axes]]:
 
 
 def entitle(axes: Axes, title: str, grid: str) -> None:
-    """Give a panel its title, and lines across the axis "x", "y" or "both"."""
+    """Set a panel's title, and grid lines of the axis "x", "y" or "both"."""
     axes.set_title(title, loc="left", fontweight="bold", color=INK, pad=10)
     axes.grid(axis=grid, color=LINE, linewidth=0.8)  # type: ignore[arg-type]
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Names of the rows 0, 1, … from the top down."""
+    """Name the rows 0, 1, … from top to bottom."""
     axes.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 2 * LEAST_ROWS else None)
     axes.set_ylim(max(len(names), LEAST_ROWS) - 0.5, -0.5)

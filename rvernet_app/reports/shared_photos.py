@@ -1,4 +1,4 @@
-"""What annotators who share photos have of the same foods, without knowing of each other."""
+"""Photos that several annotators labeled independently, with their opinions of each food."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.picture.masks import Rle
 from rvernet_app.store.annotations import by_annotator
-from rvernet_app.store.measures import mask_ious, same_foods
+from rvernet_app.store.matching import mask_ious, same_foods
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Item, Photo, Verdict
 
 AT_ONCE = 500
-"""Photos read at a time."""
+"""Photos that are read at a time."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one annotator has of a food.
+    """One annotator's opinion of a food.
 
     Attributes:
-        grams: of its portion; None where there is none, or in another unit.
-        suggested: whether suggestions were shown with it.
+        grams: the portion; None without one, or if it has another unit.
+        suggested: whether suggestions were shown.
     """
 
     annotator_id: int
@@ -37,7 +37,7 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Pair:
-    """What two annotators have of one food, in the order of their ids, and the IoU of their masks."""
+    """Two annotators' opinions of one food, in the order of their ids, and the IoU of their masks."""
 
     iou: float
     first: Opinion
@@ -45,25 +45,26 @@ class Pair:
 
     @property
     def couple(self) -> tuple[int, int]:
-        """Ids of the two."""
+        """Ids of the two annotators."""
         return self.first.annotator_id, self.second.annotator_id
 
     @property
     def named(self) -> bool:
-        """Whether both gave it a label."""
+        """Whether both gave the food a label."""
         return self.first.label_id is not None and self.second.label_id is not None
 
 
 @dataclass(frozen=True)
 class SharedPhoto:
-    """A photo that two or more annotators are done with; they and their opinions are in the order of their ids.
+    """A photo that two or more annotators are done with; they and their opinions are in the order of their
+    ids.
 
     Attributes:
-        blind: whether suggestions were hidden on it.
+        blind: whether suggestions were hidden.
         done: ids of the annotators.
-        counts: how many foods each of them has.
-        foods: the opinions of each food, one where nobody else has it.
-        pairs: each two opinions of one food.
+        counts: number of foods of each annotator.
+        foods: the opinions of each food.
+        pairs: all pairs of opinions of the same food.
     """
 
     blind: bool
@@ -73,13 +74,10 @@ class SharedPhoto:
     pairs: list[Pair]
 
 
-def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[SharedPhoto]:
-    """The photos of a project that two or more annotators are done with, oldest first.
+def shared_photos(session: Session, project_id: int) -> Iterator[SharedPhoto]:
+    """Yield the photos of a project that two or more annotators are done with, oldest first.
 
-    What a reviewer merged is left out.
-
-    Raises:
-        StoreError: the minimum IoU is not one.
+    Annotations that a reviewer merged are left out.
     """
     done = Verdict.project_id == project_id, Verdict.state == DONE
     several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
@@ -99,11 +97,11 @@ def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iter
     for start in range(0, len(ids), AT_ONCE):
         rows = session.execute(asked.where(Verdict.item_id.in_(ids[start : start + AT_ONCE])))
         for _, of_photo in groupby(rows, key=lambda row: row.item_id):
-            yield _shared_photo(list(of_photo), minimum_iou)
+            yield _shared_photo(list(of_photo))
 
 
-def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
-    """From a row for each food, and one without a mask for an annotator who has none."""
+def _shared_photo(rows: Sequence[Row[Any]]) -> SharedPhoto:
+    """Build a shared photo from one row per food, and a row without a mask for an annotator without foods."""
     found = [row for row in rows if row.counts is not None and not row.sources]
     rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]
     ious = mask_ious(rles, rles)
@@ -111,7 +109,7 @@ def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
         Opinion(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
         for row in found
     ]
-    foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
+    foods = same_foods(ious, [row.annotator_id for row in found])
     return SharedPhoto(
         blind=rows[0].blind,
         done=tuple(dict.fromkeys(row.annotator_id for row in rows)),

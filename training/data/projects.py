@@ -1,4 +1,4 @@
-"""A project of the app's annotation store as a source: what was labelled trains the next model."""
+"""A project of the app's annotation store as a source of training data."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ProjectSource:
     """The finished photos of a project, as a `RegionSource`; no photo is opened.
 
     Args:
-        name: of the source.
+        name: name of the source.
         folder: the app's data folder.
-        project: name of the project; None takes the only one.
-        rename: labels -> the class names to use instead.
+        project: name of the project; None for the only one.
+        rename: class names to use instead of labels.
         held_out, val_share: see `split_by_group`; a group is a meal.
-        database_url: of the database, where it is not in the folder.
+        database_url: URL of the database, if it is not in the folder.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ def test_predict_writes_what_the_contract_names(
     assert set(result["mask"]) == {"bbox", "area", "score", "rle"}
     assert {"encode", "segment", "classify", "explain"} <= set(result["timings_ms"])
     assert len(result["suggestions"]) == len(result["without_context"]) == 5
-    threshold = json.loads((AppConfig.checkpoint / "config.json").read_text())["calibration"]["threshold"]
+    threshold = json.loads(Path(AppConfig.checkpoint, "config.json").read_text())["calibration"]["threshold"]
     assert result["sure"] is (result["suggestions"][0]["probability"] >= threshold)
     assert {s["label"] for s in result["suggestions"]} <= set(result["classes"])
 
@@ -107,7 +107,7 @@ def test_bad_input_is_one_line_and_status_2(
     try:
         status = main(["predict", str(photo), *arguments, "--out", str(tmp_path / "out")])
     except SystemExit as stop:
-        status = stop.code
+        status = int(stop.code or 0)
     printed = capsys.readouterr()
     assert status == 2
     assert printed.err.count("\n") == 1

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rvernet_app.cli.main import main, project
+from rvernet_app.cli import project
+from rvernet_app.cli.main import main
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
@@ -110,7 +111,10 @@ def test_a_label_set_that_cannot_be_taken_changes_nothing(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "set.csv").write_text("name,parent\nbrown rice,grain\n")
-    for path, says in ((tmp_path / "set.csv", "no label"), (tmp_path / "none.csv", "cannot be read")):
+    for path, says in (
+        (tmp_path / "set.csv", "not in the label set"),
+        (tmp_path / "none.csv", "cannot be read"),
+    ):
         assert run("labels", "--take", path) == 2
         error = capsys.readouterr().err
         assert says in error
@@ -369,7 +373,7 @@ def test_a_password_of_no_text_is_refused(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"pass \xff word\n"), encoding="utf-8"))
     assert run("accounts", "add", "ann") == 2
-    assert "no text in UTF-8" in capsys.readouterr().err
+    assert "not valid UTF-8 text" in capsys.readouterr().err
     assert Accounts(data).names() == []
 
 
@@ -397,7 +401,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["export", "--format", "coco"], "--out"),
         (
             ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
-            "no project 'Soups', but Trays",
+            "no project 'Soups'. Projects: Trays",
         ),
         (["export", "--format", "coco", "--out", "taken"], "already exists"),
         (["export", "--format", "coco", "--out", "/"], "already exists"),
@@ -455,7 +459,7 @@ def test_without_a_project_one_has_to_be_named(
 ) -> None:
     rest = ["--out", tmp_path / "out"] if command == "export" else [tmp_path]
     assert run(command, "--format", "coco", *rest) == 2
-    assert "--project: there is none yet" in capsys.readouterr().err
+    assert "--project: there are no projects yet" in capsys.readouterr().err
 
 
 def test_of_several_projects_one_has_to_be_named(

@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from rvernet_app.errors import StoreError
 from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared_photos
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.review import merge
@@ -14,9 +13,9 @@ from rvernet_app.store.tables import DONE, OPEN, Item
 from tests.rvernet_app.store.desk import Desk, commit
 
 
-def read(desk: Desk, minimum_iou: float = 0.5) -> list[SharedPhoto]:
+def read(desk: Desk) -> list[SharedPhoto]:
     with desk.store.reading() as session:
-        return list(shared_photos(session, desk.project, minimum_iou))
+        return list(shared_photos(session, desk.project))
 
 
 def done(desk: Desk, item: int, *people: int, state: str = DONE) -> None:
@@ -70,11 +69,3 @@ def test_what_a_reviewer_merged_is_nobodys_opinion(desk: Desk) -> None:
         desk.store, merge, desk.items[0], desk.ben, {one.id: 1 for one in saved}, "union", desk.labels["soup"]
     )
     assert read(desk) == before
-
-
-def test_a_minimum_that_is_none_is_refused(desk: Desk) -> None:
-    for by in (desk.ann, desk.ben):
-        desk.save(by=by)
-    done(desk, 0)
-    with pytest.raises(StoreError, match="up to 1"):
-        read(desk, minimum_iou=2)

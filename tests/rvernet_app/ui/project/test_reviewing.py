@@ -170,7 +170,7 @@ def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page
         page.ask("merge", me="Ben", item=item, foods=[food, food], how="union"),
         page.ask("comment", me="Ben", item=item, words="Rice?"),
     ):
-        assert reply == {"error": "You have begun this photo yourself; be done with it before you review it."}
+        assert reply == {"error": "You have begun this photo yourself. Finish it before you review it."}
     assert desk.count() == before
     assert page.open(me="Ann", item=item)["annotators"] == ["Ann"]
     commit(desk.store, give_verdict, item, desk.ben, DONE)
