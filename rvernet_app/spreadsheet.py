@@ -1,4 +1,4 @@
-"""Cells of CSV files that people open in a spreadsheet."""
+"""Keep cells of CSV files from running as formulas in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import (
     MINIMUM_IOU,
     Measured,
-    Table,
     bland_altman,
     cohen_kappa,
     fleiss_kappa,
@@ -28,6 +27,9 @@ from rvernet_app.store.measures import (
     share,
     share_difference,
 )
+from rvernet_app.reports.tables import Table
+from rvernet_app.store.annotations import by_annotator
+from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
 SHOWN_CLASSES = 20
@@ -175,7 +177,7 @@ def agreement(
         StoreError: the minimum IoU is not in (0, 1].
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
-    photos = list(shared_photos(session, project_id, minimum_iou))
+    photos = list(shared_photos(session, project_id))
     shared: dict[tuple[int, int], list[SharedPhoto]] = {}
     for photo in photos:
         for couple in combinations(photo.done, 2):
@@ -188,7 +190,7 @@ def agreement(
         overall=_of_all(photos, couples, counts) if several else couples[0],
         couples=couples,
         classes=_by_class(photos, [(id, labels[id]) for id in classes], counts, several),
-        steering=(_agreement_steering(photos, seed), _top_steering(session, project_id, seed)),
+        steering=(_agreement_steering(photos), _top_steering(session, project_id)),
     )
 
 
@@ -301,7 +303,7 @@ def _grams(pairs: Iterable[tuple[Rating, Rating]]) -> NDArray[np.float64]:
     return np.array(both, np.float64).reshape(-1, 2)
 
 
-def _agreement_steering(photos: Iterable[SharedPhoto], seed: int) -> Steering:
+def _agreement_steering(photos: Iterable[SharedPhoto]) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for photo in photos:
         labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
@@ -310,7 +312,7 @@ def _agreement_steering(photos: Iterable[SharedPhoto], seed: int) -> Steering:
     return _steering("both chose the same name", shares, seed)
 
 
-def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
+def _top_steering(session: Session, project_id: int) -> Steering:
     top = func.lower(Annotation.suggestions[(0, 0)].as_string())
     asked = (
         select(Item.blind, func.sum(case((func.lower(Label.name) == top, 1), else_=0)), func.count())

@@ -14,9 +14,9 @@ from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
+from rvernet_app.reports.tables import Table
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.measures import Table
 from rvernet_app.store.queue import NEW
 from rvernet_app.store.tables import (
     ACCEPTED,

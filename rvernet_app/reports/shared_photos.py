@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.picture.masks import Rle
 from rvernet_app.store.annotations import by_annotator
-from rvernet_app.store.measures import mask_ious, same_foods
+from rvernet_app.store.matching import mask_ious, same_foods
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Item, Photo, Verdict
 
 AT_ONCE = 500
@@ -111,7 +111,7 @@ def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iter
     for start in range(0, len(ids), AT_ONCE):
         rows = session.execute(asked.where(Verdict.item_id.in_(ids[start : start + AT_ONCE])))
         for _, of_photo in groupby(rows, key=lambda row: row.item_id):
-            yield _shared_photo(list(of_photo), minimum_iou)
+            yield _shared_photo(list(of_photo))
 
 
 def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
@@ -123,7 +123,7 @@ def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
         Rating(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
         for row in found
     ]
-    foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
+    foods = same_foods(ious, [row.annotator_id for row in found])
     return SharedPhoto(
         blind=rows[0].blind,
         done=tuple(dict.fromkeys(row.annotator_id for row in rows)),

@@ -1,7 +1,7 @@
 """Accounts of a server: names and password hashes, in a file of the data folder.
 
-Passwords are hashed with Argon2id (RFC 9106). Hashes from before are scrypt's (RFC 7914); they still count, and the next
-login replaces them.
+Passwords are hashed with Argon2id (RFC 9106). Hashes from before are scrypt's (RFC 7914); they still count,
+and the next login replaces them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What an annotator says of a photo: its foods, and when it is done.
+"""Save what an annotator says of a photo: its foods, and whether it is done.
 
-The caller opens the transaction; tell a person that something is saved only after it has ended.
+The caller opens the transaction, and tells the person that something is saved only after it has ended.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ MAX_NOTE = 10_000
 MAX_STEP = 64
 """Characters in the name of a step."""
 JUDGED = ("counts", "label_id", "amount", "unit", "method", "low", "high")
-"""The columns that a reviewer's decision is about."""
+"""Columns that a reviewer's decision is about."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """How much of a food there is, and how that is known.
+    """The amount of a food, and how it was estimated.
 
     Attributes:
         amount: best estimate, in `unit`.
         unit: one of UNITS.
         method: one of METHODS.
-        low, high: the range it is thought to be in; None where it was not asked.
+        low, high: the range that the amount lies in; None if nobody gave it.
 
     Raises:
-        StoreError: a value it cannot have, or a range that does not hold the amount.
+        StoreError: a value is not allowed, or the range does not contain the amount.
     """
 
     amount: float
@@ -66,27 +66,30 @@ class Portion:
         if self.unit not in UNITS:
             raise StoreError(f"A portion is given in {', '.join(UNITS)}; got {self.unit!r}.")
         if self.method not in METHODS:
-            raise StoreError(f"A portion is {', '.join(METHODS)}; got {self.method!r}.")
+            raise StoreError(f"A portion is estimated by one of {', '.join(METHODS)}; got {self.method!r}.")
         if not (math.isfinite(self.amount) and self.amount >= 0):
-            raise StoreError(f"A portion is a number from 0 on, got {self.amount}.")
+            raise StoreError(f"A portion is a number of at least 0, got {self.amount}.")
         low, high = self.low, self.high
         if (low is None) != (high is None):
-            raise StoreError("The range of a portion needs both its ends.")
+            raise StoreError("Give both ends of a portion's range.")
         if low is not None and high is not None and not 0 <= low <= self.amount <= high < math.inf:
-            raise StoreError(f"The range {low:g} to {high:g} does not hold the portion of {self.amount:g}.")
+            raise StoreError(
+                f"The range {low:g} to {high:g} does not contain the portion of {self.amount:g}."
+            )
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A food on a photo, as it is to be saved.
+    """A food on a photo, ready to be saved.
 
     Attributes:
         rle: the mask, COCO compressed RLE of the photo's size, not empty.
-        label_id: of the project's label set; None while it has no name.
+        label_id: a label of the project; None while the food has no name.
         prompts: what made the mask, as JSON.
-        segmenter, checkpoint: what made mask and suggestions, "name@fingerprint"; None where nothing did.
-        suggestions: (label, probability), likeliest first; None where there were none.
-        suggestion_taken: whether the label was taken from them; None where they were hidden.
+        segmenter, checkpoint: models that made mask and suggestions, "name@fingerprint"; None without a
+            model.
+        suggestions: (label, probability), likeliest first; None if nothing was suggested.
+        suggestion_taken: whether the label is one of the suggestions; None if they were hidden.
     """
 
     rle: Rle
@@ -100,13 +103,16 @@ class Draft:
     note: str = ""
 
     def columns(self) -> dict[str, Any]:
-        """As columns of `Annotation`; box and area are counted on the mask."""
+        """Return the columns of `Annotation`; box and area are counted on the mask."""
         (area, box), portion = area_and_box(self.rle), self.portion
         return {
-            **{"label_id": self.label_id, "counts": self.rle["counts"], "area": area},
+            "label_id": self.label_id,
+            "counts": self.rle["counts"],
+            "area": area,
             **dict(zip(("box_x", "box_y", "box_w", "box_h"), box, strict=True)),
-            "prompts": json.loads(json.dumps(self.prompts)),  # as the database gives it back, to be compared
-            **{"segmenter": self.segmenter, "checkpoint": self.checkpoint},
+            "prompts": json.loads(json.dumps(self.prompts)),  # as the database returns them, for comparison
+            "segmenter": self.segmenter,
+            "checkpoint": self.checkpoint,
             "suggestions": None if self.suggestions is None else [[n, p] for n, p in self.suggestions],
             "suggestion_taken": self.suggestion_taken,
             **{n: getattr(portion, n, None) for n in ("amount", "unit", "method", "low", "high")},
@@ -116,7 +122,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Saved:
-    """What the store now has: the id of an annotation or a verdict, and its revision."""
+    """The id of a saved annotation or verdict, and its revision."""
 
     id: int
     revision: int
@@ -134,8 +140,8 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
-    A deleted food comes back, and a skipped photo is open again. If a reviewer decided on the food and its mask, label
-    or portion changes, the decision is withdrawn, see `matching.reopen`.
+    A deleted food comes back, and a skipped photo is open again. If a reviewer decided on the food and its
+    mask, label or portion changes, the decision is withdrawn, see `matching.reopen`.
 
     Args:
         step: names the person's action; `history.undo` takes back all changes of one step together.
@@ -222,17 +228,18 @@ def give_verdict(
     reason: str | None = None,
     seconds: float = 0.0,
 ) -> Saved:
-    """Say how far one is with a photo: one of STATES.
+    """Save how far an annotator is with a photo.
 
-    Who skips a photo on which they have no food gives their place on it back.
+    An annotator who skips a photo without a food on it gives their place back.
 
     Args:
-        reason: needed for an unusable photo.
-        seconds: spent on it since the last call.
+        state: one of STATES.
+        reason: required for an unusable photo.
+        seconds: time spent on it since the last call.
 
     Raises:
         FullError: as `save`.
-        StoreError: there is no such photo or state, or no reason.
+        StoreError: there is no such photo or state, or the reason is missing.
     """
     if state not in STATES:
         raise StoreError(f"A photo is {', '.join(STATES)}; got {state!r}.")
@@ -249,19 +256,19 @@ def give_verdict(
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
-    """The annotator's verdict on a photo, on which they have a place from now on.
+    """Take a place on a photo for an annotator, unless they have one, and return their verdict.
 
     Args:
-        item: locked against others, as `lock_item` gives it.
+        item: locked by `lock_item`.
 
     Raises:
-        FullError: all its places are taken.
+        FullError: all places are taken.
     """
     row = verdict(session, item.id, annotator_id)
     if row is not None and has_place(session, row):
         return row
     if item.taken >= item.wanted:
-        raise FullError("This photo has all the annotators it wants; go on to the next.")
+        raise FullError("This photo already has enough annotators. Continue with the next one.")
     item.taken += 1
     if item.held_by == annotator_id:
         item.held_by = item.held_until = None
@@ -282,19 +289,19 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
 
 
 def verdict(session: Session, item_id: int, annotator_id: int) -> Verdict | None:
-    """The annotator's verdict on a photo; None where they have not begun it."""
+    """Return the annotator's verdict on a photo; None if they have not begun it."""
     asked = select(Verdict).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
     return session.scalars(asked).one_or_none()
 
 
 def has_place(session: Session, row: Verdict) -> bool:
-    """Whether the annotator of a verdict has a place on its photo: not on one they skipped without a food."""
+    """Return True unless the annotator skipped the photo without saving a food."""
     own = foods(session, row.item_id, row.annotator_id) if row.state == SKIPPED else ()
     return row.state != SKIPPED or not all(food.sources for food in own)
 
 
 def continue_photo(session: Session, item: Item, row: Annotation, annotator_id: int) -> None:
-    """Have the annotator at work on the photo of a food of theirs; where they skipped it, it is open again."""
+    """Take a place on the photo of an own food, and open the photo again if it was skipped."""
     if row.sources or row.annotator_id != annotator_id:
         return
     mine = begin(session, item, annotator_id)
@@ -303,12 +310,12 @@ def continue_photo(session: Session, item: Item, row: Annotation, annotator_id: 
 
 
 def by_annotator() -> ColumnElement[bool]:
-    """The condition that joins foods to the verdict of the annotator who has them."""
+    """Return the condition that joins annotations to the verdicts of their annotators."""
     return and_(Annotation.item_id == Verdict.item_id, Annotation.annotator_id == Verdict.annotator_id)
 
 
 def foods(session: Session, item_id: int, annotator_id: int | None = None) -> list[Annotation]:
-    """What is saved of a photo, by one annotator or by all, in the order it was made; nothing deleted."""
+    """Return the foods of a photo, of one annotator or of all, oldest first, without deleted ones."""
     asked = select(Annotation).where(Annotation.item_id == item_id, Annotation.status != DELETED)
     if annotator_id is not None:
         asked = asked.where(Annotation.annotator_id == annotator_id)

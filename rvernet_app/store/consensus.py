@@ -1,4 +1,4 @@
-"""What a project says of each photo, once: the foods that exports and trainings take, photo by photo."""
+"""The final foods of each photo, which exports and trainings take."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rvernet_app.store.tables import (
 
 SPLITS = ("train", "val", "test")
 AT_ONCE = 500
-"""Photos read at a time."""
+"""Photos that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,7 @@ class FinalFood:
     """One food on a photo.
 
     Attributes:
-        label: its name.
-        rle: its mask.
-        saved_at: when its annotator changed it last, whatever a reviewer did since.
+        saved_at: when the annotator changed it last; a reviewer's decisions do not count.
     """
 
     annotation: Annotation
@@ -50,13 +48,13 @@ class FinalFood:
 
 @dataclass(frozen=True)
 class FinalPhoto:
-    """A photo with all foods named on it.
+    """A photo with its named foods.
 
     Attributes:
-        meal: what must not be split: the meal, or the photo itself where none was given. Photos of leftovers, and of
-            what was left of these, go with the first of them, whatever meal they say they are of.
+        before: the photo taken before the meal, if this one shows the leftovers.
+        meal: name of the meal, or the photo's SHA-256 without one; photos of one meal are in one split.
+            Photos of leftovers belong to the meal of the first photo in their chain, whatever meal they name.
         split: one of SPLITS.
-        before: the photo taken before the meal, where this one shows what was left of it.
     """
 
     item: Item
@@ -68,10 +66,10 @@ class FinalPhoto:
 
 @dataclass(frozen=True)
 class Shares:
-    """How much goes to validation and to the test; the rest is for training.
+    """Shares of the meals for validation and test; the rest is for training.
 
     Raises:
-        StoreError: they are not shares, or leave nothing.
+        StoreError: a share is negative, or nothing is left for training.
     """
 
     val: float = 0.1
@@ -82,17 +80,17 @@ class Shares:
             raise StoreError(f"Shares of {self.val:g} and {self.test:g} leave nothing to train on.")
 
     def split_of(self, meal: str) -> str:
-        """The split of a meal, by a hash of its name: it stays when others are added."""
+        """Return the split of a meal, by a hash of its name; it stays when meals are added."""
         drawn = int.from_bytes(hashlib.sha256(meal.encode()).digest()[:4], "big") / 2**32
         return "val" if drawn < self.val else "test" if drawn < self.val + self.test else "train"
 
 
 def final_photos(session: Session, project_id: int, shares: Shares | None = None) -> Iterator[FinalPhoto]:
-    """Photos of a project that are done, in the queue's order; memory does not grow with their number.
+    """Yield the finished photos of a project, in the queue's order; memory does not grow with their number.
 
-    Of a photo that several annotated, what a reviewer accepted counts, and of the rest what the one who began first
-    among those who are done has and no reviewer rejected. Foods without a name and photos someone called unusable are
-    left out.
+    A photo's foods are those that a reviewer accepted, and those of the annotator who began first among those
+    who are done, unless a reviewer rejected them. Foods without a name, and photos that somebody called
+    unusable, are left out.
     """
     shares = shares or Shares()
     last = -1
@@ -143,7 +141,7 @@ def _finished(session: Session, items: Sequence[Item], shares: Shares) -> Iterat
 
 
 def _saved_at(session: Session, ids: Sequence[int]) -> dict[int, datetime]:
-    """When the annotators of the foods on these photos changed them last, by the foods' ids."""
+    """Return when each food of these photos was last changed by its annotator, by the food's id."""
     theirs = Annotation.id == Event.subject_id, Annotation.annotator_id == Event.annotator_id
     asked = (
         select(Event.subject_id, func.max(Event.at))
@@ -155,14 +153,14 @@ def _saved_at(session: Session, ids: Sequence[int]) -> dict[int, datetime]:
 
 
 def _meals(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """What each of these photos must not be parted from: the meal of its first photo, or that photo itself."""
+    """Return the meal of each photo: that of the first photo in its chain, or its SHA-256."""
     chain = (
         select(Item.id, Item.before_id)
         .where(Item.id.in_(ids), Item.before_id.is_not(None))
         .cte("chain", recursive=True)
     )
     link = select(Item.id, Item.before_id).where(Item.id == chain.c.before_id, Item.before_id.is_not(None))
-    chain = chain.union(link)  # not UNION ALL: links come once, and a circle comes to an end
+    chain = chain.union(link)  # UNION drops repeated links, so a circle ends
     firsts = _firsts(ids, {row.id: row.before_id for row in session.execute(select(chain))})
     asked = select(Item.id, Item.meal, Photo.sha256).join(Photo, Photo.id == Item.photo_id)
     found = session.execute(asked.where(Item.id.in_(set(firsts.values()))))
@@ -171,9 +169,9 @@ def _meals(session: Session, ids: Sequence[int]) -> dict[int, str]:
 
 
 def _firsts(ids: Iterable[int], before: dict[int, int]) -> dict[int, int]:
-    """The first photo of each one's chain, from the links by which each photo names the one before it.
+    """Return the first photo of each photo's chain, given the photo before each one.
 
-    Where a chain runs in a circle it has no first photo; the one with the lowest id then stands for all.
+    A chain that runs in a circle has no first photo; its lowest id stands for it.
     """
     firsts: dict[int, int] = {}
     for id in ids:

@@ -1,4 +1,4 @@
-"""Opens the store's database, on SQLite or PostgreSQL, and brings its schema up to date."""
+"""Open the store's database, on SQLite or PostgreSQL, and bring its schema up to date."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Store:
     """A database of projects, photos, annotations and events. Safe between threads and processes.
 
     Args:
-        folder: the data folder; photos lie in it, and the database too unless `url` names another. Made when missing.
-        url: an SQLAlchemy URL, or a `postgres://` one as hosts give them; None is a SQLite file in the folder.
-        revision: of the schema, for a new database; only restoring asks for another than the newest.
+        folder: the data folder, made if missing. It holds the photos, and the database unless `url` names
+            another.
+        url: an SQLAlchemy URL, or a `postgres://` one as hosts give them; None for an SQLite file in the
+            folder.
+        revision: schema of a new database; only restoring a backup asks for another than the newest.
 
     Raises:
         StoreError: the database cannot be opened, or a newer version of this program has written it.
@@ -54,13 +56,13 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees the store as it is at its first question. What is changed in it is dropped.
+        """Open a session that sees the store as it is at its first query; its changes are dropped.
 
         Raises:
             StoreError: the database does not answer.
         """
         engine = self.engine
-        if engine.dialect.name == "postgresql":  # where each question would see what was committed by then
+        if engine.dialect.name == "postgresql":  # by default each query would see a newer state
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         try:
             with Session(engine, expire_on_commit=False) as session:
@@ -70,10 +72,10 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session whose changes are all committed, safe on the disk, when the block ends; or none of them.
+        """Open a session whose changes are committed together when the block ends, or dropped if it raises.
 
         Raises:
-            StoreError: the database cannot take them.
+            StoreError: the database refuses the changes.
         """
         try:
             engine = self.engine.execution_options(immediate=True)
@@ -83,12 +85,12 @@ class Store:
             raise StoreError(f"Nothing was saved: {reason(error)}") from error
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to a revision, by default the newest there is.
+    """Bring the schema to a revision, by default the newest.
 
     Raises:
         StoreError: the schema is newer than this program.
@@ -98,8 +100,8 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         if unknown := set(MigrationContext.configure(connection).get_current_heads()) - known_revisions():
             raise StoreError(
-                f"A newer version of this program has written this database (schema {', '.join(sorted(unknown))}); "
-                "update the program, or give it another data folder."
+                "A newer version of this program has written this database "
+                f"(schema {', '.join(sorted(unknown))}). Update the program, or use another data folder."
             )
         upgrade(connection, revision)
 
@@ -110,12 +112,12 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
 
 def known_revisions() -> set[str]:
-    """Of the schema, all that this program can bring up to date."""
+    """Return the schema revisions that this program can bring up to date."""
     return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def migration_config(connection: Connection) -> Config:
-    """What Alembic's commands need to work on an open connection."""
+    """Return the configuration with which Alembic's commands work on an open connection."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -123,22 +125,22 @@ def migration_config(connection: Connection) -> Config:
 
 
 def reason(error: DBAPIError | TimeoutError) -> str:
-    """What went wrong, for a person to read."""
+    """Return why the database failed, for a person to read."""
     if isinstance(error, TimeoutError):
         return "too many people are at work at once; try again in a moment."
     return str(error.orig).strip()
 
 
 def is_text(text: str) -> bool:
-    """Whether a database can keep a text: JSON can also say null characters and halves of characters."""
+    """Return whether a database can keep a text: no null characters and no lone surrogates."""
     return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
 
 
 def open_engine(folder: Path, url: str | None) -> Engine:
-    """The database of a store as `Store` names it, with whatever schema it has.
+    """Open a store's database, named as in `Store`, with whatever schema it has.
 
     Raises:
-        StoreError: the URL is none of a database that a store can live in.
+        StoreError: the URL does not name an SQLite or PostgreSQL database.
     """
     url = url or f"sqlite:///{folder / DATABASE_NAME}"
     try:
@@ -146,7 +148,9 @@ def open_engine(folder: Path, url: str | None) -> Engine:
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise StoreError(f"The store lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}.")
+            raise StoreError(
+                f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
+            )
         if parsed.get_backend_name() == "postgresql":
             return create_engine(parsed, pool_pre_ping=True)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
@@ -158,18 +162,19 @@ def open_engine(folder: Path, url: str | None) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
-    """Readers beside a writer, and a commit that survives a power cut."""
+    """Let people read while one writes, and let commits survive a power cut."""
     _use_wal(connection)
     for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _use_wal(connection: Any) -> None:
-    """Have the database write ahead, which it keeps; for that SQLite itself does not wait until others let it go."""
+    """Turn on write-ahead logging; SQLite itself does not wait for other connections here."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            return connection.execute("PRAGMA journal_mode = WAL").close()
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
         except sqlite3.OperationalError:
             if time.monotonic() > until:
                 raise
@@ -177,6 +182,6 @@ def _use_wal(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Writers take the lock first: two that have both read could not both go on."""
+    """Begin a transaction. Writers lock at once: two that had both read could not both write."""
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,4 +1,4 @@
-"""Rows change here and nowhere else, each change with the event that keeps what it replaced."""
+"""Change rows that have a history, and record each change as an event."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ AnyRow = TypeVar("AnyRow", bound=Base)
 
 
 def now() -> datetime:
-    """This moment, with its zone."""
+    """Return the current time in UTC."""
     return datetime.now(timezone.utc)
 
 
 def snapshot(row: Base) -> dict[str, Any]:
-    """All columns of a row, as JSON can hold them; points in time in ISO 8601."""
+    """Return all columns of a row as JSON values; times are in ISO 8601."""
     values = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
 
@@ -51,7 +51,7 @@ def add(session: Session, row: Base, by: int | None, step: str | None = None) ->
 
 
 def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:
-    """The one row asked for, or a new one; the other's where two add it at the same moment."""
+    """Return the row that a query finds, or add it; if two add it at once, both get the same row."""
     found = session.scalars(asked).one_or_none()
     if found is not None:
         return found
@@ -96,13 +96,13 @@ def change(
 
 
 def require_revision(row: Row, revision: int) -> None:
-    """Raise ConflictError, whose `theirs` holds the row's columns, if the row is not at a revision any more."""
+    """Raise ConflictError, with the row's columns as `theirs`, if the row is at another revision."""
     if row.revision != revision:
         raise changed_meanwhile(row)
 
 
 def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None) -> None:
-    """Give columns of a row without revisions other values."""
+    """Set columns of a row that has no revision."""
     before = snapshot(row)
     for name, value in values.items():
         setattr(row, name, value)
@@ -111,9 +111,9 @@ def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None
 
 
 def changed_meanwhile(row: Row) -> ConflictError:
-    """The error for a change made from what a row no longer is."""
+    """Return the error for a change that was made from an old revision."""
     return ConflictError(
-        "Someone else changed this meanwhile; look at theirs, then keep it or save yours over it.",
+        "Someone else changed this meanwhile. Look at their version, then keep it or save yours over it.",
         theirs=snapshot(row),
     )
 

@@ -1,4 +1,4 @@
-"""Photo files by content: the original as it came, and an upright copy without metadata to work on."""
+"""Photo files by content: the original, and an upright working copy without metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PhotoFiles:
 
     Args:
         folder: the data folder.
-        max_mb, max_megapixels: largest photo accepted, as `read_photo`.
+        max_mb, max_megapixels: largest photo that is accepted, as in `read_photo`.
     """
 
     def __init__(self, folder: Path, *, max_mb: float, max_megapixels: float) -> None:
@@ -30,10 +30,10 @@ class PhotoFiles:
         self._limits = {"max_mb": max_mb, "max_megapixels": max_megapixels}
 
     def add(self, source: Path | bytes) -> LoadedPhoto:
-        """Keep a photo: its bytes untouched, and a working copy. The same bytes are kept once.
+        """Keep the original bytes of a photo, once, and a working copy.
 
         Raises:
-            PhotoError: it cannot be read, is not a photo, or over a limit; the size of a file is looked at first.
+            PhotoError: the file cannot be read, is not a photo, or is over a limit.
             StoreError: the data folder cannot be written.
         """
         photo = read_photo(source, **self._limits)
@@ -53,18 +53,18 @@ class PhotoFiles:
         return photo
 
     def original(self, sha256: str) -> Path:
-        """Where the file is kept as it came."""
+        """Return the path of the original file."""
         return self._folder / "originals" / sha256[:2] / sha256
 
     def working_copy(self, sha256: str, file_format: str) -> Path:
-        """Where the upright copy without metadata is kept."""
+        """Return the path of the upright copy without metadata."""
         return self._folder / "photos" / sha256[:2] / f"{sha256}{_suffix(file_format)}"
 
     def thumbnail(self, sha256: str, file_format: str) -> bytes:
-        """A small JPEG of the photo, made when first asked for.
+        """Return a small JPEG of the photo, which the first call makes.
 
         Raises:
-            StoreError: the photo's file is gone.
+            StoreError: the photo's file cannot be read.
         """
         path = self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
         try:
@@ -80,10 +80,10 @@ class PhotoFiles:
 
 
 def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
-    """Of a photo that was read. Raises PhotoError where its file has changed since."""
+    """Read a photo's bytes once more. Raises PhotoError if the file has changed since."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise PhotoError("This file changed while it was read; add it again.")
+        raise PhotoError("This file changed while it was read. Add it again.")
     return data
 
 

@@ -1,11 +1,12 @@
 """The history of a photo's foods, and the one line on which an annotator's undo and redo walk.
 
-A step is everything an annotator did in one action: all their events on a photo that carry the same `Event.step`. An
-event without one is a step by itself, and so is each undo and redo.
+A step is everything an annotator did in one action: all their events on a photo that carry the same
+`Event.step`. An event without one is a step by itself, and so is each undo and redo.
 
-Steps stand in the order of their last events. If two browser tabs add to two steps in turn, a new event therefore brings
-its whole step to the end of the line, unless a later step changed one of the same foods meanwhile. In that case the step
-is split: the new event starts another one, because foods can only be taken back in the order in which they changed.
+Steps stand in the order of their last events. If two browser tabs add to two steps in turn, a new event
+therefore brings its whole step to the end of the line, unless a later step changed one of the same foods
+meanwhile. In that case the step is split: the new event starts another one, because foods can only be taken
+back in the order in which they changed.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def history(session: Session, item_id: int, annotator_id: int | None = None) -> 
 def undo(session: Session, item_id: int, annotator_id: int) -> list[Event]:
     """Take back the annotator's last step on a photo that still stands.
 
-    A food that was new becomes deleted, any other gets back what it was. A reviewer's decision that the step withdrew
-    stays withdrawn. This records events of its own, newest change first, which `redo` takes back.
+    A food that was new becomes deleted, any other gets back what it was. A reviewer's decision that the step
+    withdrew stays withdrawn. This records events of its own, newest change first, which `redo` takes back.
 
     Returns:
         The new events; none if no step stands.
@@ -88,7 +89,7 @@ class _Step:
 
 
 def _steps(session: Session, item_id: int, annotator_id: int) -> tuple[list[_Step], list[_Step]]:
-    """Return the steps that can be undone, and the undos that can be redone; the next one is the last of each."""
+    """Return the steps that can be undone, and the undos that can be redone; the next is the last."""
     done: list[_Step] = []
     undone: list[_Step] = []
     asked = select(Event.id, Event.subject_id, Event.step, Event.undoes_id).where(
@@ -117,7 +118,7 @@ def _step_of(done: list[_Step], name: str | None) -> _Step:
 
 
 def _taking_back(done: list[_Step], undone: list[_Step], name: str | None, undoes_id: int) -> _Step:
-    """Return the undo or redo that an event belongs to; its first event moves the step from one list to the other."""
+    """Return the undo or redo that an event belongs to; its first event moves the step it takes back."""
     for steps in (done, undone):
         if name is not None and steps and steps[-1].name == name:
             return steps[-1]

@@ -1,4 +1,4 @@
-"""A project's label set: the names its annotators may give, and what is known of each."""
+"""The label set of a project: its labels with their synonyms, parents, colours and food codes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from rvernet_app.store.tables import Label, Project
 
 
 def labels_of(session: Session, project_id: int) -> list[Label]:
-    """A project's label set, in its order."""
+    """Return the labels of a project, in their order."""
     return list(session.scalars(select(Label).where(Label.project_id == project_id).order_by(Label.position)))
 
 
 def label(session: Session, label_id: int) -> Label:
-    """A label by its id. Raises StoreError where there is none."""
+    """Return a label by its id.
+
+    Raises:
+        StoreError: there is no such label.
+    """
     found = session.get(Label, label_id)
     if found is None:
         raise StoreError("There is no such label.")
@@ -28,7 +32,7 @@ def label(session: Session, label_id: int) -> Label:
 
 
 def label_names(session: Session, project_id: int) -> list[LabelName]:
-    """A project's label set as `begin_label_set` takes it."""
+    """Return the labels of a project in the form that `begin_label_set` takes."""
     rows = labels_of(session, project_id)
     names: dict[int | None, str] = {row.id: row.name for row in rows}
     return [
@@ -38,10 +42,10 @@ def label_names(session: Session, project_id: int) -> list[LabelName]:
 
 
 def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelName]) -> None:
-    """Give a new project its label set.
+    """Save the label set of a new project.
 
     Raises:
-        LabelError: two labels have one name, a parent is none of them, or labels are kinds of each other.
+        LabelError: two labels have the same name, a parent is missing, or labels are parents of each other.
     """
     require_unique(labels)
     rows = {label.name: _row(project_id, label, position) for position, label in enumerate(labels)}
@@ -56,28 +60,30 @@ def add_label(session: Session, project_id: int, name: LabelName, by: int | None
     """A label added while labeling; returns its id, or that of the one that has the name already.
 
     Raises:
-        StoreError: there is no such project, or it keeps to its label set.
-        LabelError: its parent is no label of the project.
+        StoreError: there is no such project, or it does not accept new labels.
+        LabelError: the parent is not a label of the project.
     """
     project = _locked(session, project_id)
     rows = _by_name(session, project_id)
     if found := _named(rows, name.name):
         return found.id
     if not project.new_labels:
-        raise StoreError(f"The project {project.name!r} keeps to its label set.")
+        raise StoreError(f"Project {project.name!r} does not accept new labels.")
     return _add(session, project_id, name, rows, by).id
 
 
 def put_label(
     session: Session, project_id: int, name: LabelName, *, id: int | None = None, by: int | None = None
 ) -> int:
-    """Put a label into the set, or with `id` change all that is known of one; returns its id.
+    """Add a label, or replace the label with this `id`; returns its id.
 
-    Foods keep their label when its name changes. A colour that is not given stays, or is one by its place.
+    Foods keep their label when its name changes. Without a colour, the old one stays, or the position gives
+    one.
 
     Raises:
         StoreError: there is no such project or label.
-        LabelError: another label has the name, the parent is no label of the project, or it would be a kind of itself.
+        LabelError: another label has the name, the parent is not a label of the project, or the label would
+            be its own parent.
     """
     _locked(session, project_id)
     rows = _by_name(session, project_id)
@@ -99,13 +105,14 @@ def put_label(
 def take_label_set(
     session: Session, project_id: int, labels: Sequence[LabelName], by: int | None = None
 ) -> tuple[int, int]:
-    """Bring what a label set says into that of a project; returns how many labels are new and how many changed.
+    """Merge a label set into that of a project; returns the numbers of new and of changed labels.
 
-    What it says of a label there is replaces what was known; what it does not say stays, and no label goes.
+    Values that the given set has replace those of the project; the other values stay, and no label is
+    removed.
 
     Raises:
         StoreError: there is no such project.
-        LabelError: as `begin_label_set`; a parent may also be a label of the project. Nothing was changed.
+        LabelError: as `begin_label_set`; a parent may also be a label of the project.
     """
     require_unique(labels)
     _locked(session, project_id)
@@ -140,7 +147,7 @@ def _by_name(session: Session, project_id: int) -> dict[str, Label]:
 
 
 def _named(rows: Mapping[str, Label], name: str) -> Label | None:
-    """The label that has a name, upper and lower case being the same."""
+    """Return the label with a name, whatever its case."""
     return rows.get(name) or next(
         (row for row in rows.values() if row.name.casefold() == name.casefold()), None
     )
@@ -149,7 +156,7 @@ def _named(rows: Mapping[str, Label], name: str) -> Label | None:
 def _add(
     session: Session, project_id: int, name: LabelName, rows: Mapping[str, Label], by: int | None
 ) -> Label:
-    """Add a label behind the others."""
+    """Add a label after the others."""
     row = _row(project_id, name, 1 + max((row.position for row in rows.values()), default=-1))
     row.parent_id = _parent_id(name.name, name.parent, rows)
     add(session, row, by)
@@ -157,7 +164,7 @@ def _add(
 
 
 def _amend(session: Session, row: Label, values: Mapping[str, Any], by: int | None) -> bool:
-    """Give a label what is known of it; whether that is anything new."""
+    """Set values of a label; returns whether any of them is new."""
     if all(getattr(row, name) == value for name, value in values.items()):
         return False
     amend(session, row, values, by)
@@ -180,12 +187,12 @@ def _parent_id(name: str, parent: str | None, rows: Mapping[str, Label]) -> int 
     if parent is None:
         return None
     if parent not in rows:
-        raise LabelError(f"{name!r} is a kind of {parent!r}, which is no label.")
+        raise LabelError(f"The parent of {name!r}, {parent!r}, is not in the label set.")
     return rows[parent].id
 
 
 def _require_tree(rows: Iterable[Label]) -> None:
-    """Raise LabelError where labels are kinds of each other."""
+    """Raise LabelError if labels are parents of each other."""
     of_id = {row.id: row for row in rows}
     for row in of_id.values():
         above, at = {row.id}, row.parent_id
@@ -193,4 +200,4 @@ def _require_tree(rows: Iterable[Label]) -> None:
             above.add(at)
             at = of_id[at].parent_id
         if at is not None:
-            raise LabelError(f"{of_id[at].name!r} would be a kind of itself.")
+            raise LabelError(f"{of_id[at].name!r} would be its own parent.")

@@ -1,4 +1,4 @@
-"""Lists of a queue's photos, as far as the one who looks at them may know of others' work."""
+"""List the photos of a queue, with no more of others' work than the viewer may know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rvernet_app.store.queue import NEW, PAGE, id_at
 from rvernet_app.store.tables import DELETED, DONE, REJECTED, SKIPPED, STATES, Annotation, Item, Verdict
 
 COUNTED = 2000
-"""Rows up to which it is counted which of two sources of a list is the rarer one."""
+"""Rows that are counted at most to find the rarest of several conditions."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Listed:
     """A photo in a list.
 
     Attributes:
-        state: of the annotator's who looks at it: NEW or one of STATES.
-        full: whether it has all the annotators it wants, and the one who looks at it is none of them.
-        foods: how many are on it and not rejected, as far as the one who looks at it may know: their own, and
-            everyone's once they are done with it, or where it is full.
+        state: the viewer's state: NEW or one of STATES.
+        full: whether the photo has enough annotators, and the viewer is not among them.
+        foods: number of foods that are not rejected: the viewer's own, or everyone's if the viewer is done
+            with the photo or it is full.
     """
 
     item: Item
@@ -45,16 +45,16 @@ def list_items(
     after: int = -1,
     limit: int = PAGE,
 ) -> list[Listed]:
-    """A page of a queue, in its order.
+    """Return a page of a queue, in its order.
 
     Args:
-        annotator_id: who looks; states are theirs.
-        state: NEW, without those that are full, or one of STATES; None lists all.
-        label_id: only photos with a food of this label: their own, or anyone's where they are done. Who has begun no
-            photo of the project, as a reviewer, is listed anyone's on any.
-        by: only photos this annotator has begun.
-        uncertain: only photos of which the classifier is at least so unsure, 0 to 1.
-        after: position the page starts behind.
+        annotator_id: the viewer, whose states are listed.
+        state: only photos in this state: NEW (without full ones) or one of STATES.
+        label_id: only photos with a food of this label: the viewer's own, or anyone's if the viewer is done.
+            A viewer who has begun no photo of the project, such as a reviewer, finds anyone's on all photos.
+        by: only photos that this annotator has begun.
+        uncertain: only photos with at least this uncertainty of the classifier, 0 to 1.
+        after: position before the page.
 
     Raises:
         StoreError: there is no such state.
@@ -102,10 +102,10 @@ def _listed_ids(
     after: int,
     limit: int,
 ) -> list[int]:
-    """Of a page of `list_items`, found in the index that has the rarest of what is asked for in the queue's order.
+    """Return the ids of a page of `list_items`, found by the index of the rarest condition.
 
     Args:
-        of_anyone: look for the label among everyone's foods, not among the annotator's own alone.
+        of_anyone: look for the label among everyone's foods, not only the annotator's own.
     """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
     sources: list[tuple[Any, ColumnElement[bool]]] = []
@@ -140,7 +140,7 @@ def _listed_ids(
 def _rarest_first(
     session: Session, project_id: int, after_id: int, sources: list[tuple[Any, ColumnElement[bool]]]
 ) -> list[tuple[Any, ColumnElement[bool]]]:
-    """Tables and conditions on them, those with fewer rows behind a photo first, as far as they are counted."""
+    """Sort tables and conditions by the number of rows after a photo, up to COUNTED."""
     if len(sources) < 2:
         return sources
     rows = (
@@ -153,5 +153,5 @@ def _rarest_first(
 
 
 def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
-    """Ask for photos of some kind, where the ids come from the photos themselves or from other rows."""
+    """Add a condition on the photo, whether the query selects photos or rows that name them."""
     return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))

@@ -1,4 +1,4 @@
-"""Projects, and who works on them."""
+"""Projects, and the annotators who work on them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def create_project(
     blind_share: float = 0.0,
     by: int | None = None,
 ) -> int:
-    """A new project; returns its id.
+    """Create a project; returns its id.
 
     Args:
-        labels: its label set; None takes `default_label_set`.
+        labels: its label set; None for `default_label_set`.
         new_labels, double_share, blind_share: see `Project`.
 
     Raises:
-        StoreError: the name is empty, too long or taken, or a share is not one.
-        LabelError: two labels have one name, or a parent is none of them or a kind of its own kind.
+        StoreError: the name is empty, too long or taken, or a share is not from 0 to 1.
+        LabelError: two labels have the same name, a parent is missing, or labels are their own parents.
     """
     name = _name(name, "project")
     for what, share in (("double_share", double_share), ("blind_share", blind_share)):
@@ -57,12 +57,16 @@ def create_project(
 
 
 def all_projects(session: Session) -> list[Project]:
-    """Every project, the oldest first."""
+    """Return all projects, oldest first."""
     return list(session.scalars(select(Project).order_by(Project.id)))
 
 
 def project(session: Session, project_id: int) -> Project:
-    """A project by its id. Raises StoreError where there is none."""
+    """Return a project by its id.
+
+    Raises:
+        StoreError: there is no such project.
+    """
     found = session.get(Project, project_id)
     if found is None:
         raise StoreError("There is no such project.")
@@ -77,8 +81,8 @@ def find_annotator(session: Session, name: str) -> int | None:
 def ensure_annotator(session: Session, name: str) -> int:
     """Return an annotator's id; a new name gets a row.
 
-    Call it first in a transaction. Two people who come with one new name at once then wait for each other here, and
-    neither of them holds a photo meanwhile.
+    Call it first in a transaction: two people who come with the same new name at once wait for each other
+    here, and must not hold a photo meanwhile.
 
     Raises:
         StoreError: the name is empty or too long.
@@ -89,7 +93,7 @@ def ensure_annotator(session: Session, name: str) -> int:
 
 
 def annotator_names(session: Session) -> dict[int, str]:
-    """The names of all annotators, by id."""
+    """Return the names of all annotators, by id."""
     return {row.id: row.name for row in session.scalars(select(Annotator))}
 
 

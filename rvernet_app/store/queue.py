@@ -1,4 +1,4 @@
-"""A project's queue: photos come in, and each annotator is led from one to the next."""
+"""The queue of a project: add photos, and lead each annotator from one to the next."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from rvernet_app.store.tables import (
 )
 
 NEW = "new"
-"""The state, to one annotator, of a photo they have not begun."""
+"""State of a photo that the annotator has not begun."""
 
 FULL = "full"
-"""In `progress`: photos that they have not begun and that want nobody more."""
+"""Key of `progress`: photos that the annotator has not begun and that have enough others."""
 
 HOLD = timedelta(minutes=30)
-"""How long nobody else is led to a photo that someone was led to and has not begun."""
+"""How long a photo stays reserved for an annotator who was led to it and has not begun it."""
 
 ORDERS = ("queue", "uncertain first")
 MAX_MEAL = 200
-"""Characters in the name of a meal; imported photos of one with a longer name are of none."""
+"""Characters in the name of a meal; an import drops a longer name."""
 PAGE = 60
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a file.
+    """The result of adding a file.
 
     Attributes:
-        name: the file's.
-        item_id: its place in the queue; None where it was no photo.
+        name: the file's name.
+        item_id: None if the file is not a photo.
         was_there: whether the project had this photo already.
-        problem: why it was not taken.
+        problem: why the file was refused.
     """
 
     name: str
@@ -80,20 +80,20 @@ def add_photos(
     meal: str | None = None,
     by: int | None = None,
 ) -> Iterator[Added]:
-    """Take photos into a queue, in the order given.
+    """Add photos to a queue, in the order given.
 
-    Each photo is committed by itself, so that an upload that breaks off keeps what came before. This is why the function
-    takes the store and opens its own transactions; `add_item` is the part for one photo.
+    Each photo is committed by itself, so that an upload that breaks off keeps the photos before. This is why
+    the function takes the store and opens its own transactions; `add_item` adds one photo in the caller's.
 
     Args:
         sources: (name, file or its bytes).
-        meal: the meal, tray or day they are all of.
+        meal: name of the meal, tray or day of all of them.
 
     Yields:
-        What became of each, also of those that are no photos.
+        The result for each file, also for those that are not photos.
 
     Raises:
-        StoreError: there is no such project, or nothing can be kept.
+        StoreError: there is no such project, or files cannot be written.
     """
     for name, source in sources:
         try:
@@ -111,7 +111,7 @@ def add_photos(
 def add_item(
     session: Session, project_id: int, name: str, photo: KeptPhoto, meal: str | None, by: int | None
 ) -> tuple[int, bool]:
-    """Put a photo whose file is kept at the end of a queue, unless it is in it already.
+    """Add a photo whose file the store has to the end of a queue, unless the queue has it.
 
     Returns:
         The item's id, and whether the project had this photo already.
@@ -148,50 +148,53 @@ def add_item(
 
 
 def _share(sha256: str, start: int) -> float:
-    """A number in [0, 1) that a photo's content draws."""
+    """Draw a number in [0, 1) from a photo's content."""
     return int(sha256[start : start + 8], 16) / 2**32
 
 
 def count_items(session: Session, project_id: int) -> int:
-    """How many photos a queue has: one more than the last one's position, as none ever leaves it."""
+    """Count the photos of a queue; none ever leaves it, so the last position says it."""
     last = session.scalar(select(func.max(Item.position)).where(Item.project_id == project_id))
     return 0 if last is None else last + 1
 
 
 def next_unranked(session: Session, project_id: int) -> Item | None:
-    """The first photo whose uncertainty is not known yet."""
+    """Return the first photo without an uncertainty."""
     asked = select(Item).where(Item.project_id == project_id, Item.uncertainty.is_(None))
     return session.scalars(asked.order_by(Item.position).limit(1)).first()
 
 
 def count_unranked(session: Session, project_id: int) -> tuple[int, int]:
-    """How many photos have no uncertainty yet, and how many there are."""
+    """Count the photos without an uncertainty, and all photos."""
     unranked = select(func.count()).where(Item.project_id == project_id, Item.uncertainty.is_(None))
     return session.scalar(unranked) or 0, count_items(session, project_id)
 
 
 def set_uncertainty(session: Session, item_id: int, uncertainty: float) -> None:
-    """Keep how unsure the classifier is of a photo, 0 to 1; what is computed anew has no history."""
+    """Save how unsure the classifier is of a photo, 0 to 1; this value has no history."""
     session.execute(update(Item).where(Item.id == item_id).values(uncertainty=uncertainty))
 
 
 def link_before(session: Session, item_id: int, before_id: int | None, by: int | None = None) -> None:
-    """Say that a photo shows what was left of the meal on another of the same project, or with None that it does not.
+    """Link a photo of leftovers to the photo taken before the meal, or remove the link with None.
 
     Raises:
-        StoreError: one of them is not there, or they are one photo or of two projects.
+        StoreError: one of the photos does not exist, or they are the same photo or of two projects.
     """
     row = locked(session, Item, item_id)
     before = None if before_id is None else session.get(Item, before_id)
     if row is None or (before_id is not None and before is None):
         raise StoreError("This photo is not in the project.")
     if before is not None and (before.id == row.id or before.project_id != row.project_id):
-        raise StoreError("A photo of leftovers belongs to another photo of the same project.")
+        raise StoreError("Leftovers belong to another photo of the same project.")
     amend(session, row, {"before_id": before_id}, by)
 
 
 def set_meal(session: Session, item_id: int, meal: str, by: int | None = None) -> str | None:
-    """Say which meal, tray or day a photo is of, or with nothing but white space that it is of none; returns it.
+    """Save the name of a photo's meal, tray or day, without spare spaces; an empty name removes it.
+
+    Returns:
+        The name as it is saved; None without one.
 
     Raises:
         StoreError: there is no such photo, or the meal's name is too long.
@@ -210,9 +213,10 @@ def set_meal(session: Session, item_id: int, meal: str, by: int | None = None) -
 def lead(
     session: Session, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
 ) -> int | None:
-    """The id of `next_item`, held for the annotator, so that two who ask at once are led to two photos.
+    """Return the id of `next_item` and hold that photo, so that two who ask at once are led to two photos.
 
-    One they have begun is theirs already and is not held. None where nothing is left, or others hold what is.
+    A photo that the annotator has begun needs no hold. None if no photo is left, or others hold the last
+    ones.
 
     Raises:
         StoreError: there is no such order.
@@ -230,19 +234,20 @@ def lead(
 
 
 def _not_held(annotator_id: int) -> ColumnElement[bool]:
-    """Whether an annotator can be led to a photo, as far as others who were go."""
+    """Return the condition that nobody else holds a photo."""
     return or_(Item.held_by.is_(None), Item.held_by == annotator_id, Item.held_until < now())
 
 
 def next_item(
     session: Session, project_id: int, annotator_id: int, after: int = -1, order: str = ORDERS[0]
 ) -> Item | None:
-    """The next photo for an annotator: one they have begun, or one that still wants an annotator and is not held.
+    """Return the next photo for an annotator: one that they have begun, or one that has a free place.
 
-    Once there is neither, one they skipped, if they still have a place on it or it has one for them.
+    Photos that others hold are passed over. If no such photo is left, one that the annotator skipped comes,
+    as long as they have a place on it or can have one.
 
     Args:
-        after: position of the photo they are at; once nothing comes after it the queue starts again from the front.
+        after: position of the present photo; behind the last photo the queue starts again from the front.
         order: one of ORDERS; by uncertainty, the photo at `after` comes after all others.
     """
     if order not in ORDERS:
@@ -280,7 +285,7 @@ def next_item(
 
 
 def _has_room(annotator_id: int) -> ColumnElement[bool]:
-    """Whether an annotator still has a place on a photo they skipped, as `has_place` says, or can have one again."""
+    """Return the condition that an annotator has, or can have, a place on a photo they skipped."""
     food = exists().where(
         Annotation.item_id == Verdict.item_id,
         Annotation.annotator_id == annotator_id,
@@ -291,13 +296,17 @@ def _has_room(annotator_id: int) -> ColumnElement[bool]:
 
 
 def id_at(session: Session, project_id: int, position: int) -> int:
-    """The id of the last photo up to a place in a queue, 0 before the first: ids go up with the positions."""
+    """Return the id of the last photo up to a position, 0 before the first; ids grow with the positions."""
     asked = select(Item.id).where(Item.project_id == project_id, Item.position <= position)
     return session.scalar(asked.order_by(Item.position.desc()).limit(1)) or 0
 
 
 def item(session: Session, project_id: int, item_id: int) -> Item:
-    """A photo of a queue by its id. Raises StoreError where it is not in this project."""
+    """Return a photo of a queue by its id.
+
+    Raises:
+        StoreError: the photo is not in this project.
+    """
     found = session.get(Item, item_id)
     if found is None or found.project_id != project_id:
         raise StoreError("This photo is not in the project.")
@@ -305,19 +314,19 @@ def item(session: Session, project_id: int, item_id: int) -> Item:
 
 
 def state_of(session: Session, item_id: int, annotator_id: int) -> str:
-    """How far an annotator is with a photo: NEW or one of STATES."""
+    """Return how far an annotator is with a photo: NEW or one of STATES."""
     asked = select(Verdict.state).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
     return session.scalar(asked) or NEW
 
 
 def is_full(session: Session, item: Item, annotator_id: int) -> bool:
-    """Whether a photo has all the annotators it wants, and this one is none of them."""
+    """Return whether a photo has enough annotators, and this one is not among them."""
     own = verdict(session, item.id, annotator_id)
     return item.taken >= item.wanted and (own is None or not has_place(session, own))
 
 
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
-    """The photo before (step -1) or after (step 1) a place in the queue, whatever its state."""
+    """Return the photo before (step -1) or after (step 1) a position, whatever its state."""
     asked = select(Item).where(Item.project_id == project_id)
     if step > 0:
         asked = asked.where(Item.position > position).order_by(Item.position)
@@ -327,9 +336,9 @@ def neighbour(session: Session, project_id: int, position: int, step: int) -> It
 
 
 def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, int]:
-    """How many photos there are in each state to an annotator, by NEW, FULL and STATES; together they are all.
+    """Count the photos in each state for an annotator: NEW, FULL and STATES, which add up to all photos.
 
-    NEW are those that the annotator can still begin.
+    NEW are the photos that the annotator can still begin.
     """
     own = Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
     of_state = {state: select(func.count()).where(*own, Verdict.state == state) for state in STATES}

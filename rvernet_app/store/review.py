@@ -1,4 +1,4 @@
-"""What a reviewer does with photos that several annotators are done with: compare, accept, reject, merge, comment.
+"""Compare, accept, reject, merge and comment on foods that several annotators are done with.
 
 The caller opens the transaction. A food that several have ends up with at most one accepted annotation.
 """
@@ -17,8 +17,7 @@ from rvernet_app.errors import StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.event_log import add, change, now
-from rvernet_app.store.matching import done_with, family, foods_of, rle_of, rows_of
-from rvernet_app.store.measures import mask_ious
+from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -34,7 +33,7 @@ from rvernet_app.store.tables import (
 )
 
 HOWS = ("union", "intersection", "majority")
-"""How masks are merged; a pixel has the majority when more than half of the masks hold it."""
+"""Ways to merge masks; "majority" keeps the pixels of more than half of the masks."""
 MAX_COMMENT = 10_000
 
 
@@ -43,9 +42,9 @@ class ComparedFood:
     """One food of a photo, as each annotator has it.
 
     Attributes:
-        annotations: one for each of the comparison's annotators; None where they lack it.
-        iou: the smallest between two of the masks; None where only one has it.
-        same_label: whether all who named it gave it one label; None where fewer than two named it.
+        annotations: one for each annotator of the comparison; None if they do not have the food.
+        iou: the smallest IoU between two of the masks; None if only one annotator has the food.
+        same_label: whether all who named the food gave it the same label; None if fewer than two named it.
     """
 
     annotations: tuple[Annotation | None, ...]
@@ -58,8 +57,8 @@ class Comparison:
     """A photo's foods side by side.
 
     Attributes:
-        annotators: those who are done with it.
-        merged: what reviewers merged, oldest first.
+        annotators: the annotators who are done with it.
+        merged: the foods that reviewers merged, oldest first.
     """
 
     annotators: tuple[Annotator, ...]
@@ -76,14 +75,14 @@ def review_queue(
     after: int = -1,
     limit: int = PAGE,
 ) -> list[Item]:
-    """A page of the photos that wait for a reviewer, in the queue's order.
+    """Return a page of the photos that wait for a reviewer, in the queue's order.
 
-    Those are photos with a food, of an annotator who is done with it, that was neither accepted nor rejected.
+    A photo waits if an annotator who is done with it has a food that is neither accepted nor rejected.
 
     Args:
-        reviewer_id: who reviews; photos they have begun as an annotator and are not done with are left out.
-        least: how many annotators must be done with a photo; 1 lists all that are done.
-        after: position the page starts behind.
+        reviewer_id: the reviewer; photos that they have begun as an annotator and not finished are left out.
+        least: how many annotators must be done with a photo.
+        after: position before the page.
     """
     done = Verdict.item_id == Item.id, Verdict.state == DONE
     how_many = select(func.count()).where(*done).correlate(Item).scalar_subquery()
@@ -98,19 +97,19 @@ def review_queue(
 
 
 def require_independent(session: Session, item_id: int, reviewer_id: int) -> None:
-    """Raises StoreError where a reviewer has begun a photo as an annotator and is not done with it."""
+    """Raise StoreError if the reviewer has begun this photo as an annotator and has not finished it."""
     at_work = select(Verdict.id).where(Verdict.item_id == item_id, _is_at_work(reviewer_id))
     if session.scalar(at_work) is not None:
-        raise StoreError("You have begun this photo yourself; be done with it before you review it.")
+        raise StoreError("You have begun this photo yourself. Finish it before you review it.")
 
 
 def _is_at_work(annotator_id: int) -> ColumnElement[bool]:
-    """Whether a verdict is that of this annotator, who is not done with the photo."""
+    """Return the condition that a verdict is this annotator's and not done."""
     return and_(Verdict.annotator_id == annotator_id, Verdict.state != DONE)
 
 
 def side_by_side(session: Session, item_id: int) -> Comparison:
-    """A photo's foods, matched between the annotators who are done with it.
+    """Match the foods of a photo between the annotators who are done with it.
 
     Raises:
         StoreError: there is no such photo.
@@ -132,16 +131,16 @@ def side_by_side(session: Session, item_id: int) -> Comparison:
 def accept(
     session: Session, item_id: int, reviewer_id: int, annotation_id: int, revision: int
 ) -> list[Saved]:
-    """Accept a food as one annotator has it, or as it was merged; what others made of it becomes rejected.
+    """Accept one annotation of a food and reject the others.
 
     Args:
-        revision: of the annotation, as the reviewer saw it.
+        revision: the revision of the annotation that the reviewer saw.
 
     Returns:
-        The accepted one, then the others, whose revisions may have changed too.
+        The accepted annotation, then the others, whose revisions may have changed too.
 
     Raises:
-        ConflictError: it was changed since that revision.
+        ConflictError: the annotation was changed since that revision.
         StoreError: there is no such food, or its annotator is not done with the photo.
     """
     item = lock_item(session, item_id)
@@ -150,13 +149,13 @@ def accept(
     others = [row for row in family(item, rows, [chosen]) if row is not chosen]
     for row in others:
         change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
-    # Last, so that the reviewer's first undo takes it back.
+    # Last, so that the reviewer's first undo takes this back.
     change(session, chosen, {"status": ACCEPTED}, reviewer_id, revision)
     return [Saved(row.id, row.revision) for row in (chosen, *others)]
 
 
 def reject(session: Session, item_id: int, reviewer_id: int, annotation_id: int, revision: int) -> Saved:
-    """Reject one annotation; nothing else changes.
+    """Reject one annotation; the others stay as they are.
 
     Raises:
         ConflictError, StoreError: as `accept`.
@@ -176,22 +175,22 @@ def merge(
     label_id: int | None,
     portion: Portion | None = None,
 ) -> list[Saved]:
-    """Make one accepted food of several annotations; they, and what others made of it, become rejected.
+    """Merge annotations into a new accepted one, and reject all other annotations of the same food.
 
-    Its note is what their notes say.
+    The new annotation gets the notes of the merged ones.
 
     Args:
-        revisions: ids of the annotations, each with its revision as the reviewer saw it.
+        revisions: ids of the annotations to merge, with the revisions that the reviewer saw.
         how: one of HOWS.
-        portion: the one that is right.
+        portion: the portion of the new annotation.
 
     Returns:
-        The new one, then the others, whose revisions may have changed too.
+        The new annotation, then the others, whose revisions may have changed too.
 
     Raises:
-        ConflictError: one of them was changed since its revision.
-        StoreError: there are fewer than two, there is no such food, label or way to merge, an annotator is not done
-            with the photo, or nothing is left of the masks.
+        ConflictError: one of the annotations was changed since its revision.
+        StoreError: there are fewer than two, there is no such food, label or way to merge, an annotator is
+            not done with the photo, or the merged mask is empty.
     """
     if how not in HOWS:
         raise StoreError(f"Masks are merged by {', '.join(HOWS)}; got {how!r}.")
@@ -224,10 +223,10 @@ def merge(
 
 
 def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
-    """One mask of several of a photo, by one of HOWS.
+    """Merge masks of a photo in one of the HOWS.
 
     Raises:
-        StoreError: no pixel is left.
+        StoreError: the merged mask is empty.
     """
     if how == "majority":
         height, width = rles[0]["size"]
@@ -240,36 +239,28 @@ def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
         merged = Rle(size=rles[0]["size"], counts=encoded["counts"].decode("ascii"))
     if area_and_box(merged)[0] == 0:
         raise StoreError(
-            "These masks share too little to be merged like this; take their union, or accept one."
+            "These masks share too little to be merged in this way. Take their union, or accept one of them."
         )
     return merged
 
 
-def comment(
-    session: Session, item_id: int, annotator_id: int, words: str, annotation_id: int | None = None
-) -> int:
-    """Remark on a photo, or on one of its annotations; returns the comment's id.
+def comment(session: Session, item_id: int, annotator_id: int, words: str) -> int:
+    """Remark on a photo; returns the comment's id.
 
     Raises:
-        StoreError: there is no such photo or food, or the comment is empty or too long.
+        StoreError: there is no such photo, or the comment is empty or too long.
     """
     words = words.strip()
     if not 0 < len(words) <= MAX_COMMENT:
         raise StoreError(f"A comment has 1 to {MAX_COMMENT} characters, this one {len(words)}.")
     _item(session, item_id)
-    if annotation_id is not None:
-        food = session.get(Annotation, annotation_id)
-        if food is None or food.item_id != item_id:
-            raise StoreError("There is no such food on this photo.")
-    row = Comment(
-        item_id=item_id, annotation_id=annotation_id, annotator_id=annotator_id, words=words, at=now()
-    )
+    row = Comment(item_id=item_id, annotation_id=None, annotator_id=annotator_id, words=words, at=now())
     add(session, row, annotator_id)
     return row.id
 
 
 def comments(session: Session, item_id: int) -> list[Comment]:
-    """Remarks on a photo and its annotations, oldest first."""
+    """Return the comments on a photo, oldest first."""
     return list(session.scalars(select(Comment).where(Comment.item_id == item_id).order_by(Comment.id)))
 
 

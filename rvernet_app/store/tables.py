@@ -1,7 +1,7 @@
-"""What the store keeps, as SQLAlchemy tables for SQLite and PostgreSQL alike.
+"""The store's tables, for SQLite and PostgreSQL alike.
 
-Rows say how things are now. How they came to be is in `Event`, which is only ever added to: everything that an edit
-replaces stays there, so that nothing a person saved can be lost.
+Rows hold the present state. `Event` holds how it came about and only grows: everything that an edit replaces
+stays there, so that nothing a person saved is lost.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 OPEN, DONE, UNUSABLE, SKIPPED = "open", "done", "unusable", "skipped"
 STATES = (OPEN, DONE, UNUSABLE, SKIPPED)
-"""How far one annotator is with one photo; a photo nobody took has no verdict at all."""
+"""How far one annotator is with one photo. A photo that they have not begun has no verdict."""
 
 SAVED, ACCEPTED, REJECTED, DELETED = "saved", "accepted", "rejected", "deleted"
-STATUSES = (SAVED, ACCEPTED, REJECTED, DELETED)
-"""Of an annotation: as its annotator left it, what a reviewer made of it, or taken away."""
+"""Statuses of an annotation: as its annotator left it, as a reviewer decided, or deleted."""
 
 UNITS = ("g", "ml", "cup", "tablespoon", "teaspoon", "piece", "slice", "serving")
 METHODS = ("weighed", "reference object", "guessed")
@@ -40,7 +39,7 @@ METHODS = ("weighed", "reference object", "guessed")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Points in time in UTC; SQLite forgets the zone, PostgreSQL gives that of its settings."""
+    """Times in UTC; SQLite drops the zone, PostgreSQL returns the one of its settings."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -57,7 +56,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Names every constraint, so that migrations can change it on any database."""
+    """Base of the tables; it names every constraint, so that migrations can change it on any database."""
 
     metadata = MetaData(
         naming_convention={
@@ -76,7 +75,7 @@ class Base(DeclarativeBase):
 
 
 class Project(Base):
-    """Photos that are labelled together, with one label set.
+    """Photos that are labeled together, with one label set.
 
     Attributes:
         new_labels: whether annotators may add labels while labeling.
@@ -98,11 +97,11 @@ class Label(Base):
     """A name in a project's label set.
 
     Attributes:
-        synonyms: other names it is found by.
-        parent_id: the label it is a kind of.
+        synonyms: other names that find it.
+        parent_id: the broader label.
         colour: "#rrggbb".
         food_code: of a food composition database, such as FoodData Central's FDC id.
-        position: in the label set's own order.
+        position: in the order of the label set.
     """
 
     __tablename__ = "label"
@@ -128,11 +127,11 @@ class Annotator(Base):
 
 
 class Photo(Base):
-    """A photo's file, by its content; the same file in two projects is one photo.
+    """A photo file, known by its content; the same file in two projects is one photo.
 
     Attributes:
         sha256: hex digest of the original file's bytes.
-        width, height: of the upright photo, in pixels.
+        width, height: size of the upright photo, in pixels.
     """
 
     __tablename__ = "photo"
@@ -149,15 +148,18 @@ class Item(Base):
     """A photo's place in a project's queue.
 
     Attributes:
-        position: in the queue, from 0, without gaps; photos only ever join it at its end, so ids go up with it.
-        name: of the file as it was given.
-        meal: photos of one meal, tray or day are never split between training and validation.
-        before_id: the photo taken before the meal, where this one shows what was left of it.
-        uncertainty: of the classifier over the photo's foods, 0 to 1; None while unknown.
+        position: place in the queue, from 0, without gaps. New photos join at the end, so ids grow with
+            positions.
+        name: the file's name as it was given.
+        meal: name of the meal, tray or day; photos of one meal are never split between training and
+            validation.
+        before_id: the photo taken before the meal, if this one shows the leftovers.
+        uncertainty: how unsure the classifier is of the photo's foods, 0 to 1; None while unknown.
         wanted: how many annotators label it, independently of each other.
-        taken: how many have begun.
-        held_by, held_until: who was led to it last, and until when nobody else is; has no history.
-        blind: whether suggestions are hidden on it.
+        taken: how many annotators have begun.
+        held_by, held_until: the annotator who was led here last, and until when nobody else is; without
+            history.
+        blind: whether suggestions are hidden.
     """
 
     __tablename__ = "item"
@@ -223,8 +225,8 @@ class Verdict(Base):
 
     Attributes:
         reason: why the photo is unusable or was skipped.
-        seconds: spent on it so far.
-        revision: from 1, one more with every change.
+        seconds: time spent on the photo so far.
+        revision: 1 at first, one more with every change.
     """
 
     __tablename__ = "verdict"
@@ -247,19 +249,19 @@ class Verdict(Base):
 
 
 class Annotation(Base):
-    """One food on one photo, as an annotator or a reviewer has it.
+    """One food on one photo, as an annotator or a reviewer sees it.
 
     Attributes:
         label_id: None while the food has a mask but no name.
-        counts: of the mask's COCO compressed RLE, whose size is the photo's.
-        box_x, box_y, box_w, box_h, area: of the mask, in pixels.
-        prompts: what made the mask: points, box, strokes, or the polygon or file it was imported from.
-        segmenter, checkpoint: name and fingerprint of what made mask and suggestions, as "name@fingerprint".
-        suggestions: [label, probability] pairs, likeliest first; None where there were none.
-        suggestion_taken: whether the label was taken from them; None where they were hidden.
-        amount, low, high: of the portion in `unit`; low and high are the range it is thought to be in.
-        sources: ids of the annotations that a reviewer made this one of.
-        revision: from 1, one more with every change.
+        counts: COCO compressed RLE of the mask; its size is the photo's.
+        box_x, box_y, box_w, box_h, area: the mask's tight box and area, in pixels.
+        prompts: points, box or strokes that made the mask, or the format it was imported from.
+        segmenter, checkpoint: models that made the mask and the suggestions, as "name@fingerprint".
+        suggestions: [label, probability] pairs, likeliest first; None if nothing was suggested.
+        suggestion_taken: whether the label is one of the suggestions; None if they were hidden.
+        amount, low, high: the portion in `unit`, and the range that it lies in.
+        sources: ids of the annotations that a reviewer merged into this one.
+        revision: 1 at first, one more with every change.
     """
 
     __tablename__ = "annotation"
@@ -318,9 +320,9 @@ class Event(Base):
     """One change: who, when, before, after. Never changed, never removed.
 
     Attributes:
-        subject: table of the row that changed, and subject_id its id.
-        revision: of the row after the change.
-        before, after: the row's columns; before is None for a new row.
+        subject, subject_id: table and id of the row that changed.
+        revision: the row's revision after the change.
+        before, after: the row's columns; `before` is None for a new row.
         undoes_id: the event this one takes back.
         step: names the annotator's action that this event is part of; None where it is an action by itself.
     """

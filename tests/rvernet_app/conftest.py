@@ -46,7 +46,7 @@ class Postgres:
         Store(folder, self.url(MIGRATED)).close()
 
     def url(self, database: str) -> str:
-        return self._server.get_uri(database=database)
+        return str(self._server.get_uri(database=database))
 
     def new(self, template: str) -> str:
         """The name of a new database."""
@@ -79,7 +79,7 @@ def new_url(request: pytest.FixtureRequest) -> Iterator[NewUrl]:
     def make(kind: str, template: str = EMPTY) -> str | None:
         if kind == "sqlite":
             return None
-        server = request.getfixturevalue("postgres")
+        server: Postgres = request.getfixturevalue("postgres")
         made.append((server, server.new(template)))
         return server.url(made[-1][1])
 
@@ -119,7 +119,7 @@ def new_store(
 def kind(request: pytest.FixtureRequest) -> str:
     if request.param == "postgresql" and (platform.system(), platform.machine()) not in SERVER_PLATFORMS:
         pytest.skip("no PostgreSQL server can be installed here")
-    return request.param
+    return str(request.param)
 
 
 @pytest.fixture

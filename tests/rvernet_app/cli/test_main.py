@@ -110,7 +110,7 @@ def test_bad_input_gives_one_line_and_status_2(
     try:
         status = main(["predict", str(photo), *arguments, "--out", str(tmp_path / "out")])
     except SystemExit as stop:
-        status = stop.code
+        status = int(stop.code or 0)
     printed = capsys.readouterr()
     assert status == 2
     assert printed.err.count("\n") == 1

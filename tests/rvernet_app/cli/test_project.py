@@ -109,7 +109,10 @@ def test_an_invalid_label_set_changes_nothing(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "set.csv").write_text("name,parent\nbrown rice,grain\n")
-    for path, says in ((tmp_path / "set.csv", "no label"), (tmp_path / "none.csv", "cannot be read")):
+    for path, says in (
+        (tmp_path / "set.csv", "not in the label set"),
+        (tmp_path / "none.csv", "cannot be read"),
+    ):
         assert run("labels", "--take", path) == 2
         error = capsys.readouterr().err
         assert says in error

@@ -87,7 +87,7 @@ def test_a_project_that_accepts_no_new_labels_skips_foods_with_other_labels(
     name = kitchen.finals(project)[0].item.name
     assert name == "0.png"
     assert [one.what for one in report.not_taken] == ["0.png, peas", "1.png, peas"]
-    assert {one.why for one in report.not_taken} == {"The project 'copy 1' keeps to its label set."}
+    assert {one.why for one in report.not_taken} == {"Project 'copy 1' does not accept new labels."}
     assert verdicts(kitchen, project, kitchen.ben) == ["done", None]
 
 

@@ -7,15 +7,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from rvernet_app.errors import StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle, to_rle
 from rvernet_app.reports.agreement import AgreementReport, agreement, draw_agreement
+from rvernet_app.reports.statistics import fleiss_kappa, icc
 from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now

@@ -14,9 +14,9 @@ from rvernet_app.store.tables import DONE, OPEN, Item
 from tests.rvernet_app.store.desk import Desk, commit
 
 
-def read(desk: Desk, minimum_iou: float = 0.5) -> list[SharedPhoto]:
+def read(desk: Desk) -> list[SharedPhoto]:
     with desk.store.reading() as session:
-        return list(shared_photos(session, desk.project, minimum_iou))
+        return list(shared_photos(session, desk.project))
 
 
 def done(desk: Desk, item: int, *people: int, state: str = DONE) -> None:

@@ -165,6 +165,9 @@ def require_complete_events(session: Session) -> None:
         assert event.revision == event.after.get("revision")
         assert event.before is None or event.revision == event.before["revision"] + 1
         last[row] = event.after
-    for table in (Annotation, Verdict):
-        said = {id: after for (subject, id), after in last.items() if subject == table.__tablename__}
-        assert {row.id: snapshot(row) for row in session.scalars(select(table))} == said
+    rows: list[Annotation | Verdict] = [
+        *session.scalars(select(Annotation)),
+        *session.scalars(select(Verdict)),
+    ]
+    said = {row: after for row, after in last.items() if row[0] in ("annotation", "verdict")}
+    assert {(row.__tablename__, row.id): snapshot(row) for row in rows} == said

@@ -24,7 +24,8 @@ def accounts(tmp_path: Path) -> Accounts:
 
 
 def kept(accounts: Accounts, tmp_path: Path) -> dict[str, str]:
-    return json.loads((tmp_path / "data" / ACCOUNTS_NAME).read_text())
+    found: dict[str, str] = json.loads((tmp_path / "data" / ACCOUNTS_NAME).read_text())
+    return found
 
 
 def test_where_there_are_no_accounts_nobody_is_known(accounts: Accounts, tmp_path: Path) -> None:

@@ -157,7 +157,11 @@ def test_an_edit_is_a_revision_more_and_says_by_whom(desk: Desk) -> None:
 
 @pytest.mark.parametrize("prompts", [{"points": [[1, 2]]}, {"points": ((1, 2),)}, {"box": (0, 0.1)}, {}])
 def test_saving_the_same_again_changes_nothing(desk: Desk, prompts: dict[str, Any]) -> None:
-    rest = {"prompts": prompts, "suggestions": (("rice", 0.1),), "portion": Portion(80, "g", "weighed")}
+    rest: dict[str, Any] = {
+        "prompts": prompts,
+        "suggestions": (("rice", 0.1),),
+        "portion": Portion(80, "g", "weighed"),
+    }
     saved = desk.save("peas", **rest)
     count = desk.count()
     assert desk.edit(saved, "peas", **rest) == saved

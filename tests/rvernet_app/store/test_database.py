@@ -36,7 +36,8 @@ def names(store: Store) -> list[str]:
 
 def version(store: Store) -> str | None:
     with store.reading() as session:
-        return session.scalar(text("SELECT version_num FROM alembic_version"))
+        found = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
 
 
 def test_migrations_make_the_tables_as_they_are_written(store: Store) -> None:
@@ -119,7 +120,7 @@ def test_postgresql_is_known_by_the_names_hosts_give_it(scheme: str, tmp_path: P
         ("nonsense", "'nonsense' is not the URL of a database"),
         ("postgresql://ann:secret@host:port/foods", "'host:port/foods' is not the URL of a database"),
         ("postgresql+nothing://ann:secret@host/foods", "'host/foods' is not the URL of a database"),
-        ("mysql://ann:secret@host/foods", "SQLite or PostgreSQL, not in mysql"),
+        ("mysql://ann:secret@host/foods", "SQLite or PostgreSQL, not with mysql"),
         ("sqlite:////no/such/folder/foods.sqlite3", "The database cannot be opened: unable to open"),
     ],
 )

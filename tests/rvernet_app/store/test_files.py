@@ -137,8 +137,13 @@ def test_a_file_that_is_too_large_is_never_read(
 ) -> None:
     with (tmp_path / "film.jpg").open("wb") as sparse:
         sparse.truncate(1_000_001)
-    read = []
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or b"")
+    read: list[Path] = []
+
+    def record(path: Path) -> bytes:
+        read.append(path)
+        return b""
+
+    monkeypatch.setattr(Path, "read_bytes", record)
     with pytest.raises(PhotoTooLargeError, match=r"1\.0 MB, over the limit of 1 MB"):
         files.add(tmp_path / "film.jpg")
     assert read == []

@@ -324,6 +324,11 @@ def test_any_sequence_of_actions_walks_one_line(new_store: NewStore) -> None:
     )
     store.engine.dispose()
     desk = set_up(store, photos=1)
-    run_state_machine_as_test(lambda: History(desk), settings=SETTINGS)
+
+    class OnDesk(History):
+        def __init__(self) -> None:
+            super().__init__(desk)
+
+    run_state_machine_as_test(OnDesk, settings=SETTINGS)
     with desk.store.reading() as session:
         require_complete_events(session)

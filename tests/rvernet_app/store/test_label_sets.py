@@ -85,12 +85,12 @@ def test_a_label_there_is_already_is_not_added_again(store: Store, first: str, a
 
 def test_a_label_that_cannot_be_added(store: Store) -> None:
     closed = commit(store, create_project, "Trays", [], new_labels=False)
-    with pytest.raises(StoreError, match="'Trays' keeps to its label set"):
+    with pytest.raises(StoreError, match="'Trays' does not accept new labels"):
         commit(store, add_label, closed, LabelName("rice"))
     with pytest.raises(StoreError, match="no such project"):
         commit(store, add_label, 999, LabelName("rice"))
     open_ = commit(store, create_project, "Bowls", [])
-    with pytest.raises(LabelError, match="'brown rice' is a kind of 'rice', which is no label"):
+    with pytest.raises(LabelError, match="The parent of 'brown rice', 'rice', is not in the label set"):
         commit(store, add_label, open_, LabelName("brown rice", parent="rice"))
     assert labels(store, closed) == labels(store, open_) == []
 
@@ -103,7 +103,7 @@ def test_there_is_no_such_label(store: Store) -> None:
 
 
 def test_labels_that_are_kinds_of_each_other_make_no_project(store: Store) -> None:
-    with pytest.raises(LabelError, match="'rice' would be a kind of itself"):
+    with pytest.raises(LabelError, match="'rice' would be its own parent"):
         commit(
             store,
             create_project,
@@ -130,6 +130,8 @@ def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: D
         (after,) = [name for name in label_names(session, desk.project) if name.name == "boiled rice"]
         assert after == known
         (event,) = session.scalars(select(Event).where(Event.subject == "label"))
+        assert event.before is not None
+        assert event.after is not None
         assert (event.annotator_id, event.before["name"], event.after["name"]) == (
             desk.ben,
             "rice",
@@ -177,8 +179,8 @@ def test_a_new_label_is_put_behind_the_others_also_where_annotators_may_add_none
     ("name", "says"),
     [
         (LabelName("BEANS"), "a label 'beans' already"),
-        (LabelName("rice", parent="grain"), "kind of 'grain', which is no label"),
-        (LabelName("rice", parent="rice"), "'rice' would be a kind of itself"),
+        (LabelName("rice", parent="grain"), "'grain', is not in the label set"),
+        (LabelName("rice", parent="rice"), "'rice' would be its own parent"),
     ],
 )
 def test_a_label_that_would_contradict_the_set_stays_as_it_is(desk: Desk, name: LabelName, says: str) -> None:

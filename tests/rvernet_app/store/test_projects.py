@@ -56,10 +56,11 @@ def test_a_project_name_is_taken_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-@pytest.mark.parametrize("which", ["double_share", "blind_share"])
-def test_shares_are_from_0_to_1(store: Store, which: str, share: float) -> None:
-    with pytest.raises(StoreError, match=f"{which} is a share from 0 to 1"):
-        commit(store, create_project, "Trays", [], **{which: share})
+def test_shares_are_from_0_to_1(store: Store, share: float) -> None:
+    with pytest.raises(StoreError, match="double_share is a share from 0 to 1"):
+        commit(store, create_project, "Trays", [], double_share=share)
+    with pytest.raises(StoreError, match="blind_share is a share from 0 to 1"):
+        commit(store, create_project, "Trays", [], blind_share=share)
 
 
 def test_there_is_no_such_project(store: Store) -> None:

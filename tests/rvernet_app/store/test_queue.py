@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store import queue
 from rvernet_app.store.annotations import delete, give_verdict
 from rvernet_app.store.database import Store
+from rvernet_app.store.event_log import now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.history import undo
 from rvernet_app.store.listing import list_items
@@ -42,7 +44,7 @@ def coming(desk: Desk, by: int | None = None, after: int = -1, order: str = "que
         return None if found is None else found.position
 
 
-def listed(desk: Desk, viewer: int | None = None, **how: object) -> list[tuple[int, str, int]]:
+def listed(desk: Desk, viewer: int | None = None, **how: Any) -> list[tuple[int, str, int]]:
     with desk.store.reading() as session:
         found = list_items(session, desk.project, viewer or desk.ann, **how)
         return [(one.item.position, one.state, one.foods) for one in found]
@@ -85,7 +87,7 @@ def test_a_photo_that_is_there_is_not_added_again(tray: Desk) -> None:
 
 def test_a_broken_file_is_named_and_the_others_are_taken(tray: Desk, tmp_path: Path) -> None:
     (tmp_path / "last.png").write_bytes(picture(7))
-    sources = [
+    sources: list[tuple[str, Path | bytes]] = [
         ("empty.jpg", b""),
         ("half.png", picture(6)[:40]),
         ("menu.txt", b"rice and beans"),
@@ -451,7 +453,7 @@ def test_a_photo_nobody_began_is_free_again_after_a_while(
 ) -> None:
     commit(tray.store, lead, tray.project, tray.ann)
     assert coming(tray, by=tray.ben) == 1
-    later = queue.now() + queue.HOLD
+    later = now() + queue.HOLD
     monkeypatch.setattr(queue, "now", lambda: later)
     assert coming(tray, by=tray.ben) == 0
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import func, select
 
 from rvernet_app.errors import ConflictError, RvernetError, StoreError
 from rvernet_app.labels import LabelName
-from rvernet_app.store.annotations import Saved, delete, foods, give_verdict
+from rvernet_app.store.annotations import Saved, foods, give_verdict
 from rvernet_app.store.database import Store
-from rvernet_app.store.history import redo, undo
 from rvernet_app.store.label_sets import add_label, labels_of
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos
-from rvernet_app.store.tables import DONE, OPEN, Item, Photo, Verdict
+from rvernet_app.store.tables import DONE, OPEN, Event, Item, Photo, Verdict
 from tests.rvernet_app.store.desk import Desk, at_once, commit, picture, require_complete_events, set_up
 
 ROUNDS = 25
@@ -24,13 +25,17 @@ def winner_and_loser(results: list[Saved | RvernetError]) -> tuple[Saved, Confli
     return saved, conflict
 
 
+def changed_foods(results: list[list[Event] | RvernetError]) -> list[int]:
+    return [event.subject_id for events in results if isinstance(events, list) for event in events]
+
+
 def test_of_two_who_edit_one_food_exactly_one_wins(desk: Desk) -> None:
     saved = desk.save("at first")
     for number in range(ROUNDS):
         before = saved
         results = at_once(
-            lambda before=before, number=number: desk.edit(before, f"Ann {number}"),
-            lambda before=before, number=number: desk.edit(before, f"Ben {number}", by=desk.ben),
+            partial(desk.edit, before, f"Ann {number}"),
+            partial(desk.edit, before, f"Ben {number}", by=desk.ben),
         )
         saved, conflict = winner_and_loser(results)
         won = f"{'Ann' if saved is results[0] else 'Ben'} {number}"
@@ -45,8 +50,8 @@ def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
     for number in range(ROUNDS):
         saved = desk.save(str(number))
         results = at_once(
-            lambda saved=saved: desk.edit(saved, "changed", by=desk.ben),
-            lambda saved=saved: commit(desk.store, delete, desk.items[0], desk.ann, id=saved.id, revision=1),
+            partial(desk.edit, saved, "changed", by=desk.ben),
+            partial(desk.delete, saved),
         )
         won, conflict = winner_and_loser(results)
         row = desk.food(saved.id)
@@ -58,13 +63,10 @@ def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
 def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
     for round_ in range(5):
         made = [desk.save(str(number)).id for number in range(4)]
-        steps = [lambda: commit(desk.store, undo, desk.items[0], desk.ann)] * 4
-        undone = [event.subject_id for (event,) in at_once(*steps)]
-        assert sorted(undone) == made
+        assert sorted(changed_foods(at_once(*[desk.undo] * 4))) == made
         with desk.store.reading() as session:
             assert len(foods(session, desk.items[0])) == 4 * round_
-        steps = [lambda: commit(desk.store, redo, desk.items[0], desk.ann)] * 4
-        assert sorted(event.subject_id for (event,) in at_once(*steps)) == made
+        assert sorted(changed_foods(at_once(*[desk.redo] * 4))) == made
     with desk.store.reading() as session:
         assert len(foods(session, desk.items[0])) == 20
         require_complete_events(session)
@@ -84,7 +86,7 @@ def test_the_last_place_on_a_photo_is_taken_by_one(store: Store) -> None:
         assert len(refused) == len(names) - wanted
         for error in refused:
             assert isinstance(error, StoreError)
-            assert str(error) == "This photo has all the annotators it wants; go on to the next."
+            assert str(error) == "This photo already has enough annotators. Continue with the next one."
         with store.reading() as session:
             begun = select(func.count()).select_from(Verdict).where(Verdict.item_id == item_id)
             assert session.scalar(begun) == session.get_one(Item, item_id).taken == wanted

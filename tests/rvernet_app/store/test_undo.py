@@ -289,6 +289,7 @@ def test_any_order_of_changes_is_taken_back_as_the_model_does(desk: Desk, seed: 
             model.put(by, desk.save(note, by=by).id, (SAVED, note))
         elif deed in ("undo", "redo"):
             expected = getattr(model, deed)(by)
+            found: bool | None
             try:
                 found = bool(desk.undo(by) if deed == "undo" else desk.redo(by)) or None
             except ConflictError:

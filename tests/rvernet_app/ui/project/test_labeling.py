@@ -203,7 +203,7 @@ def test_a_project_is_created_and_opened(page: Page) -> None:
     assert len(opened["labels"]) > 100
     assert set(opened["labels"][0]) == {"id", "name", "synonyms", "parent", "colour", "code"}
     assert sum(opened["progress"].values()) == 0
-    assert "keeps to its label set" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
+    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
     assert "already" in page.ask("create_project", name="Lunches")["error"]
     assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
 
@@ -528,7 +528,7 @@ def test_a_third_annotator_is_told_to_continue_with_another_photo(page: Page) ->
         page.ask("save_food", me=name, item=page.desk.items[0], rle=square())
     reply = page.ask("save_food", me="Cleo", item=page.desk.items[0], rle=square())
     assert reply == {"error": reply["error"], "full": True}
-    assert "go on to the next" in reply["error"]
+    assert "already has enough annotators" in reply["error"]
     assert page.of_project("open_item", me="Cleo")["item"] == page.desk.items[1]
 
 

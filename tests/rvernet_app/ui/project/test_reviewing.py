@@ -171,7 +171,7 @@ def test_a_reviewer_does_not_see_a_photo_that_they_have_begun_and_not_finished(p
         page.ask("merge", me="Ben", item=item, foods=[food, food], how="union"),
         page.ask("comment", me="Ben", item=item, words="Rice?"),
     ):
-        assert reply == {"error": "You have begun this photo yourself; be done with it before you review it."}
+        assert reply == {"error": "You have begun this photo yourself. Finish it before you review it."}
     assert desk.count() == before
     assert page.open(me="Ann", item=item)["annotators"] == ["Ann"]
     commit(desk.store, give_verdict, item, desk.ben, DONE)

@@ -1,37 +1,31 @@
-"""Measures of agreement, on arrays alone: masks, labels and grams."""
+"""Statistics of agreement between annotators, on arrays: labels, grams and shares."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
-from scipy.optimize import linear_sum_assignment
 from scipy.special import fdtri
 
-from rvernet_app.errors import StoreError
-from rvernet_app.picture.masks import Rle
-
-MINIMUM_IOU = 0.5
-"""From this IoU on, two masks are of one food."""
 NOTHING = 1e-12
-"""Variances below this share of all variance are rounding."""
+"""Variances below this share of all variance are rounding errors."""
 
 FEW = "Fewer than two foods."
+RESAMPLES = 2000
+"""Number of bootstrap samples."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure, or why there is none.
+    """A measured value, or the reason why it is missing.
 
     Attributes:
         name: what was measured.
-        value: finite; None where it is not defined.
-        n: foods, or pairs of masks, that it was measured on.
-        low, high: its 95 % interval, or the limits of agreement of a mean difference; None where they are not known.
+        value: finite; None if it is not defined.
+        n: number of foods, or of pairs of masks.
+        low, high: the 95 % interval, or the limits of agreement of a mean difference; None if unknown.
         reason: why there is no value.
     """
 
@@ -49,10 +43,10 @@ class Measured:
             raise ValueError(f"expected finite figures, got {self.value}, {self.low}, {self.high}")
 
     def text(self, digits: int = 2) -> str:
-        """The value with its interval, or the reason, as it is shown."""
+        """Return the value with its interval, or the reason, for a table."""
         if self.value is None:
             return self.reason or ""
-        # Adding 0 takes the sign from what is rounded to it.
+        # Adding 0 turns -0 into 0.
         value, low, high = (
             "" if v is None else f"{round(v, digits) + 0.0:.{digits}f}"
             for v in (self.value, self.low, self.high)
@@ -60,79 +54,12 @@ class Measured:
         return f"{value} ({low} to {high})" if low and high else value
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows ready to show, each as wide as the columns."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def __post_init__(self) -> None:
-        if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"expected rows of {len(self.columns)} cells")
-
-
-def mask_ious(first: Sequence[Rle], second: Sequence[Rle]) -> NDArray[np.float64]:
-    """IoU of masks of one photo, counted on their run lengths: float64 (N, M) in [0, 1]."""
-    if not first or not second:
-        return np.zeros((len(first), len(second)))
-    return np.asarray(coco.iou(list(first), list(second), [0] * len(second)))
-
-
-def match(ious: NDArray[np.float64], minimum: float = MINIMUM_IOU) -> list[tuple[int, int]]:
-    """Pairs of masks of one food, by the assignment with the largest sum of IoUs (Kuhn 1955).
-
-    Args:
-        ious: float64 (N, M), between the masks of two annotators.
-        minimum: smallest IoU of a pair, above 0.
-
-    Returns:
-        (row, column) of each pair; every mask is in one at most.
-
-    Raises:
-        StoreError: the minimum is not one.
-    """
-    if not 0 < minimum <= 1:
-        raise StoreError(f"Masks of one food have an IoU above 0 and up to 1, got {minimum:g} as the least.")
-    allowed = np.where(ious >= minimum, ious, 0.0)
-    rows, columns = linear_sum_assignment(allowed, maximize=True)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c] > 0]
-
-
-def same_foods(
-    ious: NDArray[np.float64], owners: Sequence[int], minimum: float = MINIMUM_IOU
-) -> list[list[int]]:
-    """Masks of any number of annotators, put together by the food they are of.
-
-    One annotator after the other is matched to the foods found so far, where a mask's IoU with a food is the smallest
-    with any of its masks. Between two annotators this is `match`.
-
-    Args:
-        ious: float64 (N, N), of every mask with every other.
-        owners: of each mask, whose it is.
-
-    Returns:
-        Indices of the masks of each food, at most one of an owner, by owner; each mask is in one food, alone where
-        nobody else has it.
-    """
-    foods: list[list[int]] = []
-    for owner in sorted(set(owners)):
-        mine = [index for index, other in enumerate(owners) if other == owner]
-        linked = np.array([ious[np.ix_(food, mine)].min(axis=0) for food in foods])
-        matched = match(linked.reshape(len(foods), len(mine)), minimum)
-        for food, place in matched:
-            foods[food].append(mine[place])
-        alone = set(range(len(mine))) - {place for _, place in matched}
-        foods += [[mine[place]] for place in sorted(alone)]
-    return foods
-
-
 def cohen_kappa(first: NDArray[np.int64], second: NDArray[np.int64]) -> Measured:
-    """Agreement of two annotators beyond chance (Cohen 1960, Educational and Psychological Measurement 20:37).
+    """Agreement of two annotators beyond chance (Cohen 1960, Educational and Psychological Measurement
+    20:37).
 
     Args:
-        first, second: int64 (N,), the class that each gave to the same foods.
+        first, second: int64 (N,), the classes that the two gave to the same foods.
     """
     n = len(first)
     if n < 2:
@@ -145,11 +72,12 @@ def cohen_kappa(first: NDArray[np.int64], second: NDArray[np.int64]) -> Measured
 def fleiss_kappa(counts: NDArray[np.int64]) -> Measured:
     """Agreement of several annotators beyond chance (Fleiss 1971, Psychological Bulletin 76:378).
 
-    They need not be the same for every food. Where foods have different numbers of opinions, each food weighs the same,
-    as Gwet has it (Handbook of Inter-Rater Reliability, 2014, chapter 2).
+    Foods may have different annotators and different numbers of opinions; each food has the same weight
+    (Gwet, Handbook of Inter-Rater Reliability, 2014, chapter 2). statsmodels' `fleiss_kappa` refuses unequal
+    numbers.
 
     Args:
-        counts: int64 (N, K), how many gave food n the class k; two or more opinions of each food.
+        counts: int64 (N, K), how many gave food n the class k; at least two opinions per food.
     """
     n = len(counts)
     if n < 2:
@@ -162,19 +90,22 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Measured:
 
 def _beyond_chance(name: str, n: int, observed: float, expected: float) -> Measured:
     if 1 - expected < NOTHING:
-        return Measured(name, None, n, reason="All foods got one label, which chance would do as well.")
+        return Measured(
+            name, None, n, reason="All foods got the same label, so chance agreement is complete."
+        )
     return Measured(name, (observed - expected) / (1 - expected), n)
 
 
 def icc(ratings: NDArray[np.float64], form: str = "2,1") -> Measured:
     """Intraclass correlation of one rating (Shrout and Fleiss 1979, Psychological Bulletin 86:420).
 
-    "2,1": raters drawn at random, who are to agree absolutely. "3,1": these raters, one of whom may always say more.
-    "1,1": other raters for each food. The 95 % interval is that of the F distribution, for "2,1" with Satterthwaite's
-    degrees of freedom (Fleiss and Shrout 1978); there is none where rating and food explain everything.
+    Forms: "2,1" is absolute agreement of random raters; "3,1" is consistency of these raters, one of whom may
+    always say more; "1,1" has other raters for each food. The 95 % interval is from the F distribution, for
+    "2,1" with Satterthwaite's degrees of freedom (Fleiss and Shrout 1978). It is missing if food and rater
+    explain everything.
 
     Args:
-        ratings: float64 (N, k), of N foods by k raters, none missing.
+        ratings: float64 (N, k), N foods by k raters, none missing.
     """
     name, (n, k) = f"ICC({form})", ratings.shape
     if n < 2:
@@ -210,7 +141,7 @@ def icc(ratings: NDArray[np.float64], form: str = "2,1") -> Measured:
 def _absolute_interval(
     value: float, foods: float, raters: float, noise: float, n: int, k: int
 ) -> tuple[float, float]:
-    """Of ICC(2,1), from the mean squares of foods, raters and noise; not finite where it is not defined."""
+    """Return the interval of ICC(2,1) from the mean squares; not finite if undefined."""
     ratio = raters / noise
     rest = n * (1 + (k - 1) * value) - k * value
     df = (k - 1) * (n - 1) * (k * value * ratio + rest) ** 2
@@ -222,9 +153,12 @@ def _absolute_interval(
 
 
 def bland_altman(first: NDArray[np.float64], second: NDArray[np.float64]) -> Measured:
-    """Mean of first less second, both float64 (N,), with its limits of agreement (Bland and Altman 1986, Lancet).
+    """Return the mean difference, first minus second, with its limits of agreement.
 
-    About 95 % of the differences are within 1.96 standard deviations of the mean.
+    The limits are 1.96 standard deviations from the mean (Bland and Altman 1986, Lancet 327:307).
+
+    Args:
+        first, second: float64 (N,).
     """
     n = len(first)
     if n < 2:
@@ -235,24 +169,24 @@ def bland_altman(first: NDArray[np.float64], second: NDArray[np.float64]) -> Mea
 
 
 def share(counts: NDArray[np.int64], nothing: str) -> Measured:
-    """What part of all is so, by int64 (G, 2) of how many are so and how many there are on each photo.
+    """Return hits divided by total.
 
     Args:
-        nothing: the reason, where there are none.
+        counts: int64 (G, 2), hits and total of each photo.
+        nothing: the reason if the total is 0.
     """
     hits, total = counts.sum(axis=0).tolist()
     return Measured("share", hits / total, total) if total else Measured("share", None, 0, reason=nothing)
 
 
-def share_difference(
-    first: NDArray[np.int64], second: NDArray[np.int64], resamples: int = 2000, seed: int = 0
-) -> Measured:
-    """Share in the first photos less that in the second, with the bootstrap's 95 % percentile interval.
+def share_difference(first: NDArray[np.int64], second: NDArray[np.int64], seed: int = 0) -> Measured:
+    """Return the share in the first photos minus that in the second, with a 95 % bootstrap percentile
+    interval.
 
-    Whole photos are drawn, because what is on one is alike (Davison and Hinkley 1997, 3.8).
+    Whole photos are drawn, because foods on one photo are alike (Davison and Hinkley 1997, section 3.8).
 
     Args:
-        first, second: int64 (G, 2) and (H, 2) as `share`, with something on every photo.
+        first, second: int64 (G, 2) and (H, 2) as in `share`; no total is 0.
     """
     photos = len(first) + len(second)
     if min(len(first), len(second)) < 2:
@@ -260,9 +194,9 @@ def share_difference(
     generator = np.random.default_rng(seed)
     drawn = []
     for counts in (first, second):
-        # Drawing how often each different photo comes up is drawing the photos, at the cost of the different ones.
+        # Draw how often each distinct (hits, total) comes up, which costs less than drawing photos.
         kinds, times = np.unique(counts, axis=0, return_counts=True)
-        sums = generator.multinomial(len(counts), times / len(counts), size=resamples) @ kinds  # (R, 2)
+        sums = generator.multinomial(len(counts), times / len(counts), size=RESAMPLES) @ kinds  # (R, 2)
         drawn.append(sums[:, 0] / sums[:, 1])
     (hits, total), (others, of) = first.sum(axis=0).tolist(), second.sum(axis=0).tolist()
     low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975)).tolist()
