@@ -110,7 +110,7 @@ class Classifier:
     def _on_photo(
         self, square: NDArray[np.float32], size_hw: tuple[int, int]
     ) -> tuple[NDArray[np.float32], float]:
-        """Convert a map over the square to a map over the photo with peak 1; returns it and its former peak."""
+        """Return a map over the photo with peak 1, made of one over the square, and the peak it had."""
         on_photo = self._preprocessing.letterbox.undo(square, size_hw)
         peak = float(on_photo.max())
         return (on_photo / np.float32(peak), peak) if peak > 0 else (on_photo, 0.0)

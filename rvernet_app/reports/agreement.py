@@ -15,10 +15,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
 from rvernet_app.reports.shared_photos import Pair, Rating, SharedPhoto, shared_photos
-from rvernet_app.store.annotations import by_annotator
-from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.measures import (
-    MINIMUM_IOU,
+from rvernet_app.reports.statistics import (
     Measured,
     bland_altman,
     cohen_kappa,
@@ -162,19 +159,10 @@ def _texts(*measured: Measured) -> tuple[str, ...]:
     return tuple(m.text() for m in measured)
 
 
-def agreement(
-    session: Session, project_id: int, minimum_iou: float = MINIMUM_IOU, seed: int = 0
-) -> AgreementReport:
+def agreement(session: Session, project_id: int) -> AgreementReport:
     """Measure the agreement of annotators on the photos that two or more are done with.
 
     A review does not change the result: rejected foods are compared, foods that a reviewer merged are not.
-
-    Args:
-        minimum_iou: smallest IoU of two masks of one food, in (0, 1].
-        seed: seed of the bootstrap.
-
-    Raises:
-        StoreError: the minimum IoU is not in (0, 1].
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
     photos = list(shared_photos(session, project_id))
@@ -309,7 +297,7 @@ def _agreement_steering(photos: Iterable[SharedPhoto]) -> Steering:
         labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
         if len(labels):
             shares[photo.blind].append((int(np.sum(labels[:, 0] == labels[:, 1])), len(labels)))
-    return _steering("both chose the same name", shares, seed)
+    return _steering("both chose the same name", shares)
 
 
 def _top_steering(session: Session, project_id: int) -> Steering:
@@ -327,10 +315,10 @@ def _top_steering(session: Session, project_id: int) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for blind, taken, foods in session.execute(asked):
         shares[blind].append((taken, foods))
-    return _steering("name is the first suggestion", shares, seed)
+    return _steering("name is the first suggestion", shares)
 
 
-def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed: int) -> Steering:
+def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]]) -> Steering:
     """Compare shares with suggestions shown and hidden.
 
     Args:
@@ -341,7 +329,7 @@ def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed:
         what,
         share(shown, "No such food with suggestions shown."),
         share(hidden, "No such food with suggestions hidden."),
-        share_difference(shown, hidden, seed=seed),
+        share_difference(shown, hidden),
     )
 
 

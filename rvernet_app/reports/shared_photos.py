@@ -74,16 +74,10 @@ class SharedPhoto:
     pairs: list[Pair]
 
 
-def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[SharedPhoto]:
+def shared_photos(session: Session, project_id: int) -> Iterator[SharedPhoto]:
     """Yield the photos of a project that two or more annotators are done with, oldest first.
 
     Foods that a reviewer merged are left out.
-
-    Args:
-        minimum_iou: smallest IoU of two masks of one food, in (0, 1].
-
-    Raises:
-        StoreError: the minimum IoU is not in (0, 1].
     """
     done = Verdict.project_id == project_id, Verdict.state == DONE
     several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
@@ -114,7 +108,7 @@ def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iter
             yield _shared_photo(list(of_photo))
 
 
-def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
+def _shared_photo(rows: Sequence[Row[Any]]) -> SharedPhoto:
     """Build a photo from a row for each food. An annotator without foods has one row without a mask."""
     found = [row for row in rows if row.counts is not None and not row.sources]
     rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]

@@ -73,7 +73,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def new_url(request: pytest.FixtureRequest) -> Iterator[NewUrl]:
-    """Makes a database of a kind, empty or MIGRATED: its URL, None for SQLite, whose file is in the data folder."""
+    """Makes databases, empty or MIGRATED; returns a URL, or None for SQLite, which uses the data folder."""
     made: list[tuple[Postgres, str]] = []
 
     def make(kind: str, template: str = EMPTY) -> str | None:
@@ -100,7 +100,7 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_store(
     new_url: NewUrl, sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[NewStore]:
-    """Makes a store of a kind, in a folder of its own; from a template, which is quicker than by migrations."""
+    """Makes stores in folders of their own, from a template, which is faster than by migrations."""
     stores: list[Store] = []
 
     def make(kind: str) -> Store:

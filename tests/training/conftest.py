@@ -33,7 +33,7 @@ def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, in
 
 @pytest.fixture
 def made_data(tmp_path: Path) -> Path:
-    """12 training and 4 validation photos with one region each; even ids have only a box, odd ids a polygon."""
+    """12 training and 4 validation photos of one region each; even ids have a box, odd ids a polygon."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
 from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.reports.tables import Table
 from rvernet_app.store import projects, review
-from rvernet_app.store.measures import Table
 from rvernet_app.store.tables import Annotation, Event, Label
 from rvernet_app.ui.project.replies import (
     CommentReply,

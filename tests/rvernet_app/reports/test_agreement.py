@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from rvernet_app.store.annotations import Draft, Portion, Saved, delete, give_ve
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.measures import MINIMUM_IOU, fleiss_kappa, icc
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.review import accept, merge
 from rvernet_app.store.tables import DONE, OPEN, Item, Photo
@@ -69,9 +67,9 @@ class Desk:
         for photo in photos:
             commit(self.store, give_verdict, self.photos[photo], self.people[who], state)
 
-    def measure(self, minimum_iou: float = MINIMUM_IOU) -> AgreementReport:
+    def measure(self) -> AgreementReport:
         with self.store.reading() as session:
-            return agreement(session, self.project, minimum_iou)
+            return agreement(session, self.project)
 
 
 @pytest.fixture
@@ -155,13 +153,6 @@ def test_a_label_given_twice_by_one_and_once_by_the_other_agrees_in_two_of_three
     rice = desk.measure().classes[0]
     assert (rice.label, rice.n) == ("rice", 2)
     assert rice.same_label.value == pytest.approx(2 / 3)
-
-
-def test_a_higher_minimum_iou_splits_one_food_into_two(shared: Desk) -> None:
-    found = shared.measure(minimum_iou=0.7).overall
-    assert (len(found.ious), found.only) == (2, (3, 1))
-    with pytest.raises(StoreError, match="up to 1"):
-        shared.measure(minimum_iou=2)
 
 
 def test_unnamed_foods_count_for_masks_only(desk: Desk) -> None:

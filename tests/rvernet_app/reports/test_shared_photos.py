@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from rvernet_app.errors import StoreError
 from rvernet_app.reports.shared_photos import Pair, Rating, SharedPhoto, shared_photos
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.review import merge
@@ -72,11 +71,3 @@ def test_merged_foods_are_left_out(desk: Desk) -> None:
         desk.store, merge, desk.items[0], desk.ben, {one.id: 1 for one in saved}, "union", desk.labels["soup"]
     )
     assert read(desk) == before
-
-
-def test_an_impossible_minimum_iou_is_refused(desk: Desk) -> None:
-    for by in (desk.ann, desk.ben):
-        desk.save(by=by)
-    done(desk, 0)
-    with pytest.raises(StoreError, match="up to 1"):
-        read(desk, minimum_iou=2)

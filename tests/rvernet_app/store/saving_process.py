@@ -1,8 +1,8 @@
 """Run as a program: saves foods until it is killed, and prints what is saved once the store has said so.
 
-For each line it reads it starts a process that opens the store given as arguments (folder, URL or nothing, item,
-annotator, label) and first prints its process id, then a line "id revision note" for each save; when that process is
-dead this one prints "gone". A process to kill thus costs no start of Python.
+For each line that it reads, it starts a process that opens the store given as arguments (folder, URL or
+nothing, item, annotator, label). That process first prints its process id, then a line "id revision note" for
+each save. When it is dead, this program prints "gone". So killing a process costs no start of Python.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Originals stay as they came; the copies to work on are upright and tell nothing of where they were taken."""
+"""Originals stay as they came; working copies are upright and do not tell where they were taken."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> PhotoFiles:
 
 
 def snapshot_of_lunch(orientation: int = ROTATED) -> bytes:
-    """A JPEG, 60 wide and 40 high as stored, red on the left and blue on the right, with a place in its EXIF."""
+    """A JPEG, stored 60 wide and 40 high, red on the left and blue on the right, with GPS data in its EXIF."""
     picture = Image.new("RGB", (60, 40), (0, 0, 255))
     picture.paste((255, 0, 0), (0, 0, 30, 40))
     exif = Image.Exif()

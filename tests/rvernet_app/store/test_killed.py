@@ -37,7 +37,7 @@ class Saving:
         self._input, self._output = process.stdin, process.stdout
 
     def kill_after(self, lines: int, turns: int, run: int) -> list[tuple[int, int, str]]:
-        """(id, revision, note) of all that a process printed until it was killed: some lines and a moment later."""
+        """Kill a process some lines and a moment later; return the (id, revision, note) that it printed."""
         self._input.write(f"{run}\n")
         self._input.flush()
         process = int(self._output.readline())
@@ -72,7 +72,7 @@ def saving(desk: Desk) -> Iterator[Saving]:
 
 
 def require_saved(store: Store, printed: list[tuple[int, int, str]]) -> None:
-    """All that was printed has its event, and each food is as its last line says, or one unprinted save further on."""
+    """Every printed line has its event; each food is as its last line says, or one unprinted save further."""
     with store.reading() as session:
         ids = {id for id, _, _ in printed}
         asked = select(Event).where(Event.subject == "annotation", Event.subject_id.in_(ids))
