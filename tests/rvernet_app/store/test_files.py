@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> PhotoFiles:
 
 
 def snapshot_of_lunch(orientation: int = ROTATED) -> bytes:
-    """A JPEG, stored 60 wide and 40 high, red on the left and blue on the right, with GPS data in its EXIF."""
+    """A JPEG, stored 60 wide and 40 high, red on the left, blue on the right, with GPS data in its EXIF."""
     picture = Image.new("RGB", (60, 40), (0, 0, 255))
     picture.paste((255, 0, 0), (0, 0, 30, 40))
     exif = Image.Exif()

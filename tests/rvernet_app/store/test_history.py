@@ -120,7 +120,7 @@ class Model:
         return self.line[-1]
 
     def undo(self) -> bool:
-        """Take back a step, if there is one. Raises ConflictError if someone else changed one of its foods."""
+        """Take back a step, if any. Raises ConflictError if someone else changed one of its foods."""
         if self.cursor == 0:
             return False
         changes = [Change(c.id, c.after, c.before) for c in reversed(self.line[self.cursor - 1].changes)]
