@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi, close_session, constants, get_session
+from huggingface_hub import HfApi, constants
 from sqlalchemy import select
 
 from rvernet_app.errors import StoreError
@@ -27,17 +25,19 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.requests import Empty
 from tests.rvernet_app.conftest import NewStore, NewUrl
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
+from tests.rvernet_app.hub_answers import (
+    Answer,
+    Handler,
+    answering,
+    behind_a_broken_proxy,
+    file_reply,
+    httpx,
+    tree,
+    unreachable,
+)
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
 COMMIT = "c" * 40
-
-httpx: Any = import_module(type(get_session()).__module__.partition(".")[0])
-"""The HTTP library of huggingface_hub, httpx or httpx2, depending on its version."""
-
-Handler = Callable[[Any], Any]
-"""Answers an httpx.Request with an httpx.Response."""
-
-Answer = Callable[[Handler], list[str]]
 
 
 @pytest.fixture
@@ -262,21 +262,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
     """Answers requests to the Hub by a function; returns the list that collects the requested paths."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
-    def install(handler: Handler) -> list[str]:
-        asked: list[str] = []
-
-        def respond(transport: object, request: Any) -> Any:
-            asked.append(request.url.path)
-            response = handler(request)
-            response.request = request
-            return response
-
-        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", respond)
-        return asked
-
-    close_session()
-    yield install
-    close_session()
+    yield from answering(monkeypatch)
 
 
 def serving(folder: Path) -> Handler:
@@ -284,7 +270,6 @@ def serving(folder: Path) -> Handler:
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
-    oids = {name: hashlib.sha1(data).hexdigest() for name, data in files.items()}
 
     def handler(request: Any) -> Any:
         head, found, rest = request.url.path.partition(f"/datasets/{REPOSITORY}/")
@@ -294,31 +279,12 @@ def serving(folder: Path) -> Handler:
         if kind == "revision":
             return httpx.Response(200, json={"id": REPOSITORY, "sha": COMMIT})
         if kind == "tree":
-            return httpx.Response(
-                200,
-                json=[
-                    {"type": "file", "path": name, "size": len(data), "oid": oids[name]}
-                    for name, data in files.items()
-                ],
-            )
+            return tree(files)
         assert (head, kind) == ("", "resolve")
         name = rest.removeprefix(f"{COMMIT}/")
-        headers = {
-            "ETag": f'"{oids[name]}"',
-            "X-Repo-Commit": COMMIT,
-            "Content-Length": str(len(files[name])),
-        }
-        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else files[name])
+        return file_reply(request, files[name], COMMIT)
 
     return handler
-
-
-def unreachable(request: Any) -> Any:
-    raise httpx.ConnectError("no route to host")
-
-
-def behind_a_broken_proxy(request: Any) -> Any:
-    raise httpx.ProxyError("403 Forbidden")
 
 
 def refusing(request: Any) -> Any:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import close_session, constants, get_session
+from huggingface_hub import constants
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import CheckpointError, WeightsError
@@ -19,14 +17,16 @@ from rvernet_app.model.checkpoint import save_checkpoint
 from rvernet_app.model.classify import load_classifier
 from rvernet_app.model.hub import checkpoint_folder, open_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
-
-httpx: Any = import_module(type(get_session()).__module__.partition(".")[0])
-"""The HTTP library of huggingface_hub, httpx or httpx2, depending on its version."""
-
-Handler = Callable[[Any], Any]
-"""Answers an httpx.Request with an httpx.Response."""
-
-Answer = Callable[[Handler], list[str]]
+from tests.rvernet_app.hub_answers import (
+    Answer,
+    Handler,
+    answering,
+    behind_a_broken_proxy,
+    file_reply,
+    httpx,
+    tree,
+    unreachable,
+)
 
 COMMIT, OLDER = "c" * 40, "d" * 40
 SPEC = ModuleSpec("mobilenetv2_035")
@@ -55,21 +55,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
     """Answers requests to the Hub by a function; returns the list that collects the requested paths."""
 
-    def install(handler: Handler) -> list[str]:
-        asked: list[str] = []
-
-        def respond(transport: object, request: Any) -> Any:
-            asked.append(request.url.path)
-            response = handler(request)
-            response.request = request
-            return response
-
-        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", respond)
-        return asked
-
-    close_session()
-    yield install
-    close_session()
+    yield from answering(monkeypatch)
 
 
 def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Handler:
@@ -85,30 +71,11 @@ def serving(files: dict[str, bytes], revisions: dict[str, str]) -> Handler:
                 return httpx.Response(404, headers={"X-Error-Code": "RevisionNotFound"})
             return httpx.Response(200, json={"id": "ann/meals", "sha": revisions[rest]})
         if kind == "tree":
-            return httpx.Response(
-                200,
-                json=[
-                    {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
-                    for name, data in files.items()
-                ],
-            )
+            return tree(files)
         commit, _, name = rest.partition("/")
-        headers = {
-            "ETag": f'"{hashlib.sha1(files[name]).hexdigest()}"',
-            "X-Repo-Commit": commit,
-            "Content-Length": str(len(files[name])),
-        }
-        return httpx.Response(200, headers=headers, content=b"" if request.method == "HEAD" else files[name])
+        return file_reply(request, files[name], commit)
 
     return handler
-
-
-def unreachable(request: Any) -> Any:
-    raise httpx.ConnectError("no route to host")
-
-
-def behind_a_broken_proxy(request: Any) -> Any:
-    raise httpx.ProxyError("403 Forbidden")
 
 
 def down(request: Any) -> Any:
