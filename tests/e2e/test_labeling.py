@@ -199,7 +199,6 @@ def test_a_polygon_makes_a_food(project: Project, plates: list[DrawnPhoto], stor
     np.testing.assert_array_equal(mask_of(standing(store, project.item)[0], plates[0]), expected)
 
 
-@pytest.mark.xfail(reason="the store does not yet take back a step of several foods at once", strict=False)
 def test_all_foods_of_a_photo_are_proposed(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
     project.keys("j")
     project.page.wait_for_selector("#rv-foods li", timeout=SLOW_MS)

@@ -18,10 +18,6 @@ pytestmark = pytest.mark.browser
 
 FOODS = ("rice", "tofu", "bread")
 
-whole_steps = pytest.mark.xfail(
-    reason="the store does not yet take back a step of several foods at once", strict=False
-)
-
 
 @pytest.fixture
 def meal(workbench: Workbench, plate: DrawnPhoto) -> Project:
@@ -59,7 +55,6 @@ def stored(project: Project, store: Store) -> list[str]:
     return ["no name yet" if row.label_id is None else label_of(store, row) for row in rows]
 
 
-@whole_steps
 def test_undo_restores_cleared_foods_for_good(meal: Project, store: Store) -> None:
     """Reload, clear, undo three times and redo used to lose foods."""
     rice, tofu, bread = FOODS
