@@ -1,6 +1,7 @@
-"""A store as large as one likes, filled in a minute: a team's project of which nine tenths are labelled.
+"""Fill a store of any size in about a minute: the project of a team, with nine tenths of the photos begun.
 
-A block of photos is made row by row; the database copies it until there are enough.
+The rows of one block of photos are drawn at random. The database copies the block until there are enough
+photos.
 """
 
 from __future__ import annotations
@@ -40,21 +41,21 @@ from rvernet_app.store.tables import (
 )
 
 SIZE_HW = (480, 640)
-"""Of every photo."""
+"""Height and width of every photo."""
 BLOCK = 1000
-"""Photos made row by row."""
+"""Number of photos in a block."""
 BEGUN = 0.9
-"""Share of the photos that someone has begun; they are the first ones, as the queue leads."""
+"""Share of the photos that an annotator has begun; they are the first ones of the queue."""
 DOUBLE, BOTH = 0.2, 0.7
-"""Share of the photos that want two annotators, where there are two, and of those that the second has begun too."""
+"""Share of the photos that need two annotators, and share of these that the second has begun too."""
 STATES_DRAWN = {DONE: 0.93, SKIPPED: 0.03, UNUSABLE: 0.03, OPEN: 0.01}
 STATUSES_DRAWN = {SAVED: 0.85, ACCEPTED: 0.1, REJECTED: 0.05}
 EDITED = 0.1
-"""Share of the foods that were changed once after they were saved."""
+"""Share of the foods that were changed once after saving."""
 RANKED = 0.5
-"""Share of the photos nobody has begun whose uncertainty is known."""
+"""Share of the new photos with a known uncertainty."""
 LATE_BLOCKS = 2
-"""In the last blocks, which is all that they have done, stands someone who joined late for the first of the team."""
+"""In this many blocks, the last ones, an annotator who joined late replaces the first one of the team."""
 TABLES: tuple[type[Base], ...] = (Photo, Item, Verdict, Annotation, Event)
 
 
@@ -63,11 +64,11 @@ class BigStore:
     """A filled store.
 
     Attributes:
-        team: annotators who were there from the start, of whom the first has left no photo open; late: the one who
-            came last.
-        labels: ids, the commonest first.
-        photos: how many; the ids of their places in the queue are 1, 2, …, in its order.
-        begun: how many of them, the first ones, someone has begun.
+        team: annotators who were there from the start; the first one has left no photo open.
+        late: the annotator who joined late.
+        labels: ids, the most common label first.
+        photos: number of photos; the ids of their items are 1, 2, … in the order of the queue.
+        begun: number of photos that an annotator has begun; they are the first ones.
     """
 
     store: Store
@@ -84,9 +85,9 @@ def fill(store: Store, photos: int, foods: int, team: int) -> BigStore:
     """Fill a new store.
 
     Args:
-        photos: how many, two blocks or more; whole blocks of them are begun.
-        foods: about how many, on all photos.
-        team: annotators.
+        photos: number of photos, at least two blocks; the begun photos are whole blocks.
+        foods: approximate number of foods on all photos.
+        team: number of annotators who are there from the start.
     """
     blocks = int(photos * BEGUN) // BLOCK
     double = DOUBLE if team > 1 else 0.0
@@ -118,9 +119,9 @@ class _Block:
     """The rows of the first photos, all of them begun.
 
     Args:
-        double: share of the photos that want two annotators.
-        foods: of a photo, on average.
-        events: how many there are already.
+        double: share of the photos that need two annotators.
+        foods: mean number of foods on a photo.
+        events: number of events already in the store.
     """
 
     def __init__(
@@ -139,9 +140,7 @@ class _Block:
         self._events = events
         self._rng = np.random.default_rng(0)
         ranks = np.arange(1, len(labels) + 1)
-        self._shares = (
-            ranks**-1.5 / (ranks**-1.5).sum()
-        )  # a few foods are on every tray, and many on hardly any
+        self._shares = ranks**-1.5 / (ranks**-1.5).sum()  # a few foods are common, many are rare
         self._masks = [_blob(self._rng) for _ in range(50)]
         self._at = now()
         verdicts = (1 + double * BOTH) * STATES_DRAWN[DONE]
@@ -159,7 +158,7 @@ class _Block:
                     self._add_food(n, annotator)
 
     def count(self, table: type[Base]) -> int:
-        """How many rows of a table there are, which is the last id."""
+        """Return the number of rows of a table, which is also the last id."""
         return len(self.rows[table])
 
     def _add(self, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
@@ -171,9 +170,17 @@ class _Block:
         return str(self._rng.choice(list(shares), p=list(shares.values())))
 
     def _add_verdict(self, n: int, annotator: int, state: str) -> None:
-        known = {"project_id": self._project, "item_id": n, "annotator_id": annotator}
-        moments = {"begun_at": self._at, "changed_at": self._at}
-        begun = {**known, **moments, "state": OPEN, "reason": None, "seconds": 0.0, "revision": 1}
+        begun = {
+            "project_id": self._project,
+            "item_id": n,
+            "annotator_id": annotator,
+            "begun_at": self._at,
+            "changed_at": self._at,
+            "state": OPEN,
+            "reason": None,
+            "seconds": 0.0,
+            "revision": 1,
+        }
         said = {
             **begun,
             "state": state,
@@ -202,8 +209,14 @@ class _Block:
         )
         new = {
             **draft.columns(),
-            **{"project_id": self._project, "item_id": n, "annotator_id": annotator, "status": SAVED},
-            **{"sources": [], "revision": 1, "created_at": self._at, "changed_at": self._at},
+            "project_id": self._project,
+            "item_id": n,
+            "annotator_id": annotator,
+            "status": SAVED,
+            "sources": [],
+            "revision": 1,
+            "created_at": self._at,
+            "changed_at": self._at,
         }
         status = self._drawn(STATUSES_DRAWN)
         changed = status != SAVED or self._rng.random() < EDITED
@@ -215,7 +228,10 @@ class _Block:
     def _add_event(self, table: type[Base], before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         event = {
             **{name: after[name] for name in ("project_id", "item_id", "annotator_id", "revision")},
-            **{"at": self._at, "subject": table.__tablename__, "subject_id": after["id"], "undoes_id": None},
+            "at": self._at,
+            "subject": table.__tablename__,
+            "subject_id": after["id"],
+            "undoes_id": None,
             "before": None if before is None else snapshot(table(**before)),
             "after": snapshot(table(**after)),
         }
@@ -223,22 +239,30 @@ class _Block:
 
 
 def photo_row(n: int, rng: np.random.Generator) -> dict[str, Any]:
-    """A photo whose hash ends in zeros, which a copy of it has its own number for."""
+    """Return the row of a photo. Copies replace the last eight digits of its hash, which are zeros."""
     height, width = SIZE_HW
     sha256 = rng.bytes(28).hex() + "0" * 8
     return {"id": n, "sha256": sha256, "format": "JPEG", "width": width, "height": height, "added_at": now()}
 
 
 def item_row(project: int, n: int, **rest: Any) -> dict[str, Any]:
-    """A photo's place in the queue, two photos a meal."""
+    """Return the row of an item; a meal has two photos."""
     return {
-        **{"id": n, "project_id": project, "photo_id": n, "position": n - 1, "name": f"IMG_{n:06}.jpg"},
-        **{"meal": f"tray {n // 2}", "before_id": None, "uncertainty": None, "blind": False, **rest},
+        "id": n,
+        "project_id": project,
+        "photo_id": n,
+        "position": n - 1,
+        "name": f"IMG_{n:06}.jpg",
+        "meal": f"tray {n // 2}",
+        "before_id": None,
+        "uncertainty": None,
+        "blind": False,
+        **rest,
     }
 
 
 def _blob(rng: np.random.Generator) -> Rle:
-    """A food: an ellipse with a wavy edge."""
+    """Draw the mask of a food: an ellipse with a wavy edge."""
     height, width = SIZE_HW
     rows, columns = np.mgrid[:height, :width]
     x, y = rng.uniform(0.25, 0.75, 2) * (width, height)
@@ -249,7 +273,12 @@ def _blob(rng: np.random.Generator) -> Rle:
 
 
 def _copy(session: Session, block: _Block, number: int, who: dict[int, int]) -> None:
-    """The block once more, behind all that there is. `who` stands for whom in it."""
+    """Append a copy of the block to the queue.
+
+    Args:
+        number: 1 for the first copy.
+        who: annotator id in the block -> annotator id in the copy.
+    """
     photos = number * BLOCK
     for table in TABLES:
         own = number * block.count(table)
@@ -273,7 +302,7 @@ def _copy(session: Session, block: _Block, number: int, who: dict[int, int]) -> 
 
 
 def _add_waiting(session: Session, project: int, double: float, first: int, last: int) -> None:
-    """Photos that nobody has begun."""
+    """Add new photos, which nobody has begun."""
     rng = np.random.default_rng(1)
     photos, items = [], []
     for n in range(first, last + 1):
@@ -287,7 +316,7 @@ def _add_waiting(session: Session, project: int, double: float, first: int, last
 
 
 def _settle(store: Store) -> None:
-    """On PostgreSQL, counters and statistics as of a database that grew over months."""
+    """Set the counters and statistics of PostgreSQL as in a database that has grown over months."""
     if store.engine.dialect.name != "postgresql":
         return
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -299,7 +328,7 @@ def _settle(store: Store) -> None:
 
 
 def _add_files(store: Store, files: PhotoFiles) -> None:
-    """The working copy and the thumbnail of every photo: one picture, under all their names."""
+    """Add the working copy and the thumbnail of every photo, as hard links to one picture."""
     picture = Image.fromarray(np.random.default_rng(2).integers(0, 256, (*SIZE_HW, 3), np.uint8))
     thumbnail = picture.resize((160, 120))
     with store.reading() as session:

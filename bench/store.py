@@ -1,9 +1,11 @@
-"""The store with 100,000 photos and 1,000,000 annotations: `python -m bench.store [--postgres] [--part questions]`.
+"""Time the store with 100,000 photos and 1,000,000 annotations.
 
-Times what the page asks, through the functions that answer it, as annotators who were there from the start, as one who
-joined late, and with `--team 1` as the only one. What takes as long whatever the store holds is left out: the photos
-are small, and an opened one is not decoded. With --postgres a PostgreSQL server of its own is started for it. The exit
-status is 1 where something that is waited for takes too long.
+    python -m bench.store [--postgres] [--part questions] [--team 1]
+
+It calls the handlers that answer the page, as annotators who were there from the start and as one who joined
+late; with `--team 1` as a single annotator. Work that does not depend on the size of the store is left out:
+photos are small, and an opened photo is not decoded. `--postgres` starts a PostgreSQL server for the
+benchmark. The exit status is 1 if a request that a person waits for takes longer than AIM_MS.
 """
 
 from __future__ import annotations
@@ -35,18 +37,18 @@ from rvernet_app.store.database import Store
 from rvernet_app.ui.answers import Json, StoreHandler, request_of
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.reviewing import Reviewing
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 
 PARTS = ("questions", "exports", "reports")
 AIM_MS = 20.0
-"""At the 95th percentile, for everything that is waited for."""
+"""Longest allowed 95th percentile of a request that a person waits for, in milliseconds."""
 
 Ask = Callable[[int], object]
-"""One question of the page; the number draws which."""
+"""One request of the page; the number selects its arguments."""
 
 
-class OneShelf(PhotoCache):
-    """A shelf on which every photo is the same."""
+class OnePhoto(PhotoCache):
+    """A photo cache that returns the same photo for every file."""
 
     def __init__(self) -> None:
         super().__init__(AppConfig())
@@ -57,31 +59,31 @@ class OneShelf(PhotoCache):
 
 
 class Page:
-    """The page's questions to a big store."""
+    """Requests of the page to a big store."""
 
     def __init__(self, big: BigStore, times: int) -> None:
         def present(photo: LoadedPhoto, name: str) -> PhotoReply:
             return PhotoReply(id=photo.sha256, name=name, width=0, height=0, url="", thumb="")
 
-        shelf = OneShelf()
-        self._labeling = Labeling(big.store, big.files, shelf, present)
-        self._reviewing = Reviewing(big.store, big.files, shelf, present)
+        photos = OnePhoto()
+        self._labeling = Labeling(big.store, big.files, photos, present)
+        self._reviewing = Reviewing(big.store, big.files, photos, present)
         self._big = big
         self._places = np.random.default_rng(3).integers(0, big.photos, times).tolist()
         self._saved: dict[int, Json] = {}
 
     def questions(self) -> dict[str, Ask]:
-        """By what they are called, in the order to ask them in; the last ones change the store."""
+        """Return the requests by name, in the order to send them; the last ones change the store."""
         big, one, last = self._big, self._big.team[0], self._big.late
         common, rare = big.labels[0], big.labels[-1]
         asked: dict[str, Ask] = {
             "projects": lambda n: self._tell(self._labeling.projects, one),
             "open the project": lambda n: self._tell(self._labeling.open_project, one),
             "next photo": lambda n: self._open(one, after=self._places[n]),
-            "next photo of one who left some open": lambda n: self._open(big.team[-1], after=self._places[n]),
+            "next photo, with some left open": lambda n: self._open(big.team[-1], after=self._places[n]),
             "next photo, from the end": lambda n: self._open(one, after=big.photos),
             "next photo, uncertain first": lambda n: self._open(one, order="uncertain first"),
-            "photo behind this one": lambda n: self._open(one, position=self._places[n], step=1),
+            "photo after this one": lambda n: self._open(one, position=self._places[n], step=1),
             "photo by its id": lambda n: self._open(one, item=self._places[n] + 1),
             "changes of a photo": lambda n: self._tell(
                 self._labeling.history, one, item=1 + self._places[n] % big.begun
@@ -101,7 +103,7 @@ class Page:
         asked |= {
             "next to review": lambda n: self._review(after=self._places[n], least=2),
             "next to review, of one annotator": lambda n: self._review(after=self._places[n], least=1),
-            "next to look over": lambda n: self._unranked(),
+            "next to rank by uncertainty": lambda n: self._unranked(),
             "save a new food": self._save_new,
             "save a changed food": self._save_changed,
             "photo done": self._done,
@@ -155,7 +157,7 @@ class Page:
 
 
 def timed(times: int, ask: Ask) -> dict[str, float]:
-    """Milliseconds of asking so many times: median and 95th percentile."""
+    """Return median and 95th percentile of the milliseconds that a request takes."""
     taken = []
     for n in range(times):
         started = time.perf_counter()
@@ -168,7 +170,7 @@ def timed(times: int, ask: Ask) -> dict[str, float]:
 
 
 def exported(big: BigStore, form: str, out: Path) -> dict[str, Any]:
-    """Foods per second of an export in one of EXPORTS, and the process' memory before it and at most in it."""
+    """Return the foods per second of an export, and the memory of the process before it and its peak."""
     memory = [_memory_mb()]
 
     def watch(done: int, total: int) -> None:
@@ -185,7 +187,7 @@ def exported(big: BigStore, form: str, out: Path) -> dict[str, Any]:
 
 
 def reports(big: BigStore) -> dict[str, float]:
-    """Seconds of what counts everything."""
+    """Return the seconds of the reports, which read the whole project."""
     found = {}
     for name, report in (("dashboard_s", dashboard), ("agreement_s", agreement)):
         started = time.perf_counter()
@@ -196,14 +198,17 @@ def reports(big: BigStore) -> dict[str, float]:
 
 
 def _memory_mb() -> int:
-    """As Linux says it; the peak is of no use, as the page's libraries alone reach it when they are loaded."""
+    """Return the resident memory of this process, from Linux' /proc.
+
+    The peak that the system keeps is no help: loading the libraries of the page already reaches it.
+    """
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() // 1_000_000
 
 
 @contextmanager
 def database(postgres: bool, folder: Path) -> Iterator[str | None]:
-    """The URL of a database of its own; None is SQLite in the folder."""
+    """Start a database and yield its URL; None stands for SQLite in the folder."""
     if not postgres:
         yield None
         return
@@ -214,20 +219,23 @@ def database(postgres: bool, folder: Path) -> Iterator[str | None]:
 
 
 def main() -> int:
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.store", description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=100_000)
-    parser.add_argument("--annotations", type=int, default=1_000_000)
+    parser.add_argument("--photos", type=int, default=100_000, help="default 100,000")
+    parser.add_argument("--annotations", type=int, default=1_000_000, help="default 1,000,000")
     parser.add_argument("--team", type=int, default=8, help="annotators there from the start (default 8)")
-    parser.add_argument("--times", type=int, default=100, help="how often each is timed (default 100)")
-    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
     parser.add_argument(
-        "--part", choices=PARTS, help="measure this alone; the exports take most of the time (default all)"
+        "--times", type=int, default=100, help="how often each request is timed (default 100)"
+    )
+    parser.add_argument("--postgres", action="store_true", help="use PostgreSQL instead of SQLite")
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        help="measure only this part (default all); the exports take most of the time",
     )
     chosen = parser.parse_args()
     if chosen.photos < 2 * BLOCK or not 0 < chosen.times <= chosen.photos // 10:
-        parser.error(
-            f"there are {2 * BLOCK} photos or more, and each is timed for at most one in ten of them"
-        )
+        parser.error(f"--photos is at least {2 * BLOCK}, and --times is between 1 and a tenth of --photos")
     with tempfile.TemporaryDirectory() as scratch, database(chosen.postgres, Path(scratch)) as url:
         store = Store(Path(scratch) / "data", url)
         started = time.perf_counter()

@@ -84,7 +84,8 @@ class PairedFiles(Dataset[tuple[Tensor, Tensor, int]]):
         square.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2))
         if random.random() < 0.5:
             square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return to_tensor(square)
+        result: Tensor = to_tensor(square)
+        return result
 
 
 class PlainPair(nn.Module):
@@ -97,7 +98,8 @@ class PlainPair(nn.Module):
         self.head = nn.Sequential(nn.Linear(2000, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, num_classes))
 
     def forward(self, roi: Tensor, extra_roi: Tensor) -> Tensor:
-        return self.head(torch.cat((self.roi(roi), self.extra_roi(extra_roi)), dim=1))
+        result: Tensor = self.head(torch.cat((self.roi(roi), self.extra_roi(extra_roi)), dim=1))
+        return result
 
 
 def plain_rates(

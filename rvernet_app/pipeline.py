@@ -23,8 +23,8 @@ from rvernet_app.types import Candidates, Embedding, Mask, Prompt
 class Pipeline:
     """The engine behind the page, the command line and the HTTP API.
 
-    All visitors share it. It keeps nothing of theirs but embeddings, by the photo's SHA-256. Its classifier may be
-    replaced while it works.
+    All visitors share it. It keeps nothing of theirs but embeddings, by the photo's SHA-256. Its classifier
+    may be replaced while it works.
     """
 
     config: AppConfig
@@ -178,7 +178,8 @@ def build_pipeline(config: AppConfig) -> Pipeline:
     """Build the engine with the best weights found locally; only a checkpoint on the Hub uses the network.
 
     Raises:
-        WeightsError: the segmenter asked for by name has no weights here, or the checkpoint cannot be fetched.
+        WeightsError: the segmenter asked for by name has no weights here, or the checkpoint cannot be
+            fetched.
         CheckpointError: the checkpoint is missing or damaged.
     """
     return Pipeline(

@@ -20,14 +20,14 @@ SUGGESTIONS = 5
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What one checkpoint says of one mask. `Pipeline.evidence` yields it in steps, and each step adds to the last.
+    """What one checkpoint says of one mask. `Pipeline.evidence` yields it in steps that add to each other.
 
     Attributes:
         checkpoint: name of the checkpoint; checkpoint_id: "name@fingerprint".
         classes: every class the checkpoint knows.
         cutouts: both cut-outs of the photo.
-        suggestions: the prediction from both cut-outs; without_context: with the extra-ROI cut-out blanked. None
-            where only maps were asked for.
+        suggestions: the prediction from both cut-outs; without_context: with the extra-ROI cut-out blanked.
+            None where only maps were asked for.
         sure: True if the likeliest suggestion reaches the calibrated threshold.
         maps: activation maps of one class; None until the last step.
         cam_method: the method that makes the maps, one of CAM_METHODS.

@@ -8,12 +8,15 @@ Cell = str | int | float | None
 
 
 def neutral(cell: Cell) -> Cell:
-    """A cell that no spreadsheet runs as a formula: a text that would be one gets an apostrophe before it."""
+    """Return a cell that no spreadsheet runs as a formula.
+
+    A text that starts like a formula gets an apostrophe in front. Whole floats become integers.
+    """
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 def as_typed(cell: str) -> str:
-    """What `neutral` made the cell of."""
+    """Undo `neutral` for a text."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

@@ -97,7 +97,8 @@ def _mean_over(statistic: Statistic, runs: int) -> Statistic:
 
     def mean(joined: ClassCounts) -> NDArray[np.float64]:
         parts: list[Any] = np.split(joined, runs, axis=-1)
-        return np.mean([statistic(part) for part in parts], axis=0)
+        result: NDArray[np.float64] = np.mean([statistic(part) for part in parts], axis=0)
+        return result
 
     return mean
 

@@ -106,9 +106,8 @@ def with_held_out(data: DataOptions) -> DataOptions:
             return replace(data, sources=(replace(whole, held_out=(meal,)),))
     missing = max(1, LEAST_MEALS - len(meals))
     raise DataError(
-        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least "
-        f"{LEAST_CLASSES} foods, one of "
-        f"them in two meals; this project's are of {_counted(len(meals), 'meal')} with "
+        f"A training needs finished photos of at least {LEAST_MEALS} meals with at least {LEAST_CLASSES} "
+        f"foods, one of them in two meals; this project's are of {_counted(len(meals), 'meal')} with "
         f"{_counted(len({region.label for region in regions}), 'food')}: finish at least "
         f"{_counted(missing, 'more photo')} of {'another meal' if missing == 1 else 'other meals'}."
     )

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCardData, get_token
-from huggingface_hub.errors import HfHubHTTPError, HTTPError
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see below
+    HfHubHTTPError,
+    HTTPError,  # the base of HfHubHTTPError, from httpx or httpx2 depending on the version
+)
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from rvernet_app.errors import RvernetError

@@ -1,4 +1,4 @@
-"""Commands on projects: what is in the store, in and out of it, and its backups."""
+"""Commands on projects: list, label sets, export, import, backups and accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -27,48 +27,28 @@ from rvernet_app.store.label_sets import label_names, take_label_set
 from rvernet_app.store.projects import all_projects
 from rvernet_app.store.queue import count_items
 
+Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
+
 SHOWN = 3
-"""Of what was not imported for one reason, how much is named."""
+"""Number of names printed for each reason not to import something."""
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to those of `python -m rvernet_app`."""
-    projects = commands.add_parser("projects", help="every project and how many photos it has")
+def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the commands on projects to the commands of `rvernet`."""
+    projects = commands.add_parser("projects", help="list the projects and their numbers of photos")
     projects.set_defaults(run=_projects)
 
-    labels = commands.add_parser("labels", help="a project's label set as CSV, or what a file says into it")
-    labels.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
-    labels.add_argument("--take", type=Path, metavar="FILE", help="CSV or text whose labels go into the set")
+    labels = commands.add_parser("labels", help="print a label set as CSV, or load labels from a file")
+    labels.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
+    labels.add_argument(
+        "--take", type=Path, metavar="FILE", help="CSV or text file whose labels go into the label set"
+    )
     labels.set_defaults(run=_labels)
 
-    out = commands.add_parser("export", help="a project's finished photos in a format for others")
-    out.add_argument(
-        "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
-    )
-    out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    out.add_argument("--project", type=_name, metavar="NAME", help="needed where there are several")
-    out.add_argument("--val", type=float, default=0.1, metavar="SHARE", help="for validation (default 0.1)")
-    out.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="for the test (default 0.1)")
-    out.set_defaults(run=_export)
+    _add_export(commands)
+    _add_import(commands)
 
-    into = commands.add_parser("import", help="photos and foods labelled elsewhere, into a project")
-    into.add_argument("path", type=Path, metavar="PATH")
-    into.add_argument(
-        "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
-    )
-    into.add_argument(
-        "--project", type=_name, metavar="NAME", help="made when new; needed unless there is exactly one"
-    )
-    into.add_argument(
-        "--annotator",
-        type=_name,
-        default="import",
-        metavar="NAME",
-        help="whose the foods are (default import)",
-    )
-    into.set_defaults(run=_import)
-
-    keep = commands.add_parser("backup", help="copy the whole store while it is used")
+    keep = commands.add_parser("backup", help="copy the whole store, even while it is in use")
     keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     keep.set_defaults(run=_backup)
 
@@ -76,22 +56,62 @@ def add_commands(commands: Any) -> None:
     back.add_argument("folder", type=Path, metavar="DIR", help="the backup")
     back.set_defaults(run=_restore)
 
-    accounts = commands.add_parser("accounts", help="who may log in on a server; without any nobody has to")
+    accounts = commands.add_parser(
+        "accounts", help="list, add or remove accounts; without accounts the server needs no login"
+    )
     accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
     accounts.add_argument("name", type=_name, nargs="?", metavar="NAME")
     accounts.set_defaults(run=_accounts)
 
 
+def _add_export(commands: argparse._SubParsersAction[Parser]) -> None:
+    out = commands.add_parser("export", help="write the finished photos of a project")
+    out.add_argument(
+        "--format", required=True, choices=list(EXPORTS), metavar="FORMAT", help=", ".join(EXPORTS)
+    )
+    out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    out.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
+    out.add_argument(
+        "--val", type=float, default=0.1, metavar="SHARE", help="share of meals for validation (default 0.1)"
+    )
+    out.add_argument(
+        "--test", type=float, default=0.1, metavar="SHARE", help="share of meals for the test (default 0.1)"
+    )
+    out.set_defaults(run=_export)
+
+
+def _add_import(commands: argparse._SubParsersAction[Parser]) -> None:
+    into = commands.add_parser("import", help="add photos and foods labeled elsewhere to a project")
+    into.add_argument("path", type=Path, metavar="PATH", help="the file or folder to read")
+    into.add_argument(
+        "--format", required=True, choices=list(IMPORTS), metavar="FORMAT", help=", ".join(IMPORTS)
+    )
+    into.add_argument(
+        "--project",
+        type=_name,
+        metavar="NAME",
+        help="a new name makes a project; needed unless there is exactly one project",
+    )
+    into.add_argument(
+        "--annotator",
+        type=_name,
+        default="import",
+        metavar="NAME",
+        help="who labeled the foods (default import)",
+    )
+    into.set_defaults(run=_import)
+
+
 def open_files(config: AppConfig) -> PhotoFiles:
-    """The photo files of the data folder."""
+    """Return the photo files of the data folder."""
     return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
 
 
 def _name(text: str) -> str:
-    """A project's or a person's, as the store keeps it."""
+    """Return the name of a project or a person as the store keeps it, with single spaces."""
     name = " ".join(text.split())
     if not 0 < len(name) <= MAX_NAME or any("\ud800" <= character <= "\udfff" for character in name):
-        raise argparse.ArgumentTypeError(f"a name is 1 to {MAX_NAME} characters of text")
+        raise argparse.ArgumentTypeError(f"a name has 1 to {MAX_NAME} characters of text")
     return name
 
 
@@ -117,7 +137,7 @@ def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
             labels = read_label_set(arguments.take)
             with store.writing() as session:
                 new, changed = take_label_set(session, project_id, labels)
-            print(f"{new} labels are new, {changed} changed")
+            print(f"labels: {new} new, {changed} changed")
             return
         with store.reading() as session:
             print(label_set_csv(label_names(session, project_id)), end="")
@@ -147,7 +167,7 @@ def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _first(report: ImportReport) -> str:
-    """The end of the sentence that says that nothing was imported."""
+    """Return why nothing was imported, as the end of a sentence."""
     if not report.not_taken:
         return "it holds no photos."
     first, *others = report.not_taken
@@ -156,22 +176,22 @@ def _first(report: ImportReport) -> str:
 
 
 def _lines(report: ImportReport, path: Path) -> Iterator[str]:
-    """What was taken from a source, and what was not and why."""
+    """Yield the lines that say what was imported, and what was not and why."""
     yield f"{report.photos + report.known_photos} photos with {report.foods} foods from {path}"
     if report.known_photos:
-        yield f"  {report.known_photos} photos were in the project already"
+        yield f"  {report.known_photos} photos already in the project"
     if report.labels:
-        yield f"  {len(report.labels)} labels are new: {', '.join(report.labels)}"
+        yield f"  {len(report.labels)} new labels: {', '.join(report.labels)}"
     left: defaultdict[str, list[str]] = defaultdict(list)
     for one in report.not_taken:
         left[one.why].append(one.what)
     for why, names in left.items():
         more = "; …" if len(names) > SHOWN else ""
-        yield f"  {len(names)} not taken ({'; '.join(names[:SHOWN])}{more}): {why}"
+        yield f"  {len(names)} not imported ({'; '.join(names[:SHOWN])}{more}): {why}"
 
 
 def _line(text: str) -> str:
-    """Text of others on one line, without what would steer a terminal or cannot be printed."""
+    """Return untrusted text on one line, with characters that could control the terminal replaced."""
     indent = text[: len(text) - len(text.lstrip(" "))]
     kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return indent + "".join(kept)
@@ -197,7 +217,7 @@ def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
             print(_line(name))
         return
     if not arguments.name:
-        raise ConfigError("Say whose account with its NAME.")
+        raise ConfigError("Give the NAME of the account.")
     if arguments.action == "remove":
         accounts.remove(arguments.name)
     else:
@@ -205,33 +225,39 @@ def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _password() -> str:
-    """Typed unseen at a terminal, else the first line of the input; nothing where that ends first."""
+    """Read a password without echo from a terminal, else the first line of stdin; "" if stdin ends."""
     try:
         typed = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         typed.encode()
     except EOFError:
         return ""
     except UnicodeError as error:
-        raise ConfigError("The password holds bytes that are no text in UTF-8.") from error
+        raise ConfigError("The password is not valid UTF-8 text.") from error
     return typed
 
 
 def _project(store: Store, name: str | None) -> int:
-    """A project by its name, or the only one there is."""
+    """Return the id of the project with this name, or of the only project if no name is given.
+
+    Raises:
+        StoreError: no project has this name, or no name is given and there is not exactly one project.
+    """
     with store.reading() as session:
         found = {project.name: project.id for project in all_projects(session)}
     if name is None and len(found) == 1:
         return next(iter(found.values()))
     if name in found:
         return found[name]
+    known = f"Projects: {', '.join(found)}." if found else "There are no projects yet."
     if name is None:
-        raise StoreError(f"Say which project with --project: {', '.join(found) or 'there is none yet'}.")
-    raise StoreError(f"There is no project {name!r}, but {', '.join(found) or 'none at all'}.")
+        raise StoreError(f"Name a project with --project. {known}")
+    raise StoreError(f"No project is named {name!r}. {known}")
 
 
 @contextmanager
 def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    # Not at once, and on a terminal only: of bad input there is one line to be read.
+    """Show a bar on stderr and yield (done, total) -> None, which moves it."""
+    # A delay, and terminals only: bad input must print one line and nothing else.
     with tqdm(unit=unit, delay=1, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""How far annotators who labelled the same photos agree, without knowing of each other: masks, labels and grams."""
+"""Agreement of annotators who labeled the same photos independently: masks, labels and grams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
-from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared_photos
+from rvernet_app.reports.shared_photos import Pair, Rating, SharedPhoto, shared_photos
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.measures import (
@@ -31,28 +31,28 @@ from rvernet_app.store.measures import (
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
 SHOWN_CLASSES = 20
-"""Labels in the figure."""
+"""Number of labels in the figure."""
 SHOWN_COUPLES = 8
-"""Pairs of annotators that the figure names; where there are more, none."""
-NO_SHARED = "No food was found by both."
-SEVERAL = "Several pairs of annotators; see each of them."
+"""The figure has a legend only if there are at most this many pairs of annotators."""
+NO_SHARED = "No food in common."
+SEVERAL = "See each pair."
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How far two annotators agree, or all of a project.
+    """Agreement of two annotators, or of all annotators of a project.
 
     Attributes:
-        who: their names.
-        photos: that they are both done with.
-        only: foods that the first has and the second lacks, and the other way round; their sum alone for all.
-        ious: float64 (P,), of the P pairs of masks that are one food; `iou` is their mean.
-        same_label: share of the pairs with one label, among those that both named.
-        kappa: of these labels; Cohen's for two annotators, Fleiss' for more.
-        grams: float64 (Q, 2), of the pairs that both gave in grams.
-        absolute: ICC(2,1) of grams; ICC(1,1) where the raters differ from food to food.
-        consistent: ICC(3,1) of grams; far above `absolute`, one of the two always says more.
-        difference: mean grams of the first less the second, with the limits of agreement.
+        who: the names of the annotators.
+        photos: number of photos that both are done with.
+        only: number of foods that only the first has, and only the second; for all annotators, one sum.
+        ious: float64 (P,) in [0, 1], IoUs of the P pairs of masks that show one food; `iou` is their mean.
+        same_label: share of pairs with the same label, among the pairs that both annotators named.
+        kappa: agreement of these labels beyond chance; Cohen's for two annotators, Fleiss' for more.
+        grams: float64 (Q, 2), the portions of the pairs that both annotators gave in grams.
+        absolute: ICC(2,1) of grams; ICC(1,1) if the raters differ from food to food.
+        consistent: ICC(3,1) of grams. If it is far above `absolute`, one annotator always says more.
+        difference: mean of the first annotator's grams minus the second's, with the limits of agreement.
     """
 
     who: str
@@ -70,14 +70,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class ClassAgreement:
-    """How far annotators agree on one label.
+    """Agreement on one label.
 
     Attributes:
-        n: pairs of masks that one or both gave this label.
-        iou: mean over these.
-        same_label: where one says this label, how often the other does; the positive agreement of Cicchetti and
-            Feinstein (1990, Journal of Clinical Epidemiology 43:551).
-        kappa: of saying this label or any other.
+        n: number of pairs of masks that one or both annotators gave this label.
+        iou: mean IoU of these pairs.
+        same_label: how often the other annotator also gives this label; the positive agreement of Cicchetti
+            and Feinstein (1990, Journal of Clinical Epidemiology 43:551).
+        kappa: agreement beyond chance on whether a food has this label.
     """
 
     label: str
@@ -89,7 +89,7 @@ class ClassAgreement:
 
 @dataclass(frozen=True)
 class Steering:
-    """What suggestions do to people: a share where they saw them, where they were hidden, and the difference."""
+    """The effect of suggestions: a share of foods with suggestions shown and hidden, and the difference."""
 
     what: str
     shown: Measured
@@ -99,12 +99,12 @@ class Steering:
 
 @dataclass(frozen=True, eq=False)
 class AgreementReport:
-    """How far the annotators of a project agree.
+    """Agreement of the annotators of a project.
 
     Attributes:
-        overall: of all of them together; of the only two, where there are no more.
-        couples: each two annotators who share a photo.
-        classes: most frequent first.
+        overall: all annotators together; the same object as the only couple if there is exactly one.
+        couples: each pair of annotators who share a photo.
+        classes: labels, most frequent first.
     """
 
     overall: Agreement
@@ -113,18 +113,18 @@ class AgreementReport:
     steering: tuple[Steering, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Between annotators, by label, and with suggestions or without."""
+        """Return the tables between annotators, by label, and with suggestions shown or hidden."""
         between = self.couples if len(self.couples) == 1 else (self.overall, *self.couples)
         return (
             Table("Between annotators", BETWEEN_COLUMNS, tuple(_cells(agreement) for agreement in between)),
             Table(
-                "By label",
-                ("Label", "Pairs", "Mean IoU", "Same label", "Kappa, this label or not"),
+                "By name",
+                ("Name", "Pairs", MASK_OVERLAP, "Same name", BEYOND_CHANCE),
                 tuple((c.label, str(c.n), *_texts(c.iou, c.same_label, c.kappa)) for c in self.classes),
             ),
             Table(
-                "Suggestions",
-                ("Share", "Shown", "Hidden", "Shown less hidden", "Foods, shown", "Foods, hidden"),
+                "With and without suggestions",
+                ("Share of foods", "Shown", "Hidden", "Difference", "Foods, shown", "Foods, hidden"),
                 tuple(
                     (s.what, *_texts(s.shown, s.hidden, s.difference), str(s.shown.n), str(s.hidden.n))
                     for s in self.steering
@@ -133,9 +133,19 @@ class AgreementReport:
         )
 
 
+MASK_OVERLAP = "Mask overlap (mean IoU)"
+BEYOND_CHANCE = "Agreement beyond chance (kappa)"
 BETWEEN_COLUMNS = (
-    *("Annotators", "Photos", "Foods both have", "Foods only one has", "Mean IoU", "Same label", "Kappa"),
-    *("Grams, absolute", "Grams, consistent", "Grams, mean difference (limits)"),
+    "Annotators",
+    "Photos",
+    "Foods both have",
+    "Foods only one has",
+    MASK_OVERLAP,
+    "Same name",
+    BEYOND_CHANCE,
+    "Agreement of grams (ICC)",
+    "Grams, fixed gap ignored (ICC)",
+    "Difference in grams (limits)",
 )
 
 
@@ -153,15 +163,16 @@ def _texts(*measured: Measured) -> tuple[str, ...]:
 def agreement(
     session: Session, project_id: int, minimum_iou: float = MINIMUM_IOU, seed: int = 0
 ) -> AgreementReport:
-    """Measure how far annotators agree on the photos that two or more are done with.
+    """Measure the agreement of annotators on the photos that two or more are done with.
 
-    What a reviewer made of the foods is of no account: those rejected are compared too, those merged are not.
+    A review does not change the result: rejected foods are compared, foods that a reviewer merged are not.
 
     Args:
-        seed: of the bootstrap.
+        minimum_iou: smallest IoU of two masks of one food, in (0, 1].
+        seed: seed of the bootstrap.
 
     Raises:
-        StoreError: the minimum IoU is not one.
+        StoreError: the minimum IoU is not in (0, 1].
     """
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
     photos = list(shared_photos(session, project_id, minimum_iou))
@@ -205,7 +216,7 @@ def _of_all(
 ) -> Agreement:
     pairs = [pair for photo in photos for pair in photo.pairs]
     weighed = [[o for o in food if o.grams is not None] for photo in photos for food in photo.foods]
-    # Two of each, as ICC(1,1) wants as many raters for every food; hardly ever are there more.
+    # ICC(1,1) needs the same number of ratings for every food; more than two are rare.
     grams = _grams((food[0], food[1]) for food in weighed if len(food) > 1)
     return Agreement(
         who="All",
@@ -228,15 +239,20 @@ def _by_class(
     counts: NDArray[np.int64],
     several: bool,
 ) -> tuple[ClassAgreement, ...]:
-    """From the ids and names of the K classes, and `_label_counts`, int64 (N, K)."""
+    """Measure each label.
+
+    Args:
+        classes: id and name of the K labels.
+        counts: int64 (N, K), the result of `_label_counts`.
+    """
     pairs = [pair for photo in photos for pair in photo.pairs if pair.named]
-    labels, ious, opinions = _labels(pairs), _ious(pairs), counts.sum(axis=1)
+    labels, ious, ratings = _labels(pairs), _ious(pairs), counts.sum(axis=1)
     found = []
     for (id, name), of_class in zip(classes, counts.T, strict=True):
         said = (labels == id).astype(np.int64)  # (P, 2)
         either = said.any(axis=1)
         if several:
-            kappa = fleiss_kappa(np.stack((of_class, opinions - of_class), axis=1))
+            kappa = fleiss_kappa(np.stack((of_class, ratings - of_class), axis=1))
         else:
             kappa = cohen_kappa(said[:, 0], said[:, 1])
         same = share(np.array([[2 * said.all(axis=1).sum(), said.sum()]]), NO_SHARED)
@@ -255,7 +271,7 @@ def _mean_iou(ious: NDArray[np.float64]) -> Measured:
 
 
 def _labels(pairs: Iterable[Pair]) -> NDArray[np.int64]:
-    """int64 (P, 2), of the pairs that both named."""
+    """Return the label ids of the pairs that both annotators named, int64 (P, 2)."""
     both = [(pair.first.label_id, pair.second.label_id) for pair in pairs if pair.named]
     return np.array(both, np.int64).reshape(-1, 2)
 
@@ -265,7 +281,11 @@ def _same_label(labels: NDArray[np.int64]) -> Measured:
 
 
 def _label_counts(photos: Sequence[SharedPhoto]) -> tuple[list[int], NDArray[np.int64]]:
-    """The K labels that foods have which two or more named, and how many named each food so: int64 (N, K)."""
+    """Count labels of the N foods that two or more annotators named.
+
+    Returns:
+        The ids of the K labels that occur, and how many annotators gave food n the label k, int64 (N, K).
+    """
     named = [[o.label_id for o in food if o.label_id is not None] for photo in photos for food in photo.foods]
     named = [labels for labels in named if len(labels) > 1]
     flat = np.array([label for labels in named for label in labels], np.int64)
@@ -275,8 +295,8 @@ def _label_counts(photos: Sequence[SharedPhoto]) -> tuple[list[int], NDArray[np.
     return classes.tolist(), counts
 
 
-def _grams(pairs: Iterable[tuple[Opinion, Opinion]]) -> NDArray[np.float64]:
-    """float64 (Q, 2), of the pairs that both gave in grams."""
+def _grams(pairs: Iterable[tuple[Rating, Rating]]) -> NDArray[np.float64]:
+    """Return the grams of the pairs that both annotators gave in grams, float64 (Q, 2)."""
     both = [(a.grams, b.grams) for a, b in pairs if a.grams is not None and b.grams is not None]
     return np.array(both, np.float64).reshape(-1, 2)
 
@@ -287,7 +307,7 @@ def _agreement_steering(photos: Iterable[SharedPhoto], seed: int) -> Steering:
         labels = _labels(p for p in photo.pairs if photo.blind or (p.first.suggested and p.second.suggested))
         if len(labels):
             shares[photo.blind].append((int(np.sum(labels[:, 0] == labels[:, 1])), len(labels)))
-    return _steering("same label by both", shares, seed)
+    return _steering("both chose the same name", shares, seed)
 
 
 def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
@@ -305,26 +325,30 @@ def _top_steering(session: Session, project_id: int, seed: int) -> Steering:
     shares: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for blind, taken, foods in session.execute(asked):
         shares[blind].append((taken, foods))
-    return _steering("label is the top suggestion", shares, seed)
+    return _steering("name is the first suggestion", shares, seed)
 
 
 def _steering(what: str, shares: Mapping[bool, Sequence[tuple[int, int]]], seed: int) -> Steering:
-    """From `share`'s counts of photos, by whether suggestions were hidden."""
+    """Compare shares with suggestions shown and hidden.
+
+    Args:
+        shares: for hidden (True) and shown (False), the counts of each photo as `share` takes them.
+    """
     shown, hidden = (np.array(shares[blind], np.int64).reshape(-1, 2) for blind in (False, True))
     return Steering(
         what,
-        share(shown, "No such food where suggestions were shown."),
-        share(hidden, "No such food where suggestions were hidden."),
+        share(shown, "No such food with suggestions shown."),
+        share(hidden, "No such food with suggestions hidden."),
         share_difference(shown, hidden, seed=seed),
     )
 
 
 def draw_agreement(report: AgreementReport) -> Figure:
-    """Masks, labels, grams and suggestions, a panel each."""
+    """Draw masks, labels, grams and suggestions in a panel each."""
     figure, (masks, labels, grams, suggestions) = four_panels()
     masks.hist(report.overall.ious, bins=np.linspace(0, 1, 21).tolist())
     entitle(masks, "masks of the same food", "y")
-    masks.set(xlabel="IoU", ylabel="pairs", xlim=(0, 1))
+    masks.set(xlabel="mask overlap (IoU)", ylabel="pairs of masks", xlim=(0, 1))
     _draw_classes(labels, report.classes[:SHOWN_CLASSES])
     _draw_grams(grams, report.couples)
     _draw_steering(suggestions, report.steering)
@@ -334,12 +358,12 @@ def draw_agreement(report: AgreementReport) -> Figure:
 def _draw_classes(axes: Axes, classes: Sequence[ClassAgreement]) -> None:
     axes.barh(range(len(classes)), [c.same_label.value or 0.0 for c in classes], height=0.7)
     name_rows(axes, [f"{c.label} ({c.n})" for c in classes])
-    entitle(axes, "same label, where one says it (pairs)", "x")
+    entitle(axes, "same name, if one chose it (pairs)", "x")
     axes.set(xlabel="share", xlim=(0, 1))
 
 
 def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
-    """Bland and Altman's plot; the limits only where they are of one pair of annotators."""
+    """Draw the plot of Bland and Altman, with the limits of agreement if there is one pair of annotators."""
     for couple in couples:
         first, second = couple.grams.T
         axes.scatter((first + second) / 2, first - second, s=15, label=couple.who)
@@ -350,18 +374,18 @@ def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
                 axes.axhline(value, color="grey", linestyle=style)
     if 0 < len(couples) <= SHOWN_COUPLES:
         axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
-    entitle(axes, "portions", "both")
-    axes.set(xlabel="mean of the two, g", ylabel="first less second, g")
+    entitle(axes, "amounts", "both")
+    axes.set(xlabel="mean of both, g (Bland-Altman plot)", ylabel="first minus second, g")
 
 
 def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:
-    for offset, name in ((-0.2, "shown"), (0.2, "hidden")):
-        measured: list[Measured] = [getattr(s, name) for s in steering]
+    groups = ((-0.2, "shown", [s.shown for s in steering]), (0.2, "hidden", [s.hidden for s in steering]))
+    for offset, name, measured in groups:
         places = [place + offset for place in range(len(steering))]
         axes.bar(places, [m.value or 0.0 for m in measured], 0.36, label=f"suggestions {name}")
         for place, m in zip(places, measured, strict=True):
             axes.text(place, (m.value or 0.0) + 0.02, f"n = {m.n}", ha="center", fontsize=8)
     axes.set_xticks(range(len(steering)), [s.what for s in steering])
-    entitle(axes, "how far suggestions steer", "y")
-    axes.set(ylabel="share", ylim=(0, 1.15))
+    entitle(axes, "with and without suggestions", "y")
+    axes.set(ylabel="share of foods", ylim=(0, 1.15))
     axes.legend(fontsize=8, loc="upper right", frameon=False)

@@ -1,4 +1,4 @@
-"""How a project stands: photos, foods, time and suggestions, counted by the database."""
+"""Progress of a project: photos, foods, time and suggestions, counted by the database."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ from rvernet_app.store.tables import (
 
 UNNAMED = "no name yet"
 SHOWN_CLASSES = 30
-"""Labels in the figure."""
+"""Number of labels in the figure."""
 EVERYONE = 0
-"""In place of an annotator's id, which is never 0."""
+"""Stands for all annotators where an id is expected; no id is 0."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some times, in seconds, each rounded to a tenth.
+    """Median and quartiles of some durations, in seconds, each duration rounded to a tenth.
+
+    A quantile between two durations is interpolated linearly.
 
     Attributes:
-        n: how many they are.
-        low, high: the quartiles around the median; all three between neighbours where they fall between two.
+        n: number of durations.
+        low, high: lower and upper quartile.
     """
 
     n: int
@@ -55,17 +57,19 @@ class Spread:
     high: float
 
     def text(self) -> str:
-        """As it is shown."""
+        """Return the median and the quartiles, ready to show."""
         return f"{self.median:.0f} s ({self.low:.0f} to {self.high:.0f})"
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Foods, none of them deleted.
+    """Numbers of foods. Deleted foods do not count.
 
     Attributes:
-        standing: those that were not rejected; of a photo that two annotated, both until one is.
-        offered: those whose annotator saw suggestions, and taken those of them whose label is from them.
+        standing: foods that are not rejected. On a photo with two annotators both versions of a food count
+            until one is rejected.
+        offered: foods whose annotator saw suggestions.
+        taken: offered foods whose label is one of the suggestions.
     """
 
     standing: int = 0
@@ -76,7 +80,7 @@ class Tally:
 
     @property
     def taken_share(self) -> float | None:
-        """Share of suggestions taken; None where none were offered."""
+        """Share of offered foods whose suggestion was taken; None if nothing was offered."""
         return self.taken / self.offered if self.offered else None
 
     def __add__(self, other: Tally) -> Tally:
@@ -91,12 +95,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class AnnotatorReport:
-    """What one annotator did.
+    """The work of one annotator.
 
     Attributes:
-        states: how many photos they have in each of STATES.
-        photo_seconds, food_seconds: for a photo they are done with, and for each of its foods; None where no time was
-            taken.
+        states: number of photos in each of STATES.
+        photo_seconds, food_seconds: duration for a finished photo, and for each of its foods; None if no
+            duration is known.
     """
 
     name: str
@@ -108,15 +112,15 @@ class AnnotatorReport:
 
 @dataclass(frozen=True)
 class DashboardReport:
-    """How a project stands.
+    """Progress of a project.
 
     Attributes:
-        photos: how many are in each state to the project, by NEW and STATES: unusable if anyone says so, done if as
-            many annotators are done as are wanted; else open while one is at it, skipped if one skipped it, and open
-            if it waits for another annotator.
-        double: how many photos two or more annotators are done with.
-        labels: foods by label, most first, then the labels without any in their own order.
-        annotators: by name.
+        photos: number of photos by state, which is NEW or one of STATES. The first match counts: unusable if
+            an annotator says so, done if enough annotators are done, open if an annotator works on it,
+            skipped if an annotator skipped it, open if another annotator is needed.
+        double: number of photos that two or more annotators are done with.
+        labels: foods by label, most frequent first; labels without foods keep the order of the label set.
+        annotators: sorted by name.
     """
 
     photos: Mapping[str, int]
@@ -128,32 +132,34 @@ class DashboardReport:
     annotators: tuple[AnnotatorReport, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Photos, labels and annotators."""
+        """Return the tables of photos, labels and annotators."""
         photos = (*self.photos.items(), ("done by two or more", self.double))
-        foods = ("Foods", "Accepted", "Rejected", "Suggestions taken")
-        states = tuple(state.capitalize() for state in STATES)
+        foods = (*self.labels, ("all", self.foods))
+        states = tuple(f"{state.capitalize()} photos" for state in STATES)
+        times = ("Time per photo (quartiles)", "Time per food (quartiles)")
         return (
             Table("Photos", ("State", "Photos"), tuple((state, str(n)) for state, n in photos)),
             Table(
-                "Labels",
-                ("Label", *foods),
-                tuple((name, *_cells(tally)) for name, tally in (*self.labels, ("all", self.foods))),
+                "Foods", ("Name", *FOOD_COLUMNS), tuple((name, *_food_cells(tally)) for name, tally in foods)
             ),
             Table(
                 "Annotators",
-                ("Annotator", *(f"{state} photos" for state in states), *foods, "Per photo", "Per food"),
-                tuple(
-                    (
-                        *(a.name, *(str(a.states[state]) for state in STATES), *_cells(a.foods)),
-                        *(_text(a.photo_seconds), _text(a.food_seconds)),
-                    )
-                    for a in self.annotators
-                ),
+                ("Annotator", *states, *FOOD_COLUMNS, *times),
+                tuple(_annotator_cells(annotator) for annotator in self.annotators),
             ),
         )
 
 
-def _cells(tally: Tally) -> tuple[str, ...]:
+FOOD_COLUMNS = ("Foods", "Accepted", "Rejected", "Suggestions taken")
+
+
+def _annotator_cells(annotator: AnnotatorReport) -> tuple[str, ...]:
+    states = tuple(str(annotator.states[state]) for state in STATES)
+    times = (_text(annotator.photo_seconds), _text(annotator.food_seconds))
+    return (annotator.name, *states, *_food_cells(annotator.foods), *times)
+
+
+def _food_cells(tally: Tally) -> tuple[str, ...]:
     share = tally.taken_share
     taken = "" if share is None else f"{share:.0%} of {tally.offered}"
     return str(tally.standing), str(tally.accepted), str(tally.rejected), taken
@@ -164,7 +170,7 @@ def _text(spread: Spread | None) -> str:
 
 
 def dashboard(session: Session, project_id: int) -> DashboardReport:
-    """Count how a project stands."""
+    """Count the progress of a project."""
     photos, double = _photos(session, project_id)
     by_label, by_annotator_id = _tallies(session, project_id)
     states = _states(session, project_id)
@@ -195,7 +201,7 @@ def dashboard(session: Session, project_id: int) -> DashboardReport:
 
 
 def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
-    """Photos by state, and how many two or more annotators are done with."""
+    """Count the photos by state, and the photos that two or more annotators are done with."""
     counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
     verdicts = (
         select(Verdict.item_id, *counted)
@@ -225,11 +231,14 @@ def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
 
 
 def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally], dict[int, Tally]]:
-    """Foods by label, and by annotator."""
+    """Count the foods by label id, where None is unnamed, and by annotator id."""
     asked = (
         select(
-            *(Annotation.label_id, Annotation.annotator_id, Annotation.status),
-            *(func.count(), func.count(Annotation.suggestion_taken)),
+            Annotation.label_id,
+            Annotation.annotator_id,
+            Annotation.status,
+            func.count(),
+            func.count(Annotation.suggestion_taken),
             func.sum(case((Annotation.suggestion_taken.is_(True), 1), else_=0)),
         )
         .where(Annotation.project_id == project_id, Annotation.status != DELETED)
@@ -246,7 +255,7 @@ def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally]
 
 
 def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
-    """How many photos each annotator has in each state."""
+    """Count the photos in each state, by annotator id."""
     asked = (
         select(Verdict.annotator_id, Verdict.state, func.count())
         .where(Verdict.project_id == project_id)
@@ -259,7 +268,10 @@ def _states(session: Session, project_id: int) -> dict[int, dict[str, int]]:
 
 
 def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
-    """Tenths of a second an annotator took, by annotator: for photos done in a known time, and for their foods."""
+    """Select the durations of photos, and of foods, in tenths of a second with the annotator's id.
+
+    Only photos that an annotator finished in a known time count. All foods of a photo take the same time.
+    """
     how_many = select(func.count()).where(by_annotator(), Annotation.status != DELETED).correlate(Verdict)
     done = (
         select(Verdict.annotator_id, Verdict.seconds, how_many.scalar_subquery().label("foods"))
@@ -272,7 +284,7 @@ def _seconds(project_id: int) -> tuple[Subquery, Subquery]:
 
 
 def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
-    """Of the `tenths` by annotator, and of all for EVERYONE."""
+    """Return the spread of durations from `_seconds`, by annotator id and for EVERYONE."""
     asked = select(times.c.annotator_id, times.c.tenths, func.count()).group_by(
         times.c.annotator_id, times.c.tenths
     )
@@ -284,7 +296,7 @@ def _quartiles(session: Session, times: Subquery) -> dict[int, Spread]:
 
 
 def _spread(counts: Counter[float]) -> Spread:
-    """From how often each time was taken."""
+    """Return the spread of durations, from the number of times that each occurs."""
     seconds = np.array(sorted(counts))
     below = np.cumsum([counts[value] for value in seconds])
     last = int(below[-1]) - 1
@@ -296,7 +308,7 @@ def _spread(counts: Counter[float]) -> Spread:
 
 
 def draw_dashboard(report: DashboardReport) -> Figure:
-    """Photos by state, foods by label, suggestions taken and seconds by annotator, a panel each."""
+    """Draw photos by state, foods by label, suggestions taken and seconds by annotator in a panel each."""
     figure, (photos, labels, taken, seconds) = four_panels()
     photos.bar(list(report.photos), list(report.photos.values()), 0.6)
     entitle(photos, "photos", "y")
@@ -307,7 +319,7 @@ def draw_dashboard(report: DashboardReport) -> Figure:
     )
     name_rows(taken, [a.name for a in report.annotators])
     entitle(taken, "suggestions taken", "x")
-    taken.set(xlabel="share of those offered", xlim=(0, 1))
+    taken.set(xlabel="share of foods with suggestions", xlim=(0, 1))
     _draw_seconds(seconds, report.annotators)
     return figure
 
@@ -315,15 +327,15 @@ def draw_dashboard(report: DashboardReport) -> Figure:
 def _draw_labels(axes: Axes, labels: Sequence[tuple[str, Tally]]) -> None:
     axes.barh(range(len(labels)), [tally.standing for _, tally in labels], height=0.7)
     name_rows(axes, [name for name, _ in labels])
-    entitle(axes, "foods by label", "x")
+    entitle(axes, "foods by name", "x")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
-    """Medians, with the quartiles as whiskers."""
-    for offset, what in ((-0.12, "photo"), (0.12, "food")):
-        spreads = {i: getattr(a, f"{what}_seconds") for i, a in enumerate(annotators)}
-        known: dict[int, Spread] = {i: spread for i, spread in spreads.items() if spread is not None}
+    """Draw medians, with the quartiles as whiskers."""
+    of_photo, of_food = [a.photo_seconds for a in annotators], [a.food_seconds for a in annotators]
+    for offset, what, spreads in ((-0.12, "photo", of_photo), (0.12, "food", of_food)):
+        known = {i: spread for i, spread in enumerate(spreads) if spread is not None}
         medians = [spread.median for spread in known.values()]
         whiskers = (
             [spread.median - spread.low for spread in known.values()],
@@ -332,7 +344,7 @@ def _draw_seconds(axes: Axes, annotators: Sequence[AnnotatorReport]) -> None:
         rows = [i + offset for i in known]
         axes.errorbar(medians, rows, xerr=whiskers, fmt="o", capsize=3, label=f"per {what}")
     name_rows(axes, [a.name for a in annotators])
-    entitle(axes, "time, median and quartiles", "x")
+    entitle(axes, "typical time (median and quartiles)", "x")
     axes.set_xlabel("seconds")
     axes.set_xlim(left=0)
     axes.legend(fontsize=8, loc="lower right", frameon=False)

@@ -1,4 +1,4 @@
-"""What annotators who share photos have of the same foods, without knowing of each other."""
+"""Photos that several annotators labeled independently, and their ratings of the same foods."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from rvernet_app.store.measures import mask_ious, same_foods
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Item, Photo, Verdict
 
 AT_ONCE = 500
-"""Photos read at a time."""
+"""Number of photos read by one query."""
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What one annotator has of a food.
+class Rating:
+    """The label and the portion that one annotator gave a food.
 
     Attributes:
-        grams: of its portion; None where there is none, or in another unit.
-        suggested: whether suggestions were shown with it.
+        label_id: None if the food has no name.
+        grams: None if the food has no portion, or one in another unit.
+        suggested: True if the annotator saw suggestions for the food.
     """
 
     annotator_id: int
@@ -37,57 +38,68 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Pair:
-    """What two annotators have of one food, in the order of their ids, and the IoU of their masks."""
+    """The ratings of one food by two annotators, in the order of their ids, and the IoU of their masks."""
 
     iou: float
-    first: Opinion
-    second: Opinion
+    first: Rating
+    second: Rating
 
     @property
     def couple(self) -> tuple[int, int]:
-        """Ids of the two."""
+        """The ids of both annotators."""
         return self.first.annotator_id, self.second.annotator_id
 
     @property
     def named(self) -> bool:
-        """Whether both gave it a label."""
+        """True if both gave the food a label."""
         return self.first.label_id is not None and self.second.label_id is not None
 
 
 @dataclass(frozen=True)
 class SharedPhoto:
-    """A photo that two or more annotators are done with; they and their opinions are in the order of their ids.
+    """A photo that two or more annotators are done with. Annotators and ratings are in the order of ids.
 
     Attributes:
-        blind: whether suggestions were hidden on it.
+        blind: True if suggestions were hidden on it.
         done: ids of the annotators.
-        counts: how many foods each of them has.
-        foods: the opinions of each food, one where nobody else has it.
-        pairs: each two opinions of one food.
+        counts: number of foods of each annotator.
+        foods: the ratings of each food; a single one if only one annotator has the food.
+        pairs: every pair of ratings of one food.
     """
 
     blind: bool
     done: tuple[int, ...]
     counts: Counter[int]
-    foods: list[list[Opinion]]
+    foods: list[list[Rating]]
     pairs: list[Pair]
 
 
 def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iterator[SharedPhoto]:
-    """The photos of a project that two or more annotators are done with, oldest first.
+    """Yield the photos of a project that two or more annotators are done with, oldest first.
 
-    What a reviewer merged is left out.
+    Foods that a reviewer merged are left out.
+
+    Args:
+        minimum_iou: smallest IoU of two masks of one food, in (0, 1].
 
     Raises:
-        StoreError: the minimum IoU is not one.
+        StoreError: the minimum IoU is not in (0, 1].
     """
     done = Verdict.project_id == project_id, Verdict.state == DONE
     several = select(Verdict.item_id).where(*done).group_by(Verdict.item_id).having(func.count() > 1)
     ids = sorted(session.scalars(several))
     asked = (
         select(
-            *(Verdict.item_id, Verdict.annotator_id, Item.blind, Photo.height, Photo.width),
-            *(Annotation.label_id, Annotation.counts, Annotation.amount, Annotation.unit, Annotation.sources),
+            Verdict.item_id,
+            Verdict.annotator_id,
+            Item.blind,
+            Photo.height,
+            Photo.width,
+            Annotation.label_id,
+            Annotation.counts,
+            Annotation.amount,
+            Annotation.unit,
+            Annotation.sources,
             Annotation.suggestions.is_not(None).label("suggested"),
         )
         .join(Item, Item.id == Verdict.item_id)
@@ -103,12 +115,12 @@ def shared_photos(session: Session, project_id: int, minimum_iou: float) -> Iter
 
 
 def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
-    """From a row for each food, and one without a mask for an annotator who has none."""
+    """Build a photo from a row for each food. An annotator without foods has one row without a mask."""
     found = [row for row in rows if row.counts is not None and not row.sources]
     rles = [Rle(size=[row.height, row.width], counts=row.counts) for row in found]
     ious = mask_ious(rles, rles)
-    opinions = [
-        Opinion(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
+    ratings = [
+        Rating(row.annotator_id, row.label_id, row.amount if row.unit == "g" else None, row.suggested)
         for row in found
     ]
     foods = same_foods(ious, [row.annotator_id for row in found], minimum_iou)
@@ -116,9 +128,9 @@ def _shared_photo(rows: Sequence[Row[Any]], minimum_iou: float) -> SharedPhoto:
         blind=rows[0].blind,
         done=tuple(dict.fromkeys(row.annotator_id for row in rows)),
         counts=Counter(row.annotator_id for row in found),
-        foods=[[opinions[index] for index in food] for food in foods],
+        foods=[[ratings[index] for index in food] for food in foods],
         pairs=[
-            Pair(float(ious[one, other]), opinions[one], opinions[other])
+            Pair(float(ious[one, other]), ratings[one], ratings[other])
             for food in foods
             for one, other in combinations(food, 2)
         ],

@@ -53,7 +53,7 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
 
 
 def add_label(session: Session, project_id: int, name: LabelName, by: int | None = None) -> int:
-    """A label added while labelling; returns its id, or that of the one that has the name already.
+    """A label added while labeling; returns its id, or that of the one that has the name already.
 
     Raises:
         StoreError: there is no such project, or it keeps to its label set.

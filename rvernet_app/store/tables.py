@@ -79,7 +79,7 @@ class Project(Base):
     """Photos that are labelled together, with one label set.
 
     Attributes:
-        new_labels: whether annotators may add labels while labelling.
+        new_labels: whether annotators may add labels while labeling.
         double_share: share of the photos that two annotators label independently, 0 to 1.
         blind_share: share of the photos on which suggestions are hidden, 0 to 1.
     """

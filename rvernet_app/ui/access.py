@@ -35,8 +35,8 @@ class Login(Protocol):
 def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
     """Return the annotator that a request comes from.
 
-    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the message
-    says, else the user this program runs under.
+    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the
+    message says, else the user this program runs under.
 
     Args:
         message: its "me" counts only where nobody logs in.

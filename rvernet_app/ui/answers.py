@@ -1,7 +1,7 @@
 """Handlers become functions that the browser may call: they take any JSON and always answer.
 
-A handler takes a `Request` and returns a `Reply`. What it raises is answered as {"error": sentence}, which the page
-shows.
+A handler takes a `Request` and returns a `Reply`. What it raises is answered as {"error": sentence}, which
+the page shows.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def request_of(handler: Callable[..., Reply]) -> type[Request]:
 def error_json(error: Exception, name: str) -> Json:
     """Return what the page is told of an error; one that nobody expected also goes to the log.
 
-    A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full"; who is not
-    logged in gets "login".
+    A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full"; who
+    is not logged in gets "login".
     """
     if not isinstance(error, RvernetError):
         log.error("%s failed", name, exc_info=error)

@@ -19,8 +19,8 @@ from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
-from rvernet_app.ui.project.protocol import CopyState
 from rvernet_app.ui.project.ranking import Ranking
+from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty

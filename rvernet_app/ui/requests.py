@@ -1,7 +1,7 @@
 """What every request of the browser shares: untrusted JSON becomes a checked object here, and nowhere else.
 
-A request is a `Request` with typed fields; a reply is a `Reply`. Together the classes are the page's protocol:
-`visitor/protocol.py` has those of a single photo, `project/protocol.py` those of a project.
+A request is a `Request` with typed fields; a reply is a `Reply`. Together the classes are the page's
+protocol; `visitor/` has those of a single photo, `project/` those of a project.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from rvernet_app.ui.page import build_demo, launch_options
 def serve(config: AppConfig) -> None:
     """Build the page and serve it; return when it has ended.
 
-    Visitors log in if the data folder has accounts. What was saved last is pushed to the copy on the Hub, if one is
-    configured, before this returns.
+    Visitors log in if the data folder has accounts. What was saved last is pushed to the copy on the Hub, if
+    one is configured, before this returns.
 
     Raises:
         RvernetError: the page cannot start.

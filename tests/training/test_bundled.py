@@ -2,14 +2,17 @@
 from.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.model.checkpoint import load_checkpoint
-from rvernet_app.model.classify import load_classifier
+from rvernet_app.model.classify import Classifier, load_classifier
 from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.segment.registry import open_segmenter
 from training.data.coco import CocoFolder
@@ -18,16 +21,16 @@ from training.data.photos import open_photo
 from training.data.regions import assemble
 from training.evidence.measure import figures, score
 
-FOLDER = AppConfig.checkpoint
+FOLDER = Path(AppConfig.checkpoint)
 SAUCES = ("ketchup", "chili paste")
 
 
 @pytest.fixture(scope="module")
-def classifier():
+def classifier() -> Classifier:
     return load_classifier(AppConfig(device="cpu"))
 
 
-def test_it_is_small_and_says_how_good_it_is(classifier):
+def test_it_is_small_and_says_how_good_it_is(classifier: Classifier) -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 20e6
     assert len(classifier.labels) == 61
     assert {"kiwi", "fried dough twist", "ketchup", "chili paste"} <= set(classifier.labels)
@@ -35,7 +38,7 @@ def test_it_is_small_and_says_how_good_it_is(classifier):
     assert classifier.metrics["by_source"]["ecustfd"]["regions"] > 400
 
 
-def test_only_with_context_does_it_tell_the_red_sauces_of_meals_it_did_not_learn_from():
+def test_only_with_context_does_it_tell_the_red_sauces_of_meals_it_did_not_learn_from() -> None:
     """The test split alone has five; the validation split has three more, as many of both sauces together."""
     found = load_checkpoint(FOLDER)
     data = assemble([CocoFolder("meals", ASSETS_DIR / "meals")])
@@ -46,26 +49,31 @@ def test_only_with_context_does_it_tell_the_red_sauces_of_meals_it_did_not_learn
     assert measured["ambiguous_f1"] > measured["ambiguous_f1_without_context"] + 0.2
 
 
-def test_it_says_what_context_is_worth(classifier):
+def test_it_says_what_context_is_worth(classifier: Classifier) -> None:
     metrics = classifier.metrics
     assert metrics["ambiguous"] == list(SAUCES)
     assert metrics["by_source"]["sauces"]["ambiguous_f1"] >= 0.8286
     assert metrics["by_source"]["sauces"]["ambiguous_f1_without_context"] < 0.5
 
 
-def test_it_is_calibrated(classifier):
+def test_it_is_calibrated(classifier: Classifier) -> None:
+    assert classifier.calibration is not None
     assert classifier.calibration.temperature != 1.0
     assert 0 < classifier.calibration.threshold < 1
 
 
-def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_made_on(classifier):
+def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_made_on(
+    classifier: Classifier,
+) -> None:
     card, config = (FOLDER / "README.md").read_text(), (FOLDER / "config.json").read_text()
     assert f"| annotated masks | {classifier.metrics['macro_f1']:.4f} |" in card
     assert "## Limits" in card
     assert not re.search(r"[\s\"'(]/\w", card + config)
 
 
-def test_it_names_one_validation_food_of_each_class(classifier, real_photos, tmp_path):
+def test_it_names_one_validation_food_of_each_class(
+    classifier: Classifier, real_photos: Path, tmp_path: Path
+) -> None:
     rename = {"qiwi": "kiwi", "fired_dough_twist": "fried dough twist"}
     data = assemble([CocoFolder("ecustfd", real_photos / "ecustfd", rename=rename)])
     one_each = list({r.label: r for r in data.val}.values())

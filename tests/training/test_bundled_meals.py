@@ -1,6 +1,10 @@
 """The meals and the samples in the repository: whole, small, and what they say they are."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,22 +21,24 @@ MEALS, SAMPLES = ASSETS_DIR / "meals", ASSETS_DIR / "samples"
 
 
 @pytest.fixture(scope="module", params=[MEALS, SAMPLES], ids=["meals", "samples"])
-def folder(request):
-    return request.param
+def folder(request: pytest.FixtureRequest) -> Path:
+    result: Path = request.param
+    return result
 
 
 @pytest.fixture(scope="module")
-def coco(folder):
-    return json.loads((folder / "annotations.json").read_text())
+def coco(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "annotations.json").read_text())
+    return result
 
 
-def test_photos_are_there_and_of_their_size(folder, coco):
+def test_photos_are_there_and_of_their_size(folder: Path, coco: dict[str, Any]) -> None:
     for image in coco["images"]:
         with Image.open(folder / "images" / image["file_name"]) as photo:
             assert photo.size == (image["width"], image["height"])
 
 
-def test_masks_boxes_and_pieces_fit(coco):
+def test_masks_boxes_and_pieces_fit(coco: dict[str, Any]) -> None:
     size_hw = (coco["images"][0]["height"], coco["images"][0]["width"])
     servings: dict[int, np.ndarray] = {}
     for annotation in coco["annotations"][:150]:
@@ -46,12 +52,12 @@ def test_masks_boxes_and_pieces_fit(coco):
         others |= mask
 
 
-def test_labels_are_of_the_label_set(coco):
+def test_labels_are_of_the_label_set(coco: dict[str, Any]) -> None:
     known = [label.name for label in default_label_set()]
     assert {category["name"] for category in coco["categories"]} <= set(known)
 
 
-def test_the_meals_are_a_set_to_train_on():
+def test_the_meals_are_a_set_to_train_on() -> None:
     regions = assemble([CocoFolder("meals", MEALS)])
     assert len(regions.train) > 5 * len(regions.val) > 0
     assert len(regions.test) > 0
@@ -61,7 +67,7 @@ def test_the_meals_are_a_set_to_train_on():
     assert [image["split"] for image in images] == [SPLITS[image["id"] % len(SPLITS)] for image in images]
 
 
-def test_the_samples_are_large_and_several_foods_are_on_them():
+def test_the_samples_are_large_and_several_foods_are_on_them() -> None:
     coco = json.loads((SAMPLES / "annotations.json").read_text())
     assert 6 <= len(coco["images"]) <= 10
     for image in coco["images"]:

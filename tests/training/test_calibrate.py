@@ -1,8 +1,14 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
@@ -17,24 +23,26 @@ CLASSES = ("ketchup", "pesto")
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> RveRNet:
     torch.manual_seed(0)
     spec = ModuleSpec("mobilenetv2_035")
     return RveRNet(RveRNetConfig(spec, spec, 2, fusion="features", hidden=8, input_size=32))
 
 
 @pytest.fixture
-def checkpoint(model, tmp_path):
+def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
     save_checkpoint(tmp_path / "tiny", model, CLASSES, metrics={"top1": 0.5})
     return tmp_path / "tiny"
 
 
 @pytest.fixture
-def run(checkpoint, made_data, tmp_path, capsys):
+def run(
+    checkpoint: Path, made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Status, output and errors of the command line."""
     cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
 
-    def run_with(*more, folder=checkpoint):
+    def run_with(*more: str, folder: Path | str = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(made_data), "--split", "all", *cache, *more])
         printed = capsys.readouterr()
         return status, printed.out, printed.err
@@ -42,7 +50,7 @@ def run(checkpoint, made_data, tmp_path, capsys):
     return run_with
 
 
-def content(folder):
+def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -61,7 +69,7 @@ def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
     return Scores(names, of_group, np.where(right, likeliest, 1 - likeliest), logits, None)
 
 
-def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right():
+def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right() -> None:
     scores = made_scores(6, [(4, True), (4, True), (4, False), (4, True)])
     calibration, worth = calibrate(scores, 0.7)
     assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds of 3 to 1
@@ -77,7 +85,7 @@ def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right():
     }
 
 
-def test_the_threshold_lets_through_what_is_right_often_enough():
+def test_the_threshold_lets_through_what_is_right_often_enough() -> None:
     scores = made_scores(6, [(4, True), (4, True), (1, True), (1, False)])
     calibration, worth = calibrate(scores, 0.95)
     shown = probabilities(scores.logits, calibration.temperature).max(axis=1)
@@ -85,7 +93,7 @@ def test_the_threshold_lets_through_what_is_right_often_enough():
     assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0.5, 0.75, 1.0)
 
 
-def test_each_half_is_measured_with_what_the_other_gave(monkeypatch):
+def test_each_half_is_measured_with_what_the_other_gave(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole groups are held out, so that what is alike is not on both sides."""
     random = np.random.default_rng(0)
     groups = tuple(str(i // 3) for i in range(60))
@@ -93,7 +101,7 @@ def test_each_half_is_measured_with_what_the_other_gave(monkeypatch):
     scores = Scores(tuple(map(str, range(60))), groups, random.integers(0, 2, 60), logits, None)
     fitted = []
 
-    def fit(seen, true):
+    def fit(seen: NDArray[np.float32], true: NDArray[np.int64]) -> float:
         chosen = np.isin(logits[:, 0], seen[:, 0])
         np.testing.assert_array_equal(scores.true[chosen], true)
         fitted.append(chosen)
@@ -113,7 +121,7 @@ def test_each_half_is_measured_with_what_the_other_gave(monkeypatch):
     assert worth["calibration_error_after"] == pytest.approx(expected)
 
 
-def test_what_generalises_is_better_calibrated_after_than_before():
+def test_what_generalises_is_better_calibrated_after_than_before() -> None:
     random = np.random.default_rng(1)
     true = random.integers(0, 3, 600)
     logits = random.normal(size=(600, 3)).astype(np.float32)
@@ -126,7 +134,9 @@ def test_what_generalises_is_better_calibrated_after_than_before():
     assert 0.2 < worth["answered"] < 0.9
 
 
-def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(monkeypatch):
+def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     scores = made_scores(4, [(4, True), (3, True)])
     bounds = iter([0.5, 2.0, 2.0])
     monkeypatch.setattr(module, "abstain_threshold", lambda *_: next(bounds))
@@ -134,24 +144,26 @@ def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(monkeypat
     assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0, 1, None)
 
 
-def test_too_few_groups_are_refused():
+def test_too_few_groups_are_refused() -> None:
     with pytest.raises(DataError, match="at least 4 groups; these have 3"):
         calibrate(made_scores(3, [(2, True), (1, False)]), 0.9)
 
 
-def test_an_accuracy_out_of_reach_is_refused():
+def test_an_accuracy_out_of_reach_is_refused() -> None:
     scores = made_scores(5, [(4, False), (1, True)])
-    with pytest.raises(DataError, match=r"less than 0\.9 of its answers are right"):
+    with pytest.raises(DataError, match=r"No threshold makes 0\.9 of the answers right"):
         calibrate(scores, 0.9)
 
 
 @pytest.mark.parametrize("accuracy", [-0.1, 95, float("nan")])
-def test_an_accuracy_that_is_no_share_is_refused(accuracy):
+def test_an_accuracy_that_is_no_share_is_refused(accuracy: float) -> None:
     with pytest.raises(ConfigError, match="accuracy must be in"):
         calibrate(made_scores(5, [(4, True), (1, False)]), accuracy)
 
 
-def test_temperature_and_threshold_are_written_and_nothing_else(run, checkpoint):
+def test_temperature_and_threshold_are_written_and_nothing_else(
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path
+) -> None:
     before, config = content(checkpoint), json.loads((checkpoint / "config.json").read_text())
     written = (checkpoint / "model.safetensors").stat().st_mtime_ns
     status, printed, _ = run("--accuracy", "0.1", "--device", "cpu")
@@ -163,6 +175,7 @@ def test_temperature_and_threshold_are_written_and_nothing_else(run, checkpoint)
     ]
     assert found["regions"] == 16
     calibration = load_checkpoint(checkpoint).calibration
+    assert calibration is not None
     assert calibration.temperature == pytest.approx(found["temperature"], abs=1e-4)
     assert calibration.threshold == pytest.approx(found["threshold"], abs=1e-4)
     after = content(checkpoint)
@@ -182,7 +195,7 @@ def test_temperature_and_threshold_are_written_and_nothing_else(run, checkpoint)
     assert content(checkpoint) == after
 
 
-def test_a_dry_run_writes_nothing(run, checkpoint):
+def test_a_dry_run_writes_nothing(run: Callable[..., tuple[int, str, str]], checkpoint: Path) -> None:
     before = content(checkpoint)
     status, printed, _ = run("--accuracy", "0.1", "--dry_run")
     assert status == 0
@@ -190,15 +203,22 @@ def test_a_dry_run_writes_nothing(run, checkpoint):
     assert content(checkpoint) == before
 
 
-def test_a_folder_in_the_home_directory_is_found(run, tmp_path, checkpoint, monkeypatch):
+def test_a_folder_in_the_home_directory_is_found(
+    run: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert run("--accuracy", "0.1", folder="~/tiny")[0] == 0
     assert load_checkpoint(checkpoint).calibration is not None
 
 
 @pytest.mark.parametrize("where", ["owner/tiny", "owner/tiny@main", "nowhere", "~/nowhere"])
-def test_what_is_no_folder_cannot_be_written_into(where, run, tmp_path, monkeypatch):
-    def fetch(*arguments, **how):
+def test_what_is_no_folder_cannot_be_written_into(
+    where: str, run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*arguments: Any, **how: Any) -> None:
         raise AssertionError("nothing is to be fetched")
 
     monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", fetch)
@@ -211,7 +231,9 @@ def test_what_is_no_folder_cannot_be_written_into(where, run, tmp_path, monkeypa
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_what_is_on_the_hub_is_calibrated_without_writing(run, checkpoint, monkeypatch):
+def test_what_is_on_the_hub_is_calibrated_without_writing(
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", lambda *arguments, **how: str(checkpoint))
     before = content(checkpoint)
     status, printed, _ = run("--accuracy", "0.1", "--dry_run", folder="owner/tiny")
@@ -229,8 +251,8 @@ def test_what_is_on_the_hub_is_calibrated_without_writing(run, checkpoint, monke
     ],
 )
 def test_what_cannot_be_calibrated_ends_with_one_line_and_leaves_the_checkpoint(
-    run, checkpoint, more, sentence
-):
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path, more: list[str], sentence: str
+) -> None:
     before = content(checkpoint)
     status, printed, errors = run(*more)
     assert (status, printed) == (2, "")

@@ -6,9 +6,11 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from training import train
 from training.compare import as_markdown, compare, draw_comparison, main
 from training.data.regions import DataError
 from training.data.sources import read_data
+from training.evidence import measure
 from training.evidence.measure import Scores
 from training.loop import grid as grid_module
 from training.loop.grid import OPTIONS_NAME, Grid, Measured
@@ -33,15 +36,15 @@ RUNS = ["RveRNet_seed_0", "ROI_only_seed_0", "RveRNet_seed_1", "ROI_only_seed_1"
 
 
 @pytest.fixture
-def data(masked_data):
+def data(masked_data: Path) -> Path:
     return masked_data
 
 
 @pytest.fixture
-def written(data, tmp_path):
+def written(data: Path, tmp_path: Path) -> Callable[..., Path]:
     """Write the options of all runs and the grid, with some changed; returns the grid's file."""
 
-    def write(config=(), **grid):
+    def write(config: Any = (), **grid: Any) -> Path:
         options = {
             "data": {"sources": [{"path": str(data)}], "workers": 0, "segmenter": "grabcut"},
             "model": {
@@ -123,20 +126,26 @@ def trainings(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
 
 @pytest.fixture
-def measured(monkeypatch):
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """How often regions are scored."""
-    calls = []
+    calls: list[Any] = []
 
-    def score(*arguments, **how):
+    def score(*arguments: Any, **how: Any) -> Scores:
         calls.append(arguments)
         return original(*arguments, **how)
 
-    original = grid_module.score
+    original = measure.score
     monkeypatch.setattr(grid_module, "score", score)
     return calls
 
 
-def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tmp_path, capsys):
+def test_a_grid_is_trained_measured_and_written(
+    written: Callable[..., Path],
+    trainings: Trainings,
+    measured: list[Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file = written(conditions=["clean", "permutation=1"])
     assert main(["--grid", str(file)]) == 0
     folder = tmp_path / "grid"
@@ -163,7 +172,9 @@ def test_a_grid_is_trained_measured_and_written(written, trainings, measured, tm
         assert ("top1_less_reference" in record) == (record["row"] == {"model": "RveRNet"})
 
 
-def test_options_on_the_command_line_are_used_instead_of_the_file_s(written, trainings, capsys):
+def test_options_on_the_command_line_are_used_instead_of_the_file_s(
+    written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = str(written())
     assert main(["--grid", file, "--seeds", "[1]"]) == 0
     assert trainings.done == [run for run in RUNS if run.endswith("seed_1")]
@@ -174,7 +185,13 @@ def test_options_on_the_command_line_are_used_instead_of_the_file_s(written, tra
     assert "Unknown option sedes" in capsys.readouterr().err
 
 
-def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, tmp_path, capsys):
+def test_a_grid_is_measured_on_photos_from_elsewhere(
+    written: Callable[..., Path],
+    trainings: Trainings,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     other = tmp_path / "elsewhere"
     shutil.copytree(data, other)
     for photo in (other / "images").iterdir():
@@ -205,8 +222,14 @@ def test_a_grid_is_measured_on_photos_from_elsewhere(written, trainings, data, t
     ],
 )
 def test_photos_to_measure_on_are_others_and_of_known_classes(
-    written, trainings, data, tmp_path, kind, expected, capsys
-):
+    written: Callable[..., Path],
+    trainings: Trainings,
+    data: Path,
+    tmp_path: Path,
+    kind: str,
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     other = data
     if kind != "same":
         other = tmp_path / "elsewhere"
@@ -225,14 +248,20 @@ def test_photos_to_measure_on_are_others_and_of_known_classes(
     assert trainings.done == []
 
 
-def test_what_is_done_is_not_done_again(written, trainings, measured, tmp_path, capsys):
+def test_what_is_done_is_not_done_again(
+    written: Callable[..., Path],
+    trainings: Trainings,
+    measured: list[Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file, folder = written(), tmp_path / "grid"
     assert main(["--grid", str(file)]) == 0
     table = capsys.readouterr().out
     for path in folder.glob("comparison.*"):
         path.unlink()
 
-    def again():
+    def again() -> tuple[list[Any], int] | tuple[list[str], int]:
         del trainings.done[:], measured[:]
         assert main(["--grid", str(file)]) == 0
         assert capsys.readouterr().out == table
@@ -250,7 +279,9 @@ def test_what_is_done_is_not_done_again(written, trainings, measured, tmp_path, 
     ]
 
 
-def test_a_run_with_other_options_is_trained_and_measured_anew(written, trainings, measured, tmp_path):
+def test_a_run_with_other_options_is_trained_and_measured_anew(
+    written: Callable[..., Path], trainings: Trainings, measured: list[Any], tmp_path: Path
+) -> None:
     shorter, longer = ({"optimization": {"epochs": epochs, "batch_size": 4}} for epochs in (1, 2))
     assert main(["--grid", str(written(shorter, seeds=[0]))]) == 0
     assert (tmp_path / "grid" / RUNS[0] / STATE_NAME).is_file()
@@ -259,7 +290,9 @@ def test_a_run_with_other_options_is_trained_and_measured_anew(written, training
     assert (trainings.done, len(measured)) == (RUNS[:2], 2)
 
 
-def test_what_an_older_training_gave_is_no_result_of_one_that_failed(written, trainings, tmp_path, capsys):
+def test_what_an_older_training_gave_is_no_result_of_one_that_failed(
+    written: Callable[..., Path], trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--grid", str(written())]) == 0
     trainings.status = 2
     file = written({"optimization": {"epochs": 2, "batch_size": 6}})
@@ -269,7 +302,9 @@ def test_what_an_older_training_gave_is_no_result_of_one_that_failed(written, tr
     assert trainings.done == [RUNS[0]] * 2
 
 
-def test_a_failing_run_stops_the_grid_with_its_status(written, trainings, tmp_path, capsys):
+def test_a_failing_run_stops_the_grid_with_its_status(
+    written: Callable[..., Path], trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     trainings.status = 3
     file = written()
     assert main(["--grid", str(file)]) == 2
@@ -285,7 +320,13 @@ def test_a_failing_run_stops_the_grid_with_its_status(written, trainings, tmp_pa
     assert trainings.done == [RUNS[0], *RUNS]
 
 
-def test_runs_measured_on_other_regions_are_not_compared(written, trainings, data, tmp_path, capsys):
+def test_runs_measured_on_other_regions_are_not_compared(
+    written: Callable[..., Path],
+    trainings: Trainings,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     other = tmp_path / "other" / "data"
     shutil.copytree(data, other)
     path = other / "annotations.json"
@@ -297,13 +338,17 @@ def test_runs_measured_on_other_regions_are_not_compared(written, trainings, dat
     assert "less_seed_0 was measured on other regions or classes" in capsys.readouterr().err
 
 
-def test_runs_of_other_classes_are_not_compared(written, trainings, capsys):
+def test_runs_of_other_classes_are_not_compared(
+    written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
     axes = {"order": {"as found": {}, "other": {"data.classes": ["ketchup", "pesto"]}}}
     assert main(["--grid", str(written(axes=axes, reference={}))]) == 2
     assert "other_seed_0 was measured on other regions or classes" in capsys.readouterr().err
 
 
-def test_data_that_have_changed_are_not_mixed_with_the_old(written, trainings, data, capsys):
+def test_data_that_have_changed_are_not_mixed_with_the_old(
+    written: Callable[..., Path], trainings: Trainings, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--grid", str(written())]) == 0
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"g3"', '"g33"'))
@@ -313,20 +358,26 @@ def test_data_that_have_changed_are_not_mixed_with_the_old(written, trainings, d
     assert sentence.endswith(f"{RUNS[0]} was trained; remove the folder to train it again.")
 
 
-def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(written, trainings, capsys):
+def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(
+    written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
     axes = {"kind": {"right": {}, "wrong": {"model.kind": "soup"}}}
     assert main(["--grid", str(written(axes=axes, reference={}))]) == 2
     assert "kind is one of" in capsys.readouterr().err
     assert trainings.done == []
 
 
-def test_a_split_without_regions_is_told_before_anything_is_trained(written, trainings, capsys):
+def test_a_split_without_regions_is_told_before_anything_is_trained(
+    written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--grid", str(written(split="test"))]) == 2
     assert "no test region to measure on" in capsys.readouterr().err
     assert trainings.done == []
 
 
-def test_broken_regions_are_left_out_where_the_runs_leave_them_out(written, trainings, data, capsys):
+def test_broken_regions_are_left_out_where_the_runs_leave_them_out(
+    written: Callable[..., Path], trainings: Trainings, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (data / "images" / "13.png").write_bytes(b"")
     assert main(["--grid", str(written())]) == 2
     assert "13.png" in capsys.readouterr().err
@@ -352,7 +403,13 @@ def test_broken_regions_are_left_out_where_the_runs_leave_them_out(written, trai
         ({"colour": "red"}, "Unknown option colour"),
     ],
 )
-def test_a_grid_that_contradicts_itself_is_refused(written, trainings, change, sentence, capsys):
+def test_a_grid_that_contradicts_itself_is_refused(
+    written: Callable[..., Path],
+    trainings: Trainings,
+    change: Any,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--grid", str(written(**change))]) == 2
     errors = capsys.readouterr().err
     assert len(errors.splitlines()) == 1
@@ -360,12 +417,12 @@ def test_a_grid_that_contradicts_itself_is_refused(written, trainings, change, s
     assert trainings.done == []
 
 
-def test_a_missing_grid_is_an_error(tmp_path, capsys):
+def test_a_missing_grid_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--grid", str(tmp_path / "nowhere.yaml")]) == 2
     assert "nowhere.yaml cannot be read" in capsys.readouterr().err
 
 
-def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written):
+def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written: Callable[..., Path]) -> None:
     file = written({"seed": 7}, changes={"optimization.epochs": 3, "model.hidden": 4}, folder="runs/grid")
     grid = options_from(yaml.safe_load(file.read_text()), Grid)
     options = [options_from(run.options(), TrainOptions) for run in grid.runs]
@@ -380,8 +437,11 @@ def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written):
     assert options[1].export == Path("runs/grid/ROI_only_seed_0/checkpoint")
 
 
-def test_rows_are_every_combination():
-    axes = {"roi": {"a": {}, "b": {}}, "extra-roi": {"c": {}, "d/e": {}}}
+def test_rows_are_every_combination() -> None:
+    axes: dict[str, dict[str, dict[str, Any]]] = {
+        "roi": {"a": {}, "b": {}},
+        "extra-roi": {"c": {}, "d/e": {}},
+    }
     grid = Grid(Path("options.yaml"), Path("grid"), axes, seeds=(4,))
     assert grid.rows == [("a", "c"), ("a", "d/e"), ("b", "c"), ("b", "d/e")]
     assert [run.folder for run in grid.runs][1] == Path("grid/a_d_e_seed_4")
@@ -393,7 +453,7 @@ TRUE = np.array([0, 0, 0, 1, 1, 1])
 NAMES = tuple("abcdef")
 
 
-def scores_of(predicted):
+def scores_of(predicted: list[int]) -> Scores:
     return Scores(NAMES, NAMES, TRUE, np.eye(2, dtype=np.float32)[predicted], None)
 
 
@@ -406,22 +466,27 @@ MADE = {
 
 
 @pytest.fixture
-def made_grid():
+def made_grid() -> Callable[..., tuple[Grid, list[Measured]]]:
     """A grid of two rows and two seeds with made scores."""
 
-    def make(made=MADE, reference=None, ambiguous=("ketchup",), **more):
-        axes = {"context": {"all": {}, "none": {}}}
+    def make(
+        made: dict[tuple[str, int], Scores] = MADE,
+        reference: dict[str, str] | None = None,
+        ambiguous: tuple[str, ...] = ("ketchup",),
+        **more: Any,
+    ) -> tuple[Grid, list[Measured]]:
+        axes: dict[str, dict[str, dict[str, Any]]] = {"context": {"all": {}, "none": {}}}
         grid = Grid(Path("x"), Path("y"), axes, seeds=(0, 1), reference=reference or {}, **more)
 
         return grid, [
-            Measured(run, CLASSES, ambiguous, dict.fromkeys(grid.conditions, made[(*run.row, run.seed)]))
+            Measured(run, CLASSES, ambiguous, dict.fromkeys(grid.conditions, made[run.row[0], run.seed]))
             for run in grid.runs
         ]
 
     return make
 
 
-def test_means_and_differences_are_exact(made_grid):
+def test_means_and_differences_are_exact(made_grid: Callable[..., tuple[Grid, list[Measured]]]) -> None:
     everything, nothing = compare(*made_grid(reference={"context": "none"}))
     assert everything["top1_by_seed"] == [1, round(5 / 6, 4)]
     assert everything["top1"] == round((1 + 5 / 6) / 2, 4)
@@ -440,21 +505,27 @@ def test_means_and_differences_are_exact(made_grid):
     assert not [name for name in nothing if "reference" in name]
 
 
-def test_without_a_reference_there_are_no_differences(made_grid):
+def test_without_a_reference_there_are_no_differences(
+    made_grid: Callable[..., tuple[Grid, list[Measured]]],
+) -> None:
     grid, measured = made_grid()
     records = compare(grid, measured)
     assert not [name for record in records for name in record if "reference" in name]
     assert "less" not in as_markdown(grid, records)
 
 
-def test_the_interval_of_a_row_against_itself_is_nothing(made_grid):
+def test_the_interval_of_a_row_against_itself_is_nothing(
+    made_grid: Callable[..., tuple[Grid, list[Measured]]],
+) -> None:
     made = {key: MADE["all", key[1]] for key in MADE}
     _, record = compare(*made_grid(made, reference={"context": "all"}))
     assert record["macro_f1_less_reference"] == 0
     assert record["macro_f1_less_reference_interval"] == [0, 0]
 
 
-def test_an_ambiguous_class_without_a_region_has_no_figure(made_grid):
+def test_an_ambiguous_class_without_a_region_has_no_figure(
+    made_grid: Callable[..., tuple[Grid, list[Measured]]],
+) -> None:
     only_pesto = {key: Scores(NAMES, NAMES, 0 * TRUE, made.logits, None) for key, made in MADE.items()}
     grid, measured = made_grid(only_pesto)
     records = compare(grid, measured)
@@ -462,13 +533,15 @@ def test_an_ambiguous_class_without_a_region_has_no_figure(made_grid):
     assert "nan" not in as_markdown(grid, records)
 
 
-def test_nothing_measured_cannot_be_compared(made_grid):
+def test_nothing_measured_cannot_be_compared(made_grid: Callable[..., tuple[Grid, list[Measured]]]) -> None:
     empty = Scores((), (), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), None, broken=("a: gone",))
     with pytest.raises(DataError, match=r"no region to measure on\. a: gone"):
         compare(*made_grid(dict.fromkeys(MADE, empty)))
 
 
-def test_the_table_tells_rows_conditions_and_differences(made_grid):
+def test_the_table_tells_rows_conditions_and_differences(
+    made_grid: Callable[..., tuple[Grid, list[Measured]]],
+) -> None:
     grid, measured = made_grid(reference={"context": "none"}, conditions=("clean", "erode=0.1"), split="test")
     lines = as_markdown(grid, compare(grid, measured)).splitlines()
     assert lines[0] == (
@@ -491,7 +564,9 @@ def test_the_table_tells_rows_conditions_and_differences(made_grid):
 
 @pytest.mark.parametrize("values", [("RveRNet", "ROI only"), ("0", "0.5"), ("1", "many")])
 @pytest.mark.parametrize("conditions", [("clean",), ("clean", "erode=0.1")])
-def test_rows_are_drawn_side_by_side_or_over_numbers(values, conditions, tmp_path):
+def test_rows_are_drawn_side_by_side_or_over_numbers(
+    values: tuple[str, str], conditions: tuple[str, ...], tmp_path: Path
+) -> None:
     grid = Grid(Path("x"), Path("y"), {"share": {value: {} for value in values}}, conditions=conditions)
     records = [
         {
@@ -508,7 +583,9 @@ def test_rows_are_drawn_side_by_side_or_over_numbers(values, conditions, tmp_pat
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_grid_reports_the_figures_of_its_trainings(written, trainings, tmp_path):
+def test_a_grid_reports_the_figures_of_its_trainings(
+    written: Callable[..., Path], trainings: Trainings, tmp_path: Path
+) -> None:
     file, folder = written(conditions=["clean", "translocation=1"]), tmp_path / "grid"
     assert main(["--grid", str(file)]) == 0
     assert trainings.done == RUNS
@@ -523,7 +600,9 @@ def test_a_grid_reports_the_figures_of_its_trainings(written, trainings, tmp_pat
     assert (folder / "comparison.md").read_text() == table
 
 
-def test_a_grid_reports_its_progress(written, trainings, tmp_path):
+def test_a_grid_reports_its_progress(
+    written: Callable[..., Path], trainings: Trainings, tmp_path: Path
+) -> None:
     assert main(["--grid", str(written())]) == 0
     trainings.status = 3
     assert main(["--grid", str(written({"seed": 1}, seeds=[5]))]) == 2
@@ -538,7 +617,7 @@ def test_a_grid_reports_its_progress(written, trainings, tmp_path):
     assert lines[-1]["message"].endswith("failed with exit status 3. Correct the cause, then start again.")
 
 
-def test_each_training_is_a_process_of_its_own(tmp_path, capfd):
+def test_each_training_is_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The options are at fault, so that the real command ends at once."""
     (tmp_path / "options.yaml").write_text("colour: red")
     assert grid_module.train_in_own_process(tmp_path / "options.yaml") == 2

@@ -1,5 +1,7 @@
 """In the bundled meals only what is around a red sauce tells ketchup from chili paste."""
 
+from __future__ import annotations
+
 import json
 from collections import defaultdict
 from dataclasses import dataclass
@@ -37,9 +39,9 @@ def sauces() -> dict[str, list[Sauce]]:
     for annotation in coco["annotations"]:
         on_photo[annotation["image_id"]].append(annotation)
     found: dict[str, list[Sauce]] = {label: [] for label in LABELS}
-    for image_id, annotations in on_photo.items():
-        around = frozenset(names[a["category_id"]] for a in annotations) - set(LABELS)
-        for annotation in annotations:
+    for image_id, of_photo in on_photo.items():
+        around = frozenset(names[a["category_id"]] for a in of_photo) - set(LABELS)
+        for annotation in of_photo:
             if (label := names[annotation["category_id"]]) in LABELS:
                 photo = np.asarray(Image.open(MEALS / "images" / photos[image_id]))
                 mask = from_rle(annotation["segmentation"], photo.shape[:2])
@@ -53,7 +55,8 @@ def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
     """Every column with mean 0 and deviation 1; columns that say nothing are left out."""
     features = features.astype(np.float64)
     telling = features[:, features.std(axis=0) > 1e-6]
-    return (telling - telling.mean(axis=0)) / telling.std(axis=0)
+    result: NDArray[np.float64] = (telling - telling.mean(axis=0)) / telling.std(axis=0)
+    return result
 
 
 def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
@@ -76,13 +79,13 @@ def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
     return float(np.mean(right))
 
 
-def test_there_are_as_good_as_equally_many_of_both(sauces) -> None:
+def test_there_are_as_good_as_equally_many_of_both(sauces: dict[str, list[Sauce]]) -> None:
     ketchup, paste = (len(sauces[label]) for label in LABELS)
     assert min(ketchup, paste) >= 20
     assert max(ketchup, paste) < 2 * min(ketchup, paste)
 
 
-def test_the_sauce_alone_does_not_tell(sauces) -> None:
+def test_the_sauce_alone_does_not_tell(sauces: dict[str, list[Sauce]]) -> None:
     segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # was told masks, never names
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
     encoded = [segmenter.encode(picture).features[0] for picture in pictures]  # each (C, h, w)
@@ -92,7 +95,7 @@ def test_the_sauce_alone_does_not_tell(sauces) -> None:
         assert abs(leave_pair_out(standardised(seen), len(sauces[LABELS[0]])) - 0.5) < 0.15
 
 
-def test_the_foods_around_it_do(sauces) -> None:
+def test_the_foods_around_it_do(sauces: dict[str, list[Sauce]]) -> None:
     around = [sauce.around for label in LABELS for sauce in sauces[label]]
     foods = sorted(frozenset.union(*around))
     present = np.array([[food in seen for food in foods] for seen in around], float)  # (N, foods)

@@ -1,4 +1,9 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,33 +25,35 @@ FILES = ["confusion.png", "reliability.png", "report.json", "report.md", "worst.
 
 
 @pytest.fixture(scope="module")
-def rvernet():
+def rvernet() -> RveRNet:
     torch.manual_seed(0)
     return RveRNet(RveRNetConfig(SPEC, SPEC, 3, fusion="features", hidden=8, input_size=32))
 
 
 @pytest.fixture(scope="module")
-def baseline():
+def baseline() -> SinglePicture:
     torch.manual_seed(0)
     return SinglePicture(SinglePictureConfig("roi", SPEC, 3, fusion="features", hidden=8, input_size=32))
 
 
 @pytest.fixture
-def checkpoint(rvernet, tmp_path):
+def checkpoint(rvernet: RveRNet, tmp_path: Path) -> Path:
     save_checkpoint(tmp_path / "tiny", rvernet, CLASSES)
     return tmp_path / "tiny"
 
 
 @pytest.fixture
-def data(masked_data):
+def data(masked_data: Path) -> Path:
     return masked_data
 
 
 @pytest.fixture
-def run(checkpoint, data, capsys):
+def run(
+    checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Status, output and errors of the command line."""
 
-    def run_with(*more, folder=checkpoint):
+    def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
         printed = capsys.readouterr()
         return status, printed.out, printed.err
@@ -54,16 +61,19 @@ def run(checkpoint, data, capsys):
     return run_with
 
 
-def strictly(text):
+def strictly(text: str) -> dict[str, Any]:
     """What a JSON parser makes of it that knows no NaN."""
 
-    def refuse(name):
+    def refuse(name: Any) -> None:
         raise AssertionError(name)
 
-    return json.loads(text, parse_constant=refuse)
+    result: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return result
 
 
-def test_a_rvernet_is_measured_printed_and_written(run, checkpoint, data, tmp_path):
+def test_a_rvernet_is_measured_printed_and_written(
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "report"
     status, printed, _ = run("--json", "--out", str(out), "--ambiguous", "pesto", "--device", "cpu")
     assert status == 0
@@ -100,7 +110,7 @@ def test_a_rvernet_is_measured_printed_and_written(run, checkpoint, data, tmp_pa
     assert (out / "report.md").read_text() == as_markdown(report)
 
 
-def test_the_markdown_tells_the_same(run):
+def test_the_markdown_tells_the_same(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("--ambiguous", "pesto", "ketchup")
     assert status == 0
     lines = printed.splitlines()
@@ -119,7 +129,9 @@ def test_the_markdown_tells_the_same(run):
     assert "No region, so not measured and not counted: grape." in lines
 
 
-def test_a_baseline_is_measured_on_its_one_picture(run, baseline, tmp_path):
+def test_a_baseline_is_measured_on_its_one_picture(
+    run: Callable[..., tuple[int, str, str]], baseline: SinglePicture, tmp_path: Path
+) -> None:
     folder, out = tmp_path / "roi only", tmp_path / "report"
     save_checkpoint(folder, baseline, CLASSES)
     status, printed, _ = run("--json", "--out", str(out), folder=folder)
@@ -133,7 +145,7 @@ def test_a_baseline_is_measured_on_its_one_picture(run, baseline, tmp_path):
     assert "| class | regions | groups | F1 |" in printed
 
 
-def test_masks_of_one_click_are_called_so(run, tmp_path):
+def test_masks_of_one_click_are_called_so(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     status, printed, _ = run(
         *("--masks", "click", "--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
     )
@@ -143,7 +155,7 @@ def test_masks_of_one_click_are_called_so(run, tmp_path):
     assert "annotated" not in printed
 
 
-def test_classes_left_out_are_told(run, data):
+def test_classes_left_out_are_told(run: Callable[..., tuple[int, str, str]], data: Path) -> None:
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
     status, printed, _ = run()
@@ -153,7 +165,7 @@ def test_classes_left_out_are_told(run, data):
     assert run("--known_only")[0] == 0
 
 
-def test_an_ambiguous_class_without_a_region_has_no_figure(run):
+def test_an_ambiguous_class_without_a_region_has_no_figure(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("--json", "--ambiguous", "grape")
     assert status == 0
     figures = strictly(printed)["figures"]
@@ -164,24 +176,24 @@ def test_an_ambiguous_class_without_a_region_has_no_figure(run):
     assert "nan" not in printed
 
 
-def damage(checkpoint, data, tmp_path):
+def damage(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (checkpoint / "model.safetensors").write_bytes(b"\0" * 100)
 
 
-def call_pesto_soup(checkpoint, data, tmp_path):
+def call_pesto_soup(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
 
 
-def break_a_photo(checkpoint, data, tmp_path):
+def break_a_photo(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (data / "images" / "13.png").write_bytes(b"")
 
 
-def put_a_file(checkpoint, data, tmp_path):
+def put_a_file(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
 
 
-def nothing(checkpoint, data, tmp_path):
+def nothing(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     pass
 
 
@@ -201,8 +213,14 @@ def nothing(checkpoint, data, tmp_path):
     ],
 )
 def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
-    prepare, more, sentence, run, checkpoint, data, tmp_path
-):
+    prepare: Callable[..., None],
+    more: list[str],
+    sentence: str,
+    run: Callable[..., tuple[int, str, str]],
+    checkpoint: Path,
+    data: Path,
+    tmp_path: Path,
+) -> None:
     prepare(checkpoint, data, tmp_path)
     status, printed, errors = run(*(text.format(tmp_path) if "{}/" in text else text for text in more))
     assert status == 2
@@ -211,7 +229,9 @@ def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
     assert "Traceback" not in errors
 
 
-def test_a_checkpoint_that_is_nowhere_is_an_error(run, tmp_path):
+def test_a_checkpoint_that_is_nowhere_is_an_error(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     status, _, errors = run(folder=tmp_path / "nowhere" / "tiny")
     assert status == 2
     assert "There is no checkpoint folder" in errors
@@ -222,7 +242,7 @@ TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 LOGITS = np.array([[3, 0, 0]] * 3 + [[0, 3, 0]] * 4 + [[3, 0, 0]], np.float32)
 
 
-def test_probabilities_are_judged_as_the_app_shows_them(checkpoint):
+def test_probabilities_are_judged_as_the_app_shows_them(checkpoint: Path) -> None:
     scores = Scores(NAMES, NAMES, TRUE, LOGITS, None, broken=("z: gone",))
     plain = evaluate(scores, load_checkpoint(checkpoint))
     uncalibrated = expected_calibration_error(TRUE, probabilities(LOGITS))
@@ -245,7 +265,9 @@ def test_probabilities_are_judged_as_the_app_shows_them(checkpoint):
     assert plain["broken"] == ["z: gone"]
 
 
-def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(run, checkpoint, data):
+def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path, data: Path
+) -> None:
     labelled = [str(checkpoint), "--data", str(data), "--accuracy", "0"]
     assert calibrate_main([*labelled, "--split", "val"]) == 0
     for split, seen in (("val", True), ("all", True), ("train", False)):
@@ -254,7 +276,9 @@ def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(run, checkpoint,
         assert ("as the app shows it, with a temperature fitted on regions measured here, " in out) == seen
 
 
-def test_what_cannot_be_read_stops_the_command_or_is_named(run, data):
+def test_what_cannot_be_read_stops_the_command_or_is_named(
+    run: Callable[..., tuple[int, str, str]], data: Path
+) -> None:
     (data / "images" / "13.png").write_bytes(b"")
     status, _, err = run()
     assert status == 2

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +15,7 @@ from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training import focus as module
 from training.data.coco import CocoFolder
-from training.data.regions import DataError
+from training.data.regions import DataError, Region
 from training.focus import as_markdown, focus, main
 
 SPEC = ModuleSpec("mobilenetv2_035")
@@ -24,7 +27,7 @@ def square(x: int, y: int) -> list[list[int]]:
 
 
 @pytest.fixture
-def two_foods(tmp_path):
+def two_foods(tmp_path: Path) -> Path:
     """Two photos of 32 x 32 pixels, each with ketchup at the top left and bread at the bottom right, 8 x 8
     each.
     """
@@ -56,18 +59,20 @@ def two_foods(tmp_path):
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
+def checkpoint(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     model = RveRNet(RveRNetConfig(SPEC, SPEC, 2, fusion="features", hidden=8, input_size=SIDE))
     save_checkpoint(tmp_path / "tiny", model, ("ketchup", "soup"))
     return tmp_path / "tiny"
 
 
-def split(regions):
+def split(regions: list[Region] | tuple[Region, ...]) -> tuple[list[Region], list[Region]]:
     return [r for r in regions if r.label == "ketchup"], list(regions)
 
 
-def test_shares_of_energy_are_exact(two_foods, checkpoint, monkeypatch):
+def test_shares_of_energy_are_exact(
+    two_foods: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extra_roi = np.zeros((SIDE, SIDE), np.float32)
     extra_roi[24:, 24:] = 3  # 64 pixels of the bread: 192
     extra_roi[0, 31] = 64  # and one that is nothing
@@ -86,7 +91,9 @@ def test_shares_of_energy_are_exact(two_foods, checkpoint, monkeypatch):
     assert "| extra-roi | other foods | 0.750 | 0.750 to 0.750 | 0.067 |" in as_markdown(found)
 
 
-def test_cut_outs_without_a_photo_have_no_other_foods(two_foods, checkpoint, monkeypatch):
+def test_cut_outs_without_a_photo_have_no_other_foods(
+    two_foods: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     even = np.ones((SIDE, SIDE), np.float32)
     monkeypatch.setattr(module, "activation_maps", lambda *_: (even, even))
     all_of_them = [replace(r, photo=None) for r in CocoFolder("foods", two_foods).read().regions]
@@ -96,21 +103,23 @@ def test_cut_outs_without_a_photo_have_no_other_foods(two_foods, checkpoint, mon
     assert found["extra_roi"]["elsewhere"]["even"] == 1
 
 
-def test_empty_maps_are_counted_and_not_averaged(two_foods, checkpoint, monkeypatch):
+def test_empty_maps_are_counted_and_not_averaged(
+    two_foods: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nothing = np.zeros((2, 2), np.float32)
     monkeypatch.setattr(module, "activation_maps", lambda *_: (nothing, nothing))
     regions, around = split(CocoFolder("foods", two_foods).read().regions)
     assert focus(load_checkpoint(checkpoint), regions, around)["extra_roi"] == {"empty_maps": 2}
 
 
-def test_a_baseline_has_no_two_modules(two_foods, tmp_path):
+def test_a_baseline_has_no_two_modules(two_foods: Path, tmp_path: Path) -> None:
     model = SinglePicture(SinglePictureConfig("roi", SPEC, 2, fusion="features", hidden=8, input_size=SIDE))
     save_checkpoint(tmp_path / "one", model, ("ketchup", "soup"))
     with pytest.raises(RvernetError, match="sees one picture"):
         focus(load_checkpoint(tmp_path / "one"), *split(CocoFolder("foods", two_foods).read().regions))
 
 
-def test_what_cannot_be_read_stops_or_is_left_out(two_foods, checkpoint):
+def test_what_cannot_be_read_stops_or_is_left_out(two_foods: Path, checkpoint: Path) -> None:
     regions, around = split(CocoFolder("foods", two_foods).read().regions)
     (two_foods / "images" / "1.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"1\.png"):
@@ -118,7 +127,9 @@ def test_what_cannot_be_read_stops_or_is_left_out(two_foods, checkpoint):
     assert focus(load_checkpoint(checkpoint), regions, around, skip_broken=True)["regions"] == 1
 
 
-def test_the_command_writes_figures_and_a_sheet(two_foods, checkpoint, tmp_path, capsys):
+def test_the_command_writes_figures_and_a_sheet(
+    two_foods: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = [str(checkpoint), "--data", str(two_foods), "--known_only", "--classes", "ketchup"]
     assert main([*asked, "--out", str(tmp_path / "out"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -131,7 +142,9 @@ def test_the_command_writes_figures_and_a_sheet(two_foods, checkpoint, tmp_path,
 @pytest.mark.parametrize(
     ("classes", "sentence"), [("bread", "does not know the classes bread"), ("soup", "no regions of these")]
 )
-def test_classes_without_regions_end_with_one_line(two_foods, checkpoint, capsys, classes, sentence):
+def test_classes_without_regions_end_with_one_line(
+    two_foods: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str], classes: str, sentence: str
+) -> None:
     asked = [str(checkpoint), "--data", str(two_foods), "--known_only", "--classes", classes]
     assert main(asked) == 2
     assert sentence in capsys.readouterr().err

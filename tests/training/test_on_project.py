@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def stored(folder: Path, model: Model, classes: tuple[str, ...]) -> Checkpoint:
 def always(folder: Path, said: str, classes: tuple[str, ...]) -> Checkpoint:
     """A checkpoint that calls every region the same."""
     model = small_model(len(classes))
-    last = model.integration_module[-1]
+    last: Any = model.integration_module[-1]
     with torch.no_grad():
         last.weight.zero_()
         last.bias.copy_(torch.tensor([float(name == said) for name in classes]))

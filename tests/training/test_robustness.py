@@ -1,4 +1,9 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -7,11 +12,13 @@ import torch
 
 from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
 from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from rvernet_app.picture.cutouts import cut_out
 from training import robustness as module
 from training.data.coco import CocoFolder
 from training.data.photos import open_photo
+from training.data.regions import Region
 from training.evidence.conditions import GRADES, Condition
 from training.evidence.measure import Scores, figures, score
 from training.robustness import as_markdown, draw_grades, main, robustness
@@ -21,27 +28,29 @@ SPEC = ModuleSpec("mobilenetv2_035")
 
 
 @pytest.fixture(scope="module")
-def rvernet():
+def rvernet() -> RveRNet:
     torch.manual_seed(0)
     return RveRNet(RveRNetConfig(SPEC, SPEC, 2, fusion="features", hidden=8, input_size=32))
 
 
 @pytest.fixture
-def checkpoint(rvernet, tmp_path):
+def checkpoint(rvernet: RveRNet, tmp_path: Path) -> Path:
     save_checkpoint(tmp_path / "tiny", rvernet, CLASSES)
     return tmp_path / "tiny"
 
 
 @pytest.fixture
-def data(masked_data):
+def data(masked_data: Path) -> Path:
     return masked_data
 
 
 @pytest.fixture
-def run(checkpoint, data, capsys):
+def run(
+    checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Status, output and errors of the command line."""
 
-    def run_with(*more, folder=checkpoint):
+    def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
         printed = capsys.readouterr()
         return status, printed.out, printed.err
@@ -49,11 +58,13 @@ def run(checkpoint, data, capsys):
     return run_with
 
 
-def validation(data):
+def validation(data: Path) -> list[Region]:
     return [r for r in CocoFolder("data", data).read().regions if r.split == "val"]
 
 
-def test_every_graded_condition_is_measured_and_written(run, checkpoint, data, tmp_path):
+def test_every_graded_condition_is_measured_and_written(
+    run: Callable[..., tuple[int, str, str]], checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "report"
     status, printed, _ = run("--out", str(out), "--ambiguous", "pesto", "--device", "cpu")
     assert status == 0
@@ -79,7 +90,7 @@ def test_every_graded_condition_is_measured_and_written(run, checkpoint, data, t
     ]
 
 
-def test_conditions_are_chosen_and_none_is_measured_twice(run):
+def test_conditions_are_chosen_and_none_is_measured_twice(run: Callable[..., tuple[int, str, str]]) -> None:
     chosen = ("translocation=1", "clean", "erode=0", "translocation=0.5", "translocation=1.0")
     status, printed, _ = run("--json", "--conditions", *chosen)
     assert status == 0
@@ -90,7 +101,7 @@ def test_conditions_are_chosen_and_none_is_measured_twice(run):
     assert {key: rows[2][key] for key in same} == same
 
 
-def test_a_baseline_bears_noise_too(run, tmp_path):
+def test_a_baseline_bears_noise_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     model = SinglePicture(SinglePictureConfig("photo", SPEC, 2, fusion="features", hidden=8, input_size=32))
     save_checkpoint(tmp_path / "photo only", model, CLASSES)
     status, printed, _ = run("--conditions", "permutation=1", "shift=1", folder=tmp_path / "photo only")
@@ -110,18 +121,29 @@ def test_a_baseline_bears_noise_too(run, tmp_path):
         (["--device", "toaster"], "'toaster'"),
     ],
 )
-def test_what_cannot_be_measured_ends_with_one_line_and_status_2(run, more, sentence):
+def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
+    run: Callable[..., tuple[int, str, str]], more: list[str], sentence: str
+) -> None:
     status, printed, errors = run(*more)
     assert (status, printed) == (2, "")
     assert len(errors.splitlines()) == 1
     assert sentence in errors
 
 
-def test_kept_is_the_share_that_is_called_the_same(monkeypatch, checkpoint, data):
+def test_kept_is_the_share_that_is_called_the_same(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Path, data: Path
+) -> None:
     """What a region is called when all is clean counts, right or wrong."""
     called = iter([[0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 0, 0]])
 
-    def scored(model, preprocessing, regions, classes, view, skip_broken):
+    def scored(
+        model: RveRNet,
+        preprocessing: Preprocessing,
+        regions: list[Region],
+        classes: tuple[str, str],
+        view: Any,
+        skip_broken: bool,
+    ) -> Scores:
         logits = np.eye(2, dtype=np.float32)[next(called)]
         names = tuple(region.name for region in regions)
         return Scores(names, names, np.array([0, 1, 0, 1]), logits, None)
@@ -133,7 +155,9 @@ def test_kept_is_the_share_that_is_called_the_same(monkeypatch, checkpoint, data
     assert [row["top1"] for row in rows] == [0.5, 0.75, 0.5]
 
 
-def test_kept_is_of_regions_that_could_be_read_both_times(monkeypatch, checkpoint, data):
+def test_kept_is_of_regions_that_could_be_read_both_times(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Path, data: Path
+) -> None:
     names = tuple(region.name for region in validation(data))
     scored_ones = iter(
         [
@@ -148,7 +172,9 @@ def test_kept_is_of_regions_that_could_be_read_both_times(monkeypatch, checkpoin
     assert [row["kept"] for row in rows] == [1, 0.5]  # of the second and the third region
 
 
-def test_a_background_that_cannot_be_read_takes_no_region_out(run, data, tmp_path):
+def test_a_background_that_cannot_be_read_takes_no_region_out(
+    run: Callable[..., tuple[int, str, str]], data: Path, tmp_path: Path
+) -> None:
     good, broken = tmp_path / "good.png", tmp_path / "broken.png"
     cv2.imwrite(str(good), np.full((40, 48, 3), 255, np.uint8))
     broken.write_bytes(b"")
@@ -160,7 +186,9 @@ def test_a_background_that_cannot_be_read_takes_no_region_out(run, data, tmp_pat
     assert run(*asked)[0] == 2
 
 
-def test_the_wrong_object_may_be_of_a_class_not_known(monkeypatch, run, data):
+def test_the_wrong_object_may_be_of_a_class_not_known(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., tuple[int, str, str]], data: Path
+) -> None:
     path = data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
@@ -168,7 +196,14 @@ def test_the_wrong_object_may_be_of_a_class_not_known(monkeypatch, run, data):
     path.write_text(json.dumps(described))
     views = []
 
-    def scored(model, preprocessing, regions, classes, view, skip_broken):
+    def scored(
+        model: RveRNet,
+        preprocessing: Preprocessing,
+        regions: tuple[Region, ...],
+        classes: tuple[str, str],
+        view: Any,
+        skip_broken: bool,
+    ) -> Scores:
         views.append((view, preprocessing.letterbox, regions))
         return score(model, preprocessing, regions, classes, view=view)
 
@@ -184,12 +219,21 @@ def test_the_wrong_object_may_be_of_a_class_not_known(monkeypatch, run, data):
         np.testing.assert_array_equal(view(region).squares[0], letterbox.apply(cut_out(photo, coin).roi))
 
 
-def test_foods_are_laid_on_photos_given(checkpoint, data, tmp_path, monkeypatch):
+def test_foods_are_laid_on_photos_given(
+    checkpoint: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     white = tmp_path / "white.png"
     cv2.imwrite(str(white), np.full((40, 48, 3), 255, np.uint8))
     seen = []
 
-    def scored(model, preprocessing, regions, classes, view, skip_broken):
+    def scored(
+        model: RveRNet,
+        preprocessing: Preprocessing,
+        regions: list[Region],
+        classes: tuple[str, str],
+        view: Any,
+        skip_broken: bool,
+    ) -> Scores:
         seen.append([view(region) for region in regions])
         return score(model, preprocessing, regions, classes, view=view)
 
@@ -202,8 +246,8 @@ def test_foods_are_laid_on_photos_given(checkpoint, data, tmp_path, monkeypatch)
         assert laid.squares[1].mean() > 200 > clean.squares[1].mean()
 
 
-def test_conditions_are_drawn_in_any_order_and_without_any(tmp_path):
-    def row(condition, strength, f1):
+def test_conditions_are_drawn_in_any_order_and_without_any(tmp_path: Path) -> None:
+    def row(condition: str, strength: float, f1: float) -> dict[str, Any]:
         interval = [f1 - 0.1, f1 + 0.1]
         return {"condition": condition, "strength": strength, "macro_f1": f1, "macro_f1_interval": interval}
 

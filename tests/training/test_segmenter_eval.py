@@ -1,15 +1,19 @@
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from rvernet_app.picture.masks import to_rle
 from training import segmenter_eval
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     photo = np.full((60, 90, 3), 220, np.uint8)
     photo[15:45, 30:60] = (20, 40, 180)
@@ -28,7 +32,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_command_measures_a_folder(folder, capsys):
+def test_the_command_measures_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--segmenter", "grabcut", "--data", str(folder), "--clicks", "3"]
     assert segmenter_eval.main([*command, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -39,7 +43,7 @@ def test_the_command_measures_a_folder(folder, capsys):
 
 
 @pytest.mark.parametrize("extra", [[], ["--no-photos"]])
-def test_a_sheet_shows_the_masks(folder, tmp_path, extra):
+def test_a_sheet_shows_the_masks(folder: Path, tmp_path: Path, extra: list[str]) -> None:
     sheet = tmp_path / "sheet.jpg"
     command = [
         "--segmenter",
@@ -53,8 +57,8 @@ def test_a_sheet_shows_the_masks(folder, tmp_path, extra):
         *extra,
     ]
     assert segmenter_eval.main(command) == 0
-    tile = cv2.imread(str(sheet))[:184, :244]
-    orange = (np.abs(tile.astype(int) - (0, 176, 255)) < 60).all(axis=2)
+    tile = np.asarray(Image.open(sheet))[:184, :244]
+    orange = (np.abs(tile.astype(int) - (255, 176, 0)) < 60).all(axis=2)
     rows, columns = np.nonzero(orange)
     assert 60 < np.ptp(columns) < 100
     assert 60 < np.ptp(rows) < 100
@@ -65,11 +69,13 @@ def test_a_sheet_shows_the_masks(folder, tmp_path, extra):
     [["--segmenter", "scissors"], ["--clicks", "0"], ["--split", "test"], ["--groups", "g9"]],
     ids=lambda arguments: arguments[0],
 )
-def test_what_cannot_be_measured_ends_with_one_line(folder, arguments, capsys):
+def test_what_cannot_be_measured_ends_with_one_line(
+    folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert segmenter_eval.main(["--data", str(folder), *arguments]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-def test_a_missing_folder_ends_with_one_line(tmp_path, capsys):
+def test_a_missing_folder_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segmenter_eval.main(["--data", str(tmp_path / "nowhere")]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -2,6 +2,8 @@
 processes.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -105,7 +107,7 @@ def history(run_folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
-    write: Write, made_data: Path, tmp_path: Path, capsys
+    write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
     arguments = write(notes=["Drawn by the test itself."], ambiguous=["ketchup"], model__roi_module=MOBILENET)
     assert main([*arguments, "--seed", "3"]) == 0
@@ -190,7 +192,7 @@ def test_several_sources_are_one_data_set(
     assert load_checkpoint(tmp_path / "run" / "checkpoint").metrics["regions"] > 4
 
 
-def test_anything_that_has_regions_is_trained_on(write: Write, made_source, tmp_path: Path) -> None:
+def test_anything_that_has_regions_is_trained_on(write: Write, made_source: Any, tmp_path: Path) -> None:
     data = assemble([made_source])
     options = read_options(write(trackers=[]), TrainOptions)
     model = build_model(options.model, len(data.classes))
@@ -234,7 +236,8 @@ def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
     arguments = write("pair", model__start=start)
     options = read_options(arguments, TrainOptions)
     for picture, backbone in build_model(options.model, 2).backbones.items():
-        learned = load_checkpoint(checkpoints[picture]).model.module.state_dict()
+        module: Any = load_checkpoint(checkpoints[picture]).model.module
+        learned = module.state_dict()
         assert all(torch.equal(t, learned[name]) for name, t in backbone.state_dict().items())
     assert main(arguments) == 0
     pair = load_checkpoint(tmp_path / "pair" / "checkpoint")
@@ -243,7 +246,7 @@ def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
 
 
 def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
-    write: Write, made_data: Path, tmp_path: Path, capsys
+    write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
     for number in (3, 13):  # one to train on, one to validate on
         (made_data / "images" / f"{number}.png").write_bytes(f"no photo {number}".encode())
@@ -282,7 +285,7 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
     ],
 )
 def test_bad_input_ends_with_one_line_and_status_2(
-    write: Write, tmp_path: Path, extra: list[str], sentence: str, capsys
+    write: Write, tmp_path: Path, extra: list[str], sentence: str, capsys: Any
 ) -> None:
     assert main([*write(), *extra]) == 2
     (said,) = capsys.readouterr().err.splitlines()
@@ -290,7 +293,7 @@ def test_bad_input_ends_with_one_line_and_status_2(
     assert not (tmp_path / "cache").exists()  # no time was spent on masks
 
 
-def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsys) -> None:
+def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsys: Any) -> None:
     path = made_data / "annotations.json"
     path.write_text(path.read_text().replace('"val"', '"test"'))
     assert main(write()) == 2
@@ -298,7 +301,9 @@ def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsy
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "trackio"])
-def test_a_tracker_that_is_not_installed_is_named(write: Write, monkeypatch, capsys, tracker: str) -> None:
+def test_a_tracker_that_is_not_installed_is_named(
+    write: Write, monkeypatch: Any, capsys: Any, tracker: str
+) -> None:
     monkeypatch.setattr(training.train, "get_available_trackers", lambda: ["tensorboard"])
     assert main([*write(), "--trackers", f"[tensorboard, {tracker}]"]) == 2
     assert capsys.readouterr().err == (
@@ -306,7 +311,7 @@ def test_a_tracker_that_is_not_installed_is_named(write: Write, monkeypatch, cap
     )
 
 
-def test_a_tracker_that_does_not_start_is_named(write: Write, tmp_path: Path, capsys) -> None:
+def test_a_tracker_that_does_not_start_is_named(write: Write, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "rvernet").write_text("in the way of the events")
     assert main(write()) == 2
@@ -342,7 +347,7 @@ def test_a_calibration_of_other_weights_is_not_kept(write: Write, tmp_path: Path
 
 
 def test_what_a_segmenter_draws_does_not_change_the_weights(
-    write: Write, tmp_path: Path, monkeypatch
+    write: Write, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def open_and_draw(config: AppConfig) -> Any:
         torch.rand(3)  # as random weights do before the segmenter's own are loaded
@@ -358,7 +363,7 @@ def test_what_a_segmenter_draws_does_not_change_the_weights(
 
 
 def test_a_run_that_is_refused_leaves_the_one_in_its_folder_as_it_is(
-    write: Write, tmp_path: Path, capsys
+    write: Write, tmp_path: Path, capsys: Any
 ) -> None:
     arguments = write()
     assert main(arguments) == 0

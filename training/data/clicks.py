@@ -43,4 +43,5 @@ def correction(mask: Mask, true: Mask) -> Click | None:
 
 
 def _depth(region: Mask) -> np.ndarray:
-    return cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    result: np.ndarray = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return result

@@ -145,7 +145,8 @@ class _Opened:
             asked = Prompt(box_xyxy=box) if prompt == "box" else Prompt((point,), (FOREGROUND,))
             if self._embedding is None:
                 self._embedding = self._segmenter.encode(photo.pixels)
-            return self._segmenter.predict(self._embedding, asked).masks[0]
+            result: Mask = self._segmenter.predict(self._embedding, asked).masks[0]
+            return result
         except PromptError as error:
             raise DataError(f"The box of {region.name} cannot be used: {error}") from error
         except SegmentationError:

@@ -83,7 +83,8 @@ def mostly(covered: NDArray[np.float32]) -> Mask:
     Returns:
         bool (H, W).
     """
-    return (covered >= min(0.5, covered.max())) & (covered > 0)
+    result: Mask = (covered >= min(0.5, covered.max())) & (covered > 0)
+    return result
 
 
 def files_in(folder: Path) -> frozenset[Path]:

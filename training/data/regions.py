@@ -106,7 +106,8 @@ class RegionSource(Protocol):
         name: short, and unique in a data set.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def read(self) -> SourceRegions:
         """Read all regions without opening a photo.
@@ -301,8 +302,7 @@ def require_no_shared_photo(split: Mapping[str, Sequence[Region]]) -> None:
             photo, same = min(shared)
             raise DataError(
                 f"{len(shared)} photos are in both {one} and {other}, so {other} would measure memory: "
-                f"first {photo} "
-                f"and {same} are the same."
+                f"first {photo} and {same} are the same."
             )
 
 

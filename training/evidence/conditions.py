@@ -186,4 +186,5 @@ def _covering(photo: Photo, size_hw: tuple[int, ...]) -> Photo:
     size_wh = max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale))
     scaled = cv2.resize(photo, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
-    return scaled[top : top + height, left : left + width]
+    result: Photo = scaled[top : top + height, left : left + width]
+    return result

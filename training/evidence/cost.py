@@ -70,7 +70,8 @@ def _flops(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     # (pytorch/pytorch#195460).
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model(*inputs)
-    return counter.get_total_flops()
+    result: int = counter.get_total_flops()
+    return result
 
 
 def _seconds(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
@@ -107,4 +108,5 @@ def _peak_allocated(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         profiled.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text())["traceEvents"]
     changes = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
-    return max(accumulate((e["args"]["Bytes"] for e in changes), initial=0))
+    result: int = max(accumulate((e["args"]["Bytes"] for e in changes), initial=0))
+    return result

@@ -122,8 +122,7 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
     if unknown and arguments.all_labels:
         raise DataError(
             f"{checkpoint.name} does not know the classes {', '.join(sorted(unknown))} of {name}; "
-            "--rename maps "
-            "names, --known_only leaves these out."
+            "--rename maps names, --known_only leaves these out."
         )
     if unknown.total() == len(regions):
         raise DataError(f"{name} has no {arguments.split} region of a class that {checkpoint.name} knows.")
@@ -134,8 +133,7 @@ def open_labelled(arguments: argparse.Namespace) -> Labelled:
         counted = ", ".join(f"{count} {label}" for label, count in sorted(unknown.items()))
         left_out.append(
             f"left out, of labels that {checkpoint.name} does not know: {unknown.total()} of "
-            f"{len(regions)} regions "
-            f"({counted})"
+            f"{len(regions)} regions ({counted})"
         )
     for line in data.left_out:
         print(line, file=sys.stderr)

@@ -220,7 +220,8 @@ def _logits(
 
     def encode(picture: str, squares: Sequence[Photo]) -> Tensor:
         pixels = normalise(np.stack(squares), preprocessing.modules[picture]).to(device)
-        return getattr(model, f"encode_{picture}")(pixels)
+        result: Tensor = getattr(model, f"encode_{picture}")(pixels)
+        return result
 
     with torch.inference_mode():
         if not isinstance(model, RveRNet):

@@ -130,7 +130,10 @@ def translocate(picture: NDArray[np.uint8], dx: int, dy: int, fill: int) -> NDAr
     """
     size_wh = picture.shape[1], picture.shape[0]
     move = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
-    return cv2.warpAffine(picture, move, size_wh, flags=cv2.INTER_NEAREST, borderValue=(fill,) * 3)
+    result: NDArray[np.uint8] = cv2.warpAffine(
+        picture, move, size_wh, flags=cv2.INTER_NEAREST, borderValue=(fill,) * 3
+    )
+    return result
 
 
 class MaskError(Protocol):
@@ -244,7 +247,10 @@ def _depth(mask: Mask) -> NDArray[np.float32]:
     """Return the Euclidean distance of each pixel to the nearest one outside the mask, float32 (H, W); 0
     outside.
     """
-    return cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    result: NDArray[np.float32] = cv2.distanceTransform(
+        mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
+    return result
 
 
 def _deepest(mask: Mask) -> tuple[int, int]:

@@ -138,10 +138,8 @@ def model_card(
         "## Training",
         "",
         f"Data: {', '.join(f'`{source}`' for source in training['data'])}; {training['train_regions']} "
-        "regions of "
-        f"{training['train_groups']} groups (objects, trays, meals or photos). {training['epochs']} "
-        "epochs; the "
-        f"weights are those of the {options['optimization']['keep']} one.",
+        f"regions of {training['train_groups']} groups (objects, trays, meals or photos). "
+        f"{training['epochs']} epochs; the weights are those of the {options['optimization']['keep']} one.",
         "",
         "```",
         training["command"],

@@ -241,4 +241,7 @@ def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """Return part / whole, NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+    result: NDArray[np.float64] = np.divide(
+        part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0
+    )
+    return result

@@ -84,7 +84,8 @@ class Student(nn.Module):
     def _integrate(self, outputs: Sequence[Tensor]) -> Tensor:
         if isinstance(self.model, RveRNet):
             return self.model.integrate(*outputs)
-        return self.model.integration_module(*outputs)
+        result: Tensor = self.model.integration_module(*outputs)
+        return result
 
 
 def mean_over(losses: Tensor, rows: Tensor) -> Tensor:

@@ -16,8 +16,7 @@ from accelerate.utils import broadcast, gather_object
 from safetensors.torch import load_file, save_file
 from timm.optim import param_groups_layer_decay
 from timm.utils import ModelEmaV3
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
@@ -29,8 +28,9 @@ from rvernet_app.model.preprocessing import Preprocessing
 from training.data.pairs import Batch, OtherFoods, PairedRegions, Plan, collate, one_thread
 from training.data.regions import Regions
 from training.evidence.measure import Scores, View, figures, score
-from training.loop.distill import Student, mean_over, teacher_loss
+from training.loop.distill import Student
 from training.loop.models import measure_batch_norm
+from training.loop.objective import Objective
 from training.loop.optimization import (
     freeze,
     learning_rate_share,
@@ -40,7 +40,7 @@ from training.loop.optimization import (
     set_learning_rate,
 )
 from training.loop.options import TrainOptions
-from training.loop.pixels import as_pixels, normalise_pixels, normalised
+from training.loop.pixels import as_pixels, normalise_pixels
 from training.shared.progress import Progress
 
 BEST_NAME = "best.safetensors"
@@ -102,16 +102,19 @@ class Trainer:
         if optimization.batch_size % (2 * pieces if options.mix.active else pieces):
             raise ConfigError(
                 f"A batch of {optimization.batch_size} cannot be shared by {accelerator.num_processes} "
-                "processes in "
-                f"{optimization.micro_batches} {'even ' * options.mix.active}micro-batches each."
+                f"processes in {optimization.micro_batches} {'even ' * options.mix.active}micro-batches each."
             )
-        self._teacher = None if teacher is None else self._fitting(teacher)
-        self._pictures = tuple(
-            dict.fromkeys((*model.pictures, *(self._teacher.pictures if self._teacher else ())))
+        self._objective = Objective(
+            options,
+            model,
+            torch.tensor(self._plan.class_indices),
+            len(data.classes),
+            None if teacher is None else self._fitting(teacher),
+            accelerator.device,
         )
         self._regions = PairedRegions(
             data.train,
-            self._pictures,
+            self._objective.pictures,
             options.augmentation,
             preprocessing.letterbox,
             seed=options.seed,
@@ -126,7 +129,6 @@ class Trainer:
         self._student = Student(
             model, tokens, modules=optimization.module_loss > 0, others=optimization.context_loss > 0
         ).to(accelerator.device)
-        self._labels = torch.tensor(self._plan.class_indices)
         self._optimizer = accelerator.prepare_optimizer(torch.optim.AdamW(self._groups()))
         self._ema = ModelEmaV3(model, decay=optimization.ema, use_warmup=True) if optimization.ema else None
 
@@ -191,8 +193,7 @@ class Trainer:
         if state["data"] != self._data:
             raise CheckpointError(
                 f"The annotations changed since the run in {self._options.run_folder} began, or the "
-                "segmenter that "
-                "makes masks of them; choose another run_folder."
+                "segmenter that makes masks of them; choose another run_folder."
             )
         self.model.load_state_dict(state["model"])
         self._student.heads.load_state_dict(state["heads"])
@@ -211,9 +212,7 @@ class Trainer:
         return tuple(sorted(self._broken))
 
     def trained(self) -> Model:
-        """Return the model to measure and export: of the last or the best epoch, and the moving average if
-        there is one.
-        """
+        """Return the model to export: of the last or the best epoch, or the moving average of its weights."""
         model = self._ema.module if self._ema else self.model
         best = self._options.run_folder / BEST_NAME
         if self._options.optimization.keep == "best" and best.is_file():
@@ -228,9 +227,7 @@ class Trainer:
         return teacher.model.to(self._accelerator.device)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Return parameters with their peak learning rates: layers of the backbones, and the integration
-        module.
-        """
+        """Group parameters by peak learning rate: layers of the backbones, and the integration module."""
         optimization = self._options.optimization
         heads = nn.ModuleList([self.model.integration_module, self._student.heads])
         groups = parameter_groups(heads, lambda name: optimization.learning_rate, optimization.weight_decay)
@@ -269,7 +266,10 @@ class Trainer:
         for micro in range(optimization.micro_batches):
             is_last = micro == optimization.micro_batches - 1
             with nullcontext() if is_last else accelerator.no_sync(self._wrapped):
-                loss = self._loss(next(batches), micro) / optimization.micro_batches
+                batch = next(batches)
+                self._broken.update(batch.broken)
+                loss = self._objective(self._wrapped, batch, self._draw(f"mix {micro}"))
+                loss = loss / optimization.micro_batches
                 accelerator.backward(loss)
             total += loss.detach()
         if optimization.clip:
@@ -279,46 +279,6 @@ class Trainer:
         if self._ema:
             self._ema.update(self.model, step=self.step)
         return float(accelerator.reduce(total, "mean"))
-
-    def _loss(self, batch: Batch, micro: int) -> Tensor:
-        """Return the loss of a micro-batch: labels, each module by itself, and the teacher if there is one.
-
-        The extra-ROI module by itself does not learn from a blank picture.
-        """
-        options = self._options
-        self._broken.update(batch.broken)
-        true = self._labels[batch.indices].to(self._accelerator.device, non_blocking=True)
-        smoothing = options.optimization.label_smoothing
-        squares = [as_pixels(p.to(self._accelerator.device, non_blocking=True)) for p in batch.pictures]
-        told = ~batch.blank.to(self._accelerator.device)
-        if options.mix.active:
-            told = told & told.flip(0)  # timm mixes a batch with itself in reverse order
-            seed = self._draw(f"mix {micro}")
-            squares, true = options.mix.apply(squares, true, len(self._classes), smoothing, seed)
-            smoothing = 0.0
-        seen = dict(zip(self._pictures, squares, strict=True))
-        said = self._wrapped(*normalised(seen, self.model))
-        loss = F.cross_entropy(said.logits, true, label_smoothing=smoothing)
-        for picture, of_module in zip(self.model.pictures, said.of_modules, strict=False):
-            alone = F.cross_entropy(of_module, true, label_smoothing=smoothing, reduction="none")  # (B,)
-            rows = told if picture == "extra_roi" else torch.ones_like(told)
-            loss = loss + options.optimization.module_loss * mean_over(alone, rows)
-        if said.of_others is not None:
-            others = batch.others.to(said.of_others)
-            missed = F.binary_cross_entropy_with_logits(said.of_others, others, reduction="none").sum(dim=1)
-            loss = loss + options.optimization.context_loss * mean_over(missed, told)
-        if options.distillation is None or self._teacher is None:
-            return loss
-        with torch.no_grad():
-            wanted = self._teacher(*normalised(seen, self._teacher))
-        distillation = options.distillation
-        from_teacher = teacher_loss(
-            said.logits if said.of_tokens is None else said.of_tokens,
-            wanted,
-            distillation.target,
-            distillation.temperature,
-        )
-        return (1 - distillation.strength) * loss + distillation.strength * from_teacher
 
     def _draw(self, what: str) -> int:
         """Return a seed for the share of this process in this step."""
@@ -356,7 +316,7 @@ class Trainer:
             for batch, _ in zip(places, range(min(MEASURED_BATCHES, self._plan.steps)), strict=False)
         ]
         for picture, backbone in self.model.backbones.items():
-            at, spec = self._pictures.index(picture), self.model.config.modules[picture]
+            at, spec = self._objective.pictures.index(picture), self.model.config.modules[picture]
             squares = (as_pixels(b.pictures[at].to(self._accelerator.device)) for b in batches)
             measure_batch_norm(backbone, (normalise_pixels(s, spec) for s in squares))
 
@@ -406,4 +366,5 @@ class Trainer:
         if not patience or len(self.history) <= patience:
             return False
         values = [record["val_macro_f1"] for record in self.history]
-        return max(values[-patience:]) <= max(values[:-patience])
+        result: bool = max(values[-patience:]) <= max(values[:-patience])
+        return result

@@ -115,7 +115,8 @@ def read_weights(source: str, spec: ModuleSpec) -> dict[str, Tensor]:
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"The backbone weights {source} cannot be read: {error}.") from error
     try:
-        return timm.create_model(spec.name, pretrained=True, **spec.kwargs).state_dict()
+        result: dict[str, Tensor] = timm.create_model(spec.name, pretrained=True, **spec.kwargs).state_dict()
+        return result
     except Exception as error:  # timm and the hub raise whatever went wrong on the way
         raise WeightsError(
             f"The pretrained weights of {spec.name} are neither cached here nor could they be fetched "

@@ -108,7 +108,8 @@ def load_state_together(folder: Path, options: Any, accelerator: Accelerator) ->
     (state,) = broadcast_object_list(told)
     if isinstance(state, CheckpointError):
         raise state
-    return state
+    result: dict[str, Any] | None = state
+    return result
 
 
 def _identity(options: Any) -> str:

@@ -92,7 +92,7 @@ class Shader:
         return node.outputs["Fac"]
 
     def cells(self, size: float, feature: str = "F1", randomness: float = 1.0) -> tuple[Socket, Socket]:
-        """Return the distance to a cell's middle or edge (`feature`) in cells, and a random number per cell."""
+        """Return the distance to a cell's middle or edge (`feature`), in cells, and a random number."""
         node = self._node("ShaderNodeTexVoronoi", feature=feature, Scale=1 / size, Randomness=randomness)
         self._feed(node.inputs["Vector"], self.where)
         if feature == "DISTANCE_TO_EDGE":

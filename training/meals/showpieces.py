@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rvernet_app import files
 from training.meals.dataset import MealFolder, Settings
 from training.meals.job import Job, menu_labels, render_meal
-from training.shared.files import write_whole
 
 SEED = 7
 SIZE_WH = (1280, 960)
@@ -50,7 +50,7 @@ def main() -> int:
     for image in coco["images"]:
         image["file_name"], image["split"] = f"{SHOWPIECES[image['id']]}.jpg", "test"
         shutil.copyfile(folder.photo(image["id"]), photos / image["file_name"])
-    write_whole(arguments.out / "annotations.json", json.dumps(coco))
+    files.write(arguments.out / "annotations.json", json.dumps(coco), durable=False)
     return 0
 
 

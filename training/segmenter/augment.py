@@ -70,9 +70,10 @@ def warp(
     scaled = cv2.resize(
         picture, None, fx=change.scale_xy[0], fy=change.scale_xy[1], interpolation=interpolation
     )
-    return cv2.warpAffine(
+    result: NDArray[np.uint8] = cv2.warpAffine(
         scaled, change.matrix, (change.side, change.side), flags=cv2.INTER_LINEAR, borderValue=(fill,) * 3
     ).astype(np.uint8)
+    return result
 
 
 def change_light(pixels: Photo, rng: np.random.Generator) -> Photo:
@@ -135,4 +136,5 @@ def _placed(left: float, top: float, degrees: float, flip: bool, width: int) -> 
     if flip:
         matrix[0] = -matrix[0]
         matrix[0, 2] += width - 1
-    return matrix
+    result: NDArray[np.float64] = matrix
+    return result

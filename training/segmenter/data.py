@@ -209,4 +209,5 @@ def _load(scene: Scene) -> tuple[Photo, list[Mask], list[Mask]]:
 def _halved(mask: Mask) -> Mask:
     height, width = mask.shape
     small = cv2.resize(mask.astype(np.uint8) * 255, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return small > 127
+    result: Mask = small > 127
+    return result

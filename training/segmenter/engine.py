@@ -141,7 +141,7 @@ class SegmenterTrainer:
         results = [
             self._interact(leaf[i : i + 1], window, rng, 1 / len(windows)) for i, window in enumerate(windows)
         ]
-        features.backward(leaf.grad)
+        torch.autograd.backward(features, leaf.grad)
         nn.utils.clip_grad_norm_(self.sam.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -155,7 +155,8 @@ class SegmenterTrainer:
         encoder = self.sam.image_encoder
         features = encoder.look(photos)  # (B, C, g, g)
         places = [encoder.place(window.offset_yx, features.shape[-2:]) for window in windows]
-        return features + torch.cat(places)
+        result: Tensor = features + torch.cat(places)
+        return result
 
     def _interact(
         self, features: Tensor, window: Window, rng: np.random.Generator, weight: float
@@ -176,7 +177,7 @@ class SegmenterTrainer:
             if turn + 1 < rounds:
                 prompts.correct((shown[:, 0] > 0).cpu().numpy(), window.targets, rng)
                 previous = shown if rng.random() < MASK_PROMPT else None
-        (weight * total).backward()
+        torch.autograd.backward(weight * total)
         return float(total.detach()), quality
 
     def _decode(self, features: Tensor, prompts: Prompts, previous: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -193,12 +194,13 @@ class SegmenterTrainer:
         row, column = prompts.offset_yx
         points, boxes = prompts.tensors(features.device)
         sparse, dense = self.sam.prompt_encoder(points=points, boxes=boxes, masks=previous)
-        return self._predict_masks(
+        result: tuple[Tensor, Tensor] = self._predict_masks(
             image_embeddings=features,
             image_pe=self._image_pe[..., row : row + grid, column : column + grid].contiguous(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense[..., :grid, :grid].contiguous(),
         )
+        return result
 
 
 def _start(sam: Sam, options: SegmenterOptions) -> None:

@@ -115,4 +115,5 @@ def _loose_box(mask: Mask, rng: np.random.Generator) -> NDArray[np.float64]:
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
     box = np.array([left - 0.5, top - 0.5, left + width - 0.5, top + height - 0.5])
     shake = rng.normal(0, 0.06, 4) * [width, height, width, height]
-    return box + np.clip(shake, -8, 8) * (rng.random() < 0.7)
+    result: NDArray[np.float64] = box + np.clip(shake, -8, 8) * (rng.random() < 0.7)
+    return result

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -16,6 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from rvernet_app.errors import ConfigError
+from training.shared.option_help import help_text
 
 Options = TypeVar("Options")
 
@@ -43,9 +45,14 @@ def read_options(arguments: Sequence[str], kind: type[Options], file: str = "con
     Args:
         file: name of the argument for the options file, if "config" is itself an option.
 
+    `--help` prints all options and exits with status 0.
+
     Raises:
         ConfigError: the file cannot be read, a key is unknown or missing, or a value has the wrong type.
     """
+    if {"--help", "-h"} & set(arguments):
+        print(help_text(kind, file))
+        sys.exit(0)
     pairs = _pairs(arguments)
     values: dict[str, Any] = {}
     if file in pairs:

@@ -12,7 +12,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import uploaded_file
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import AddedReply, AddFromFolder, AddPhoto, FolderReply, ListFolder
+from rvernet_app.ui.project.replies import AddedReply, FolderReply
+from rvernet_app.ui.project.requests import AddFromFolder, AddPhoto, ListFolder
 
 
 class Adding:

@@ -16,7 +16,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import ServedFiles, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import Exported, ExportProject
+from rvernet_app.ui.project.replies import Exported
+from rvernet_app.ui.project.requests import ExportProject
 
 
 class Exporting:

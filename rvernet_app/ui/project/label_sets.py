@@ -1,4 +1,4 @@
-"""Answers about a project's label set: a name while labeling, all that is known of a label, whole sets as files."""
+"""Answers about a project's label set: new names while labeling, whole labels, label sets as files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import ensure_annotator, project
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import (
-    AddedLabel,
-    AddLabel,
-    LabelReply,
-    LabelSetFile,
-    OfProject,
-    PutLabel,
-    PutLabelReply,
-    TakeLabelSet,
-    TakenLabelSet,
-)
-from rvernet_app.ui.project.replies import label_reply
+from rvernet_app.ui.project.replies import AddedLabel, LabelReply, LabelSetFile, PutLabelReply, TakenLabelSet
+from rvernet_app.ui.project.requests import AddLabel, OfProject, PutLabel, TakeLabelSet
+from rvernet_app.ui.project.rows import label_reply
 
 MAX_SYNONYMS = 50
 

@@ -23,10 +23,10 @@ from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.tables import DONE, METHODS, UNITS, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project import protocol
-from rvernet_app.ui.project.replies import comment_replies, event_reply, food_reply, label_reply
+from rvernet_app.ui.project import replies, requests
+from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_reply
 from rvernet_app.ui.requests import Empty
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 
 
 class Labeling:
@@ -68,17 +68,17 @@ class Labeling:
             self.history,
         ]
 
-    def projects(self, asked: Empty, me: str) -> protocol.Projects:
+    def projects(self, asked: Empty, me: str) -> replies.Projects:
         """List every project, with how far the visitor is."""
         with self._store.reading() as session:
             mine = _find(session, me)
             found = [
-                protocol.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
+                replies.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
                 for p in projects.all_projects(session)
             ]
-        return protocol.Projects(me=me, projects=found, units=list(UNITS), methods=list(METHODS))
+        return replies.Projects(me=me, projects=found, units=list(UNITS), methods=list(METHODS))
 
-    def create_project(self, asked: protocol.CreateProject, me: str) -> protocol.Created:
+    def create_project(self, asked: requests.CreateProject, me: str) -> replies.Created:
         """Make a project."""
         label_set = asked.label_set or ""
         labels = parse_label_set(label_set) if label_set.strip() else None
@@ -92,14 +92,14 @@ class Labeling:
                 blind_share=asked.blind_share or 0.0,
                 by=projects.ensure_annotator(session, me),
             )
-        return protocol.Created(id=created)
+        return replies.Created(id=created)
 
-    def open_project(self, asked: protocol.OfProject, me: str) -> protocol.OpenedProject:
+    def open_project(self, asked: requests.OfProject, me: str) -> replies.OpenedProject:
         """Open a project: its label set and the visitor's progress."""
         with self._store.reading() as session:
             mine = _find(session, me)
             project = projects.project(session, asked.project)
-            return protocol.OpenedProject(
+            return replies.OpenedProject(
                 id=project.id,
                 name=project.name,
                 new_labels=project.new_labels,
@@ -108,7 +108,7 @@ class Labeling:
                 annotators=sorted(projects.annotator_names(session).values()),
             )
 
-    def open_item(self, asked: protocol.OpenItem, me: str) -> protocol.ItemReply:
+    def open_item(self, asked: requests.OpenItem, me: str) -> replies.ItemReply:
         """Open a photo of a queue with what the visitor saved on it."""
         named = asked.item is not None or asked.step is not None
         led_to = None if named else self._lead(asked, me)
@@ -117,9 +117,9 @@ class Labeling:
             item = _asked_item(session, asked) if named else session.get(Item, led_to or 0)
             progress = queue.progress(session, asked.project, mine)
             if item is None:
-                return protocol.ItemReply(item=None, progress=progress)
+                return replies.ItemReply(item=None, progress=progress)
             state = queue.state_of(session, item.id, mine)
-            reply = protocol.ItemReply(
+            reply = replies.ItemReply(
                 item=item.id,
                 position=item.position,
                 blind=item.blind,
@@ -135,15 +135,15 @@ class Labeling:
         try:  # outside the transaction: decoding a photo takes long
             photo = self._shelf.add(self._files.original(sha256))
         except RvernetError as error:
-            return protocol.ItemReply(item=reply.item, position=reply.position, error=str(error))
+            return replies.ItemReply(item=reply.item, position=reply.position, error=str(error))
         return reply.model_copy(update={"photo": self._present(photo, name)})
 
-    def list_items(self, asked: protocol.ListItems, me: str) -> protocol.Listed:
+    def list_items(self, asked: requests.ListItems, me: str) -> replies.Listed:
         """List a page of a queue, with thumbnails."""
         with self._store.reading() as session:
             by = None if asked.by is None else projects.find_annotator(session, asked.by)
             if asked.by is not None and by is None:
-                return protocol.Listed(items=[])
+                return replies.Listed(items=[])
             listed = listing.list_items(
                 session,
                 asked.project,
@@ -154,9 +154,9 @@ class Labeling:
                 uncertain=asked.uncertain,
                 after=-1 if asked.after is None else asked.after,
             )
-            return protocol.Listed(items=[self._listed(one) for one in listed])
+            return replies.Listed(items=[self._listed(one) for one in listed])
 
-    def save_food(self, asked: protocol.SaveFood, me: str) -> protocol.SavedReply:
+    def save_food(self, asked: requests.SaveFood, me: str) -> replies.SavedReply:
         """Save a food of a photo."""
         _require_own(asked, me)
         draft = asked.draft()
@@ -168,43 +168,43 @@ class Labeling:
                 draft,
                 id=asked.id,
                 revision=asked.revision or 0,
-                step=asked.step,
+                step=asked.step or None,
             )
-        return protocol.SavedReply(**asdict(saved))
+        return replies.SavedReply(**asdict(saved))
 
-    def delete_food(self, asked: protocol.DeleteFood, me: str) -> protocol.SavedReply:
+    def delete_food(self, asked: requests.DeleteFood, me: str) -> replies.SavedReply:
         """Delete a food of a photo."""
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             deleted = stored_foods.delete(
-                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step
+                session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step or None
             )
-        return protocol.SavedReply(**asdict(deleted))
+        return replies.SavedReply(**asdict(deleted))
 
-    def undo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
+    def undo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
         """Take back the visitor's last step on a photo."""
         return self._taken_back(history.undo, asked, me)
 
-    def redo_food(self, asked: protocol.TakeBack, me: str) -> protocol.TakenBack:
+    def redo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
         """Do again the step that was taken back last."""
         return self._taken_back(history.redo, asked, me)
 
     def _taken_back(
         self,
         take_back: Callable[[Session, int, int], list[Event]],
-        asked: protocol.TakeBack,
+        asked: requests.TakeBack,
         me: str,
-    ) -> protocol.TakenBack:
+    ) -> replies.TakenBack:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             events = take_back(session, asked.item, mine)
         with self._store.reading() as session:
             foods = self._foods(session, session.get_one(Item, asked.item), mine)
-        return protocol.TakenBack(undone=bool(events), foods=foods)
+        return replies.TakenBack(undone=bool(events), foods=foods)
 
-    def give_verdict(self, asked: protocol.GiveVerdict, me: str) -> protocol.VerdictReply:
+    def give_verdict(self, asked: requests.GiveVerdict, me: str) -> replies.VerdictReply:
         """Say how far the visitor is with a photo."""
         _require_own(asked, me)
         with self._store.writing() as session:
@@ -213,9 +213,9 @@ class Labeling:
                 session, asked.item, mine, asked.state, reason=asked.reason, seconds=asked.seconds or 0.0
             )
         with self._store.reading() as session:
-            return protocol.VerdictReply(progress=queue.progress(session, asked.project, mine))
+            return replies.VerdictReply(progress=queue.progress(session, asked.project, mine))
 
-    def link_before(self, asked: protocol.LinkBefore, me: str) -> protocol.Linked:
+    def link_before(self, asked: requests.LinkBefore, me: str) -> replies.Linked:
         """Say whether a photo shows the leftovers of the one before it."""
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
@@ -225,36 +225,36 @@ class Labeling:
                 raise StoreError("There is no photo before this one.")
             before_id = before.id if before and asked.linked else None
             queue.link_before(session, asked.item, before_id, mine)
-        return protocol.Linked(before=before_id)
+        return replies.Linked(before=before_id)
 
-    def set_meal(self, asked: protocol.SetMeal, me: str) -> protocol.MealReply:
+    def set_meal(self, asked: requests.SetMeal, me: str) -> replies.MealReply:
         """Name the meal that a photo is of."""
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            return protocol.MealReply(meal=queue.set_meal(session, asked.item, asked.meal or "", mine))
+            return replies.MealReply(meal=queue.set_meal(session, asked.item, asked.meal or "", mine))
 
-    def history(self, asked: protocol.ShowHistory, me: str) -> protocol.History:
+    def history(self, asked: requests.ShowHistory, me: str) -> replies.History:
         """List the visitor's changes on a photo, or everybody's once the visitor is done with it."""
         with self._store.reading() as session:
             mine = _find(session, me)
             of_all = bool(asked.all) and queue.state_of(session, asked.item, mine) == DONE
             names = projects.annotator_names(session)
             events = history.history(session, asked.item, None if of_all else mine)
-            return protocol.History(events=[event_reply(event, names) for event in reversed(events)])
+            return replies.History(events=[event_reply(event, names) for event in reversed(events)])
 
-    def _foods(self, session: Session, item: Item, mine: int) -> list[protocol.FoodReply]:
+    def _foods(self, session: Session, item: Item, mine: int) -> list[replies.FoodReply]:
         size_hw = item.photo.height, item.photo.width
         return [food_reply(row, size_hw) for row in stored_foods.foods(session, item.id, mine)]
 
-    def _lead(self, asked: protocol.OpenItem, me: str) -> int | None:
+    def _lead(self, asked: requests.OpenItem, me: str) -> int | None:
         after = -1 if asked.after is None else asked.after
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             return queue.lead(session, asked.project, mine, after, asked.order or queue.ORDERS[0])
 
-    def _listed(self, listed: listing.Listed) -> protocol.ListedItem:
+    def _listed(self, listed: listing.Listed) -> replies.ListedItem:
         item = listed.item
-        return protocol.ListedItem(
+        return replies.ListedItem(
             item=item.id,
             position=item.position,
             name=item.name,
@@ -279,7 +279,7 @@ def _find(session: Session, me: str) -> int:
     return projects.find_annotator(session, me) or projects.NOBODY
 
 
-def _require_own(asked: protocol.Signed, me: str) -> None:
+def _require_own(asked: requests.Signed, me: str) -> None:
     """Raise LoginError if the page was opened by someone else, who was logged in then."""
     if asked.me and asked.me != me:
         raise LoginError(
@@ -287,7 +287,7 @@ def _require_own(asked: protocol.Signed, me: str) -> None:
         )
 
 
-def _asked_item(session: Session, asked: protocol.OpenItem) -> Item | None:
+def _asked_item(session: Session, asked: requests.OpenItem) -> Item | None:
     if asked.item is not None:
         return queue.item(session, asked.project, asked.item)
     if asked.step is None or asked.position is None:

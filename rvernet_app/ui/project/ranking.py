@@ -14,7 +14,8 @@ from rvernet_app.store import queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import OfProject, Ranked
+from rvernet_app.ui.project.replies import Ranked
+from rvernet_app.ui.project.requests import OfProject
 
 NOTHING_FOUND = 1.0
 """The uncertainty of a photo on which no food was found."""
@@ -56,7 +57,7 @@ class Ranking:
         return self._mean_uncertainty(photo)
 
     def _mean_uncertainty(self, photo: LoadedPhoto) -> float:
-        """Return the mean of 1 - probability of the likeliest class, over the masks found all over the photo."""
+        """Return the mean of 1 - probability of the likeliest class over the masks found in the photo."""
         *_, found = propose(self._pipeline.segmenter, self._pipeline.encode(photo))
         if not found.masks:
             return NOTHING_FOUND

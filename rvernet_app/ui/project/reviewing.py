@@ -16,9 +16,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import Item
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project import protocol
-from rvernet_app.ui.project.replies import comment_replies, report_reply, reviewed_food
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.project import replies, requests
+from rvernet_app.ui.project.rows import comment_replies, report_reply, reviewed_food
+from rvernet_app.ui.visitor.replies import PhotoReply
 
 
 class Reviewing:
@@ -45,7 +45,7 @@ class Reviewing:
         """All that the page may ask."""
         return [self.open_review, self.accept, self.reject, self.merge, self.comment, self.report]
 
-    def open_review(self, asked: protocol.OpenReview, me: str) -> protocol.Review:
+    def open_review(self, asked: requests.OpenReview, me: str) -> replies.Review:
         """Open a photo to review, with its foods side by side.
 
         A photo that the visitor has begun and is not done with is not shown.
@@ -53,26 +53,26 @@ class Reviewing:
         with self._store.reading() as session:
             item = _asked(session, asked, me)
             if item is None:
-                return protocol.Review(item=None)
+                return replies.Review(item=None)
             review_reply = _compared(session, item)
             sha256, name = item.photo.sha256, item.name
             place = {"item": item.id, "position": item.position}
         photo = self._shelf.add(self._files.original(sha256))  # outside the transaction: decoding takes long
         return review_reply.model_copy(update={**place, "photo": self._present(photo, name)})
 
-    def accept(self, asked: protocol.Decide, me: str) -> protocol.Review:
+    def accept(self, asked: requests.Decide, me: str) -> replies.Review:
         """Accept a food, and return the foods side by side once that is committed."""
         with self._reviewing(asked.item, me) as (session, mine):
             review.accept(session, asked.item, mine, asked.id, asked.revision)
         return self._now(asked.item)
 
-    def reject(self, asked: protocol.Decide, me: str) -> protocol.Review:
+    def reject(self, asked: requests.Decide, me: str) -> replies.Review:
         """Reject a food, and return the foods side by side once that is committed."""
         with self._reviewing(asked.item, me) as (session, mine):
             review.reject(session, asked.item, mine, asked.id, asked.revision)
         return self._now(asked.item)
 
-    def merge(self, asked: protocol.Merge, me: str) -> protocol.Review:
+    def merge(self, asked: requests.Merge, me: str) -> replies.Review:
         """Merge what annotators have of one food, and return the foods once that is committed."""
         revisions = {food.id: food.revision for food in asked.foods}
         portion = asked.portion.portion() if asked.portion else None
@@ -80,13 +80,13 @@ class Reviewing:
             review.merge(session, asked.item, mine, revisions, asked.how, asked.label, portion)
         return self._now(asked.item)
 
-    def comment(self, asked: protocol.Comment, me: str) -> protocol.Review:
+    def comment(self, asked: requests.Comment, me: str) -> replies.Review:
         """Remark something on a photo, and return its foods and remarks once that is committed."""
         with self._reviewing(asked.item, me) as (session, mine):
             review.comment(session, asked.item, mine, asked.words)
         return self._now(asked.item)
 
-    def report(self, asked: protocol.ShowReport, me: str) -> protocol.Report:
+    def report(self, asked: requests.ShowReport, me: str) -> replies.Report:
         """Return a report of a project."""
         with self._store.reading() as session:
             projects.project(session, asked.project)
@@ -108,12 +108,12 @@ class Reviewing:
             review.require_independent(session, item_id, mine)
             yield session, mine
 
-    def _now(self, item_id: int) -> protocol.Review:
+    def _now(self, item_id: int) -> replies.Review:
         with self._store.reading() as session:
             return _compared(session, session.get_one(Item, item_id))
 
 
-def _asked(session: Session, asked: protocol.OpenReview, me: str) -> Item | None:
+def _asked(session: Session, asked: requests.OpenReview, me: str) -> Item | None:
     mine = projects.find_annotator(session, me)
     if asked.item is not None:
         item = queue.item(session, asked.project, asked.item)
@@ -131,13 +131,13 @@ def _asked(session: Session, asked: protocol.OpenReview, me: str) -> Item | None
     return None
 
 
-def _compared(session: Session, item: Item) -> protocol.Review:
+def _compared(session: Session, item: Item) -> replies.Review:
     compared = review.side_by_side(session, item.id)
     size_hw = item.photo.height, item.photo.width
-    return protocol.Review(
+    return replies.Review(
         annotators=[annotator.name for annotator in compared.annotators],
         compared=[
-            protocol.ComparedFood(
+            replies.ComparedFood(
                 foods=[None if row is None else reviewed_food(row, size_hw) for row in food.annotations],
                 iou=food.iou,
                 same_label=food.same_label,

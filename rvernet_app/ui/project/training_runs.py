@@ -1,9 +1,9 @@
-"""Train on a project from the page: run the training as a process, tell its progress, use the checkpoint it makes.
+"""Train on a project from the page: start the process, tell its progress, use its checkpoint.
 
-A training ends with the server that started it: its stdin is a pipe whose other end only the server holds, so it
-notices however the server ends. The server reads the progress from `progress.jsonl` in the folder of the run, whose
-format is in `training.shared.progress`. At the next start the server finds the last training by its folder: its
-checkpoint can still be used, or the page tells how it ended.
+A training ends with the server that started it: its stdin is a pipe whose other end only the server holds, so
+it notices however the server ends. The server reads the progress from `progress.jsonl` in the folder of the
+run, whose format is in `training.shared.progress`. At the next start the server finds the last training by
+its folder: its checkpoint can still be used, or the page tells how it ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.protocol import Engine, StartTraining, TrainingState
+from rvernet_app.ui.project.replies import Engine, TrainingState
+from rvernet_app.ui.project.requests import StartTraining
 from rvernet_app.ui.requests import Empty
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,7 +14,7 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
 from rvernet_app.ui.access import uploaded_file
 from rvernet_app.ui.visitor.pictures import candidate_replies
-from rvernet_app.ui.visitor.protocol import PromptRequest
+from rvernet_app.ui.visitor.requests import PromptRequest
 
 
 class Api:

@@ -35,18 +35,8 @@ from rvernet_app.ui.visitor.pictures import (
     require_not_empty,
     thumbnail,
 )
-from rvernet_app.ui.visitor.protocol import (
-    Download,
-    DownloadReply,
-    EditedMask,
-    EditMask,
-    OpenPhoto,
-    PhotoReply,
-    Prepare,
-    Prepared,
-    Segment,
-    Segmented,
-)
+from rvernet_app.ui.visitor.replies import DownloadReply, EditedMask, PhotoReply, Prepared, Segmented
+from rvernet_app.ui.visitor.requests import Download, EditMask, OpenPhoto, Prepare, Segment
 from rvernet_app.ui.visitor.samples import Sample
 
 REFINABLE_CANDIDATES = 256

@@ -11,7 +11,7 @@ from rvernet_app.errors import PromptError
 from rvernet_app.picture.masks import bbox_xywh, polygons, to_rle
 from rvernet_app.picture.overlay import fit_within, heat_overlay
 from rvernet_app.types import ActivationMaps, Candidates, Cutouts, Mask, Photo
-from rvernet_app.ui.visitor.protocol import CutoutsReply, MapsReply, MaskReply
+from rvernet_app.ui.visitor.replies import CutoutsReply, MapsReply, MaskReply
 
 DISPLAY_SIDE = 2048
 PICTURE_SIDE = 640

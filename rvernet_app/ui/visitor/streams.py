@@ -20,7 +20,8 @@ from rvernet_app.types import Photo, Prediction
 from rvernet_app.ui.access import message_of
 from rvernet_app.ui.answers import Json, error_json
 from rvernet_app.ui.visitor.pictures import cutouts_reply, maps_reply, mask_reply
-from rvernet_app.ui.visitor.protocol import EvidenceReply, EvidenceRequest, Proposals, Propose, Suggestion
+from rvernet_app.ui.visitor.replies import EvidenceReply, Proposals, Suggestion
+from rvernet_app.ui.visitor.requests import EvidenceRequest, Propose
 
 PROGRESS_STEP = 0.05
 """The share of a photo after which the page hears how far the search is."""

@@ -1,5 +1,7 @@
 """The command line: files, result.json, exit status and one line on stderr."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -18,7 +20,7 @@ FILES = {"mask.png", "roi.png", "extra_roi.png", "cam_roi.png", "cam_extra_roi.p
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A red disc on grey, 240 x 160."""
+    """A red disc on gray, 240 x 160 pixels."""
     y, x = np.mgrid[:160, :240]
     pixels = np.full((160, 240, 3), 190, np.uint8)
     pixels[(x - 90) ** 2 + (y - 80) ** 2 < 35**2] = (200, 30, 30)
@@ -27,7 +29,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_predict_writes_what_the_contract_names(
+def test_predict_writes_the_files_of_the_contract(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -45,7 +47,7 @@ def test_predict_writes_what_the_contract_names(
     assert set(result["mask"]) == {"bbox", "area", "score", "rle"}
     assert {"encode", "segment", "classify", "explain"} <= set(result["timings_ms"])
     assert len(result["suggestions"]) == len(result["without_context"]) == 5
-    threshold = json.loads((AppConfig.checkpoint / "config.json").read_text())["calibration"]["threshold"]
+    threshold = json.loads(Path(AppConfig.checkpoint, "config.json").read_text())["calibration"]["threshold"]
     assert result["sure"] is (result["suggestions"][0]["probability"] >= threshold)
     assert {s["label"] for s in result["suggestions"]} <= set(result["classes"])
 
@@ -93,7 +95,7 @@ def test_predict_takes_boxes_and_background_points(photo: Path, tmp_path: Path) 
         (["--point", "90,80", "--cam", "shap"], "gradcam"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(
+def test_bad_input_gives_one_line_and_status_2(
     arguments: list[str],
     says: str,
     photo: Path,
@@ -104,6 +106,7 @@ def test_bad_input_is_one_line_and_status_2(
     monkeypatch.setenv("RVERNET_WEIGHTS_DIR", str(tmp_path / "weights"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    status: int | str | None
     try:
         status = main(["predict", str(photo), *arguments, "--out", str(tmp_path / "out")])
     except SystemExit as stop:
@@ -115,7 +118,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_is_no_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_photo_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.jpg").write_text("milk, eggs")
     assert main(["predict", str(tmp_path / "notes.jpg"), "--point", "1,1", "--out", str(tmp_path / "o")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -141,6 +144,6 @@ def test_weights_list_and_path(
     assert capsys.readouterr().out == f"{tmp_path}\n"
 
 
-def test_get_of_unknown_weights(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_weights_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "get", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Commands on projects, each as it is typed: what they print, what they leave, and what they refuse."""
+"""Commands on projects, run as they are typed: their output, their files, and their errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rvernet_app.cli.main import main, project
+from rvernet_app.cli import project
+from rvernet_app.cli.main import main
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
@@ -25,7 +26,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of the commands, not there yet."""
+    """Set the data folder of the commands to a folder that does not exist yet."""
     for name in ("DATABASE_URL", "RVERNET_DATABASE_URL", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
@@ -48,7 +49,7 @@ def desk(data: Path) -> Iterator[Desk]:
 
 
 def run(*arguments: object) -> int:
-    """The exit status of a command."""
+    """Run a command and return its exit status."""
     try:
         return main([str(argument) for argument in arguments])
     except SystemExit as stop:
@@ -65,7 +66,7 @@ def finals(folder: Path, project: str) -> list[FinalPhoto]:
 
 
 def said(photos: list[FinalPhoto]) -> list[list[tuple[str, str, str, float | None]]]:
-    """Label, mask, note and portion of every food, photo by photo."""
+    """Return label, mask, note and amount of every food, photo by photo."""
     return [
         [(f.label.name, f.rle["counts"], f.annotation.note, f.annotation.amount) for f in photo.foods]
         for photo in photos
@@ -81,9 +82,7 @@ def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.Captur
     assert capsys.readouterr().out == "Trays: 4 photos\nNothing yet: 0 photos\n"
 
 
-def test_of_a_new_data_folder_there_is_nothing_to_list(
-    data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("projects") == 0
     assert capsys.readouterr().out == ""
     assert (data / DATABASE_NAME).is_file()
@@ -92,7 +91,7 @@ def test_of_a_new_data_folder_there_is_nothing_to_list(
 # Label sets
 
 
-def test_a_label_set_goes_out_as_csv_and_what_is_said_of_it_comes_in(
+def test_a_label_set_is_printed_and_loaded_as_csv(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("labels") == 0
@@ -100,13 +99,13 @@ def test_a_label_set_goes_out_as_csv_and_what_is_said_of_it_comes_in(
     assert [line.partition(",")[0] for line in told.splitlines()] == ["name", "rice", "soup", "beans"]
     (tmp_path / "set.csv").write_text("name,parent,food_code\nbrown rice,rice,168874\nrice,,168878\n")
     assert run("labels", "--project", "Trays", "--take", tmp_path / "set.csv") == 0
-    assert capsys.readouterr().out == "1 labels are new, 1 changed\n"
+    assert capsys.readouterr().out == "labels: 1 new, 1 changed\n"
     assert run("labels") == 0
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
     assert (rows["brown rice"]["parent"], rows["rice"]["food_code"]) == ("rice", "168878")
 
 
-def test_a_label_set_that_cannot_be_taken_changes_nothing(
+def test_an_invalid_label_set_changes_nothing(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "set.csv").write_text("name,parent\nbrown rice,grain\n")
@@ -145,14 +144,16 @@ def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> 
     with (tmp_path / "out" / "foods.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["food"], row["amount"], row["unit"]) for row in rows] == [
-        *(("rice", "150", "g"), ("soup", "", ""), ("beans", "", "")),
+        ("rice", "150", "g"),
+        ("soup", "", ""),
+        ("beans", "", ""),
     ]
 
 
 @pytest.mark.parametrize(
     ("val", "test", "split"), [(0, 0, "train"), (0.99999, 0, "val"), (0, 0.99999, "test")]
 )
-def test_the_shares_of_an_export_are_as_asked(
+def test_an_export_is_split_by_the_given_shares(
     desk: Desk, tmp_path: Path, val: float, test: float, split: str
 ) -> None:
     out = tmp_path / "out"
@@ -165,7 +166,7 @@ def test_the_shares_of_an_export_are_as_asked(
 # Import
 
 
-def test_what_was_exported_is_imported_elsewhere(
+def test_an_export_can_be_imported_elsewhere(
     desk: Desk,
     data: Path,
     tmp_path: Path,
@@ -182,7 +183,7 @@ def test_what_was_exported_is_imported_elsewhere(
     assert capsys.readouterr().err == ""
 
 
-def test_an_import_goes_into_the_only_project_there_is(
+def test_an_import_goes_into_the_only_project(
     desk: Desk, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("export", "--format", "coco", "--out", tmp_path / "out") == 0
@@ -196,7 +197,7 @@ BOX = [1, 1, 4, 1, 4, 4, 1, 4]
 
 
 def write_coco(folder: Path, *annotations: dict[str, object]) -> Path:
-    """A COCO folder of the desk's first photo and one more."""
+    """Write a COCO folder with the first photo of the desk and a new one."""
     (folder / "images").mkdir(parents=True)
     for number in (0, 9):
         (folder / "images" / f"{number}.png").write_bytes(picture(number))
@@ -209,7 +210,7 @@ def write_coco(folder: Path, *annotations: dict[str, object]) -> Path:
     return folder
 
 
-def test_an_import_says_what_was_taken_and_what_was_not(
+def test_an_import_reports_what_was_imported_and_what_was_not(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_masks = [{"id": number, "segmentation": []} for number in range(4)]
@@ -219,26 +220,26 @@ def test_an_import_says_what_was_taken_and_what_was_not(
     assert printed.err == ""
     assert printed.out.splitlines() == [
         f"2 photos with 1 foods from {source}",
-        "  1 photos were in the project already",
-        "  1 labels are new: peas",
-        "  1 not taken (9.png, annotation 9): Its category 7 is not in the file.",
-        "  4 not taken (9.png, annotation 0; 9.png, annotation 1; 9.png, annotation 2; …): "
+        "  1 photos already in the project",
+        "  1 new labels: peas",
+        "  1 not imported (9.png, annotation 9): Its category 7 is not in the file.",
+        "  4 not imported (9.png, annotation 0; 9.png, annotation 1; 9.png, annotation 2; …): "
         "It has no mask; a box alone is not enough.",
     ]
 
 
-def test_names_of_others_are_printed_without_what_a_terminal_would_obey(
+def test_imported_names_are_printed_without_terminal_control_characters(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_coco(tmp_path / "in", {"id": "\x1b[2J\nhalf \ud800", "segmentation": []}, {"id": 8})
     assert run("import", "--format", "coco", source) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(
-        "  1 not taken (9.png, annotation \N{REPLACEMENT CHARACTER}[2J half \N{REPLACEMENT CHARACTER}):"
+        "  1 not imported (9.png, annotation \N{REPLACEMENT CHARACTER}[2J half \N{REPLACEMENT CHARACTER}):"
     )
 
 
-def test_a_project_is_found_whatever_the_spaces_in_its_name(
+def test_extra_spaces_in_a_project_name_do_not_matter(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_coco(tmp_path / "in", {"id": 8})
@@ -272,7 +273,7 @@ NOTHING_WRITTEN = {
     ("name", "folder", "content", "says"),
     [(name, *case) for name, cases in NOTHING_WRITTEN.items() for case in cases],
 )
-def test_a_source_of_no_use_leaves_neither_project_nor_annotator(
+def test_an_unusable_source_leaves_neither_project_nor_annotator(
     name: str,
     folder: str,
     content: bytes | None,
@@ -319,9 +320,7 @@ def test_a_backup_fills_another_data_folder(
     assert capsys.readouterr().out == "Trays: 4 photos\n"
 
 
-def test_a_backup_names_what_the_store_has_lost(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_backup_names_missing_files(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lost = desk.files.original(desk.item().photo.sha256)
     lost.unlink()
     assert run("backup", tmp_path / "backup") == 0
@@ -332,7 +331,7 @@ def test_a_backup_names_what_the_store_has_lost(
 # Accounts
 
 
-def test_accounts_come_and_go(
+def test_accounts_are_added_listed_and_removed(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
@@ -351,7 +350,7 @@ def test_without_accounts_nothing_is_listed(data: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == ""
 
 
-def test_a_password_that_is_never_typed_is_refused(
+def test_an_end_of_input_instead_of_a_password_is_refused(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def ended(prompt: str) -> str:
@@ -364,16 +363,16 @@ def test_a_password_that_is_never_typed_is_refused(
     assert Accounts(data).names() == []
 
 
-def test_a_password_of_no_text_is_refused(
+def test_a_password_that_is_not_utf_8_is_refused(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"pass \xff word\n"), encoding="utf-8"))
     assert run("accounts", "add", "ann") == 2
-    assert "no text in UTF-8" in capsys.readouterr().err
+    assert "not valid UTF-8" in capsys.readouterr().err
     assert Accounts(data).names() == []
 
 
-def test_at_a_terminal_the_password_is_asked_for_unseen(
+def test_a_password_typed_at_a_terminal_is_not_shown(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Terminal(io.StringIO):
@@ -397,7 +396,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["export", "--format", "coco"], "--out"),
         (
             ["export", "--format", "coco", "--out", "out", "--project", "Soups"],
-            "no project 'Soups', but Trays",
+            "No project is named 'Soups'. Projects: Trays.",
         ),
         (["export", "--format", "coco", "--out", "taken"], "already exists"),
         (["export", "--format", "coco", "--out", "/"], "already exists"),
@@ -419,7 +418,7 @@ def test_at_a_terminal_the_password_is_asked_for_unseen(
         (["projects", "Trays"], "Trays"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(
+def test_bad_input_gives_one_line_and_status_2(
     arguments: list[str],
     says: str,
     desk: Desk,
@@ -450,15 +449,15 @@ def test_a_short_password_is_refused(
 
 
 @pytest.mark.parametrize("command", ["export", "import"])
-def test_without_a_project_one_has_to_be_named(
+def test_an_empty_store_needs_a_project_name(
     command: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rest = ["--out", tmp_path / "out"] if command == "export" else [tmp_path]
     assert run(command, "--format", "coco", *rest) == 2
-    assert "--project: there is none yet" in capsys.readouterr().err
+    assert "--project. There are no projects yet." in capsys.readouterr().err
 
 
-def test_of_several_projects_one_has_to_be_named(
+def test_several_projects_need_a_project_name(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commit(desk.store, create_project, "Other", [])
@@ -466,7 +465,7 @@ def test_of_several_projects_one_has_to_be_named(
     assert "Trays, Other" in capsys.readouterr().err
 
 
-def test_a_full_store_is_never_restored_into(
+def test_restoring_into_a_full_store_is_refused(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("backup", tmp_path / "backup") == 0
@@ -475,7 +474,7 @@ def test_a_full_store_is_never_restored_into(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_data_folder_that_cannot_be_one_is_named(
+def test_an_unusable_data_folder_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")

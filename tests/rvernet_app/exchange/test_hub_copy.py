@@ -23,7 +23,7 @@ from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Event
 from rvernet_app.ui.page import told_of
-from rvernet_app.ui.project.protocol import CopyState
+from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.requests import Empty
 from tests.rvernet_app.conftest import NewStore, NewUrl
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
@@ -139,7 +139,7 @@ def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: Folder
     with pytest.raises(ConnectionError):
         copy.push_to_hub()
     assert copy.problem == f"The latest changes are not in {REPOSITORY} yet: no route to host"
-    assert told_of(copy)(Empty(), "Ann").to_json() == {"problem": copy.problem}
+    assert told_of(copy)(Empty(), "Ann") == CopyState(problem=copy.problem)
     hub.files_left = None
     copy.push_to_hub()
     assert told_of(copy)(Empty(), "Ann") == told_of(None)(Empty(), "Ann") == CopyState(problem=None)

@@ -1,4 +1,4 @@
-"""What annotators who share photos have of the same foods."""
+"""Ratings of the same foods by annotators who share photos."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from rvernet_app.errors import StoreError
-from rvernet_app.reports.shared_photos import Opinion, Pair, SharedPhoto, shared_photos
+from rvernet_app.reports.shared_photos import Pair, Rating, SharedPhoto, shared_photos
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.review import merge
 from rvernet_app.store.tables import DONE, OPEN, Item
@@ -24,16 +24,16 @@ def done(desk: Desk, item: int, *people: int, state: str = DONE) -> None:
         commit(desk.store, give_verdict, desk.items[item], by, state)
 
 
-def test_the_foods_of_two_are_put_together(desk: Desk) -> None:
+def test_foods_of_two_annotators_are_matched(desk: Desk) -> None:
     desk.save(label="beans", left=5, portion=Portion(2.0, "cup", "guessed"))
     desk.save(label="rice", portion=Portion(80.0, "g", "weighed"), suggestions=[("rice", 0.9)])
     desk.save(label=None, by=desk.ben)
     gone = desk.save(by=desk.ben, left=5)
     commit(desk.store, delete, desk.items[0], desk.ben, id=gone.id, revision=1)
     done(desk, 0)
-    beans = Opinion(desk.ann, desk.labels["beans"], None, suggested=False)
-    rice = Opinion(desk.ann, desk.labels["rice"], 80.0, suggested=True)
-    unnamed = Opinion(desk.ben, None, None, suggested=False)
+    beans = Rating(desk.ann, desk.labels["beans"], None, suggested=False)
+    rice = Rating(desk.ann, desk.labels["rice"], 80.0, suggested=True)
+    unnamed = Rating(desk.ben, None, None, suggested=False)
     (photo,) = read(desk)
     assert photo == SharedPhoto(
         blind=False,
@@ -46,7 +46,9 @@ def test_the_foods_of_two_are_put_together(desk: Desk) -> None:
     assert not photo.pairs[0].named
 
 
-def test_a_photo_is_shared_once_two_are_done_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_is_shared_when_two_annotators_are_done_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done(desk, 0)
     done(desk, 1, desk.ann)
     done(desk, 2, state=OPEN)
@@ -62,7 +64,7 @@ def test_a_photo_is_shared_once_two_are_done_with_it(desk: Desk, monkeypatch: py
     assert read(desk) == whole
 
 
-def test_what_a_reviewer_merged_is_nobodys_opinion(desk: Desk) -> None:
+def test_merged_foods_are_left_out(desk: Desk) -> None:
     saved = [desk.save(by=by) for by in (desk.ann, desk.ben)]
     done(desk, 0)
     before = read(desk)
@@ -72,7 +74,7 @@ def test_what_a_reviewer_merged_is_nobodys_opinion(desk: Desk) -> None:
     assert read(desk) == before
 
 
-def test_a_minimum_that_is_none_is_refused(desk: Desk) -> None:
+def test_an_impossible_minimum_iou_is_refused(desk: Desk) -> None:
     for by in (desk.ann, desk.ben):
         desk.save(by=by)
     done(desk, 0)

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
@@ -13,13 +15,13 @@ def random(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_without_any_change_it_is_a_plain_cut_out():
+def test_without_any_change_it_is_a_plain_cut_out() -> None:
     cutouts = Augmentation(flip=0).draw(MASK, random(0)).apply(PHOTO, MASK)
     np.testing.assert_array_equal(cutouts.roi, PHOTO * MASK[:, :, None])
     np.testing.assert_array_equal(cutouts.extra_roi, PHOTO * ~MASK[:, :, None])
 
 
-def test_both_pictures_are_flipped_together():
+def test_both_pictures_are_flipped_together() -> None:
     flipped = 0
     for seed in range(20):
         cutouts = Augmentation(flip=0.5).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -30,7 +32,7 @@ def test_both_pictures_are_flipped_together():
     assert 4 < flipped < 16
 
 
-def test_the_window_is_shared_and_holds_the_whole_region():
+def test_the_window_is_shared_and_holds_the_whole_region() -> None:
     sizes = set()
     for seed in range(40):
         cutouts = Augmentation(flip=0, min_crop=0.3).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -47,13 +49,13 @@ def test_the_window_is_shared_and_holds_the_whole_region():
     assert len(sizes) > 10
 
 
-def test_a_region_larger_than_the_window_decides_its_size():
+def test_a_region_larger_than_the_window_decides_its_size() -> None:
     everything = np.ones((20, 30), np.bool_)
     cutouts = Augmentation(flip=0, min_crop=0.1).draw(everything, random(3)).apply(PHOTO, everything)
     np.testing.assert_array_equal(cutouts.roi, PHOTO)
 
 
-def test_brightness_is_one_factor_for_both_pictures():
+def test_brightness_is_one_factor_for_both_pictures() -> None:
     grey = np.full((20, 30, 3), 100, np.uint8)
     levels = set()
     for seed in range(10):
@@ -67,7 +69,7 @@ def test_brightness_is_one_factor_for_both_pictures():
     assert len(levels) > 3
 
 
-def test_the_context_is_blanked_as_often_as_asked_and_the_region_never():
+def test_the_context_is_blanked_as_often_as_asked_and_the_region_never() -> None:
     blanked = 0
     for seed in range(200):
         cutouts = Augmentation(flip=0, context_dropout=0.25).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -76,7 +78,7 @@ def test_the_context_is_blanked_as_often_as_asked_and_the_region_never():
     assert 30 < blanked < 70
 
 
-def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay():
+def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay() -> None:
     photo, mask = PHOTO.copy(), MASK.copy()
     change = Augmentation(0.5, 0.5, 0.2, 0.2)
     one, other = (change.draw(mask, random(7)).apply(photo, mask) for _ in range(2))
@@ -87,7 +89,7 @@ def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay():
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (19, 29), (0, 29)])
-def test_a_region_in_a_corner_stays_whole(corner):
+def test_a_region_in_a_corner_stays_whole(corner: tuple[int, int]) -> None:
     mask = np.zeros((20, 30), np.bool_)
     mask[corner] = True
     for seed in range(20):
@@ -108,6 +110,6 @@ def test_a_region_in_a_corner_stays_whole(corner):
         ((12, 5, 12, 8), 0.0),
     ],
 )
-def test_a_window_keeps_a_share_of_a_box(box, share):
+def test_a_window_keeps_a_share_of_a_box(box: tuple[float, float, float, float], share: float) -> None:
     change = Change(slice(4, 10), slice(10, 20), flipped=True, gain=1, blank=False)
     assert change.kept(box) == pytest.approx(share)

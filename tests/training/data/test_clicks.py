@@ -1,37 +1,40 @@
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.clicks import correction, innermost_point, iou
 
 
-def mask(rows):
+def mask(rows: list[str]) -> NDArray[np.bool_]:
     return np.array([[c == "#" for c in row] for row in rows])
 
 
-def test_the_innermost_point_is_the_middle_of_the_thickest_part():
+def test_the_innermost_point_is_the_middle_of_the_thickest_part() -> None:
     shape = mask(["........", ".###....", ".###.#..", ".###....", "........"])
     assert innermost_point(shape) == (2, 2)
 
 
-def test_the_photos_edge_is_outside():
+def test_the_photos_edge_is_outside() -> None:
     assert innermost_point(np.ones((5, 9), bool)) in {(2, 2), (3, 2), (4, 2), (5, 2), (6, 2)}
 
 
-def test_what_was_missed_gets_a_foreground_click():
+def test_what_was_missed_gets_a_foreground_click() -> None:
     true = mask(["......", ".####.", ".####.", ".####.", "......"])
     found = mask(["......", ".#....", ".#....", ".#....", "......"])
     assert correction(found, true) == (3.0, 2.0, 1)
 
 
-def test_what_was_taken_too_much_gets_a_background_click():
+def test_what_was_taken_too_much_gets_a_background_click() -> None:
     true = mask(["......", "##....", "##....", "##....", "......"])
     found = mask(["......", "##.###", "##.###", "##.###", "......"])
     assert correction(found, true) == (4.0, 2.0, 0)
 
 
-def test_a_perfect_mask_needs_none():
+def test_a_perfect_mask_needs_none() -> None:
     true = mask(["..", ".#"])
     assert correction(true, true) is None
 
 
-def test_iou_by_hand():
+def test_iou_by_hand() -> None:
     assert iou(mask(["##..", "##.."]), mask([".##.", ".##."])) == 1 / 3

@@ -1,10 +1,16 @@
+from __future__ import annotations
+
 import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import training.data.foodseg103
@@ -14,18 +20,18 @@ from training.data.regions import DataError, assemble
 
 
 @pytest.fixture
-def read(made_foodseg103, tmp_path):
+def read(made_foodseg103: Path, tmp_path: Path) -> Callable[..., Any]:
     """Reads the made folder."""
     return lambda **options: FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache", **options).read()
 
 
 @pytest.fixture
-def looked_at(monkeypatch):
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the mask files decoded."""
-    names = []
+    names: list[str] = []
     decode = training.data.foodseg103._read_index
 
-    def counting(path):
+    def counting(path: Path) -> NDArray[np.integer[Any]]:
         names.append(path.name)
         return decode(path)
 
@@ -33,22 +39,22 @@ def looked_at(monkeypatch):
     return names
 
 
-def mask_path(folder, name, split="train"):
+def mask_path(folder: Path, name: int, split: str = "train") -> Path:
     return folder / "Images" / "ann_dir" / split / f"{name}.png"
 
 
-def photo_path(folder, name, split="train"):
+def photo_path(folder: Path, name: int, split: str = "train") -> Path:
     return folder / "Images" / "img_dir" / split / f"{name}.jpg"
 
 
-def rewrite(path, index):
+def rewrite(path: Path, index: NDArray[np.uint16] | NDArray[np.uint8]) -> None:
     """Another mask in a file, which is a second newer than before."""
     changed = path.stat().st_mtime_ns + 10**9
     Image.fromarray(index).save(path)
     os.utime(path, ns=(changed, changed))
 
 
-def test_every_category_of_a_photo_is_a_region(made_foodseg103, read):
+def test_every_category_of_a_photo_is_a_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     found = read()
     assert Counter(r.split for r in found.regions) == {"train": 12, "test": 4}
     assert found.labels == ("ketchup", "pesto")
@@ -60,7 +66,9 @@ def test_every_category_of_a_photo_is_a_region(made_foodseg103, read):
     assert first.share == 256 / (40 * 48)
 
 
-def test_two_categories_on_a_photo_are_two_regions_of_one_group(made_foodseg103, read):
+def test_two_categories_on_a_photo_are_two_regions_of_one_group(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     index = np.zeros((40, 48), np.uint8)
     index[2:4, 3:5], index[10:12, 20:30] = 2, 1
     rewrite(mask_path(made_foodseg103, 0), index)
@@ -72,7 +80,9 @@ def test_two_categories_on_a_photo_are_two_regions_of_one_group(made_foodseg103,
     np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 2)
 
 
-def test_masks_with_and_without_a_palette_are_read_alike(made_foodseg103, read):
+def test_masks_with_and_without_a_palette_are_read_alike(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     for name, mode in ((0, "P"), (1, "L")):
         with Image.open(mask_path(made_foodseg103, name)) as image:
             assert image.mode == mode
@@ -82,7 +92,7 @@ def test_masks_with_and_without_a_palette_are_read_alike(made_foodseg103, read):
         np.testing.assert_array_equal(mask, index == 1 + name)
 
 
-def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103, read):
+def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     path = mask_path(made_foodseg103, 0)
     with Image.open(path) as image:
         image.load()
@@ -90,7 +100,9 @@ def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103, read):
     assert read().regions[0].share == 256 / (40 * 48)
 
 
-def test_masks_of_sixteen_bits_are_read_with_all_their_bits(made_foodseg103, read):
+def test_masks_of_sixteen_bits_are_read_with_all_their_bits(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     with (made_foodseg103 / "category_id.txt").open("a") as file:
         file.write("258\tpeas\n65535\tlast\n")
     index = np.zeros((40, 48), np.uint16)
@@ -102,7 +114,7 @@ def test_masks_of_sixteen_bits_are_read_with_all_their_bits(made_foodseg103, rea
     np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 65535)
 
 
-def test_groups_are_read_where_a_file_says_them(made_foodseg103, read):
+def test_groups_are_read_where_a_file_says_them(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     said = [{"name": "0", "group": "monday"}, {"name": "1", "group": "monday"}]
     (made_foodseg103 / "groups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
     assert [r.group for r in read().regions[:3]] == ["food/monday", "food/monday", "food/2"]
@@ -110,7 +122,7 @@ def test_groups_are_read_where_a_file_says_them(made_foodseg103, read):
     assert [r.name for r in found if r.split == "val"] == ["food/train/0/1", "food/train/1/2"]
 
 
-def test_the_mask_is_reduced_with_its_photo(read):
+def test_the_mask_is_reduced_with_its_photo(read: Callable[..., Any]) -> None:
     region = read().regions[0]
     whole = region.masked[0].read(open_photo)[1]
     photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
@@ -119,14 +131,16 @@ def test_the_mask_is_reduced_with_its_photo(read):
     np.testing.assert_array_equal(mask, covered >= 2)
 
 
-def test_category_names_may_have_spaces_and_stand_after_tabs_or_spaces(made_foodseg103, read):
+def test_category_names_may_have_spaces_and_stand_after_tabs_or_spaces(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     (made_foodseg103 / "category_id.txt").write_text(
         "0\tbackground\r\n1\ttomato ketchup \r\n\r\n2   green  pesto\r\n103\tother ingredients"
     )
     assert read().labels == ("tomato ketchup", "green  pesto", "other ingredients")
 
 
-def test_categories_may_be_renamed(read):
+def test_categories_may_be_renamed(read: Callable[..., Any]) -> None:
     found = read(rename={"pesto": "sauce", "ketchup": "sauce"})
     assert found.labels == ("sauce",)
     assert {r.label for r in found.regions} == {"sauce"}
@@ -134,7 +148,9 @@ def test_categories_may_be_renamed(read):
         read(rename={"soup": "stew"})
 
 
-def test_names_may_be_listed_with_folders_endings_and_spaces(made_foodseg103, read):
+def test_names_may_be_listed_with_folders_endings_and_spaces(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     for folder in ("img_dir", "ann_dir"):
         for path in (made_foodseg103 / "Images" / folder / "train").glob("0.*"):
             path.rename(path.with_stem("a plate"))
@@ -143,7 +159,7 @@ def test_names_may_be_listed_with_folders_endings_and_spaces(made_foodseg103, re
     assert names == ["food/train/a plate/1", "food/train/1/2", "food/train/2/1"]
 
 
-def test_files_that_are_not_listed_do_no_harm(made_foodseg103, read):
+def test_files_that_are_not_listed_do_no_harm(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     expected = read()
     for folder in ("img_dir", "ann_dir"):
         (made_foodseg103 / "Images" / folder / ".DS_Store").write_bytes(b"")
@@ -152,14 +168,14 @@ def test_files_that_are_not_listed_do_no_harm(made_foodseg103, read):
     assert read() == expected
 
 
-def test_photos_may_be_held_out(made_foodseg103, read):
+def test_photos_may_be_held_out(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     found = read(held_out=["8", "9", "10", "11"])
     assert Counter(r.split for r in found.regions) == {"train": 8, "val": 4, "test": 4}
     some = [r for r in read(val_share=0.5).regions if r.split == "val"]
     assert 0 < len(some) < 12
 
 
-def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103, tmp_path):
+def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103: Path, tmp_path: Path) -> None:
     for path in (mask_path(made_foodseg103, 3), photo_path(made_foodseg103, 3)):
         (path.parents[1] / "test" / path.name).write_bytes(path.read_bytes())
     (made_foodseg103 / "ImageSets" / "test.txt").write_text("3")
@@ -167,14 +183,16 @@ def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103, tmp_path):
         assemble([FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache")])
 
 
-def test_masks_are_looked_at_once(read, looked_at):
+def test_masks_are_looked_at_once(read: Callable[..., Any], looked_at: list[str]) -> None:
     expected = read()
     assert len(looked_at) == 16
     assert read() == expected
     assert len(looked_at) == 16
 
 
-def test_a_changed_mask_is_looked_at_again_and_no_other(made_foodseg103, read, looked_at):
+def test_a_changed_mask_is_looked_at_again_and_no_other(
+    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+) -> None:
     read()
     looked_at.clear()
     index = np.zeros((40, 48), np.uint8)
@@ -185,7 +203,9 @@ def test_a_changed_mask_is_looked_at_again_and_no_other(made_foodseg103, read, l
     assert [(r.label, r.share) for r in found.regions if r.group == "food/4"] == [("pesto", 7 / 1920)]
 
 
-def test_what_was_looked_at_before_an_error_is_kept(made_foodseg103, read, looked_at):
+def test_what_was_looked_at_before_an_error_is_kept(
+    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+) -> None:
     path = mask_path(made_foodseg103, 7)
     content = path.read_bytes()
     path.unlink()
@@ -198,7 +218,9 @@ def test_what_was_looked_at_before_an_error_is_kept(made_foodseg103, read, looke
     assert looked_at == [f"{i}.png" for i in range(7, 16)]
 
 
-def test_an_error_does_not_make_it_forget_the_rest(made_foodseg103, read, looked_at):
+def test_an_error_does_not_make_it_forget_the_rest(
+    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+) -> None:
     read()
     rewrite(mask_path(made_foodseg103, 3), np.ones((40, 48), np.uint8))
     path = mask_path(made_foodseg103, 7)
@@ -212,20 +234,22 @@ def test_an_error_does_not_make_it_forget_the_rest(made_foodseg103, read, looked
     assert looked_at == ["7.png"]
 
 
-def test_folders_do_not_share_what_was_looked_at(made_foodseg103, tmp_path, looked_at):
+def test_folders_do_not_share_what_was_looked_at(
+    made_foodseg103: Path, tmp_path: Path, looked_at: list[str]
+) -> None:
     for folder in (made_foodseg103, shutil.copytree(made_foodseg103, tmp_path / "other")):
         FoodSeg103Folder("food", folder, tmp_path / "cache").read()
     assert len(looked_at) == 32
 
 
-def test_no_photo_is_opened_to_read_the_regions(made_foodseg103, read):
+def test_no_photo_is_opened_to_read_the_regions(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     expected = read()
     for path in made_foodseg103.glob("Images/img_dir/*/*"):
         path.write_bytes(b"not a photo")
     assert read() == expected
 
 
-def test_the_fingerprint_changes_with_the_groups(made_foodseg103, read):
+def test_the_fingerprint_changes_with_the_groups(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     marks = [read().fingerprint]
     for group in ("monday", "tuesday"):
         row = {"name": "0", "group": group}
@@ -234,7 +258,9 @@ def test_the_fingerprint_changes_with_the_groups(made_foodseg103, read):
     assert len(set(marks)) == 3
 
 
-def test_the_fingerprint_changes_with_masks_and_names_only(made_foodseg103, read):
+def test_the_fingerprint_changes_with_masks_and_names_only(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     before = read().fingerprint
     assert len(before) == 12
     path = mask_path(made_foodseg103, 0)
@@ -248,11 +274,11 @@ def test_the_fingerprint_changes_with_masks_and_names_only(made_foodseg103, read
     assert read(rename={"pesto": "sauce"}).fingerprint != moved
 
 
-def cut_off(path):
+def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def colour(path):
+def colour(path: Path) -> None:
     Image.new("RGB", (48, 40)).save(path)
 
 
@@ -267,7 +293,9 @@ SPOILS = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(made_foodseg103, read, spoil):
+def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(
+    made_foodseg103: Path, read: Callable[..., Any], spoil: Callable[..., Any]
+) -> None:
     spoil(mask_path(made_foodseg103, 5))
     with pytest.raises(DataError, match=r"ann_dir/train/5\.png"):
         read()
@@ -276,7 +304,9 @@ def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(made_foodseg103, rea
     assert found.left_out == {"mask missing or damaged": ("food/train/5",)}
 
 
-def test_a_missing_photo_stops_or_is_left_out_and_is_named(made_foodseg103, read):
+def test_a_missing_photo_stops_or_is_left_out_and_is_named(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     photo_path(made_foodseg103, 5).unlink()
     photo_path(made_foodseg103, 12, "test").unlink()
     with pytest.raises(DataError, match=r"2 photos are missing, first .*img_dir/train/5\.jpg"):
@@ -286,13 +316,13 @@ def test_a_missing_photo_stops_or_is_left_out_and_is_named(made_foodseg103, read
     assert found.left_out == {"photo missing": ("food/train/5", "food/test/12")}
 
 
-def test_a_category_without_a_name_is_refused(made_foodseg103, read):
+def test_a_category_without_a_name_is_refused(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     rewrite(mask_path(made_foodseg103, 5), np.full((40, 48), 3, np.uint8))
     with pytest.raises(DataError, match=r"5\.png has the category 3, not among the 2"):
         read(skip_broken=True)
 
 
-def test_a_mask_of_background_alone_has_no_region(made_foodseg103, read):
+def test_a_mask_of_background_alone_has_no_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     rewrite(mask_path(made_foodseg103, 5), np.zeros((40, 48), np.uint8))
     assert "food/5" not in [r.group for r in read().regions]
 
@@ -308,7 +338,9 @@ def test_a_mask_of_background_alone_has_no_region(made_foodseg103, read):
         ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_named(made_foodseg103, read, name, content, sentence):
+def test_a_list_that_cannot_be_read_is_named(
+    made_foodseg103: Path, read: Callable[..., Any], name: str, content: bytes | None, sentence: str
+) -> None:
     path = made_foodseg103 / name
     if content is None:
         path.unlink()
@@ -318,7 +350,9 @@ def test_a_list_that_cannot_be_read_is_named(made_foodseg103, read, name, conten
         read(skip_broken=True)
 
 
-def test_what_went_missing_after_the_index_is_named_when_it_is_read(made_foodseg103, read):
+def test_what_went_missing_after_the_index_is_named_when_it_is_read(
+    made_foodseg103: Path, read: Callable[..., Any]
+) -> None:
     regions = read().regions[:3]
     rewrite(mask_path(made_foodseg103, 0), np.full((40, 48), 2, np.uint8))
     rewrite(mask_path(made_foodseg103, 1), np.full((48, 40), 2, np.uint8))
@@ -336,7 +370,7 @@ def test_what_went_missing_after_the_index_is_named_when_it_is_read(made_foodseg
             region.masked[0].read(open_photo)
 
 
-def test_what_is_kept_is_json_and_no_part_of_it_is_left(read, tmp_path):
+def test_what_is_kept_is_json_and_no_part_of_it_is_left(read: Callable[..., Any], tmp_path: Path) -> None:
     read()
     (kept,) = (tmp_path / "cache").iterdir()
     assert len(json.loads(kept.read_text())) == 16

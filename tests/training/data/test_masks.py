@@ -1,21 +1,28 @@
+from __future__ import annotations
+
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import training.data.masks
 from rvernet_app.errors import SegmentationError
 from rvernet_app.picture.masks import to_rle
-from rvernet_app.types import Candidates, Embedding
+from rvernet_app.types import Candidates, Embedding, Prompt
+from tests.training.conftest import Store
 from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder
 from training.data.masks import MaskMaker
 from training.data.paired_folders import PairedFolders
 from training.data.photos import PhotoCache, open_photo
-from training.data.regions import DataError
+from training.data.regions import DataError, OpenPhoto, Region
 
 
 class HalfBox:
@@ -29,11 +36,11 @@ class HalfBox:
         self.clicks: list[tuple[float, ...]] = []
         self.fails = fails
 
-    def encode(self, photo):
+    def encode(self, photo: NDArray[np.uint8]) -> Embedding:
         self.encoded += 1
         return Embedding(self.name, photo.shape[:2], np.zeros(1))
 
-    def predict(self, embedding, prompt):
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         prompt.require_within(embedding.size_hw)
         mask = np.zeros(embedding.size_hw, np.bool_)
         if prompt.box_xyxy is None:
@@ -52,23 +59,28 @@ class HalfBox:
 class Interrupted(HalfBox):
     """Is stopped by a person after two masks."""
 
-    def predict(self, embedding, prompt):
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         if len(self.boxes) == 2:
             raise KeyboardInterrupt
         return super().predict(embedding, prompt)
 
 
 @pytest.fixture
-def found(made_data):
+def found(made_data: Path) -> Callable[..., Any]:
     """Reads the regions of `made_data`, even ones with a box only and odd ones with a polygon."""
     return lambda: CocoFolder("coco", made_data).read()
 
 
 @pytest.fixture
-def make(found, tmp_path):
+def make(found: Callable[..., Any], tmp_path: Path) -> Callable[..., list[Region]]:
     """Makes masks of some of the regions of `made_data`."""
 
-    def make(segmenter, kinds=("annotated",), some=slice(None), **options):
+    def make(
+        segmenter: HalfBox | Interrupted,
+        kinds: list[str] | tuple[str, ...] = ("annotated",),
+        some: Any = slice(None),
+        **options: Any,
+    ) -> list[Region]:
         read = found()
         maker = MaskMaker(segmenter, tmp_path / "masks", {"coco": read.fingerprint}, **options)
         return maker.masked(read.regions[some], kinds)
@@ -76,7 +88,7 @@ def make(found, tmp_path):
     return make
 
 
-def annotate(folder, **changes):
+def annotate(folder: Path, **changes: Any) -> None:
     """Change the first annotation."""
     path = folder / "annotations.json"
     described = json.loads(path.read_text())
@@ -84,18 +96,27 @@ def annotate(folder, **changes):
     path.write_text(json.dumps(described))
 
 
-def masks_of(region):
+def masks_of(region: Region) -> list[NDArray[np.bool_]]:
     return [masked.read(open_photo)[1] for masked in region.masked]
 
 
-def half_of_the_box(region):
-    x0, y0, x1, y1 = region.box_xyxy
+def box_of(region: Region) -> tuple[int, int, int, int]:
+    assert region.box_xyxy is not None
+    x0, y0, x1, y1 = map(int, region.box_xyxy)
+    return x0, y0, x1, y1
+
+
+def half_of_the_box(region: Region) -> NDArray[np.bool_]:
+    x0, y0, x1, y1 = box_of(region)
+    assert region.size_hw is not None
     mask = np.zeros(region.size_hw, np.bool_)
     mask[y0:y1, x0 : (x0 + x1) // 2] = True
     return mask
 
 
-def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(found, make):
+def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(
+    found: Callable[..., Any], make: Callable[..., list[Region]]
+) -> None:
     segmenter = HalfBox()
     made = make(segmenter)
     assert segmenter.boxes == [r.box_xyxy for r in found().regions[::2]]
@@ -106,14 +127,14 @@ def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(found, make):
     assert [replace(r, masked=()) for r in made] == [replace(r, masked=()) for r in found().regions]
 
 
-def test_masks_are_made_once(make):
+def test_masks_are_made_once(make: Callable[..., list[Region]]) -> None:
     first = [masks_of(r) for r in make(HalfBox())]
     again = HalfBox()
     np.testing.assert_array_equal([masks_of(r) for r in make(again)], first)
     assert again.encoded == 0
 
 
-def test_masks_made_are_read_with_reduced_photos_too(make):
+def test_masks_made_are_read_with_reduced_photos_too(make: Callable[..., list[Region]]) -> None:
     region = make(HalfBox())[0]
     photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
     assert photo.shape == (20, 24, 3)
@@ -121,13 +142,17 @@ def test_masks_made_are_read_with_reduced_photos_too(make):
     np.testing.assert_array_equal(mask, expected)
 
 
-def test_a_click_goes_into_the_middle_of_a_box(make, found):
+def test_a_click_goes_into_the_middle_of_a_box(
+    make: Callable[..., list[Region]], found: Callable[..., Any]
+) -> None:
     (region,) = make(HalfBox(), ["click"], slice(1))
-    x0, y0, x1, y1 = region.box_xyxy
+    x0, y0, x1, y1 = box_of(region)
     assert np.argwhere(masks_of(region)[0]).tolist() == [[(y0 + y1) // 2, (x0 + x1) // 2]]
 
 
-def test_a_click_goes_to_the_innermost_point_of_an_annotated_mask(make, made_data):
+def test_a_click_goes_to_the_innermost_point_of_an_annotated_mask(
+    make: Callable[..., list[Region]], made_data: Path
+) -> None:
     mask = np.zeros((40, 48), np.bool_)
     mask[2:38, 2] = True  # a long line
     mask[30:35, 2:7] = True  # with a foot: its middle is the innermost point
@@ -137,20 +162,20 @@ def test_a_click_goes_to_the_innermost_point_of_an_annotated_mask(make, made_dat
     assert segmenter.clicks == [(4, 32)]
 
 
-def test_clicks_make_no_masks_of_boxes(make):
+def test_clicks_make_no_masks_of_boxes(make: Callable[..., list[Region]]) -> None:
     segmenter = HalfBox()
     make(segmenter, ["click"])
     assert (len(segmenter.clicks), segmenter.boxes) == (16, [])
 
 
-def test_every_kind_asked_for_is_there_in_its_order(make):
+def test_every_kind_asked_for_is_there_in_its_order(make: Callable[..., list[Region]]) -> None:
     made = make(HalfBox(), ["click", "annotated"])
     assert [[m.sum() for m in masks_of(r)] for r in made[:2]] == [[1, 8 * 16], [1, 16 * 16]]
     clicks_only = [masks_of(r)[0] for r in make(HalfBox(), ["click"])]
     np.testing.assert_array_equal([masks_of(r)[0] for r in made], clicks_only)
 
 
-def test_masks_of_clicks_and_of_boxes_are_kept_apart(make):
+def test_masks_of_clicks_and_of_boxes_are_kept_apart(make: Callable[..., list[Region]]) -> None:
     boxed = [masks_of(r) for r in make(HalfBox())]
     make(HalfBox(), ["click"])
     again = HalfBox()
@@ -158,28 +183,35 @@ def test_masks_of_clicks_and_of_boxes_are_kept_apart(make):
     assert again.boxes == []
 
 
-def test_a_photo_is_decoded_and_encoded_once_for_all_its_regions(make, made_data, monkeypatch):
+def test_a_photo_is_decoded_and_encoded_once_for_all_its_regions(
+    make: Callable[..., list[Region]], made_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = made_data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
         annotation["image_id"] = 0
     path.write_text(json.dumps(described))
-    opened = []
-    monkeypatch.setattr(
-        training.data.masks, "open_photo", lambda path: opened.append(path.name) or open_photo(path)
-    )
+    opened: list[str] = []
+
+    def counting(path: Path) -> OpenPhoto:
+        opened.append(path.name)
+        return open_photo(path)
+
+    monkeypatch.setattr(training.data.masks, "open_photo", counting)
     segmenter = HalfBox()
     make(segmenter, ["click"])
     assert (opened, segmenter.encoded, len(segmenter.clicks)) == (["0.png"], 1, 16)
 
 
-def test_an_unknown_kind_is_refused(make):
+def test_an_unknown_kind_is_refused(make: Callable[..., list[Region]]) -> None:
     with pytest.raises(ValueError, match="among annotated, click, got wink"):
         make(HalfBox(), ["wink", "click"])
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"fingerprint": "v2"}])
-def test_another_segmenter_does_not_get_the_first_ones_masks(make, change):
+def test_another_segmenter_does_not_get_the_first_ones_masks(
+    make: Callable[..., list[Region]], change: dict[str, str]
+) -> None:
     make(HalfBox())
     newer = HalfBox()
     for name, value in change.items():
@@ -188,7 +220,9 @@ def test_another_segmenter_does_not_get_the_first_ones_masks(make, change):
     assert len(newer.boxes) == 8
 
 
-def test_changed_annotations_do_not_get_the_first_ones_masks(make, made_data):
+def test_changed_annotations_do_not_get_the_first_ones_masks(
+    make: Callable[..., list[Region]], made_data: Path
+) -> None:
     make(HalfBox())
     annotate(made_data, bbox=[1, 1, 8, 8])
     newer = HalfBox()
@@ -196,7 +230,7 @@ def test_changed_annotations_do_not_get_the_first_ones_masks(make, made_data):
     assert len(newer.boxes) == 8
 
 
-def test_masks_made_before_an_interruption_are_kept(make):
+def test_masks_made_before_an_interruption_are_kept(make: Callable[..., list[Region]]) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(Interrupted())
     rest = HalfBox()
@@ -204,7 +238,7 @@ def test_masks_made_before_an_interruption_are_kept(make):
     assert len(rest.boxes) == 6
 
 
-def test_more_regions_are_added_to_the_masks_kept(make):
+def test_more_regions_are_added_to_the_masks_kept(make: Callable[..., list[Region]]) -> None:
     make(HalfBox(), some=slice(5))
     rest = HalfBox()
     make(rest, some=slice(3, None))
@@ -214,7 +248,9 @@ def test_more_regions_are_added_to_the_masks_kept(make):
     assert last.boxes == []
 
 
-def test_where_nothing_is_found_the_box_is_the_mask(make, made_data):
+def test_where_nothing_is_found_the_box_is_the_mask(
+    make: Callable[..., list[Region]], made_data: Path
+) -> None:
     annotate(made_data, bbox=[3.5, 4.0, 5.2, 6.0])
     (region,) = make(HalfBox(fails=True), some=slice(1))
     rows, columns = np.nonzero(masks_of(region)[0])
@@ -222,15 +258,17 @@ def test_where_nothing_is_found_the_box_is_the_mask(make, made_data):
     assert len(rows) == 6 * 6
 
 
-def test_where_a_click_finds_nothing_the_mask_is_the_box_around_the_annotated_one(make):
+def test_where_a_click_finds_nothing_the_mask_is_the_box_around_the_annotated_one(
+    make: Callable[..., list[Region]],
+) -> None:
     (region,) = make(HalfBox(fails=True), ["click"], slice(1, 2))
-    x0, y0, x1, y1 = region.box_xyxy
+    x0, y0, x1, y1 = box_of(region)
     rows, columns = np.nonzero(masks_of(region)[0])
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (y0, y1, x0, x1)
     assert len(rows) == (y1 - y0) * (x1 - x0)
 
 
-def test_boxes_beyond_the_photo_are_cut_off(make, made_data):
+def test_boxes_beyond_the_photo_are_cut_off(make: Callable[..., list[Region]], made_data: Path) -> None:
     annotate(made_data, bbox=[-5, 10, 500, 8])
     segmenter = HalfBox()
     make(segmenter, some=slice(1))
@@ -239,19 +277,21 @@ def test_boxes_beyond_the_photo_are_cut_off(make, made_data):
 
 @pytest.mark.parametrize("kind", ["annotated", "click"])
 @pytest.mark.parametrize("box", [[60, 10, 5, 5], [48, 10, 5, 5], [-9, 10, 5, 5]])
-def test_a_box_without_a_part_in_the_photo_is_named(make, made_data, kind, box):
+def test_a_box_without_a_part_in_the_photo_is_named(
+    make: Callable[..., list[Region]], made_data: Path, kind: str, box: list[int]
+) -> None:
     annotate(made_data, bbox=box)
     with pytest.raises(DataError, match=r"The box of coco/100 cannot be used"):
         make(HalfBox(), [kind])
 
 
-def test_a_box_without_area_is_named(make, made_data):
+def test_a_box_without_area_is_named(make: Callable[..., list[Region]], made_data: Path) -> None:
     annotate(made_data, bbox=[4, 4, 0, 5])
     with pytest.raises(DataError, match=r"The box of coco/100 cannot be used"):
         make(HalfBox())
 
 
-def cut_off(path):
+def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
 
@@ -265,13 +305,18 @@ SPOILS = {
 @pytest.mark.parametrize("kinds", [["annotated"], ["click", "annotated"]])
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
 def test_a_photo_of_no_use_stops_or_is_named_when_its_region_is_read(
-    make, found, made_data, kinds, spoil, tmp_path
-):
+    make: Callable[..., list[Region]],
+    found: Callable[..., Any],
+    made_data: Path,
+    kinds: list[str],
+    spoil: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
     read = found()
     content = (made_data / "images" / "0.png").read_bytes()
     spoil(made_data / "images" / "0.png")
 
-    def masked(segmenter, skip_broken):
+    def masked(segmenter: HalfBox, skip_broken: bool) -> list[Region]:
         maker = MaskMaker(segmenter, tmp_path / "masks", {"coco": read.fingerprint}, skip_broken)
         return maker.masked(read.regions, kinds)
 
@@ -290,7 +335,9 @@ def test_a_photo_of_no_use_stops_or_is_named_when_its_region_is_read(
     assert len(again.boxes) == 1
 
 
-def test_a_photo_of_another_size_than_annotated_is_named(make, made_data):
+def test_a_photo_of_another_size_than_annotated_is_named(
+    make: Callable[..., list[Region]], made_data: Path
+) -> None:
     path = made_data / "annotations.json"
     described = json.loads(path.read_text())
     described["images"][0]["width"] = 50
@@ -299,14 +346,16 @@ def test_a_photo_of_another_size_than_annotated_is_named(make, made_data):
         make(HalfBox())
 
 
-def test_a_damaged_mask_is_named_before_it_is_clicked(make, made_data):
+def test_a_damaged_mask_is_named_before_it_is_clicked(
+    make: Callable[..., list[Region]], made_data: Path
+) -> None:
     annotate(made_data, segmentation={"size": [40, 48], "counts": ["x"]})
     with pytest.raises(DataError, match=r"annotation 100 \(0.png\)"):
         make(HalfBox(), ["click"])
 
 
-def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103, tmp_path):
-    def click():
+def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103: Path, tmp_path: Path) -> None:
+    def click() -> list[Any] | list[tuple[float, float]]:
         read = FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache").read()
         maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"food": read.fingerprint})
         maker.masked(read.regions, ["click"])
@@ -326,7 +375,7 @@ def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103, tmp
     assert turned[int(y), int(x)] == 1
 
 
-def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs, tmp_path):
+def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs: Path, tmp_path: Path) -> None:
     read = PairedFolders("pairs", made_pairs).read()
     maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"pairs": read.fingerprint})
     made = maker.masked(read.regions, ["click", "annotated"])
@@ -334,7 +383,9 @@ def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs, tmp_p
     assert segmenter.encoded == 0
 
 
-def test_sources_keep_their_masks_apart(found, made_source, tmp_path):
+def test_sources_keep_their_masks_apart(
+    found: Callable[..., Any], made_source: Store, tmp_path: Path
+) -> None:
     coco = found()
     fingerprints = {"coco": coco.fingerprint, "store": made_source.read().fingerprint}
     regions = [*coco.regions[:2], *made_source.read().regions[:2], *coco.regions[2:4]]
@@ -354,7 +405,9 @@ def test_sources_keep_their_masks_apart(found, made_source, tmp_path):
         ({"box_xyxy": None}, "coco/100 has neither a mask nor a box"),
     ],
 )
-def test_a_region_with_nothing_to_go_by_is_named(found, tmp_path, kind, lacks, sentence):
+def test_a_region_with_nothing_to_go_by_is_named(
+    found: Callable[..., Any], tmp_path: Path, kind: str, lacks: dict[str, None], sentence: str
+) -> None:
     read = found()
     maker = MaskMaker(HalfBox(), tmp_path, {"coco": read.fingerprint})
     with pytest.raises(DataError, match=sentence):

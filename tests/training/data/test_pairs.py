@@ -1,18 +1,24 @@
+from __future__ import annotations
+
 import pickle
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 import training.data.photos
 from rvernet_app.errors import ConfigError
 from rvernet_app.picture.cutouts import Letterbox
-from rvernet_app.picture.photos import read_photo
+from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.types import Mask
+from tests.training.conftest import Store
 from training.data.augment import Augmentation, Change
 from training.data.pairs import Item, OtherFoods, PairedRegions, Plan, collate, one_thread
 from training.data.photos import fit_mask
@@ -36,27 +42,34 @@ class Given:
 
     mask: Mask | None
 
-    def read(self, open_photo):
+    def read(self, open_photo: Callable[..., Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         if self.mask is None:
             raise DataError("nothing to see")
         return MAP, self.mask
 
 
 @dataclass(frozen=True)
-class AsItIs:
-    """In the place of a letterbox, to see what was cut out."""
+class AsItIs(Letterbox):
+    """Changes nothing, to see what was cut out."""
 
     size: int = 64
 
-    def apply(self, picture):
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return picture
 
 
-def region(name, *masks):
+def region(name: int | str, *masks: Any) -> Region:
     return Region(f"a/{name}", "soup", f"a/{name}", "train", tuple(Given(mask) for mask in masks))
 
 
-def item_of(regions, place=(0, 0, 0), pictures=BOTH, augmentation=PLAIN, letterbox=None, **options):
+def item_of(
+    regions: list[Region],
+    place: tuple[int, int, int] = (0, 0, 0),
+    pictures: tuple[str, ...] = BOTH,
+    augmentation: Augmentation = PLAIN,
+    letterbox: Letterbox | None = None,
+    **options: Any,
+) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
     made = PairedRegions(regions, pictures, augmentation, letterbox or AsItIs(), **options)
     return made[place][:3]
 
@@ -64,7 +77,7 @@ def item_of(regions, place=(0, 0, 0), pictures=BOTH, augmentation=PLAIN, letterb
 # Which regions make up a step
 
 
-def test_without_balance_every_region_is_taken_once_an_epoch():
+def test_without_balance_every_region_is_taken_once_an_epoch() -> None:
     plan = Plan((0,) * 9 + (1,) * 3, batch_size=4, epochs=5)
     assert (plan.steps_per_epoch, plan.steps) == (3, 15)
     orders = [plan.epoch(e) for e in range(5)]
@@ -74,7 +87,7 @@ def test_without_balance_every_region_is_taken_once_an_epoch():
     assert len({tuple(order.ravel()) for order in orders}) == 5
 
 
-def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch():
+def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch() -> None:
     plan = Plan((0,) * 11, batch_size=4, epochs=20)
     assert (plan.steps_per_epoch, plan.steps) == (2, 40)
     left = set()
@@ -85,14 +98,14 @@ def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch():
     assert left == set(range(11))
 
 
-def test_fewer_regions_than_a_batch_are_repeated():
+def test_fewer_regions_than_a_batch_are_repeated() -> None:
     plan = Plan((0, 1, 0), batch_size=8, epochs=2)
     assert plan.steps_per_epoch == 1
     assert sorted(Counter(plan.epoch(0).ravel().tolist()).values()) == [2, 3, 3]
 
 
 @pytest.mark.parametrize(("balance", "share"), [(0.5, 3 / 4), (1.0, 1 / 2), (0.25, 9**0.75 / (9**0.75 + 1))])
-def test_with_balance_classes_are_drawn_by_their_size_to_a_power(balance, share):
+def test_with_balance_classes_are_drawn_by_their_size_to_a_power(balance: float, share: float) -> None:
     classes = (1,) * 10 + (0,) * 90
     plan = Plan(classes, batch_size=100, epochs=100, balance=balance)
     drawn = np.concatenate([plan.epoch(e).ravel() for e in range(100)])
@@ -101,20 +114,20 @@ def test_with_balance_classes_are_drawn_by_their_size_to_a_power(balance, share)
     assert set(drawn.tolist()) == set(range(100))
 
 
-def test_within_a_class_balanced_draws_are_equally_likely():
+def test_within_a_class_balanced_draws_are_equally_likely() -> None:
     plan = Plan((0,) * 4 + (1,) * 16, batch_size=20, epochs=500, balance=1.0)
     counts = np.bincount(np.concatenate([plan.epoch(e).ravel() for e in range(500)]))
     np.testing.assert_allclose(counts[:4], 10_000 / 8, rtol=0.15)
     np.testing.assert_allclose(counts[4:], 10_000 / 32, rtol=0.3)
 
 
-def test_a_class_without_regions_changes_nothing():
+def test_a_class_without_regions_changes_nothing() -> None:
     plan = Plan((0, 0, 5, 5), batch_size=4, epochs=1, balance=1.0)
     assert plan.epoch(0).shape == (1, 4)
 
 
 @pytest.mark.parametrize("balance", [0.0, 0.7])
-def test_the_plan_depends_on_the_seed_and_the_epoch_only(balance):
+def test_the_plan_depends_on_the_seed_and_the_epoch_only(balance: float) -> None:
     plan = Plan((0, 1, 1, 1, 2, 2) * 4, batch_size=6, epochs=3, balance=balance, seed=5)
     np.testing.assert_array_equal(plan.epoch(2), replace(plan, epochs=9).epoch(2))
     assert not np.array_equal(plan.epoch(2), plan.epoch(1))
@@ -124,7 +137,7 @@ def test_the_plan_depends_on_the_seed_and_the_epoch_only(balance):
 PLAN = Plan((0, 1) * 13, batch_size=8, epochs=3, seed=3)
 
 
-def steps_of(plan, parts, micro_batches, step=0):
+def steps_of(plan: Plan, parts: int, micro_batches: int, step: int = 0) -> list[list[tuple[Any, ...]]]:
     """The places of each step, in the order of processes and micro-batches."""
     runs = [list(plan.batches_from(step, part, parts, micro_batches)) for part in range(parts)]
     assert {len(run) for run in runs} == {(plan.steps - step) * micro_batches}
@@ -134,7 +147,7 @@ def steps_of(plan, parts, micro_batches, step=0):
     ]
 
 
-def test_a_place_names_epoch_draw_and_region():
+def test_a_place_names_epoch_draw_and_region() -> None:
     places = [place for batch in PLAN.batches_from(0) for place in batch]
     assert [place[:2] for place in places] == [(e, d) for e in range(3) for d in range(24)]
     assert [place[2] for place in places] == [i for e in range(3) for i in PLAN.epoch(e).ravel()]
@@ -142,13 +155,15 @@ def test_a_place_names_epoch_draw_and_region():
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
 @pytest.mark.parametrize("micro_batches", [1, 2])
-def test_a_step_takes_the_same_regions_however_it_is_shared(parts, micro_batches):
+def test_a_step_takes_the_same_regions_however_it_is_shared(parts: int, micro_batches: int) -> None:
     assert steps_of(PLAN, parts, micro_batches) == list(PLAN.batches_from(0))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 8, 9])
 @pytest.mark.parametrize(("part", "parts", "micro_batches"), [(0, 1, 1), (1, 2, 1), (0, 2, 2)])
-def test_batches_from_a_step_are_the_tail_of_all(step, part, parts, micro_batches):
+def test_batches_from_a_step_are_the_tail_of_all(
+    step: int, part: int, parts: int, micro_batches: int
+) -> None:
     everything = list(PLAN.batches_from(0, part, parts, micro_batches))
     assert list(PLAN.batches_from(step, part, parts, micro_batches)) == everything[step * micro_batches :]
 
@@ -156,7 +171,7 @@ def test_batches_from_a_step_are_the_tail_of_all(step, part, parts, micro_batche
 # What is made of a region
 
 
-def test_a_region_becomes_its_cut_outs():
+def test_a_region_becomes_its_cut_outs() -> None:
     (roi, extra_roi), true, broken = item_of([region(0, FOOD)])
     np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
     np.testing.assert_array_equal(extra_roi, MAP * ~FOOD[:, :, None])
@@ -164,7 +179,9 @@ def test_a_region_becomes_its_cut_outs():
 
 
 @pytest.mark.parametrize("pictures", [("photo",), ("roi",), ("extra_roi",), ("extra_roi", "roi", "photo")])
-def test_the_pictures_asked_for_are_made_in_their_order(pictures):
+def test_the_pictures_asked_for_are_made_in_their_order(
+    pictures: tuple[str, ...],
+) -> None:
     squares, _, _ = item_of([region(0, FOOD)], pictures=pictures)
     of = {"photo": MAP, "roi": MAP * FOOD[:, :, None], "extra_roi": MAP * ~FOOD[:, :, None]}
     assert len(squares) == len(pictures)
@@ -172,7 +189,7 @@ def test_the_pictures_asked_for_are_made_in_their_order(pictures):
         np.testing.assert_array_equal(square, of[name])
 
 
-def test_squares_are_letterboxed_alike():
+def test_squares_are_letterboxed_alike() -> None:
     letterbox = Letterbox(16, padding=125)
     (roi, extra_roi), _, _ = item_of([region(0, FOOD)], letterbox=letterbox)
     np.testing.assert_array_equal(roi, letterbox.apply(MAP * FOOD[:, :, None]))
@@ -180,7 +197,7 @@ def test_squares_are_letterboxed_alike():
     assert roi.shape == (16, 16, 3)
 
 
-def test_both_cut_outs_share_every_change_whatever_the_seed():
+def test_both_cut_outs_share_every_change_whatever_the_seed() -> None:
     seen = set()
     for seed in range(200):
         (roi, extra_roi), _, _ = item_of(
@@ -202,7 +219,7 @@ def test_both_cut_outs_share_every_change_whatever_the_seed():
     assert {mirrored for mirrored, *_ in seen} == {True, False}
 
 
-def test_both_cut_outs_share_a_change_of_brightness():
+def test_both_cut_outs_share_a_change_of_brightness() -> None:
     levels = set()
     for seed in range(50):
         (roi, extra_roi, photo), _, _ = item_of(
@@ -217,7 +234,7 @@ def test_both_cut_outs_share_a_change_of_brightness():
     assert len(levels) > 20
 
 
-def test_context_dropout_blanks_the_extra_roi_picture_alone():
+def test_context_dropout_blanks_the_extra_roi_picture_alone() -> None:
     blanked = 0
     for seed in range(60):
         made = PairedRegions(
@@ -230,9 +247,9 @@ def test_context_dropout_blanks_the_extra_roi_picture_alone():
     assert 15 < blanked < 45
 
 
-def test_one_of_several_masks_is_drawn_each_time():
+def test_one_of_several_masks_is_drawn_each_time() -> None:
     other = ~FOOD
-    taken = Counter()
+    taken: Counter[bool] = Counter()
     for draw in range(100):
         (roi, _), _, _ = item_of([region(0, FOOD, other)], (0, draw, 0))
         taken[np.array_equal(roi.any(axis=2), FOOD)] += 1
@@ -240,7 +257,7 @@ def test_one_of_several_masks_is_drawn_each_time():
     assert 30 < taken[True] < 70
 
 
-def test_the_photo_is_left_as_it_is():
+def test_the_photo_is_left_as_it_is() -> None:
     before = MAP.copy()
     for seed in range(20):
         item_of([region(0, FOOD)], augmentation=CHANGED, seed=seed)
@@ -251,11 +268,11 @@ def test_the_photo_is_left_as_it_is():
 
 
 @pytest.fixture
-def decoded(monkeypatch):
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Names of the files decoded, in their order."""
     names = []
 
-    def counting(path, **limits):
+    def counting(path: Path, **limits: float) -> LoadedPhoto:
         names.append(path.name)
         return read_photo(path, **limits)
 
@@ -263,11 +280,11 @@ def decoded(monkeypatch):
     return names
 
 
-def paired(regions, **options):
+def paired(regions: list[Region] | tuple[Region, ...], **options: Any) -> PairedRegions:
     return PairedRegions(regions, BOTH, CHANGED, Letterbox(32), **options)
 
 
-def test_a_photo_is_decoded_once_for_both_cut_outs(made_source, decoded):
+def test_a_photo_is_decoded_once_for_both_cut_outs(made_source: Store, decoded: list[Any]) -> None:
     made = paired(made_source.regions)
     made[0, 0, 3]
     assert decoded == ["3.png"]
@@ -275,7 +292,7 @@ def test_a_photo_is_decoded_once_for_both_cut_outs(made_source, decoded):
     assert decoded == ["3.png", "3.png"]
 
 
-def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source, decoded):
+def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source: Store, decoded: list[Any]) -> None:
     made = paired(made_source.regions, max_cache_mb=1)
     for epoch in range(3):
         for index in range(16):
@@ -283,23 +300,23 @@ def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source, decod
     assert decoded == [f"{i}.png" for i in range(16)]
 
 
-def test_regions_of_one_photo_share_it(made_source, decoded):
+def test_regions_of_one_photo_share_it(made_source: Store, decoded: list[Any]) -> None:
     first = made_source.regions[0]
     made = paired([first, replace(first, name="store/again")], max_cache_mb=1)
     made[0, 0, 0], made[0, 1, 1]
     assert decoded == ["0.png"]
 
 
-def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch):
+def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = set()
 
     class Large:
-        def read(self, open_photo):
+        def read(self, open_photo: Callable[..., Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
             photo = open_photo(Path("large.png"))
             sides.add(photo.pixels.shape)
             return photo.pixels, fit_mask(np.ones((1000, 2000), np.bool_), photo.pixels.shape[:2])
 
-    def large(path):
+    def large(path: Path) -> OpenPhoto:
         return OpenPhoto(np.zeros((1000, 2000, 3), np.uint8), (1000, 2000))
 
     monkeypatch.setattr(training.data.photos, "open_photo", large)
@@ -311,7 +328,7 @@ def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch):
 # An item depends on the seed and its place only
 
 
-def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source):
+def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source: Store) -> None:
     places = [(epoch, draw, draw % 16) for epoch in range(2) for draw in range(20)]
     expected = {place: paired(made_source.regions, seed=4)[place] for place in places}
     kept = paired(made_source.regions, seed=4, max_cache_mb=1)
@@ -324,13 +341,15 @@ def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source):
 @pytest.mark.parametrize(
     "other", [((0, 5, 3), 5), ((0, 6, 3), 4), ((1, 5, 3), 4)], ids=["seed", "draw", "epoch"]
 )
-def test_items_change_with_the_seed_and_the_place(made_source, other):
+def test_items_change_with_the_seed_and_the_place(
+    made_source: Store, other: tuple[tuple[int, int, int], int]
+) -> None:
     place, seed = other
     one = paired(made_source.regions, seed=4)[0, 5, 3]
     assert not np.array_equal(one[0], paired(made_source.regions, seed=seed)[place][0])
 
 
-def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source):
+def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source: Store) -> None:
     plan = Plan((0, 1) * 8, batch_size=4, epochs=1)
     made = paired(made_source.regions, max_cache_mb=1)
     here, there = (
@@ -351,7 +370,7 @@ def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source):
         assert torch.equal(one.indices, other.indices)
 
 
-def test_a_batch_stacks_the_pictures(made_source):
+def test_a_batch_stacks_the_pictures(made_source: Store) -> None:
     made = paired(made_source.regions)
     items = [made[0, draw, index] for draw, index in enumerate((2, 3, 8))]
     batch = collate(items)
@@ -365,7 +384,7 @@ def test_a_batch_stacks_the_pictures(made_source):
         np.testing.assert_array_equal([p[number] for p in batch.pictures], item.squares)
 
 
-def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows():
+def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows() -> None:
     one, other = (
         Item([MAP], number, [], blank, np.array(others))
         for number, blank, others in ((3, True, [True, False]), (4, False, [False, False]))
@@ -378,12 +397,12 @@ def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows():
 # What cannot be read
 
 
-def test_a_broken_region_stops():
+def test_a_broken_region_stops() -> None:
     with pytest.raises(DataError, match="nothing to see"):
         item_of([region(0, None), region(1, FOOD)])
 
 
-def test_another_region_takes_the_place_of_a_broken_one_which_is_named():
+def test_another_region_takes_the_place_of_a_broken_one_which_is_named() -> None:
     regions = [region(0, FOOD), region(1, None), region(2, FOOD)]
     chosen = set()
     for draw in range(20):
@@ -394,7 +413,7 @@ def test_another_region_takes_the_place_of_a_broken_one_which_is_named():
     assert chosen == {0, 2}
 
 
-def test_a_batch_keeps_its_size_and_names_what_is_broken():
+def test_a_batch_keeps_its_size_and_names_what_is_broken() -> None:
     regions = [region(0, FOOD), region(1, None), region(2, None)]
     made = PairedRegions(regions, BOTH, PLAIN, Letterbox(8), skip_broken=True)
     batch = collate([made[0, draw, draw % 3] for draw in range(6)])
@@ -403,7 +422,7 @@ def test_a_batch_keeps_its_size_and_names_what_is_broken():
     assert set(batch.broken) == {"a/1: nothing to see", "a/2: nothing to see"}
 
 
-def test_a_region_is_named_once_for_a_place():
+def test_a_region_is_named_once_for_a_place() -> None:
     regions = [region(0, FOOD), *(region(i, None) for i in range(1, 6))]
     for draw in range(20):
         _, true, broken = item_of(regions, (0, draw, 4), skip_broken=True)
@@ -412,13 +431,15 @@ def test_a_region_is_named_once_for_a_place():
         assert len(broken) == len(set(broken))
 
 
-def test_where_none_can_be_read_it_stops():
+def test_where_none_can_be_read_it_stops() -> None:
     with pytest.raises(DataError, match="None of the 3 training regions can be read, first a/1: nothing"):
         item_of([region(i, None) for i in range(3)], (0, 0, 1), skip_broken=True)
 
 
-def test_a_file_that_breaks_is_replaced_as_well(made_source):
-    made_source.regions[3].photo.write_bytes(made_source.regions[3].photo.read_bytes()[:-200])
+def test_a_file_that_breaks_is_replaced_as_well(made_source: Store) -> None:
+    photo = made_source.regions[3].photo
+    assert photo is not None
+    photo.write_bytes(photo.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"3\.png"):
         paired(made_source.regions)[0, 0, 3]
     squares, _, (sentence,), *_ = paired(made_source.regions, skip_broken=True)[0, 0, 3]
@@ -426,14 +447,14 @@ def test_a_file_that_breaks_is_replaced_as_well(made_source):
     assert sentence.startswith("store/3: ")
 
 
-def test_there_are_as_many_items_as_regions():
+def test_there_are_as_many_items_as_regions() -> None:
     assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, AsItIs())) == 7
 
 
 # What else is on the photo
 
 
-def on_photo(photo, label, box=None):
+def on_photo(photo: str | None, label: str, box: tuple[int, int, int, int] | None = None) -> Region:
     name = f"a/{photo}/{label}"
     path = None if photo is None else Path(photo)
     return Region(
@@ -444,7 +465,7 @@ def on_photo(photo, label, box=None):
 WHOLE = Change(slice(0, HEIGHT), slice(0, WIDTH), flipped=False, gain=1, blank=False)
 
 
-def test_the_other_foods_of_a_photo_are_those_of_its_other_regions():
+def test_the_other_foods_of_a_photo_are_those_of_its_other_regions() -> None:
     on_two = [("one", "rice"), ("two", "soup"), ("one", "soup"), ("one", "rice"), ("three", "kimchi")]
     others = OtherFoods([on_photo(*names) for names in on_two], ["kimchi", "rice", "soup"])
     found = [others.shown(index, WHOLE, (HEIGHT, WIDTH)) for index in range(5)]
@@ -452,7 +473,7 @@ def test_the_other_foods_of_a_photo_are_those_of_its_other_regions():
     assert np.array(found, int).tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
 
 
-def test_another_food_is_shown_where_a_quarter_of_its_box_is_in_the_window():
+def test_another_food_is_shown_where_a_quarter_of_its_box_is_in_the_window() -> None:
     boxes = {"rice": (0, 0, 8, 8), "soup": (0, 0, 8, 7), "kimchi": (12, 12, 14, 14)}
     regions = [on_photo("one", "tea", (0, 0, 1, 1)), *(on_photo("one", *of) for of in boxes.items())]
     others = OtherFoods(regions, ["tea", "rice", "soup", "kimchi"])
@@ -464,26 +485,26 @@ def test_another_food_is_shown_where_a_quarter_of_its_box_is_in_the_window():
     assert others.shown(0, half, (HEIGHT // 2, WIDTH // 2)).tolist() == [False, True, False, True]
 
 
-def test_an_item_tells_the_foods_of_its_own_window():
+def test_an_item_tells_the_foods_of_its_own_window() -> None:
     regions = [on_photo("one", "soup", (8, 6, 15, 12)), on_photo("one", "rice", (0, 0, 2, 2))]
     others = OtherFoods(regions, ["rice", "soup"])
     augmentation = Augmentation(flip=0, min_crop=0.5)
     told = set()
     for seed in range(40):
         item = PairedRegions(regions, BOTH, augmentation, AsItIs(), seed=seed, others=others)[0, 0, 0]
-        corner = sum(item.squares)[0, 0]
+        corner = np.sum(item.squares, axis=0)[0, 0]
         in_window = max(0, 3 - int(corner[0])) * max(0, 3 - int(corner[1])) >= 1
         assert item.others.tolist() == [in_window, False]
         told.add(in_window)
     assert told == {True, False}
 
 
-def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it():
+def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it() -> None:
     with pytest.raises(ConfigError, match="needs whole photos with their regions; a/None/soup has none"):
         OtherFoods([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])
 
 
-def test_what_prepares_batches_can_be_sent_to_a_process_that_did_not_fork():
+def test_what_prepares_batches_can_be_sent_to_a_process_that_did_not_fork() -> None:
     made = PairedRegions([region("food", FOOD)], BOTH, PLAIN, Letterbox(16), max_cache_mb=1)
     sent = pickle.loads(pickle.dumps(made))
     (roi, _), index, broken, *_ = sent[0, 0, 0]

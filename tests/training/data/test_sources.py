@@ -1,15 +1,22 @@
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import training.data.sources
+from rvernet_app.config import AppConfig
 from rvernet_app.picture.cutouts import Letterbox, cut_out
 from rvernet_app.picture.masks import to_rle
-from rvernet_app.types import Candidates, Embedding
+from rvernet_app.types import Candidates, Embedding, Prompt
+from tests.training.conftest import Store
 from training.data.augment import Augmentation
 from training.data.coco import CocoFolder
 from training.data.foodseg103 import FoodSeg103Folder
@@ -17,7 +24,7 @@ from training.data.options import DataOptions, Source
 from training.data.paired_folders import PairedFolders
 from training.data.pairs import PairedRegions
 from training.data.photos import open_photo
-from training.data.regions import DataError, assemble
+from training.data.regions import DataError, Region, assemble
 from training.data.sources import open_source, read_data, source_names, with_masks
 
 LAST = ("8", "9", "10", "11")
@@ -28,21 +35,21 @@ class Corner:
 
     name, fingerprint = "corner", "v1"
 
-    def encode(self, photo):
+    def encode(self, photo: NDArray[np.uint8]) -> Embedding:
         return Embedding(self.name, photo.shape[:2], np.zeros(1))
 
-    def predict(self, embedding, prompt):
+    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         mask = np.zeros((1, *embedding.size_hw), np.bool_)
         mask[0, 0, 0] = True
         return Candidates(mask, np.ones(1, np.float32), np.zeros((1, 2, 2), np.float32))
 
 
 @pytest.fixture
-def opened(monkeypatch):
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Names of the segmenters opened; each is a Corner."""
     names = []
 
-    def opening(config):
+    def opening(config: AppConfig) -> Corner:
         names.append(config.segmenter)
         return Corner()
 
@@ -51,25 +58,27 @@ def opened(monkeypatch):
 
 
 @pytest.fixture
-def options(tmp_path):
+def options(tmp_path: Path) -> Callable[..., Any]:
     """Makes options of sources, with a cache of the test's own."""
     return lambda *sources, **others: DataOptions(sources=sources, cache=tmp_path / "cache", **others)
 
 
-def areas(region):
+def areas(region: Region) -> list[int]:
     return [int(masked.read(open_photo)[1].sum()) for masked in region.masked]
 
 
 # The same food through every source
 
 
-def save(path: Path, pixels) -> None:
+def save(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Without loss, whatever the ending."""
     Image.fromarray(pixels).save(path, "PNG")
 
 
 @pytest.fixture
-def alike(made_data, made_foodseg103, made_pairs, made_source, tmp_path):
+def alike(
+    made_data: Path, made_foodseg103: Path, made_pairs: Path, made_source: Store, tmp_path: Path
+) -> dict[str, list[Region]]:
     """The same 16 foods from every kind of source, in the order of their numbers."""
     described = json.loads((made_data / "annotations.json").read_text())
     for i, region in enumerate(made_source.regions):
@@ -101,7 +110,9 @@ SOURCES = ["coco", "foodseg103", "pairs", "store"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_photo_mask_and_class_are_the_same_through_every_source(alike, source):
+def test_photo_mask_and_class_are_the_same_through_every_source(
+    alike: dict[str, list[Region]], source: str
+) -> None:
     assert [r.label for r in alike[source]] == ["ketchup", "pesto"] * 8
     for one, other in zip(alike["store"], alike[source], strict=True):
         (photo, mask), (same, as_well) = (r.masked[0].read(open_photo) for r in (one, other))
@@ -111,8 +122,8 @@ def test_photo_mask_and_class_are_the_same_through_every_source(alike, source):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_squares_are_the_same_through_every_source(alike, source):
-    def squares(regions):
+def test_squares_are_the_same_through_every_source(alike: dict[str, list[Region]], source: str) -> None:
+    def squares(regions: list[Region]) -> list[list[NDArray[np.uint8]]]:
         made = PairedRegions(
             regions,
             ("roi", "extra_roi"),
@@ -126,8 +137,8 @@ def test_squares_are_the_same_through_every_source(alike, source):
 
 
 def test_sources_of_every_kind_make_one_data_set(
-    made_data, made_foodseg103, made_pairs, made_source, tmp_path
-):
+    made_data: Path, made_foodseg103: Path, made_pairs: Path, made_source: Store, tmp_path: Path
+) -> None:
     data = assemble(
         [
             CocoFolder("coco", made_data),
@@ -144,7 +155,7 @@ def test_sources_of_every_kind_make_one_data_set(
 # Options -> data set
 
 
-def test_the_format_decides_what_reads_a_source(tmp_path, options):
+def test_the_format_decides_what_reads_a_source(tmp_path: Path, options: Callable[..., Any]) -> None:
     kinds = {"coco": CocoFolder, "foodseg103": FoodSeg103Folder, "rvernet": PairedFolders}
     for format, kind in kinds.items():
         source = Source(tmp_path, format)
@@ -154,7 +165,7 @@ def test_the_format_decides_what_reads_a_source(tmp_path, options):
 
 
 @pytest.fixture
-def folders(made_data, made_foodseg103, made_pairs):
+def folders(made_data: Path, made_foodseg103: Path, made_pairs: Path) -> dict[str, Path]:
     """Folders without validation, by format."""
     described = json.loads((made_data / "annotations.json").read_text())
     for image in described["images"]:
@@ -165,7 +176,9 @@ def folders(made_data, made_foodseg103, made_pairs):
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_what_a_source_says_of_itself_holds_for_every_format(folders, options, format):
+def test_what_a_source_says_of_itself_holds_for_every_format(
+    folders: dict[str, Path], options: Callable[..., Any], format: str
+) -> None:
     source = Source(folders[format], format, rename={"pesto": "sauce"}, held_out=LAST)
     data = read_data(options(source))
     assert set(data.classes) == {"ketchup", "sauce"}
@@ -175,7 +188,9 @@ def test_what_a_source_says_of_itself_holds_for_every_format(folders, options, f
     assert shared.fingerprints.keys() == {folders[format].name}
 
 
-def test_the_same_groups_are_held_out_by_a_share_through_every_format(folders, options):
+def test_the_same_groups_are_held_out_by_a_share_through_every_format(
+    folders: dict[str, Path], options: Callable[..., Any]
+) -> None:
     held_out = [
         {r.group.split("/")[1] for r in read_data(options(Source(folder, format, val_share=0.5))).val}
         for format, folder in folders.items()
@@ -184,7 +199,7 @@ def test_the_same_groups_are_held_out_by_a_share_through_every_format(folders, o
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_a_missing_folder_is_named(tmp_path, options, format):
+def test_a_missing_folder_is_named(tmp_path: Path, options: Callable[..., Any], format: str) -> None:
     with pytest.raises(DataError, match="nowhere"):
         read_data(options(Source(tmp_path / "nowhere", format), broken="skip"))
 
@@ -207,7 +222,9 @@ MISSING = {
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_a_missing_file_stops_or_is_left_out_as_the_options_say(folders, options, format):
+def test_a_missing_file_stops_or_is_left_out_as_the_options_say(
+    folders: dict[str, Path], options: Callable[..., Any], format: str
+) -> None:
     path, sentence, name, reason = MISSING[format]
     (folders[format] / path).unlink()
     source = Source(folders[format], format, held_out=LAST)
@@ -218,7 +235,7 @@ def test_a_missing_file_stops_or_is_left_out_as_the_options_say(folders, options
     assert f"left out, {reason}: 1 ({name})" in data.summary()
 
 
-def test_the_options_say_which_regions_are_kept(made_data, options):
+def test_the_options_say_which_regions_are_kept(made_data: Path, options: Callable[..., Any]) -> None:
     source = Source(made_data)
     assert read_data(options(source, classes=("ketchup", "pesto"))).classes == ("ketchup", "pesto")
     assert read_data(options(source, classes=("ketchup",))).classes == ("ketchup",)
@@ -229,12 +246,14 @@ def test_the_options_say_which_regions_are_kept(made_data, options):
     assert len(read_data(options(source, min_per_class=6)).train) == 12
 
 
-def test_annotations_may_lie_elsewhere(made_data, options, tmp_path):
+def test_annotations_may_lie_elsewhere(made_data: Path, options: Callable[..., Any], tmp_path: Path) -> None:
     elsewhere = (made_data / "annotations.json").rename(tmp_path / "elsewhere.json")
     assert len(read_data(options(Source(made_data, annotations=elsewhere))).train) == 12
 
 
-def test_photos_without_a_split_are_refused_or_of_the_split_given(folders, options):
+def test_photos_without_a_split_are_refused_or_of_the_split_given(
+    folders: dict[str, Path], options: Callable[..., Any]
+) -> None:
     source = Source(folders["coco"])
     with pytest.raises(DataError, match="has the split None"):
         read_data(options(source))
@@ -242,8 +261,8 @@ def test_photos_without_a_split_are_refused_or_of_the_split_given(folders, optio
     assert {r.split for r in found.regions} == {"val"}
 
 
-def test_sources_are_named_after_their_folders_and_numbered_where_two_are_alike(tmp_path):
-    def named(*places):
+def test_sources_are_named_after_their_folders_and_numbered_where_two_are_alike(tmp_path: Path) -> None:
+    def named(*places: str) -> list[str]:
         return source_names([Source(tmp_path / place) for place in places])
 
     assert named("a", "b") == ["a", "b"]
@@ -251,7 +270,9 @@ def test_sources_are_named_after_their_folders_and_numbered_where_two_are_alike(
     assert named("x/../b/.") == ["b"]
 
 
-def test_two_folders_of_one_name_are_two_sources(made_data, options, tmp_path):
+def test_two_folders_of_one_name_are_two_sources(
+    made_data: Path, options: Callable[..., Any], tmp_path: Path
+) -> None:
     other = tmp_path / "other" / "data"
     shutil.copytree(made_data, other)
     data = read_data(options(Source(made_data), Source(other)))
@@ -262,7 +283,9 @@ def test_two_folders_of_one_name_are_two_sources(made_data, options, tmp_path):
 # Masks of every kind asked for
 
 
-def test_no_segmenter_is_opened_where_all_masks_are_annotated(made_foodseg103, options, opened):
+def test_no_segmenter_is_opened_where_all_masks_are_annotated(
+    made_foodseg103: Path, options: Callable[..., Any], opened: list[Any]
+) -> None:
     chosen = options(Source(made_foodseg103, "foodseg103", held_out=LAST))
     data = read_data(chosen)
     assert with_masks(data, chosen) is data
@@ -270,7 +293,9 @@ def test_no_segmenter_is_opened_where_all_masks_are_annotated(made_foodseg103, o
     assert opened == []
 
 
-def test_boxes_of_training_and_validation_become_masks(made_data, options, opened):
+def test_boxes_of_training_and_validation_become_masks(
+    made_data: Path, options: Callable[..., Any], opened: list[Any]
+) -> None:
     chosen = options(Source(made_data), segmenter="small_sam")
     data = with_masks(read_data(chosen), chosen)
     assert opened == ["small_sam"]
@@ -279,13 +304,17 @@ def test_boxes_of_training_and_validation_become_masks(made_data, options, opene
     assert [areas(r) for r in (*data.train[:2], *data.val[:2])] == [[1], [256], [1], [256]]
 
 
-def test_training_regions_get_all_kinds_of_masks_and_the_others_the_first(made_data, options, opened):
+def test_training_regions_get_all_kinds_of_masks_and_the_others_the_first(
+    made_data: Path, options: Callable[..., Any], opened: list[Any]
+) -> None:
     chosen = options(Source(made_data), masks=("annotated", "click"))
     data = with_masks(read_data(chosen), chosen)
     assert [areas(r) for r in (data.train[1], data.val[1])] == [[256, 1], [256]]
 
 
-def test_only_the_splits_asked_for_get_masks(made_source, options, opened, tmp_path):
+def test_only_the_splits_asked_for_get_masks(
+    made_source: Store, options: Callable[..., Any], opened: list[Any], tmp_path: Path
+) -> None:
     data = assemble([made_source])
     chosen = options(Source(tmp_path), masks=("click",))
     changed = with_masks(data, chosen, ("test",))
@@ -293,14 +322,18 @@ def test_only_the_splits_asked_for_get_masks(made_source, options, opened, tmp_p
     assert [areas(r) for r in changed.test] == [[1]] * 4
 
 
-def test_masks_are_kept_in_the_cache_folder(made_data, options, opened, tmp_path):
+def test_masks_are_kept_in_the_cache_folder(
+    made_data: Path, options: Callable[..., Any], opened: list[Any], tmp_path: Path
+) -> None:
     chosen = options(Source(made_data))
     with_masks(read_data(chosen), chosen)
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 @pytest.mark.parametrize("masks", [("annotated",), ("click", "annotated")])
-def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(made_data, options, opened, masks):
+def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(
+    made_data: Path, options: Callable[..., Any], opened: list[Any], masks: tuple[str, ...]
+) -> None:
     (made_data / "images" / "0.png").write_bytes(b"")
     stop, skip = (options(Source(made_data), masks=masks, broken=broken) for broken in ("stop", "skip"))
     with pytest.raises(DataError, match=r"0\.png"):

@@ -1,12 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.picture.cutouts import Letterbox, cut_out
+from rvernet_app.types import Mask, Photo
+from training.data.photos import open_photo
 from training.data.regions import DataError, Region
 from training.evidence.conditions import CLEAN, GRADES, MOST, NOISES, Condition
 from training.evidence.measure import View
@@ -26,7 +33,7 @@ class Made:
     rows: slice
     columns: slice
 
-    def read(self, open_photo):
+    def read(self, open_photo: Any) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         photo = np.random.default_rng(self.seed).integers(0, 256, (*SIZE_HW, 3), dtype=np.uint8)
         mask = np.zeros(SIZE_HW, np.bool_)
         mask[self.rows, self.columns] = True
@@ -45,17 +52,17 @@ WITHOUT_PHOTO = made_region("made/cutouts", None, slice(10, 30), slice(5, 25))
 REGIONS = (RICE, SOUP, ALONE, WITHOUT_PHOTO)
 
 
-def squares_of(photo: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+def squares_of(photo: Photo, mask: Mask) -> list[Photo]:
     cutouts = cut_out(photo, mask)
     return [LETTERBOX.apply(getattr(cutouts, name)) for name in PICTURES]
 
 
-def assert_same(one, other) -> None:
+def assert_same(one: Sequence[Photo], other: Sequence[Photo]) -> None:
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def differs(one, other) -> bool:
+def differs(one: Sequence[Photo], other: Sequence[Photo]) -> bool:
     return any((a != b).any() for a, b in zip(one, other, strict=True))
 
 
@@ -81,12 +88,12 @@ def backgrounds(tmp_path: Path) -> list[Path]:
         ("background", Condition("background", 1)),
     ],
 )
-def test_conditions_are_read(text, condition):
+def test_conditions_are_read(text: str, condition: Condition) -> None:
     assert Condition.parse(text) == condition
     assert Condition.parse(str(condition)) == condition
 
 
-def test_conditions_are_called_as_they_are_written():
+def test_conditions_are_called_as_they_are_written() -> None:
     assert str(Condition.parse("clean")) == "clean"
     assert str(Condition.parse("erode=0.50")) == "erode=0.5"
 
@@ -105,26 +112,26 @@ def test_conditions_are_called_as_they_are_written():
         ("erode=much", "erode must be a number, got 'much'"),
     ],
 )
-def test_conditions_that_do_not_exist_are_refused(text, sentence):
+def test_conditions_that_do_not_exist_are_refused(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         Condition.parse(text)
 
 
-def test_the_graded_conditions_exist_and_every_condition_is_graded():
+def test_the_graded_conditions_exist_and_every_condition_is_graded() -> None:
     assert {Condition(name, strength).name for name in GRADES for strength in GRADES[name]} == set(DISTURBING)
     assert set(MOST) <= {CLEAN, *DISTURBING}
 
 
-def test_clean_is_the_apps_way():
+def test_clean_is_the_apps_way() -> None:
     view = Condition(CLEAN).view(PICTURES, LETTERBOX, REGIONS)
     for region in REGIONS:
         seen = view(region)
         assert seen.size_hw == SIZE_HW
-        assert_same(seen.squares, squares_of(*region.masked[0].read(None)))
+        assert_same(seen.squares, squares_of(*region.masked[0].read(open_photo)))
 
 
 @pytest.mark.parametrize("name", DISTURBING)
-def test_strength_0_is_clean(name):
+def test_strength_0_is_clean(name: str) -> None:
     clean, view = (
         condition.view(PICTURES, LETTERBOX, REGIONS) for condition in (Condition(CLEAN), Condition(name, 0))
     )
@@ -134,8 +141,10 @@ def test_strength_0_is_clean(name):
 
 
 @pytest.mark.parametrize("name", DISTURBING)
-def test_what_is_drawn_depends_on_the_seed_and_the_regions_name_alone(name, backgrounds):
-    def view(seed, regions=REGIONS):
+def test_what_is_drawn_depends_on_the_seed_and_the_regions_name_alone(
+    name: str, backgrounds: list[Path]
+) -> None:
+    def view(seed: int, regions: tuple[Region, ...] = REGIONS) -> Any:
         return Condition(name, 0.5).view(PICTURES, LETTERBOX, regions, seed, backgrounds)
 
     first = view(seed=3)
@@ -147,7 +156,7 @@ def test_what_is_drawn_depends_on_the_seed_and_the_regions_name_alone(name, back
 
 
 @pytest.mark.parametrize("name", ["permutation", "shift", "drop"])
-def test_other_seeds_and_other_names_draw_otherwise(name):
+def test_other_seeds_and_other_names_draw_otherwise(name: str) -> None:
     seen = Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS, seed=0)(RICE).squares
     assert differs(seen, Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS, seed=1)(RICE).squares)
     renamed = Region("made/other", RICE.label, RICE.group, "val", RICE.masked, RICE.photo)
@@ -155,7 +164,7 @@ def test_other_seeds_and_other_names_draw_otherwise(name):
 
 
 @pytest.mark.parametrize("name", ["permutation", "translocation"])
-def test_noise_is_the_same_for_both_pictures(name):
+def test_noise_is_the_same_for_both_pictures(name: str) -> None:
     roi, extra_roi, photo = Condition(name, 1).view(PICTURES, LETTERBOX, REGIONS)(RICE).squares
     clean = Condition(CLEAN).view(PICTURES, LETTERBOX, REGIONS)(RICE).squares
     assert differs((photo,), clean[2:])
@@ -164,7 +173,7 @@ def test_noise_is_the_same_for_both_pictures(name):
 
 
 @pytest.mark.parametrize("name", ["erode", "dilate", "shift", "drop"])
-def test_a_wrong_mask_leaves_the_photo_as_it_is(name):
+def test_a_wrong_mask_leaves_the_photo_as_it_is(name: str) -> None:
     view = Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS)
     roi, _, photo = view(RICE).squares
     clean_roi, _, clean_photo = View(PICTURES, LETTERBOX)(RICE).squares
@@ -172,23 +181,23 @@ def test_a_wrong_mask_leaves_the_photo_as_it_is(name):
     assert (roi != clean_roi).any()
 
 
-def test_the_wrong_object_is_another_food_of_the_same_photo():
+def test_the_wrong_object_is_another_food_of_the_same_photo() -> None:
     view = Condition("wrong_object", 1).view(PICTURES, LETTERBOX, REGIONS)
-    photo, mask = SOUP.masked[0].read(None)
+    photo, mask = SOUP.masked[0].read(open_photo)
     assert_same(view(RICE).squares, squares_of(photo, mask))
-    photo, mask = RICE.masked[0].read(None)
+    photo, mask = RICE.masked[0].read(open_photo)
     assert_same(view(SOUP).squares, squares_of(photo, mask))
 
 
 @pytest.mark.parametrize("region", [ALONE, WITHOUT_PHOTO], ids=["alone", "without a photo"])
-def test_where_there_is_no_other_food_the_wrong_object_is_mirrored(region):
+def test_where_there_is_no_other_food_the_wrong_object_is_mirrored(region: Region) -> None:
     another = made_region("made/another", None, slice(0, 5), slice(0, 5))  # cut-outs have no photo in common
     view = Condition("wrong_object", 1).view(PICTURES, LETTERBOX, (*REGIONS, another))
-    photo, mask = region.masked[0].read(None)
+    photo, mask = region.masked[0].read(open_photo)
     assert_same(view(region).squares, squares_of(photo, mask[:, ::-1]))
 
 
-def test_half_of_the_objects_are_wrong_at_half_the_strength():
+def test_half_of_the_objects_are_wrong_at_half_the_strength() -> None:
     regions = [made_region(f"made/{i}", i, slice(10, 30), slice(5, 25)) for i in range(200)]
     view = Condition("wrong_object", 0.5).view(("roi",), LETTERBOX, regions)
     clean = View(("roi",), LETTERBOX)
@@ -196,9 +205,9 @@ def test_half_of_the_objects_are_wrong_at_half_the_strength():
     assert wrong == pytest.approx(100, abs=25)
 
 
-def test_a_food_is_laid_on_another_photo(backgrounds):
+def test_a_food_is_laid_on_another_photo(backgrounds: list[Path]) -> None:
     view = Condition("background", 1).view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds)
-    photo, mask = RICE.masked[0].read(None)
+    photo, mask = RICE.masked[0].read(open_photo)
     levels = set()
     for region in (Region(f"made/{i}", "rice", "g", "val", RICE.masked, RICE.photo) for i in range(20)):
         squares = view(region).squares
@@ -209,10 +218,10 @@ def test_a_food_is_laid_on_another_photo(backgrounds):
     assert levels == {40, 200}
 
 
-def test_a_background_that_cannot_be_read_stops_or_another_takes_its_place(backgrounds):
+def test_a_background_that_cannot_be_read_stops_or_another_takes_its_place(backgrounds: list[Path]) -> None:
     backgrounds[0].write_bytes(b"")
     regions = [Region(f"made/{i}", "rice", "g", "val", RICE.masked, RICE.photo) for i in range(20)]
-    photo, mask = RICE.masked[0].read(None)
+    photo, mask = RICE.masked[0].read(open_photo)
     background = Condition("background", 1)
     view = background.view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds, skip_broken=True)
     for region in regions:
@@ -229,14 +238,14 @@ def _on(level: int, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask[:, :, None], photo, np.uint8(level))
 
 
-def test_without_backgrounds_foods_are_laid_on_photos_of_other_groups(tmp_path):
+def test_without_backgrounds_foods_are_laid_on_photos_of_other_groups(tmp_path: Path) -> None:
     regions = []
     for i, group in enumerate(("meal", "meal", "other meal")):
         path = tmp_path / f"{i}.png"
         cv2.imwrite(str(path), np.full((*SIZE_HW, 3), 50 + i, np.uint8))
         regions.append(Region(f"made/{i}", "rice", group, "val", RICE.masked, path))
     view = Condition("background", 1).view(PICTURES, LETTERBOX, regions)
-    photo, mask = RICE.masked[0].read(None)
+    photo, mask = RICE.masked[0].read(open_photo)
     for region in regions[:2]:
         assert_same(view(region).squares, squares_of(_on(52, photo, mask), mask))
     alone = Condition("background", 1).view(PICTURES, LETTERBOX, regions[:2])

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,7 +20,8 @@ class Two(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         self.calls += 1
-        return self.head(self.one(one) + self.other(other))
+        result: Tensor = self.head(self.one(one) + self.other(other))
+        return result
 
 
 class Attention(nn.Module):
@@ -26,7 +29,7 @@ class Attention(nn.Module):
         return nn.functional.scaled_dot_product_attention(x, x, x)
 
 
-def test_size_work_and_memory_of_a_model_of_two_inputs():
+def test_size_work_and_memory_of_a_model_of_two_inputs() -> None:
     model = Two()
     cost = measure_cost(model, (torch.rand(1, 100), torch.rand(1, 200)), repeats=5)
     parameters = 100 * 1000 + 1000 + 200 * 1000 + 1000 * 10 + 10
@@ -39,18 +42,18 @@ def test_size_work_and_memory_of_a_model_of_two_inputs():
     assert not model.training
 
 
-def test_attention_is_counted_as_its_two_products():
+def test_attention_is_counted_as_its_two_products() -> None:
     cost = measure_cost(Attention(), (torch.rand(1, 3, 20, 8),), repeats=1)
     assert cost.flops == 2 * (2 * 3 * 20 * 20 * 8)
     assert cost.parameters == 0
 
 
-def test_shared_parameters_count_once():
+def test_shared_parameters_count_once() -> None:
     layer = nn.Linear(4, 4)
     assert measure_cost(nn.Sequential(layer, layer), (torch.rand(1, 4),), repeats=1).parameters == 20
 
 
-def test_the_latency_is_the_median_after_a_warm_up(monkeypatch):
+def test_the_latency_is_the_median_after_a_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Two()
     seconds = iter([0.0, 0.5, 1.0, 1.002, 2.0, 2.001])  # 500 ms, 2 ms, 1 ms
     monkeypatch.setattr("training.evidence.cost.time.perf_counter", lambda: next(seconds))
@@ -60,7 +63,7 @@ def test_the_latency_is_the_median_after_a_warm_up(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_the_memory_is_that_of_the_cpu_and_the_allocators_rounding():
+def test_on_a_gpu_the_memory_is_that_of_the_cpu_and_the_allocators_rounding() -> None:
     model, inputs = Two(), (torch.rand(1, 100), torch.rand(1, 200))
     on_cpu = measure_cost(model, inputs)
     on_gpu = measure_cost(model.cuda(), tuple(x.cuda() for x in inputs))

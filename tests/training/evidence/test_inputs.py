@@ -1,7 +1,12 @@
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,32 +15,32 @@ from rvernet_app.errors import CheckpointError, ConfigError
 from rvernet_app.model.checkpoint import save_checkpoint
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from training.data.options import DataOptions, Source
-from training.data.regions import DataError
+from training.data.regions import DataError, Region
 from training.data.sources import read_data
-from training.evidence.inputs import add_arguments, open_labelled
+from training.evidence.inputs import Labelled, add_arguments, open_labelled
 from training.shared.configuration import to_json
 
 CLASSES = ("ketchup", "pesto")
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> RveRNet:
     torch.manual_seed(0)
     spec = ModuleSpec("mobilenetv2_035")
     return RveRNet(RveRNetConfig(spec, spec, 2, fusion="features", hidden=8, input_size=32))
 
 
 @pytest.fixture
-def checkpoint(model, tmp_path):
+def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
     save_checkpoint(tmp_path / "tiny", model, CLASSES)
     return tmp_path / "tiny"
 
 
 @pytest.fixture
-def opened(made_data, checkpoint, tmp_path):
+def opened(made_data: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Labelled]:
     """What more arguments make of the made data and the checkpoint."""
 
-    def open_with(*more, data=made_data):
+    def open_with(*more: str, data: Path | None = made_data) -> Labelled:
         parser = argparse.ArgumentParser()
         add_arguments(parser)
         cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
@@ -45,7 +50,7 @@ def opened(made_data, checkpoint, tmp_path):
     return open_with
 
 
-def edit(folder, change):
+def edit(folder: Path, change: Callable[..., Any]) -> None:
     """Change annotations.json."""
     path = folder / "annotations.json"
     described = json.loads(path.read_text())
@@ -53,8 +58,8 @@ def edit(folder, change):
     path.write_text(json.dumps(described))
 
 
-def call_category(name, new):
-    def change(described):
+def call_category(name: str, new: str) -> Callable[..., None]:
+    def change(described: dict[str, list[dict[str, Any]]]) -> None:
         for category in described["categories"]:
             if category["name"] == name:
                 category["name"] = new
@@ -62,17 +67,24 @@ def call_category(name, new):
     return change
 
 
-def without_splits(described):
+def without_splits(described: dict[str, list[dict[str, Any]]]) -> None:
     for image in described["images"]:
         del image["split"]
 
 
-def trained_on(folder, model, classes=CLASSES, as_it_is=False, command=None, **data):
+def trained_on(
+    folder: Path,
+    model: RveRNet,
+    classes: tuple[str, str] = CLASSES,
+    as_it_is: bool = False,
+    command: str | None = None,
+    **data: Any,
+) -> DataOptions:
     """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they
     have.
     """
     options = DataOptions(**data)
-    training = {"options": {"data": to_json(options)}}
+    training: dict[str, Any] = {"options": {"data": to_json(options)}}
     if command is not None:
         training["command"] = command
     if as_it_is:
@@ -81,11 +93,11 @@ def trained_on(folder, model, classes=CLASSES, as_it_is=False, command=None, **d
     return options
 
 
-def names(regions):
+def names(regions: Sequence[Region]) -> list[str]:
     return [region.name.removeprefix("data/") for region in regions]
 
 
-def test_validation_regions_are_measured_on_with_a_mask_each(opened):
+def test_validation_regions_are_measured_on_with_a_mask_each(opened: Callable[..., Labelled]) -> None:
     labelled = opened()
     assert labelled.checkpoint.name == "tiny"
     assert names(labelled.regions) == ["112", "113", "114", "115"]
@@ -94,19 +106,23 @@ def test_validation_regions_are_measured_on_with_a_mask_each(opened):
     assert labelled.left_out == ()
 
 
-def test_other_splits_and_all_of_them(opened):
+def test_other_splits_and_all_of_them(opened: Callable[..., Labelled]) -> None:
     assert names(opened("--split", "train").regions) == [str(i) for i in range(100, 112)]
     assert names(opened("--split", "all").regions) == [str(i) for i in range(100, 116)]
 
 
-def test_a_folder_without_splits_is_measured_as_a_whole(opened, made_data):
+def test_a_folder_without_splits_is_measured_as_a_whole(
+    opened: Callable[..., Labelled], made_data: Path
+) -> None:
     edit(made_data, without_splits)
     everything = [str(i) for i in range(100, 116)]
     assert names(opened("--split", "all").regions) == everything
     assert names(opened().regions) == everything
 
 
-def test_without_a_folder_all_that_was_trained_on_is_measured(opened, made_data, checkpoint, model, tmp_path):
+def test_without_a_folder_all_that_was_trained_on_is_measured(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     shutil.copytree(made_data, other)
     edit(other, call_category("pesto", "green"))
@@ -122,29 +138,35 @@ def test_without_a_folder_all_that_was_trained_on_is_measured(opened, made_data,
     assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
 
 
-def test_names_are_not_changed_in_many_folders_at_once(opened, made_data, checkpoint, model):
+def test_names_are_not_changed_in_many_folders_at_once(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet
+) -> None:
     trained_on(checkpoint, model, sources=(Source(made_data),))
     with pytest.raises(ConfigError, match="--rename is for the names in one folder"):
         opened("--rename", '{"pesto": "ketchup"}', data=None)
 
 
-def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(opened):
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(
+    opened: Callable[..., Labelled],
+) -> None:
     with pytest.raises(ConfigError, match="tiny does not say what it was trained on"):
         opened(data=None)
 
 
-def test_an_empty_split_is_an_error(opened):
+def test_an_empty_split_is_an_error(opened: Callable[..., Labelled]) -> None:
     with pytest.raises(DataError, match="no test region"):
         opened("--split", "test")
 
 
-def test_masks_of_one_click_take_the_place_of_the_annotated(opened):
+def test_masks_of_one_click_take_the_place_of_the_annotated(opened: Callable[..., Labelled]) -> None:
     (annotated, clicked) = (opened("--masks", kind).regions[1].masked for kind in ("annotated", "click"))
     assert len(clicked) == len(annotated) == 1
     assert clicked != annotated
 
 
-def test_labels_not_known_are_left_out_and_named_or_an_error(opened, made_data):
+def test_labels_not_known_are_left_out_and_named_or_an_error(
+    opened: Callable[..., Labelled], made_data: Path
+) -> None:
     edit(made_data, call_category("pesto", "soup"))
     with pytest.raises(
         DataError, match=r"tiny does not know the classes soup of .*data; --rename .*--known_only"
@@ -159,14 +181,18 @@ def test_labels_not_known_are_left_out_and_named_or_an_error(opened, made_data):
 
 
 def test_data_of_the_training_that_are_missing_are_left_out_and_named(
-    opened, made_data, checkpoint, model, tmp_path, capsys
-):
+    opened: Callable[..., Labelled],
+    made_data: Path,
+    checkpoint: Path,
+    model: RveRNet,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     sources = (Source(made_data), Source(tmp_path / "sauces"), Source(tmp_path / "natural"))
     trained_on(checkpoint, model, sources=sources, command="python -m training.train --config food.yaml")
     line = (
         f"left out, not on this machine: {tmp_path / 'sauces'}, {tmp_path / 'natural'}; the options of "
-        "its training "
-        "say how to make them: python -m training.train --config food.yaml"
+        "its training say how to make them: python -m training.train --config food.yaml"
     )
     labelled = opened(data=None)
     assert (labelled.name, labelled.left_out) == ("data", (line,))
@@ -176,7 +202,9 @@ def test_data_of_the_training_that_are_missing_are_left_out_and_named(
     assert opened(data=None).left_out == (line.partition(";")[0],)
 
 
-def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(opened, checkpoint, model, tmp_path):
+def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(
+    opened: Callable[..., Labelled], checkpoint: Path, model: RveRNet, tmp_path: Path
+) -> None:
     trained_on(checkpoint, model, sources=(Source(tmp_path / "sauces"),))
     with pytest.raises(
         DataError, match=r"Nothing that tiny was trained on .*sauces\); name a folder with --data"
@@ -184,14 +212,16 @@ def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(opened, c
         opened(data=None)
 
 
-def test_where_no_class_is_known_there_is_nothing_to_measure(opened, made_data):
+def test_where_no_class_is_known_there_is_nothing_to_measure(
+    opened: Callable[..., Labelled], made_data: Path
+) -> None:
     edit(made_data, call_category("pesto", "soup"))
     edit(made_data, call_category("ketchup", "stew"))
     with pytest.raises(DataError, match=r"no val region of a class that tiny knows"):
         opened("--known_only")
 
 
-def test_classes_are_renamed(opened, made_data):
+def test_classes_are_renamed(opened: Callable[..., Labelled], made_data: Path) -> None:
     edit(made_data, call_category("pesto", "green sauce"))
     labels = [region.label for region in opened("--rename", '{"green sauce": "pesto"}').regions]
     assert labels == ["ketchup", "pesto", "ketchup", "pesto"]
@@ -206,12 +236,16 @@ def test_classes_are_renamed(opened, made_data):
         ('{"broth": "pesto"}', DataError, "no categories broth to rename"),
     ],
 )
-def test_what_cannot_be_renamed_is_refused(opened, text, error, sentence):
+def test_what_cannot_be_renamed_is_refused(
+    opened: Callable[..., Labelled], text: str, error: type[Exception], sentence: str
+) -> None:
     with pytest.raises(error, match=sentence):
         opened("--rename", text)
 
 
-def test_a_folder_it_was_trained_on_is_read_as_it_was_then(opened, made_data, checkpoint, model):
+def test_a_folder_it_was_trained_on_is_read_as_it_was_then(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet
+) -> None:
     edit(made_data, without_splits)
     edit(made_data, call_category("pesto", "green sauce"))
     source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
@@ -226,8 +260,13 @@ def test_a_folder_it_was_trained_on_is_read_as_it_was_then(opened, made_data, ch
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
 def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
-    opened, made_data, checkpoint, model, tmp_path, how
-):
+    opened: Callable[..., Labelled],
+    made_data: Path,
+    checkpoint: Path,
+    model: RveRNet,
+    tmp_path: Path,
+    how: Callable[..., Any],
+) -> None:
     edit(made_data, without_splits)
     edit(made_data, call_category("pesto", "green sauce"))
     source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
@@ -236,15 +275,22 @@ def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
     how(made_data, tmp_path / "elsewhere")
     labelled = opened(data=tmp_path / "elsewhere")
     assert names(labelled.regions) == expected
-    assert all(region.photo.is_relative_to(tmp_path / "elsewhere") for region in labelled.regions)
+    photos = [region.photo for region in labelled.regions if region.photo is not None]
+    assert len(photos) == len(expected)
+    assert all(photo.is_relative_to(tmp_path / "elsewhere") for photo in photos)
     edit(tmp_path / "elsewhere", lambda described: described.update(info="another"))
     with pytest.raises(DataError, match="green sauce"):
         opened("--all_labels", data=tmp_path / "elsewhere")
 
 
 def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
-    opened, made_foodseg103, made_data, checkpoint, model, tmp_path
-):
+    opened: Callable[..., Labelled],
+    made_foodseg103: Path,
+    made_data: Path,
+    checkpoint: Path,
+    model: RveRNet,
+    tmp_path: Path,
+) -> None:
     food = Source(made_foodseg103, "foodseg103", rename={"pesto": "green"}, held_out=("8", "9"))
     (made_data / "annotations.json").rename(made_data / "labels.json")
     coco = Source(made_data, annotations=made_data / "labels.json", rename={"pesto": "green"})
@@ -259,15 +305,19 @@ def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
         assert len(found) in (2, 4)
 
 
-def test_its_folder_is_found_by_another_path_to_it(opened, made_data, checkpoint, model, tmp_path):
+def test_its_folder_is_found_by_another_path_to_it(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
+) -> None:
     edit(made_data, without_splits)
-    relative = Source(os.path.relpath(made_data), held_out=("g5",))
+    relative = Source(Path(os.path.relpath(made_data)), held_out=("g5",))
     trained_on(checkpoint, model, sources=(relative,))
     (tmp_path / "link").symlink_to(made_data)
     assert names(opened(data=tmp_path / "link").regions) == ["105"]
 
 
-def test_a_source_is_called_as_it_was_then(opened, made_data, checkpoint, model, tmp_path):
+def test_a_source_is_called_as_it_was_then(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
+) -> None:
     """Groups are held out by a hash of their names, and the source's name is a part of them."""
     edit(made_data, without_splits)
     other = tmp_path / "other" / "data"
@@ -280,7 +330,9 @@ def test_a_source_is_called_as_it_was_then(opened, made_data, checkpoint, model,
     assert [region.name for region in opened().regions] == expected
 
 
-def test_all_annotation_files_of_the_folder_are_read(opened, made_data, checkpoint, model):
+def test_all_annotation_files_of_the_folder_are_read(
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet
+) -> None:
     files = []
     for split in ("train", "val"):
         described = json.loads((made_data / "annotations.json").read_text())
@@ -296,9 +348,9 @@ def test_all_annotation_files_of_the_folder_are_read(opened, made_data, checkpoi
 
 
 def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
-    opened, made_data, checkpoint, model, tmp_path
-):
-    def shrink(described):
+    opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
+) -> None:
+    def shrink(described: dict[str, list[dict[str, Any]]]) -> None:
         described["annotations"][2 * 12]["bbox"] = [4, 4, 2, 2]
 
     edit(made_data, shrink)
@@ -321,19 +373,26 @@ def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
         {"options": {"data": {"sources": [{"path": "data", "colour": "red"}]}}},
     ],
 )
-def test_what_another_program_wrote_of_its_training_is_no_obstacle(opened, checkpoint, model, training):
+def test_what_another_program_wrote_of_its_training_is_no_obstacle(
+    opened: Callable[..., Labelled],
+    checkpoint: Path,
+    model: RveRNet,
+    training: dict[str, dict[str, dict[str, Any]]] | dict[str, dict[str, str]] | dict[str, str],
+) -> None:
     save_checkpoint(checkpoint, model, CLASSES, training=training)
     assert len(opened().regions) == 4
 
 
-def test_classes_asked_for_must_be_known(opened):
+def test_classes_asked_for_must_be_known(opened: Callable[..., Labelled]) -> None:
     labelled = opened()
     labelled.require_known(("pesto",))
     with pytest.raises(DataError, match="tiny does not know the classes broth, soup"):
         labelled.require_known(("soup", "pesto", "broth"))
 
 
-def test_what_cannot_be_opened_is_an_error(opened, checkpoint, tmp_path):
+def test_what_cannot_be_opened_is_an_error(
+    opened: Callable[..., Labelled], checkpoint: Path, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=r"annotations\.json cannot be read"):
         opened(data=tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="scissors"):

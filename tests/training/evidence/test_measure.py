@@ -1,16 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from rvernet_app.model.baseline import SinglePicture, SinglePictureConfig
-from rvernet_app.model.checkpoint import load_checkpoint, save_checkpoint
+from rvernet_app.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvernet_app.model.classify import Classifier
 from rvernet_app.model.preprocessing import normalise
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
 from rvernet_app.picture.cutouts import Letterbox, cut_out
-from training.data.regions import DataError, Region
+from rvernet_app.types import Cutouts
+from tests.training.conftest import Store
+from training.data.photos import open_photo
+from training.data.regions import DataError, OpenPhoto, Region
 from training.evidence import measure
 from training.evidence.measure import Scores, View, confusion, counts, describe, figures, probabilities, score
 
@@ -24,7 +33,12 @@ BLANKED = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 0]]
 NAMES, GROUPS = ("s/a", "s/b", "s/c", "s/d", "s/e"), ("g", "g", "h", "h", "i")
 
 
-def scores_of(true=TRUE, logits=LOGITS, without_context=BLANKED, broken=()):
+def scores_of(
+    true: NDArray[np.int64] = TRUE,
+    logits: NDArray[np.float32] = LOGITS,
+    without_context: NDArray[np.float32] | None = BLANKED,
+    broken: tuple[str, ...] = (),
+) -> Scores:
     return Scores(NAMES[: len(true)], GROUPS[: len(true)], true, logits, without_context, broken)
 
 
@@ -37,7 +51,7 @@ class Made:
     broken: bool = False
     reads: int = 0
 
-    def read(self, open_photo):
+    def read(self, open_photo: Any) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         self.reads += 1
         if self.broken:
             raise DataError("The photo is damaged.")
@@ -48,7 +62,7 @@ class Made:
         return photo, mask
 
 
-def made_regions(*made):
+def made_regions(*made: Made) -> list[Region]:
     return [Region(f"made/{i}", CLASSES[i % 2], f"g{i}", "val", (one,)) for i, one in enumerate(made)]
 
 
@@ -56,12 +70,12 @@ SIZES = ((40, 48), (60, 33), (40, 48), (25, 90), (40, 48))
 
 
 @pytest.fixture
-def regions():
+def regions() -> list[Region]:
     return made_regions(*(Made(size_hw, seed) for seed, size_hw in enumerate(SIZES)))
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     torch.manual_seed(0)
     model = RveRNet(RveRNetConfig(SPEC, SPEC, 3, fusion="features", hidden=8, input_size=32)).eval()
     folder = tmp_path_factory.mktemp("checkpoint")
@@ -69,38 +83,45 @@ def checkpoint(tmp_path_factory):
     return load_checkpoint(folder)
 
 
-def read(region):
-    return cut_out(*region.masked[0].read(None))
+def read(region: Region) -> Cutouts:
+    return cut_out(*region.masked[0].read(open_photo))
 
 
-def test_what_is_measured_is_what_the_apps_classifier_says(checkpoint, regions):
+def test_what_is_measured_is_what_the_apps_classifier_says(
+    checkpoint: Checkpoint, regions: list[Region]
+) -> None:
     scores = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, batch_size=4)
     assert scores.names == tuple(f"made/{i}" for i in range(5))
     assert scores.groups == tuple(f"g{i}" for i in range(5))
     np.testing.assert_array_equal(scores.true, [0, 1, 0, 1, 0])
     assert scores.broken == ()
+    assert scores.without_context is not None
     classifier = Classifier(checkpoint)
     cutouts = [read(region) for region in regions]
     for logits, served in (
         (scores.logits, cutouts),
         (scores.without_context, [c.without_context() for c in cutouts]),
     ):
-        expected = [p.probabilities for p in classifier.predict_batch(served)]
+        expected = np.stack([p.probabilities for p in classifier.predict_batch(served)])
         np.testing.assert_allclose(probabilities(logits), expected, atol=1e-6)
     assert np.abs(scores.logits - scores.without_context).max(axis=1).min() > 1e-4
 
 
-def test_the_size_of_the_batches_changes_nothing(checkpoint, regions):
+def test_the_size_of_the_batches_changes_nothing(checkpoint: Checkpoint, regions: list[Region]) -> None:
     whole, single = (
         score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, batch_size=size)
         for size in (32, 1)
     )
     np.testing.assert_allclose(whole.logits, single.logits, atol=1e-5)
+    assert whole.without_context is not None
+    assert single.without_context is not None
     np.testing.assert_allclose(whole.without_context, single.without_context, atol=1e-5)
 
 
 @pytest.mark.parametrize("picture", ["photo", "roi", "extra_roi"])
-def test_a_baseline_is_measured_on_its_picture_alone(picture, regions, tmp_path):
+def test_a_baseline_is_measured_on_its_picture_alone(
+    picture: str, regions: list[Region], tmp_path: Path
+) -> None:
     torch.manual_seed(1)
     model = SinglePicture(SinglePictureConfig(picture, SPEC, 3, hidden=8, input_size=32)).train()
     save_checkpoint(tmp_path, model, CLASSES, padding=90, dtype=torch.float32)
@@ -116,7 +137,7 @@ def test_a_baseline_is_measured_on_its_picture_alone(picture, regions, tmp_path)
         counts(scores, without_context=True)
 
 
-def test_the_model_is_measured_in_eval_mode(checkpoint, regions):
+def test_the_model_is_measured_in_eval_mode(checkpoint: Checkpoint, regions: list[Region]) -> None:
     expected = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
     checkpoint.model.train()
     found = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
@@ -124,7 +145,7 @@ def test_the_model_is_measured_in_eval_mode(checkpoint, regions):
     np.testing.assert_array_equal(found.logits, expected.logits)
 
 
-def test_a_broken_region_stops_or_is_left_out_and_named(checkpoint):
+def test_a_broken_region_stops_or_is_left_out_and_named(checkpoint: Checkpoint) -> None:
     regions = made_regions(Made((40, 48)), Made((40, 48), broken=True), Made((30, 40), seed=2))
     with pytest.raises(DataError, match="damaged"):
         score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
@@ -144,17 +165,18 @@ def test_a_broken_region_stops_or_is_left_out_and_named(checkpoint):
         np.testing.assert_allclose(scores.logits, sound.logits, atol=1e-5)
 
 
-def test_where_nothing_can_be_read_there_are_no_figures(checkpoint):
+def test_where_nothing_can_be_read_there_are_no_figures(checkpoint: Checkpoint) -> None:
     regions = made_regions(Made((40, 48), broken=True))
     scores = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, skip_broken=True)
     assert len(scores) == 0
+    assert scores.without_context is not None
     assert scores.logits.shape == scores.without_context.shape == (0, 3)
     for figure in (figures, describe):
         with pytest.raises(DataError, match=r"no region to measure on. made/0: The photo is damaged."):
             figure(scores, CLASSES)
 
 
-def test_a_view_remembers_what_its_memory_holds():
+def test_a_view_remembers_what_its_memory_holds() -> None:
     square = 32 * 32 * 3
     made = [Made((40, 48), seed) for seed in range(3)]
     regions = made_regions(*made)
@@ -167,7 +189,7 @@ def test_a_view_remembers_what_its_memory_holds():
         np.testing.assert_array_equal(one.squares, other.squares)
 
 
-def test_a_view_without_memory_makes_everything_again():
+def test_a_view_without_memory_makes_everything_again() -> None:
     made = Made((40, 48))
     (region,) = made_regions(made)
     view = View(("photo",), Letterbox(32))
@@ -177,15 +199,16 @@ def test_a_view_without_memory_makes_everything_again():
     assert made.reads == 3
 
 
-def test_a_photo_is_decoded_once_for_the_regions_on_it(monkeypatch, made_source):
+def test_a_photo_is_decoded_once_for_the_regions_on_it(
+    monkeypatch: pytest.MonkeyPatch, made_source: Store
+) -> None:
     opened = []
 
-    def open_photo(path):
+    def counting(path: Path) -> OpenPhoto:
         opened.append(path.name)
-        return original(path)
+        return open_photo(path)
 
-    original = measure.open_photo
-    monkeypatch.setattr(measure, "open_photo", open_photo)
+    monkeypatch.setattr(measure, "open_photo", counting)
     one, other, *_ = made_source.regions
     view = View(("roi", "extra_roi"), Letterbox(32))
     for name, region in (("a", one), ("b", one), ("c", other)):
@@ -194,7 +217,9 @@ def test_a_photo_is_decoded_once_for_the_regions_on_it(monkeypatch, made_source)
 
 
 @pytest.mark.parametrize("without_context", [BLANKED, None])
-def test_scores_come_back_from_their_file(without_context, tmp_path):
+def test_scores_come_back_from_their_file(
+    without_context: NDArray[np.float32] | None, tmp_path: Path
+) -> None:
     scores = scores_of(without_context=without_context, broken=("made/7: gone", "made/9: süß"))
     scores.save(tmp_path / "val clean.npz")
     loaded = Scores.load(tmp_path / "val clean.npz")
@@ -209,11 +234,11 @@ def test_scores_come_back_from_their_file(without_context, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["val clean.npz"]
 
 
-def cut_short(content):
+def cut_short(content: bytes) -> bytes:
     return content[:-40]
 
 
-def overwrite_the_middle(content):
+def overwrite_the_middle(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes(20) + content[middle + 20 :]
 
@@ -221,7 +246,9 @@ def overwrite_the_middle(content):
 @pytest.mark.parametrize(
     "damage", [cut_short, overwrite_the_middle, lambda content: b"", lambda content: b"text"]
 )
-def test_damaged_scores_are_an_error_with_the_files_name(damage, tmp_path):
+def test_damaged_scores_are_an_error_with_the_files_name(
+    damage: Callable[..., Any] | Callable[..., bytes], tmp_path: Path
+) -> None:
     path = tmp_path / "scores.npz"
     random = np.random.default_rng(0).normal(size=(5, 300)).astype(np.float32)
     scores_of(logits=random).save(path)
@@ -230,7 +257,7 @@ def test_damaged_scores_are_an_error_with_the_files_name(damage, tmp_path):
         Scores.load(path)
 
 
-def test_missing_scores_and_other_arrays_are_an_error(tmp_path):
+def test_missing_scores_and_other_arrays_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         Scores.load(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "other.npz", logits=LOGITS)
@@ -238,7 +265,7 @@ def test_missing_scores_and_other_arrays_are_an_error(tmp_path):
         Scores.load(tmp_path / "other.npz")
 
 
-def test_scores_over_parts_are_joined():
+def test_scores_over_parts_are_joined() -> None:
     whole = scores_of(broken=("x: gone",))
     first = Scores(NAMES[:2], GROUPS[:2], TRUE[:2], LOGITS[:2], BLANKED[:2])
     second = Scores(NAMES[2:], GROUPS[2:], TRUE[2:], LOGITS[2:], BLANKED[2:], ("x: gone",))
@@ -253,17 +280,17 @@ def test_scores_over_parts_are_joined():
     assert Scores.joined([whole]) is whole
 
 
-def test_confusion_counts_true_rows_and_predicted_columns():
+def test_confusion_counts_true_rows_and_predicted_columns() -> None:
     np.testing.assert_array_equal(confusion(TRUE, LOGITS), [[2, 1, 0], [0, 1, 1], [0, 0, 0]])
 
 
-def test_probabilities_are_the_softmax_at_a_temperature():
+def test_probabilities_are_the_softmax_at_a_temperature() -> None:
     logits = np.array([[np.log(9), 0]], np.float32)
     np.testing.assert_allclose(probabilities(logits), [[0.9, 0.1]], atol=1e-6)
     np.testing.assert_allclose(probabilities(logits, 2), [[0.75, 0.25]], atol=1e-6)
 
 
-def test_figures_with_and_without_context():
+def test_figures_with_and_without_context() -> None:
     assert figures(scores_of(), CLASSES, ambiguous=("pesto",)) == {
         "macro_f1": round((0.8 + 0.5) / 2, 4),
         "top1": 0.6,
@@ -275,13 +302,13 @@ def test_figures_with_and_without_context():
     assert figures(scores_of(without_context=None), CLASSES) == {"macro_f1": 0.65, "top1": 0.6}
 
 
-def test_a_figure_of_classes_without_a_region_is_left_out():
+def test_a_figure_of_classes_without_a_region_is_left_out() -> None:
     found = figures(scores_of(), CLASSES, ambiguous=("grape",))
     assert sorted(found) == ["macro_f1", "macro_f1_without_context", "top1", "top1_without_context"]
     assert figures(scores_of(), CLASSES, ambiguous=("grape", "pesto"))["ambiguous_f1"] == 0.5
 
 
-def test_the_description_tells_each_class_and_what_was_not_measured():
+def test_the_description_tells_each_class_and_what_was_not_measured() -> None:
     found = describe(scores_of(), CLASSES, ambiguous=("ketchup", "pesto"))
     assert found == {
         "regions": 5,
@@ -299,7 +326,7 @@ def test_the_description_tells_each_class_and_what_was_not_measured():
     assert single["by_class"]["pesto"] == {"regions": 2, "groups": 2, "f1": 0.5}
 
 
-def test_each_of_several_sources_has_its_own_figures():
+def test_each_of_several_sources_has_its_own_figures() -> None:
     names = ("meals/1", "meals/2", "trays/1", "trays/2", "trays/3")
     scores = replace(scores_of(), names=names)
     of_meals = Scores(names[:2], GROUPS[:2], TRUE[:2], LOGITS[:2], BLANKED[:2])

@@ -1,5 +1,11 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rvernet_app.picture.cutouts import Letterbox
 from training.evidence.noise import (
@@ -30,6 +36,11 @@ class Towards:
         return self.angle
 
 
+def towards(angle: float) -> Any:
+    """Return a stand-in for a generator that always draws this direction."""
+    return Towards(angle)
+
+
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     return random(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -49,7 +60,7 @@ SQUARE = mask_of(slice(6, 13), slice(10, 17))  # 7 x 7, deepest pixel (9, 13)
 RADIUS = np.sqrt(49 / np.pi)
 
 
-def test_patches_are_moved_whole_and_none_is_lost():
+def test_patches_are_moved_whole_and_none_is_lost() -> None:
     original = numbered_patches(3, 4, patch=2)
     permuted = permute_patches(original, 2, 1.0, random())
     patches = permuted[::2, ::2, 0]
@@ -61,7 +72,7 @@ def test_patches_are_moved_whole_and_none_is_lost():
     np.testing.assert_array_equal(original, numbered_patches(3, 4, patch=2))
 
 
-def test_a_share_of_the_patches_moves_and_the_edges_that_fill_none_stay():
+def test_a_share_of_the_patches_moves_and_the_edges_that_fill_none_stay() -> None:
     original = picture(11, 9)
     permuted = permute_patches(original, 2, 0.25, random())  # 5 x 4 patches, 5 of them drawn
     changed = (permuted != original).any(axis=2)
@@ -70,19 +81,19 @@ def test_a_share_of_the_patches_moves_and_the_edges_that_fill_none_stay():
     assert 0 < changed[:10, :8].reshape(5, 2, 4, 2).any(axis=(1, 3)).sum() <= 5
 
 
-def test_a_picture_smaller_than_a_patch_is_left_alone():
+def test_a_picture_smaller_than_a_patch_is_left_alone() -> None:
     original = picture(3, 30)
     np.testing.assert_array_equal(permute_patches(original, 4, 1.0, random()), original)
 
 
-def test_a_picture_is_moved_and_the_bare_part_filled():
+def test_a_picture_is_moved_and_the_bare_part_filled() -> None:
     square = np.arange(9, dtype=np.uint8).reshape(3, 3)
     np.testing.assert_array_equal(translocate(square, 1, -1, fill=7), [[7, 3, 4], [7, 6, 7], [7, 7, 7]])
     np.testing.assert_array_equal(translocate(square, -3, 0, fill=7), np.full((3, 3), 7))
 
 
 @pytest.mark.parametrize("none", [PatchPermutation(share=0), Translocation(factor=0)])
-def test_no_noise_is_the_letterbox(none):
+def test_no_noise_is_the_letterbox(none: PatchPermutation | Translocation) -> None:
     pictures = [picture(30, 47, seed=1), picture(30, 47, seed=2)]
     letterbox = Letterbox(32, padding=9)
     for found, original in zip(none.apply(pictures, letterbox, random()), pictures, strict=True):
@@ -90,7 +101,7 @@ def test_no_noise_is_the_letterbox(none):
 
 
 @pytest.mark.parametrize("noise", [PatchPermutation(share=0.7, patch=8), Translocation(factor=0.5)])
-def test_a_pair_still_fits_and_the_callers_pictures_stay(noise):
+def test_a_pair_still_fits_and_the_callers_pictures_stay(noise: PatchPermutation | Translocation) -> None:
     photo = picture(40, 64)
     roi = photo * mask_of(slice(5, 25), slice(10, 40), (40, 64))[:, :, None]
     pair = [roi, photo - roi]
@@ -103,7 +114,7 @@ def test_a_pair_still_fits_and_the_callers_pictures_stay(noise):
     np.testing.assert_array_equal(pair, before)
 
 
-def test_the_padding_takes_no_part_in_the_permutation():
+def test_the_padding_takes_no_part_in_the_permutation() -> None:
     letterbox = Letterbox(32)
     (found,) = PatchPermutation(1.0, patch=8).apply([picture(16, 32)], letterbox, random())
     assert (found[:8] == 125).all()
@@ -111,7 +122,7 @@ def test_the_padding_takes_no_part_in_the_permutation():
     assert not (found[8:24] == 125).all(axis=2).any()
 
 
-def test_full_translocation_puts_the_corner_where_the_paper_does():
+def test_full_translocation_puts_the_corner_where_the_paper_does() -> None:
     original = picture(168, 224)
     (found,) = Translocation(1.0).apply([original], Letterbox(224), random())
     expected = np.full((224, 224, 3), 125, np.uint8)
@@ -119,7 +130,7 @@ def test_full_translocation_puts_the_corner_where_the_paper_does():
     np.testing.assert_array_equal(found, expected)
 
 
-def test_translocation_grows_with_its_factor_and_with_the_square():
+def test_translocation_grows_with_its_factor_and_with_the_square() -> None:
     half = picture(224, 224)
     (found,) = Translocation(0.5).apply([half], Letterbox(224), random())
     np.testing.assert_array_equal(found, translocate(half, 30, round(-42.5), 125))
@@ -128,7 +139,7 @@ def test_translocation_grows_with_its_factor_and_with_the_square():
     np.testing.assert_array_equal(found, translocate(small, 30, -42, 125))
 
 
-def test_noise_out_of_range_or_on_pictures_that_do_not_belong_together_is_refused():
+def test_noise_out_of_range_or_on_pictures_that_do_not_belong_together_is_refused() -> None:
     for make in (
         lambda: PatchPermutation(1.1),
         lambda: PatchPermutation(0.5, 0),
@@ -141,50 +152,50 @@ def test_noise_out_of_range_or_on_pictures_that_do_not_belong_together_is_refuse
             noise.apply([picture(4, 4), picture(4, 5)], Letterbox(8), random())
 
 
-def test_erosion_and_dilation_move_the_outline_by_whole_distances():
+def test_erosion_and_dilation_move_the_outline_by_whole_distances() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 1 / RADIUS), mask_of(slice(7, 12), slice(11, 16)))
     grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(slice(6, 13), slice(9, 18))  # no corners
     np.testing.assert_array_equal(dilate(SQUARE, 1 / RADIUS), grown)
 
 
-def test_erosion_leaves_the_deepest_pixel_and_takes_the_photos_edge_for_no_outline():
+def test_erosion_leaves_the_deepest_pixel_and_takes_the_photos_edge_for_no_outline() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 5), mask_of(slice(9, 10), slice(13, 14)))
     at_the_edge = mask_of(slice(0, 20), slice(0, 10))
     radius = np.sqrt(200 / np.pi)
     np.testing.assert_array_equal(erode(at_the_edge, 3 / radius), mask_of(slice(0, 20), slice(0, 7)))
 
 
-def test_a_shift_is_measured_in_equivalent_radii():
-    right, down = Towards(0), Towards(np.pi / 2)
+def test_a_shift_is_measured_in_equivalent_radii() -> None:
+    right, down = towards(0), towards(np.pi / 2)
     np.testing.assert_array_equal(shift(SQUARE, 3 / RADIUS, right), mask_of(slice(6, 13), slice(13, 20)))
     np.testing.assert_array_equal(shift(SQUARE, 3 / RADIUS, down), mask_of(slice(9, 16), slice(10, 17)))
     assert len({shift(SQUARE, 1, random(seed)).tobytes() for seed in range(8)}) > 4
 
 
-def test_a_shift_ends_where_the_deepest_pixel_would_leave_the_photo():
-    np.testing.assert_array_equal(shift(SQUARE, 50, Towards(0)), mask_of(slice(6, 13), slice(26, 30)))
-    np.testing.assert_array_equal(shift(SQUARE, 50, Towards(-np.pi / 2)), mask_of(slice(0, 4), slice(10, 17)))
+def test_a_shift_ends_where_the_deepest_pixel_would_leave_the_photo() -> None:
+    np.testing.assert_array_equal(shift(SQUARE, 50, towards(0)), mask_of(slice(6, 13), slice(26, 30)))
+    np.testing.assert_array_equal(shift(SQUARE, 50, towards(-np.pi / 2)), mask_of(slice(0, 4), slice(10, 17)))
 
 
-def test_what_is_dropped_lies_beyond_a_line():
-    rightmost, lowest = Towards(0), Towards(np.pi / 2)
+def test_what_is_dropped_lies_beyond_a_line() -> None:
+    rightmost, lowest = towards(0), towards(np.pi / 2)
     np.testing.assert_array_equal(drop(SQUARE, 3 / 7, rightmost), mask_of(slice(6, 13), slice(10, 14)))
     np.testing.assert_array_equal(drop(SQUARE, 3 / 7, lowest), mask_of(slice(6, 10), slice(10, 17)))
 
 
 @pytest.mark.parametrize("strength", [0.25, 0.5, 0.9])
-def test_the_share_dropped_is_the_strength_in_any_direction(strength):
+def test_the_share_dropped_is_the_strength_in_any_direction(strength: float) -> None:
     left = [drop(SQUARE, strength, random(seed)) for seed in range(8)]
     assert not any((mask & ~SQUARE).any() for mask in left)
     assert {mask.sum() for mask in left} == {round((1 - strength) * 49)}
     assert len({mask.tobytes() for mask in left}) > 4
 
 
-def test_all_dropped_leaves_the_deepest_pixel():
+def test_all_dropped_leaves_the_deepest_pixel() -> None:
     np.testing.assert_array_equal(drop(SQUARE, 1, random()), mask_of(slice(9, 10), slice(13, 14)))
 
 
-def test_the_wrong_object_is_one_of_the_others_or_else_the_mirrored_mask():
+def test_the_wrong_object_is_one_of_the_others_or_else_the_mirrored_mask() -> None:
     others = [mask_of(slice(0, 3), slice(0, 3)), mask_of(slice(17, 20), slice(0, 3))]
     found = {wrong_object(SQUARE, 1, random(seed), others).tobytes() for seed in range(8)}
     assert found == {other.tobytes() for other in others}
@@ -199,7 +210,9 @@ def test_the_wrong_object_is_one_of_the_others_or_else_the_mirrored_mask():
     [SQUARE, mask_of(slice(0, 1), slice(29, 30)), np.ones((20, 30), np.bool_)],
     ids=["square", "pixel", "whole photo"],
 )
-def test_every_error_gives_a_mask_never_empty_and_at_strength_0_the_same(error, mask):
+def test_every_error_gives_a_mask_never_empty_and_at_strength_0_the_same(
+    error: Callable[..., Any], mask: NDArray[np.bool_]
+) -> None:
     before = mask.copy()
     for seed in range(4):
         np.testing.assert_array_equal(error(mask, 0.0, random(seed), []), before)
@@ -212,6 +225,6 @@ def test_every_error_gives_a_mask_never_empty_and_at_strength_0_the_same(error, 
 
 
 @pytest.mark.parametrize("error", MASK_ERRORS.values(), ids=MASK_ERRORS)
-def test_a_strength_below_0_is_refused(error):
+def test_a_strength_below_0_is_refused(error: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         error(SQUARE, -0.1, random(), [])

@@ -1,8 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from rvernet_app.model.calibration import Calibration
 from training.data.regions import Region
@@ -27,18 +34,18 @@ ONE_PICTURE = Scores(NAMES, GROUPS, TRUE, LOGITS, None)
 
 
 @pytest.fixture
-def drawn(monkeypatch, tmp_path):
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
     """Draw, look whether a PNG was written, and give the figure."""
     figures = []
 
     class Kept(Figure):
-        def __init__(self, *arguments, **how):
+        def __init__(self, *arguments: Any, **how: Any) -> None:
             super().__init__(*arguments, **how)
             figures.append(self)
 
     monkeypatch.setattr(report, "Figure", Kept)
 
-    def draw(function, *arguments, **how):
+    def draw(function: Callable[..., Any], *arguments: Any, **how: float) -> Any:
         path = tmp_path / "drawn.png"
         function(*arguments, path=path, **how)
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -51,11 +58,11 @@ def drawn(monkeypatch, tmp_path):
 class Made:
     mask: np.ndarray
 
-    def read(self, open_photo):
+    def read(self, open_photo: Callable[..., Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         return np.full((*self.mask.shape, 3), 250, np.uint8), self.mask
 
 
-def made_regions(mask):
+def made_regions(mask: NDArray[np.bool_]) -> list[Region]:
     return [Region(name, "x", "g", "val", (Made(mask),)) for name in NAMES]
 
 
@@ -63,7 +70,9 @@ SQUARE = np.zeros((20, 30), np.bool_)
 SQUARE[5:15, 8:20] = True
 
 
-def test_the_worst_come_first_with_what_they_are_and_are_called(drawn, monkeypatch):
+def test_the_worst_come_first_with_what_they_are_and_are_called(
+    drawn: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(report, "WORST", 4)
     figure = drawn(draw_worst, SCORES, made_regions(SQUARE), CLASSES)
     shown = probabilities(LOGITS).max(axis=1)
@@ -82,23 +91,25 @@ def test_the_worst_come_first_with_what_they_are_and_are_called(drawn, monkeypat
     assert (picture.get_array()[~SQUARE] < 250).all()
 
 
-def test_the_worst_are_called_as_surely_as_the_app_shows(drawn):
+def test_the_worst_are_called_as_surely_as_the_app_shows(drawn: Callable[..., Any]) -> None:
     figure = drawn(draw_worst, SCORES, made_regions(SQUARE), CLASSES, temperature=2.0)
     assert figure.axes[0].get_title() == f"pesto\ncalled grape, {probabilities(LOGITS, 2.0)[4].max():.0%}"
 
 
 @pytest.mark.parametrize("mask", [np.ones((20, 30), np.bool_), SQUARE], ids=["whole photo", "square"])
-def test_worst_masks_of_any_kind_are_drawn_without_a_warning(drawn, mask, recwarn):
+def test_worst_masks_of_any_kind_are_drawn_without_a_warning(
+    drawn: Callable[..., Any], mask: NDArray[np.bool_], recwarn: pytest.WarningsRecorder
+) -> None:
     assert len(drawn(draw_worst, SCORES, made_regions(mask), CLASSES).axes) == 8
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 
 
-def test_where_nothing_was_measured_nothing_is_the_worst(drawn):
+def test_where_nothing_was_measured_nothing_is_the_worst(drawn: Callable[..., Any]) -> None:
     nothing = Scores((), (), TRUE[:0], LOGITS[:0], None)
     assert not any(axes.get_title() for axes in drawn(draw_worst, nothing, [], CLASSES).axes)
 
 
-def test_the_confusion_matrix_has_its_counts_and_names(drawn):
+def test_the_confusion_matrix_has_its_counts_and_names(drawn: Callable[..., Any]) -> None:
     figure = drawn(draw_confusion, confusion(TRUE, LOGITS), CLASSES)
     (axes,) = figure.axes
     written = {text.get_position(): text.get_text() for text in axes.texts}
@@ -108,7 +119,7 @@ def test_the_confusion_matrix_has_its_counts_and_names(drawn):
     np.testing.assert_allclose(axes.get_images()[0].get_array()[0], [2 / 3, 1 / 3, 0])
 
 
-def test_counts_have_room_beside_long_names(drawn):
+def test_counts_have_room_beside_long_names(drawn: Callable[..., Any]) -> None:
     names = ("a food with a very long name indeed", "b", "c")
     figure = drawn(draw_confusion, 1000 * confusion(TRUE, LOGITS), names)
     figure.draw_without_rendering()
@@ -117,11 +128,11 @@ def test_counts_have_room_beside_long_names(drawn):
     assert all(text.get_window_extent().width < cell for text in axes.texts)
 
 
-def points(line):
+def points(line: Line2D) -> NDArray[np.float64]:
     return np.stack((line.get_xdata(), line.get_ydata()), axis=1)
 
 
-def test_reliability_is_the_share_of_right_ones_over_what_was_said(drawn):
+def test_reliability_is_the_share_of_right_ones_over_what_was_said(drawn: Callable[..., Any]) -> None:
     margin = np.log([9, 9, 9, 9, 3, 3]).astype(np.float32)  # probabilities 0.9 and 0.75
     logits = np.stack((margin, np.zeros(6, np.float32)), axis=1)
     scores = Scores(tuple("abcdef"), tuple("abcdef"), np.array([0, 0, 0, 1, 0, 1]), logits, None)
@@ -137,7 +148,7 @@ def test_reliability_is_the_share_of_right_ones_over_what_was_said(drawn):
     assert legend == ["not sure below", "uncalibrated", "temperature 2.00"]
 
 
-def test_curves_are_those_of_the_history(drawn):
+def test_curves_are_those_of_the_history(drawn: Callable[..., Any]) -> None:
     history = [
         {"epoch": 1, "loss": 2.0, "val_macro_f1": 0.4, "val_top1": 0.5, "learning_rate": 0.1},
         {"epoch": 2, "loss": 1.0, "val_macro_f1": 0.6, "val_top1": 0.7, "learning_rate": 0.0},
@@ -150,12 +161,12 @@ def test_curves_are_those_of_the_history(drawn):
     }
 
 
-def test_figures_have_titles():
+def test_figures_have_titles() -> None:
     assert title("macro_f1") == "macro F1"
     assert title("top1_without_context") == "top-1 without context"
 
 
-def test_the_table_tells_figures_with_and_without_context_and_by_class():
+def test_the_table_tells_figures_with_and_without_context_and_by_class() -> None:
     lines = figures_table(describe(SCORES, CLASSES, ("ketchup", "pesto")))
     assert lines == [
         "| | macro F1 | top-1 | F1 of ketchup, pesto |",
@@ -172,7 +183,7 @@ def test_the_table_tells_figures_with_and_without_context_and_by_class():
     ]
 
 
-def test_classes_of_one_group_are_counted():
+def test_classes_of_one_group_are_counted() -> None:
     by_photo = replace(
         SCORES, groups=tuple(f"g{true}" if true else f"g{i}" for i, true in enumerate(SCORES.true))
     )
@@ -184,7 +195,7 @@ def test_classes_of_one_group_are_counted():
     assert figures_table(both)[-1] == f"2 classes rest on {sentence}"
 
 
-def test_several_sources_have_a_line_each():
+def test_several_sources_have_a_line_each() -> None:
     scores = replace(SCORES, names=("meals/1", "meals/2", "meals/3", "trays/1", "trays/2"))
     metrics = describe(scores, CLASSES, ("pesto",))
     lines = figures_table(metrics)
@@ -198,7 +209,7 @@ def test_several_sources_have_a_line_each():
     ]
 
 
-def test_the_table_of_one_picture_has_no_context_to_leave_out():
+def test_the_table_of_one_picture_has_no_context_to_leave_out() -> None:
     assert figures_table(describe(ONE_PICTURE, CLASSES)) == [
         "| | macro F1 | top-1 |",
         "|---|---|---|",
@@ -213,7 +224,7 @@ def test_the_table_of_one_picture_has_no_context_to_leave_out():
     ]
 
 
-def test_masks_of_one_click_have_their_own_lines():
+def test_masks_of_one_click_have_their_own_lines() -> None:
     metrics = describe(SCORES, CLASSES, ("pesto",))
     assert figures_table(metrics, "click")[2].startswith("| masks of one click | 0.6500 |")
     clicked = {"macro_f1": 0.5, "top1": 0.25, "macro_f1_without_context": 0.1, "top1_without_context": 0.2}
@@ -225,7 +236,11 @@ def test_masks_of_one_click_have_their_own_lines():
     assert figures_table({**metrics, "from_one_click": {}}) == figures_table(metrics)
 
 
-def options(kind="rvernet", masks=("annotated",), notes=()):
+def options(
+    kind: str = "rvernet",
+    masks: tuple[str, ...] = ("annotated",),
+    notes: tuple[str, ...] = (),
+) -> dict[str, Any]:
     model = {
         "kind": kind,
         "roi_module": {"name": "mobilenetv2_100"},
@@ -242,7 +257,7 @@ def options(kind="rvernet", masks=("annotated",), notes=()):
     }
 
 
-def training(**how):
+def training(**how: Any) -> dict[str, Any]:
     return {
         "command": "python -m training.train --config mine.yaml",
         "options": options(**how),
@@ -254,7 +269,7 @@ def training(**how):
     }
 
 
-def test_the_card_tells_what_was_trained_on_what_and_how_well(drawn):
+def test_the_card_tells_what_was_trained_on_what_and_how_well(drawn: Callable[..., Any]) -> None:
     metrics = describe(SCORES, CLASSES)
     card = model_card("mine", CLASSES, training(notes=("Rendered only.", "No bowls.")), metrics)
     for line in (
@@ -277,7 +292,7 @@ def test_the_card_tells_what_was_trained_on_what_and_how_well(drawn):
     assert "## Limits" not in model_card("mine", CLASSES, training(), metrics)
 
 
-def test_the_card_of_a_baseline_and_of_masks_of_one_click():
+def test_the_card_of_a_baseline_and_of_masks_of_one_click() -> None:
     card = model_card("mine", CLASSES, training(kind="roi"), describe(ONE_PICTURE, CLASSES))
     assert "A model of one picture (roi), to compare RveRNet with: `mobilenetv2_100`" in card
     assert "extra-ROI" not in card

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -44,7 +47,8 @@ def test_the_gradient_of_a_soft_target_keeps_its_size_at_any_temperature() -> No
     sizes = []
     for temperature in (50.0, 100.0):
         student = torch.tensor([[1.0, -1.0, 0.0]], requires_grad=True)
-        teacher_loss(student, torch.tensor([[0.0, 2.0, 1.0]]), "soft", temperature).backward()
+        torch.autograd.backward(teacher_loss(student, torch.tensor([[0.0, 2.0, 1.0]]), "soft", temperature))
+        assert student.grad is not None
         sizes.append(student.grad.norm().item())
     assert sizes[0] == pytest.approx(sizes[1], rel=0.02)
     assert sizes[0] > 0.1
@@ -75,7 +79,9 @@ def test_without_tokens_a_student_says_what_the_model_says() -> None:
 
 
 @pytest.mark.parametrize("make", [pair, single])
-def test_with_tokens_it_says_what_its_class_tokens_and_its_distillation_tokens_say(make) -> None:
+def test_with_tokens_it_says_what_its_class_tokens_and_its_distillation_tokens_say(
+    make: Callable[..., RveRNet] | Callable[..., SinglePicture],
+) -> None:
     model = make()
     pictures = torch.randn(len(model.pictures), 2, 3, 32, 32)
     logits, of_tokens, _, _ = Student(model, tokens=True).train()(*pictures)
@@ -106,7 +112,9 @@ def test_labels_teach_the_class_token_and_the_teacher_the_distillation_token(of:
 
 @pytest.mark.parametrize("make", [pair, single])
 @pytest.mark.parametrize("tokens", [False, True])
-def test_each_module_may_name_the_class_by_itself(make, tokens: bool) -> None:
+def test_each_module_may_name_the_class_by_itself(
+    make: Callable[..., RveRNet] | Callable[..., SinglePicture], tokens: bool
+) -> None:
     model = make()
     pictures = torch.randn(len(model.pictures), 2, 3, 32, 32)
     student = Student(model, tokens=tokens, modules=True).train()

@@ -1,6 +1,9 @@
 """What the backbones of a run start from, and batch norm measured on what they read."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,9 @@ SCRATCH: dict[str, Any] = {
 }
 
 
-def same(module: nn.Module, other: nn.Module, **tolerance: float) -> bool:
+def same(module: nn.Module, other: nn.Module, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     others = other.state_dict()
-    return all(torch.allclose(t, others[name], **tolerance) for name, t in module.state_dict().items())
+    return all(torch.allclose(t, others[name], rtol, atol) for name, t in module.state_dict().items())
 
 
 def test_a_pair_is_built_as_its_options_say() -> None:
@@ -42,9 +45,17 @@ def test_a_pair_is_built_as_its_options_say() -> None:
 
 
 @pytest.mark.parametrize(("kind", "backbones"), [("rvernet", 2), ("photo", 1)])
-def test_no_backbone_is_built_that_is_not_used(monkeypatch, kind: str, backbones: int) -> None:
-    built, create = [], timm.create_model
-    monkeypatch.setattr(timm, "create_model", lambda name, **of: built.append(name) or create(name, **of))
+def test_no_backbone_is_built_that_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, kind: str, backbones: int
+) -> None:
+    built: list[str] = []
+    create = timm.create_model
+
+    def counting(name: str, **of: Any) -> Any:
+        built.append(name)
+        return create(name, **of)
+
+    monkeypatch.setattr(timm, "create_model", counting)
     build_model(ModelOptions(SPEC, kind=kind, **SCRATCH), 5)
     assert built == ["mobilenetv2_035"] * backbones
 
@@ -113,7 +124,7 @@ def everything_else(tensors: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("edit", [lack, surplus, other_shape, everything_else])
-def test_weights_of_another_backbone_are_refused_in_one_line(edit) -> None:
+def test_weights_of_another_backbone_are_refused_in_one_line(edit: Callable[..., None]) -> None:
     backbone = timm.create_model("mobilenetv2_035", num_classes=0)
     tensors = dict(timm.create_model("mobilenetv2_035").state_dict())
     edit(tensors)
@@ -135,7 +146,7 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, content: bytes | 
 
 
 @pytest.fixture
-def hub_cache(tmp_path: Path, monkeypatch) -> Path:
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the Hugging Face Hub, and no network."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -196,7 +207,9 @@ def roi_only(tmp_path: Path) -> tuple[Path, SinglePicture]:
 FLOAT16 = {"rtol": 1e-3, "atol": 1e-3}
 
 
-def test_backbones_start_from_those_that_see_the_same_picture_of_any_classes(pair) -> None:
+def test_backbones_start_from_those_that_see_the_same_picture_of_any_classes(
+    pair: tuple[Path, RveRNet],
+) -> None:
     folder, source = pair
     model = build_model(ModelOptions(SPEC, start={"roi": folder, "extra_roi": folder}, **SCRATCH), 2)
     assert same(model.backbones["roi"], source.roi_module, **FLOAT16)
@@ -207,7 +220,9 @@ def test_backbones_start_from_those_that_see_the_same_picture_of_any_classes(pai
     assert same(single.backbones["extra_roi"], source.extra_roi_module, **FLOAT16)
 
 
-def test_or_from_the_only_one_there_is_and_the_others_from_the_weights(roi_only, file: Path) -> None:
+def test_or_from_the_only_one_there_is_and_the_others_from_the_weights(
+    roi_only: tuple[Path, SinglePicture], file: Path
+) -> None:
     folder, source = roi_only
     model = build_model(
         ModelOptions(SPEC, start={"extra_roi": folder}, **{**SCRATCH, "weights": str(file)}), 2
@@ -217,7 +232,7 @@ def test_or_from_the_only_one_there_is_and_the_others_from_the_weights(roi_only,
     assert same(model.backbones["roi"], timm.create_model("mobilenetv2_035"), rtol=0, atol=0)
 
 
-def test_what_there_is_to_start_from_must_fit(pair, tmp_path: Path) -> None:
+def test_what_there_is_to_start_from_must_fit(pair: tuple[Path, RveRNet], tmp_path: Path) -> None:
     folder, _ = pair
     with pytest.raises(CheckpointError, match="no backbone that sees the picture photo"):
         build_model(ModelOptions(SPEC, kind="photo", start={"photo": folder}, **SCRATCH), 2)
@@ -243,6 +258,8 @@ def backbone_with(kind: str) -> Any:
         nn.init.normal_(norm.weight, 1, 0.2)
         nn.init.normal_(norm.bias)
         if kind == "ordinary":
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             nn.init.normal_(norm.running_mean)
             nn.init.uniform_(norm.running_var, 0.5, 2)
     return backbone

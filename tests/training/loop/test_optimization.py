@@ -1,7 +1,11 @@
+from __future__ import annotations
+
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,12 +122,14 @@ def test_a_state_of_other_options_is_refused(tmp_path: Path) -> None:
 class Spy:
     """Something that must not be brought to life from a file."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path, ...]]:
         return (Path.touch, (Path("unpickled"),))
 
 
 @pytest.mark.parametrize("kind", ["no state", "half a state", "empty", "another thing", "code"])
-def test_a_damaged_state_is_refused_and_nothing_in_it_runs(tmp_path: Path, monkeypatch, kind: str) -> None:
+def test_a_damaged_state_is_refused_and_nothing_in_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "state.pt"
     save_state(tmp_path, Chosen(tmp_path), {"step": 1})

@@ -1,7 +1,10 @@
 """Made scenes: coloured discs and squares on grey, with exact masks."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +22,8 @@ def scenes_folder(tmp_path: Path) -> Path:
     """Four photos of 120 x 90 with a disc and a square each; the square has two pieces; g3 has no split."""
     folder = tmp_path / "scenes"
     (folder / "images").mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for i in range(4):
         rng = np.random.default_rng(i)
         photo = rng.integers(90, 110, (90, 120, 3), dtype=np.uint8)

@@ -1,5 +1,10 @@
+from __future__ import annotations
+
 import dataclasses
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,19 +12,19 @@ import pytest
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from training.data.regions import DataError
-from training.segmenter.data import Windows, read_scenes
-from training.segmenter.options import Source, Stage
+from training.segmenter.data import Scene, Windows, read_scenes
+from training.segmenter.options import SegmenterOptions, Source, Stage
 
 
-def scenes_of(source, tmp_path):
+def scenes_of(source: Source, tmp_path: Path) -> dict[str, Any] | dict[str, list[Scene]]:
     return read_scenes(source, GrabCutSegmenter(), tmp_path / "masks")
 
 
-def names(scenes):
+def names(scenes: list[Scene]) -> list[str]:
     return [scene.photo.name for scene in scenes]
 
 
-def test_split_and_held_out_groups_decide(scenes_folder, tmp_path):
+def test_split_and_held_out_groups_decide(scenes_folder: Path, tmp_path: Path) -> None:
     split = scenes_of(Source(scenes_folder, held_out=("g3", "g0")), tmp_path)
     assert {name: names(scenes) for name, scenes in split.items()} == {
         "train": ["0.png", "1.png"],
@@ -30,13 +35,13 @@ def test_split_and_held_out_groups_decide(scenes_folder, tmp_path):
     assert [len(s.pieces) for s in split["train"]] == [2, 2]
 
 
-def test_annotations_may_lie_elsewhere(scenes_folder, tmp_path):
+def test_annotations_may_lie_elsewhere(scenes_folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.json"
     (scenes_folder / "annotations.json").rename(elsewhere)
     assert len(scenes_of(Source(scenes_folder, annotations=elsewhere), tmp_path)["train"]) == 3
 
 
-def test_boxes_become_masks(made_data, tmp_path):
+def test_boxes_become_masks(made_data: Path, tmp_path: Path) -> None:
     split = scenes_of(Source(made_data, boxes=True), tmp_path)
     assert (len(split["train"]), len(split["val"])) == (12, 4)
     for scene in split["train"]:
@@ -54,7 +59,9 @@ def test_boxes_become_masks(made_data, tmp_path):
     ],
     ids=["no annotations", "no mask", "a damaged mask", "an unknown split"],
 )
-def test_what_is_no_set_of_masks_is_refused(scenes_folder, tmp_path, spoil):
+def test_what_is_no_set_of_masks_is_refused(
+    scenes_folder: Path, tmp_path: Path, spoil: Callable[..., Any]
+) -> None:
     path = scenes_folder / "annotations.json"
     coco = json.loads(path.read_text())
     spoil(coco)
@@ -63,12 +70,12 @@ def test_what_is_no_set_of_masks_is_refused(scenes_folder, tmp_path, spoil):
         scenes_of(Source(scenes_folder), tmp_path)
 
 
-def windows_of(options):
+def windows_of(options: SegmenterOptions) -> Windows:
     split = [read_scenes(source, GrabCutSegmenter(), options.mask_cache) for source in options.sources]
     return Windows([scenes["train"] for scenes in split], options)
 
 
-def test_a_window_depends_on_seed_and_place_only(options):
+def test_a_window_depends_on_seed_and_place_only(options: SegmenterOptions) -> None:
     one, other = windows_of(options), windows_of(options)
     other[0, 0]
     for place in ((0, 1), (2, 0)):
@@ -81,7 +88,7 @@ def test_a_window_depends_on_seed_and_place_only(options):
 
 
 @pytest.mark.parametrize("side", [64, 448])
-def test_targets_are_masks_of_what_the_window_shows(options, side):
+def test_targets_are_masks_of_what_the_window_shows(options: SegmenterOptions, side: int) -> None:
     windows = windows_of(dataclasses.replace(options, stages=(Stage(50, window=side),)))
     for index in range(12):
         window = windows[index, 0]
@@ -95,6 +102,6 @@ def test_targets_are_masks_of_what_the_window_shows(options, side):
             assert (spread > 12).mean() > 0.8 or spread.max() < 30  # coloured food, or drawn grey
 
 
-def test_sources_without_photos_are_refused(options):
+def test_sources_without_photos_are_refused(options: SegmenterOptions) -> None:
     with pytest.raises(DataError):
         Windows([[]], options)

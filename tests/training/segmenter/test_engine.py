@@ -1,9 +1,13 @@
+from __future__ import annotations
+
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from rvernet_app.errors import CheckpointError
 from rvernet_app.segment.grabcut import GrabCutSegmenter
@@ -11,22 +15,23 @@ from rvernet_app.segment.registry import load_segmenter
 from training.segmenter.__main__ import main, train
 from training.segmenter.data import read_scenes
 from training.segmenter.engine import SegmenterTrainer
+from training.segmenter.options import SegmenterOptions
 
 CPU = torch.device("cpu")
 
 
-def trainer_of(options):
+def trainer_of(options: SegmenterOptions) -> SegmenterTrainer:
     split = [read_scenes(source, GrabCutSegmenter(), options.mask_cache) for source in options.sources]
     return SegmenterTrainer([scenes["train"] for scenes in split], options, CPU)
 
 
-def finish(trainer, stop_after=None):
+def finish(trainer: SegmenterTrainer, stop_after: int | None = None) -> dict[str, Tensor]:
     for _ in trainer.run(stop_after):
         pass
-    return trainer.sam.state_dict()
+    return dict(trainer.sam.state_dict())
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(options, tmp_path):
+def test_a_stopped_run_goes_on_to_the_same_weights(options: SegmenterOptions, tmp_path: Path) -> None:
     whole = finish(trainer_of(options))
     parts = dataclasses.replace(options, run_folder=tmp_path / "parts")
     finish(trainer_of(parts), stop_after=1)
@@ -39,7 +44,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(options, tmp_path):
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
 
 
-def test_what_is_frozen_stays_and_the_rest_learns(options):
+def test_what_is_frozen_stays_and_the_rest_learns(options: SegmenterOptions) -> None:
     trainer = trainer_of(options)
     before = {name: value.clone() for name, value in trainer.sam.state_dict().items()}
     after = finish(trainer)
@@ -49,7 +54,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(options):
     assert {"image_encoder.backbone.blocks.5.0.conv_pw.weight", "mask_decoder.mask_tokens.weight"} <= changed
 
 
-def test_a_run_of_other_options_is_not_continued(options):
+def test_a_run_of_other_options_is_not_continued(options: SegmenterOptions) -> None:
     finish(trainer_of(options), stop_after=1)
     with pytest.raises(CheckpointError, match="other options"):
         trainer_of(dataclasses.replace(options, paste=0.1)).resume()
@@ -58,7 +63,7 @@ def test_a_run_of_other_options_is_not_continued(options):
         trainer_of(options).resume()
 
 
-def test_the_whole_command_writes_weights_the_app_can_open(options, tmp_path):
+def test_the_whole_command_writes_weights_the_app_can_open(options: SegmenterOptions, tmp_path: Path) -> None:
     train(options)
     state = load_file(options.export)
     assert {value.dtype for value in state.values()} == {torch.float16}
@@ -78,7 +83,7 @@ def test_the_whole_command_writes_weights_the_app_can_open(options, tmp_path):
     )
 
 
-def test_looking_at_the_model_on_the_way_changes_nothing(options, tmp_path):
+def test_looking_at_the_model_on_the_way_changes_nothing(options: SegmenterOptions, tmp_path: Path) -> None:
     train(options)
     alone = finish(trainer_of(dataclasses.replace(options, run_folder=tmp_path / "alone")))
     looked_at = torch.load(options.run_folder / "state.pt", weights_only=True)["model"]
@@ -86,8 +91,9 @@ def test_looking_at_the_model_on_the_way_changes_nothing(options, tmp_path):
         torch.testing.assert_close(looked_at[name], value, rtol=0, atol=0)
 
 
-def test_weights_that_do_not_fit_are_refused(options, tmp_path):
+def test_weights_that_do_not_fit_are_refused(options: SegmenterOptions, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
+    assert options.backbone_weights is not None
     other.write_bytes(options.backbone_weights.read_bytes())
     with pytest.raises(CheckpointError):
         trainer_of(dataclasses.replace(options, start=other))
@@ -100,6 +106,6 @@ def test_weights_that_do_not_fit_are_refused(options, tmp_path):
     [["--steps", "3"], ["--sources", "[]", "--stages", "[]", "--run_folder", "a", "--export", "b"]],
     ids=["unknown", "nothing to learn from"],
 )
-def test_wrong_options_end_with_one_line(arguments, capsys):
+def test_wrong_options_end_with_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

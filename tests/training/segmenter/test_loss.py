@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -6,7 +8,7 @@ import torch
 from training.segmenter.loss import interactive_loss, ious, mask_losses
 
 
-def test_focal_and_dice_by_hand():
+def test_focal_and_dice_by_hand() -> None:
     logits = torch.zeros(1, 1, 1, 2)  # probability 1/2 everywhere
     targets = torch.tensor([[[1.0, 0.0]]])
     focal = 0.25 * math.log(2)
@@ -14,32 +16,33 @@ def test_focal_and_dice_by_hand():
     assert mask_losses(logits, targets).item() == pytest.approx(20 * focal + dice)
 
 
-def test_sure_and_right_costs_nothing():
+def test_sure_and_right_costs_nothing() -> None:
     targets = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
     logits = (targets * 200 - 100)[:, None]
     assert mask_losses(logits, targets).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_ious_by_hand():
+def test_ious_by_hand() -> None:
     targets = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     logits = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]], [[1.0, -1.0, 1.0, -1.0]], [[-1.0, -1.0, -1.0, -1.0]]]])
     torch.testing.assert_close(ious(logits, targets), torch.tensor([[1.0, 1 / 3, 0.0]]))
 
 
-def test_only_the_best_guess_and_the_single_mask_learn():
+def test_only_the_best_guess_and_the_single_mask_learn() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 4, 8, 8, requires_grad=True)
     targets = (torch.rand(2, 8, 8) > 0.5).float()
-    interactive_loss(logits, torch.zeros(2, 4), targets, first_click=True).backward()
+    torch.autograd.backward(interactive_loss(logits, torch.zeros(2, 4), targets, first_click=True))
+    assert logits.grad is not None
     learning = logits.grad.abs().sum(dim=(2, 3)) > 0
     best = mask_losses(logits, targets)[:, 1:].argmin(dim=1) + 1
-    expected = torch.zeros(2, 4, dtype=bool)
+    expected = torch.zeros(2, 4, dtype=torch.bool)
     expected[:, 0] = True
     expected[torch.arange(2), best] = True
     assert torch.equal(learning, expected)
 
 
-def test_after_the_first_click_the_guesses_count_less():
+def test_after_the_first_click_the_guesses_count_less() -> None:
     torch.manual_seed(0)
     logits, targets = torch.randn(1, 4, 8, 8), (torch.rand(1, 8, 8) > 0.5).float()
     predicted = ious(logits, targets)

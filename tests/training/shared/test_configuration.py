@@ -57,7 +57,9 @@ def test_values_get_their_types() -> None:
         (Oven(1.5, fan=True),),
         anything=[1, "x"],
     )
-    assert isinstance(options_from(values, Kitchen).oven.heat, float)
+    oven = options_from(values, Kitchen).oven
+    assert oven is not None
+    assert isinstance(oven.heat, float)
     assert options_from({"folder": "~"}, Kitchen).folder == Path.home()
     assert options_from({"folder": "a", "oven": None}, Kitchen).oven is None
 
@@ -182,7 +184,7 @@ def test_options_inside_others_leave_what_was_read_as_it_is() -> None:
     ("arguments", "sentence"),
     [
         (["--config"], "--key value, got '--config'"),
-        (["--help"], "--key value, got '--help'"),
+        (["--verbose"], "--key value, got '--verbose'"),
         (["minutes", "3"], "--key value"),
         (["--config", "nowhere.yaml"], "The options file nowhere.yaml cannot be read"),
         (["--minutes", "[3"], "--minutes '[3' is not a value"),

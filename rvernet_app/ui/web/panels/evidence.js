@@ -39,7 +39,7 @@ export function createEvidence({ find, props, state }, on) {
     }
     const term = props.methods.find(({ value }) => value === state.method)?.term;
     const detail = (module, peak) =>
-      maps ? `${term} of the ${module} module, peak ${peak.toPrecision(2)}` : "";
+      `Where the model looked${maps ? ` (${term} of the ${module} module, peak ${peak.toPrecision(2)})` : ""}`;
     find("#rv-peak-roi").title = detail("ROI", maps?.roi_peak);
     find("#rv-peak-extra-roi").title = detail("extra-ROI", maps?.extra_roi_peak);
     methods.title = `How the maps are made: ${term}`;

@@ -30,9 +30,9 @@ from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
-from rvernet_app.ui.project.protocol import ListFolder
+from rvernet_app.ui.project.requests import ListFolder
 from rvernet_app.ui.requests import Empty
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -427,7 +427,7 @@ def test_all_changes_of_one_step_are_undone_together(page: Page) -> None:
     assert page.ask("undo_food", item=item) == {"undone": True, "foods": []}
     assert len(page.ask("redo_food", item=item)["foods"]) == 2
     assert page.ask("redo_food", item=item) == {"undone": True, "foods": []}
-    assert "1 to 64 characters" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
+    assert "at most 64" in page.ask("save_food", item=item, rle=square(), step="x" * 65)["error"]
 
 
 def test_changes_of_another_visitor_are_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

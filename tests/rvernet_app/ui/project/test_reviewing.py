@@ -1,4 +1,4 @@
-"""What the page asks of the store to review and report, on a real store with two annotators' work."""
+"""Requests of the page to review and report, on a real store with the work of two annotators."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import DONE
 from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
-"""Of a server where nobody logs in."""
+"""A request to a server without login."""
 
 JUNK: tuple[Any, ...] = (True, 5, [], [5], {}, -1, 99, 10**400, float("nan"), "\0", "\ud800", "x" * 20_000)
 
 
 def present(photo: LoadedPhoto, name: str) -> PhotoReply:
-    """Stands for what draws a photo for the page."""
+    """Stand in for the function that prepares a photo for the page."""
     height, width = photo.size_hw
     return PhotoReply(id=photo.sha256, name=name, width=width, height=height, url="", thumb="")
 
 
 @dataclass(frozen=True)
 class Page:
-    """The handlers of a store, asked as the browser asks them.
+    """The handlers of a store, called as the browser calls them.
 
     Attributes:
-        anns, bens: ids of what each has of the first photo's rice, which share 12 of 20 pixels; Ben calls it soup.
-        alone: of Ann's beans.
+        anns, bens: ids of the annotations by Ann and Ben of one food on the first photo. Their masks share 12
+            of 20 pixels. Ann calls it rice, Ben soup.
+        alone: id of Ann's beans, which Ben does not have.
     """
 
     desk: Desk
     reviewing: Reviewing
-    shelf: PhotoCache
+    photos: PhotoCache
     anns: int
     bens: int
     alone: int
 
     def ask(self, name: str, /, me: str = "Rita", **message: Any) -> dict[str, Any]:
-        """A reply as it is on the wire."""
+        """Send a message and return the reply as the browser receives it."""
         sent = json.loads(json.dumps({**message, "me": me}))
         reply: dict[str, Any] = answered_to(getattr(self.reviewing, name))(sent, REQUEST, None)
         return cast("dict[str, Any]", json.loads(json.dumps(reply)))
@@ -74,7 +75,7 @@ class Page:
 
 
 def statuses(reply: dict[str, Any]) -> list[list[str | None]]:
-    """Of each food, as each annotator has it."""
+    """Return the status of each food, for each annotator; None if the annotator does not have it."""
     return [
         [None if food is None else food["status"] for food in compared["foods"]]
         for compared in reply["compared"]
@@ -83,7 +84,7 @@ def statuses(reply: dict[str, Any]) -> list[list[str | None]]:
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """Two photos that Ann and Ben are both done with, and two that Ann alone is."""
+    """Two photos that Ann and Ben are both done with, and two that only Ann is done with."""
     monkeypatch.delenv("SPACE_ID", raising=False)
     store = Store(tmp_path / "data")
     desk = set_up(store)
@@ -101,21 +102,21 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     put(2, desk.ann, square(), "rice")
     commit(store, give_verdict, desk.items[2], desk.ann, DONE)
     commit(store, give_verdict, desk.items[3], desk.ann, DONE)
-    shelf = PhotoCache(AppConfig(photos_dir=tmp_path / "shelf"))
-    yield Page(desk, Reviewing(store, desk.files, shelf, present), shelf, anns, bens, alone)
+    photos = PhotoCache(AppConfig(photos_dir=tmp_path / "photos"))
+    yield Page(desk, Reviewing(store, desk.files, photos, present), photos, anns, bens, alone)
     store.close()
 
 
-# What waits
+# The review queue
 
 
-def test_a_photo_that_waits_is_opened_with_its_foods_side_by_side(page: Page) -> None:
+def test_a_waiting_photo_opens_with_its_foods_side_by_side(page: Page) -> None:
     opened = page.open()
     photo = page.desk.item().photo.sha256
     assert (opened["item"], opened["position"]) == (page.desk.items[0], 0)
     assert opened["photo"]["id"] == photo
     assert opened["photo"]["name"] == "0.png"
-    assert page.shelf.get(photo).size_hw == (6, 8)
+    assert page.photos.get(photo).size_hw == (6, 8)
     assert opened["annotators"] == ["Ann", "Ben"]
     both, anns_own = opened["compared"]
     assert (both["iou"], both["same_label"]) == (pytest.approx(12 / 20), False)
@@ -136,7 +137,7 @@ def test_a_photo_that_waits_is_opened_with_its_foods_side_by_side(page: Page) ->
     assert opened["merged"] == opened["comments"] == []
 
 
-def test_the_queue_goes_round_and_holds_what_enough_are_done_with(page: Page) -> None:
+def test_the_queue_wraps_around_and_holds_photos_that_enough_annotators_are_done_with(page: Page) -> None:
     items = page.desk.items
     assert page.open(after=0)["item"] == items[1]
     assert page.open(after=1)["item"] == items[0]
@@ -145,7 +146,7 @@ def test_the_queue_goes_round_and_holds_what_enough_are_done_with(page: Page) ->
     assert page.open(least=3) == {"item": None}
 
 
-def test_what_was_decided_waits_no_more(page: Page) -> None:
+def test_a_decided_photo_leaves_the_queue(page: Page) -> None:
     page.decide("accept", page.anns)
     assert page.open()["item"] == page.desk.items[0]
     page.decide("reject", page.alone)
@@ -155,7 +156,7 @@ def test_what_was_decided_waits_no_more(page: Page) -> None:
     assert page.open() == {"item": None}
 
 
-def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page) -> None:
+def test_a_reviewer_does_not_see_a_photo_that_they_have_begun_and_not_finished(page: Page) -> None:
     desk, item = page.desk, page.desk.items[0]
     commit(desk.store, give_verdict, desk.items[2], desk.ben, "open")
     assert page.open(me="Ben", after=1, least=1)["item"] == item
@@ -180,7 +181,7 @@ def test_what_one_has_begun_and_is_not_done_with_is_not_shown_to_them(page: Page
 # Decisions
 
 
-def test_an_accepted_food_leaves_what_others_made_of_it_rejected(page: Page) -> None:
+def test_accepting_a_food_rejects_the_versions_of_other_annotators(page: Page) -> None:
     assert statuses(page.decide("accept", page.bens)) == [["rejected", "accepted"], ["saved", None]]
     assert statuses(page.decide("accept", page.anns, revision=2)) == [
         ["accepted", "rejected"],
@@ -188,7 +189,7 @@ def test_an_accepted_food_leaves_what_others_made_of_it_rejected(page: Page) -> 
     ]
 
 
-def test_rejecting_touches_nothing_else(page: Page) -> None:
+def test_rejecting_a_food_changes_no_other_food(page: Page) -> None:
     assert statuses(page.decide("reject", page.anns)) == [["rejected", "saved"], ["saved", None]]
 
 
@@ -204,7 +205,7 @@ def test_merged_foods_become_one(page: Page, how: str, corners: set[tuple[int, i
     assert statuses(reply) == [["rejected", "rejected"], ["saved", None]]
 
 
-def test_a_merged_food_has_the_amount_that_was_chosen(page: Page) -> None:
+def test_a_merged_food_has_the_chosen_amount(page: Page) -> None:
     chosen = page.open()["compared"][0]["foods"][1]["portion"]
     (merged,) = page.merge((page.anns, 1), (page.bens, 1), portion=chosen)["merged"]
     assert (merged["portion"], chosen["amount"]) == (chosen, 80.0)
@@ -214,20 +215,20 @@ def test_a_merged_food_has_the_amount_that_was_chosen(page: Page) -> None:
     )
 
 
-def test_a_merged_food_may_have_no_name_yet(page: Page) -> None:
+def test_a_merged_food_can_be_unnamed(page: Page) -> None:
     (merged,) = page.merge((page.anns, 1), (page.bens, 1), label=None)["merged"]
     assert merged["label"] is None
 
 
 @pytest.mark.parametrize("name", ["accept", "reject"])
-def test_a_decision_on_what_is_no_longer_so_is_a_conflict(page: Page, name: str) -> None:
+def test_deciding_on_an_outdated_revision_is_a_conflict(page: Page, name: str) -> None:
     page.decide("reject", page.anns)
     reply = page.decide(name, page.anns, revision=1)
     assert reply.keys() == {"error", "conflict"}
     assert (reply["conflict"]["status"], reply["conflict"]["revision"]) == ("rejected", 2)
 
 
-def test_merging_what_is_no_longer_so_is_a_conflict(page: Page) -> None:
+def test_merging_an_outdated_revision_is_a_conflict(page: Page) -> None:
     page.decide("reject", page.anns)
     assert page.merge((page.anns, 1), (page.bens, 1))["conflict"]["id"] == page.anns
     assert page.open()["merged"] == []
@@ -247,24 +248,29 @@ def test_merging_what_is_no_longer_so_is_a_conflict(page: Page) -> None:
         ({"item": 999}, "not in a project"),
     ],
 )
-def test_foods_that_cannot_be_merged(page: Page, message: dict[str, Any], says: str) -> None:
+def test_an_impossible_merge_is_refused(page: Page, message: dict[str, Any], says: str) -> None:
     before = page.desk.count()
-    sound = {"item": page.desk.items[0], "how": "union", "label": None}
-    sound["foods"] = [{"id": page.anns, "revision": 1}, {"id": page.bens, "revision": 1}]
+    sound = {
+        "item": page.desk.items[0],
+        "how": "union",
+        "label": None,
+        "foods": [{"id": page.anns, "revision": 1}, {"id": page.bens, "revision": 1}],
+    }
     assert says in page.ask("merge", **{**sound, **message})["error"]
     assert page.desk.count() == before
 
 
-def test_a_food_whose_annotator_is_not_done_cannot_be_decided_on(page: Page) -> None:
+def test_deciding_on_a_food_of_an_unfinished_annotator_is_refused(page: Page) -> None:
     commit(page.desk.store, give_verdict, page.desk.items[0], page.desk.ben, "open")
     assert "not done" in page.decide("accept", page.bens)["error"]
 
 
-def test_comments_are_shown_with_who_made_them(page: Page) -> None:
+def test_comments_are_shown_with_their_authors(page: Page) -> None:
     page.ask("comment", item=page.desk.items[0], words="  Rice or soup? ")
     reply = page.ask("comment", me="Ben", item=page.desk.items[0], words="Soup.")
     assert [(one["who"], one["words"]) for one in reply["comments"]] == [
-        *(("Rita", "Rice or soup?"), ("Ben", "Soup.")),
+        ("Rita", "Rice or soup?"),
+        ("Ben", "Soup."),
     ]
     assert all(one["at"].endswith("+00:00") for one in reply["comments"])
     assert statuses(reply) == [["saved", "saved"], ["saved", None]]
@@ -275,6 +281,7 @@ def test_comments_are_shown_with_who_made_them(page: Page) -> None:
 
 
 def picture_in(data_url: str) -> Image.Image:
+    """Decode a PNG data URL."""
     kind, _, data = data_url.partition(",")
     assert kind == "data:image/png;base64"
     return Image.open(io.BytesIO(base64.b64decode(data)))
@@ -285,7 +292,11 @@ def test_the_dashboard_counts_the_project(page: Page) -> None:
     reply = page.ask("report", project=page.desk.project, of="dashboard")
     photos, labels, annotators = reply["tables"]
     assert dict(photos["rows"]) == {
-        **{"new": "0", "open": "2", "done": "2", "unusable": "0", "skipped": "0"},
+        "new": "0",
+        "open": "2",
+        "done": "2",
+        "unusable": "0",
+        "skipped": "0",
         "done by two or more": "2",
     }
     assert {row[0]: row[1:4] for row in labels["rows"]} == {
@@ -299,18 +310,19 @@ def test_the_dashboard_counts_the_project(page: Page) -> None:
     assert min(picture_in(reply["figure"]).size) > 100
 
 
-def test_agreement_is_measured_between_the_two(page: Page) -> None:
+def test_the_report_measures_agreement_of_two_annotators(page: Page) -> None:
     reply = page.ask("report", project=page.desk.project, of="agreement")
     between = reply["tables"][0]
     (row,) = between["rows"]
     cells = dict(zip(between["columns"], row, strict=True))
     assert (cells["Photos"], cells["Foods both have"], cells["Foods only one has"]) == ("2", "2", "1 and 0")
-    assert cells["Mean IoU"].startswith("0.80")  # of 0.6 and 1
+    assert cells["Mask overlap (mean IoU)"] == "0.80"  # the mean of 0.6 and 1
+    assert cells["Same name"] == "0.50"
     assert min(picture_in(reply["figure"]).size) > 100
 
 
 @pytest.mark.parametrize("of", ["dashboard", "agreement"])
-def test_a_project_without_anything_can_be_reported_on(page: Page, of: str) -> None:
+def test_an_empty_project_has_reports(page: Page, of: str) -> None:
     empty = commit(page.desk.store, create_project, "Empty", [])
     reply = page.ask("report", project=empty, of=of)
     assert all(set(table) == {"title", "columns", "rows"} for table in reply["tables"])
@@ -328,22 +340,29 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "comment": ("item", "words"),
     "report": ("project", "of"),
 }
-"""What each handler reads of a message, beside who asks."""
+"""The fields that each handler reads, besides the name of the visitor."""
 
 
-def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
+def test_every_handler_keeps_its_name(page: Page) -> None:
     assert [answered_to(handler).__name__ for handler in page.reviewing.handlers] == list(FIELDS)
 
 
 @pytest.mark.parametrize("handler", FIELDS)
-def test_no_message_is_unexpected(page: Page, handler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.project.replies.FIGURE_DPI", 10)
+def test_no_message_causes_an_unexpected_error(
+    page: Page, handler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rvernet_app.ui.project.rows.FIGURE_DPI", 10)
     answer = answered_to(getattr(page.reviewing, handler))
     sound = {
         "me": "Rita",
-        **{"project": page.desk.project, "item": page.desk.items[0], "id": page.alone, "revision": 1},
-        **{"foods": [{"id": page.anns, "revision": 1}, {"id": page.bens, "revision": 1}], "how": "union"},
-        **{"words": "Rice?", "of": "agreement"},
+        "project": page.desk.project,
+        "item": page.desk.items[0],
+        "id": page.alone,
+        "revision": 1,
+        "foods": [{"id": page.anns, "revision": 1}, {"id": page.bens, "revision": 1}],
+        "how": "union",
+        "words": "Rice?",
+        "of": "agreement",
     }
     for field in FIELDS[handler]:
         missing = {name: value for name, value in sound.items() if name != field}

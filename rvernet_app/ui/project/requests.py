@@ -1,4 +1,4 @@
-"""Requests and replies about projects: queue, annotations, label sets, review, reports, training."""
+"""Requests about projects: queue, annotations, label sets, review, reports, training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pydantic import Field
 from rvernet_app.errors import PromptError
 from rvernet_app.store.annotations import Draft, Portion
 from rvernet_app.store.database import is_text
-from rvernet_app.ui.requests import Name, Number, Reply, Request, Text, WholeNumber
-from rvernet_app.ui.visitor.protocol import PhotoReply
+from rvernet_app.ui.requests import Name, Number, Request, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
 MAX_PROMPTS = 64 * 1024
@@ -47,8 +46,8 @@ class CreateProject(Request):
 class OpenItem(OfProject):
     """Open a photo of a queue.
 
-    "item" asks for one by its id, "after" and "order" for the next to label, "position" and "step" for the one before
-    (-1) or behind (1).
+    "item" asks for one by its id, "after" and "order" for the next to label, "position" and "step" for the
+    one before (-1) or behind (1).
     """
 
     item: Id | None = None
@@ -227,7 +226,7 @@ class TakeLabelSet(OfProject):
 
 
 class OpenReview(OfProject):
-    """Open a photo to review: "item" by its id, else the next behind "after" with "least" annotators or more."""
+    """Open a photo to review: "item" by its id, else the next after "after" with "least" annotators."""
 
     item: Id | None = None
     after: WholeNumber | None = None
@@ -276,311 +275,6 @@ class StartTraining(OfProject):
     """Train on a project."""
 
     epochs: WholeNumber | None = None
-
-
-class ProjectReply(Reply):
-    """A project in the list, and how far the visitor is with it."""
-
-    id: int
-    name: str
-    progress: dict[str, int]
-
-
-class Projects(Reply):
-    """Who the visitor is, every project, and the units and methods of portions."""
-
-    me: str
-    projects: list[ProjectReply]
-    units: list[str]
-    methods: list[str]
-
-
-class Created(Reply):
-    """The id of a new project."""
-
-    id: int
-
-
-class LabelReply(Reply):
-    """A label of a project's label set."""
-
-    id: int
-    name: str
-    synonyms: list[str]
-    parent: int | None
-    colour: str | None
-    code: str | None
-
-
-class OpenedProject(Reply):
-    """A project with its label set, the visitor's progress, and the names of its annotators."""
-
-    id: int
-    name: str
-    new_labels: bool
-    labels: list[LabelReply]
-    progress: dict[str, int]
-    annotators: list[str]
-
-
-class PortionReply(Reply):
-    """How much of a food there is, and how that is known."""
-
-    amount: float
-    unit: str
-    method: str
-    low: float | None
-    high: float | None
-
-
-class CommentReply(Reply):
-    """A remark on a photo."""
-
-    who: str
-    words: str
-    at: str
-
-
-class FoodReply(Reply):
-    """A food of the visitor's on a photo."""
-
-    id: int
-    revision: int
-    status: str
-    label: int | None
-    rle: dict[str, Any]
-    polygons: list[list[int]]
-    bbox: list[int]
-    prompts: dict[str, Any]
-    segmenter: str | None
-    checkpoint: str | None
-    suggestions: list[Any] | None
-    taken: bool | None
-    portion: PortionReply | None
-    note: str
-
-
-class ItemReply(Reply):
-    """A photo of a queue with the visitor's foods; "item" is null if there is no such photo.
-
-    If its file is missing or damaged, "error" says so and the photo is not there. Comments come once the visitor is
-    done with it.
-    """
-
-    item: int | None
-    position: int | None = None
-    error: str | None = None
-    blind: bool | None = None
-    state: str | None = None
-    full: bool | None = None
-    before: int | None = None
-    meal: str | None = None
-    photo: PhotoReply | None = None
-    foods: list[FoodReply] | None = None
-    comments: list[CommentReply] | None = None
-    progress: dict[str, int] | None = None
-
-
-class ListedItem(Reply):
-    """A photo in the list of a queue."""
-
-    item: int
-    position: int
-    name: str
-    state: str
-    meal: str | None
-    full: bool
-    foods: int
-    thumb: str | None
-
-
-class Listed(Reply):
-    """A page of a queue."""
-
-    items: list[ListedItem]
-
-
-class SavedReply(Reply):
-    """The id and the revision of a food, once they are committed."""
-
-    id: int
-    revision: int
-
-
-class TakenBack(Reply):
-    """Whether a step was taken back, and the visitor's foods as they are then."""
-
-    undone: bool
-    foods: list[FoodReply]
-
-
-class VerdictReply(Reply):
-    """The visitor's progress, once the verdict is committed."""
-
-    progress: dict[str, int]
-
-
-class Linked(Reply):
-    """The photo whose leftovers a photo shows."""
-
-    before: int | None
-
-
-class MealReply(Reply):
-    """The meal that a photo is of."""
-
-    meal: str | None
-
-
-class EventReply(Reply):
-    """One change on a photo."""
-
-    at: str
-    who: str | None
-    subject: str
-    id: int
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-
-class History(Reply):
-    """Changes on a photo, newest first."""
-
-    events: list[EventReply]
-
-
-class AddedReply(Reply):
-    """What became of a file."""
-
-    name: str
-    item_id: int | None
-    was_there: bool
-    problem: str | None
-
-
-class FolderReply(Reply):
-    """Names of the photos in a folder."""
-
-    names: list[str]
-
-
-class Exported(Reply):
-    """Address and name of an export, what is in it, and what was left out and why."""
-
-    url: str
-    name: str
-    photos: int
-    foods: int
-    left_out: dict[str, int]
-
-
-class AddedLabel(Reply):
-    """A new label."""
-
-    label: LabelReply
-
-
-class PutLabelReply(Reply):
-    """The id of the label, and the label set as it is now."""
-
-    id: int
-    labels: list[LabelReply]
-
-
-class TakenLabelSet(Reply):
-    """How many labels are new and changed, and the label set as it is now."""
-
-    new: int
-    changed: int
-    labels: list[LabelReply]
-
-
-class LabelSetFile(Reply):
-    """A label set as a CSV file."""
-
-    csv: str
-    name: str
-
-
-class ReviewedFood(Reply):
-    """What one annotator has of a food."""
-
-    id: int
-    revision: int
-    status: str
-    label: int | None
-    polygons: list[list[int]]
-    portion: PortionReply | None
-    note: str
-
-
-class ComparedFood(Reply):
-    """A food as each annotator has it, in the annotators' order; null where one does not have it."""
-
-    foods: list[ReviewedFood | None]
-    iou: float | None
-    same_label: bool | None
-
-
-class Review(Reply):
-    """A photo with everybody's foods side by side; "item" is null if no photo waits for the visitor."""
-
-    item: int | None = None
-    position: int | None = None
-    photo: PhotoReply | None = None
-    annotators: list[str] | None = None
-    compared: list[ComparedFood] | None = None
-    merged: list[ReviewedFood] | None = None
-    comments: list[CommentReply] | None = None
-
-
-class TableReply(Reply):
-    """A table of a report."""
-
-    title: str
-    columns: list[Any]
-    rows: list[Any]
-
-
-class Report(Reply):
-    """A report: tables, and a figure as a data URL."""
-
-    tables: list[TableReply]
-    figure: str
-
-
-class Ranked(Reply):
-    """How many photos of a queue are not looked over yet."""
-
-    left: int
-    total: int
-
-
-class CopyState(Reply):
-    """Why the last push to the copy on the Hub failed; null if it did not."""
-
-    problem: str | None
-
-
-class TrainingState(Reply):
-    """How far the training is.
-
-    While it runs "share" says how much is done, in [0, 1]. If it failed, "said" is why. If it is done, "comparison" says
-    what it is worth, and "in_use" whether the app uses its checkpoint.
-    """
-
-    state: Literal["none", "running", "stopped", "failed", "done"]
-    project: str | None = None
-    share: float | None = None
-    said: str | None = None
-    comparison: dict[str, Any] | None = None
-    in_use: bool | None = None
-
-
-class Engine(Reply):
-    """What the page says of the engine."""
-
-    facts: dict[str, Any]
 
 
 def _keepable(prompts: dict[str, Any]) -> dict[str, Any]:

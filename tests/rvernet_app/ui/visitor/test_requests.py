@@ -12,7 +12,7 @@ import pytest
 from rvernet_app.errors import PromptError
 from rvernet_app.picture.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.types import Mask
-from rvernet_app.ui.visitor.protocol import (
+from rvernet_app.ui.visitor.requests import (
     MAX_POINTS,
     MAX_RADIUS,
     MAX_STROKE,

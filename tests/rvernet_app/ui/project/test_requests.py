@@ -11,7 +11,7 @@ import pytest
 from rvernet_app.errors import PromptError, StoreError
 from rvernet_app.picture.masks import Rle
 from rvernet_app.store.annotations import Draft, Portion
-from rvernet_app.ui.project.protocol import MAX_SUGGESTIONS, SaveFood
+from rvernet_app.ui.project.requests import MAX_SUGGESTIONS, SaveFood
 from tests.rvernet_app.ui.junk import JUNK
 
 

@@ -1,0 +1,117 @@
+"""Rows of the store in the forms that travel to the browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+from matplotlib.figure import Figure
+from sqlalchemy.orm import Session
+
+from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.store import projects, review
+from rvernet_app.store.measures import Table
+from rvernet_app.store.tables import Annotation, Event, Label
+from rvernet_app.ui.project.replies import (
+    CommentReply,
+    EventReply,
+    FoodReply,
+    LabelReply,
+    PortionReply,
+    Report,
+    ReviewedFood,
+    TableReply,
+)
+
+FIGURE_DPI = 110
+
+
+def portion_reply(row: Annotation) -> PortionReply | None:
+    """Return how much of a food there is; None if nobody said."""
+    if row.amount is None:
+        return None
+    return PortionReply(
+        amount=row.amount, unit=row.unit or "", method=row.method or "", low=row.low, high=row.high
+    )
+
+
+def food_reply(row: Annotation, size_hw: tuple[int, int]) -> FoodReply:
+    """Return a food with all that the page needs to change it."""
+    rle = Rle(size=list(size_hw), counts=row.counts)
+    return FoodReply(
+        id=row.id,
+        revision=row.revision,
+        status=row.status,
+        label=row.label_id,
+        rle=dict(rle),
+        polygons=polygons(from_rle(rle, size_hw)),
+        bbox=[row.box_x, row.box_y, row.box_w, row.box_h],
+        prompts=row.prompts,
+        segmenter=row.segmenter,
+        checkpoint=row.checkpoint,
+        suggestions=row.suggestions,
+        taken=row.suggestion_taken,
+        portion=portion_reply(row),
+        note=row.note,
+    )
+
+
+def reviewed_food(row: Annotation, size_hw: tuple[int, int]) -> ReviewedFood:
+    """Return a food with all that a reviewer sees of it."""
+    return ReviewedFood(
+        id=row.id,
+        revision=row.revision,
+        status=row.status,
+        label=row.label_id,
+        polygons=polygons(from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw)),
+        portion=portion_reply(row),
+        note=row.note,
+    )
+
+
+def label_reply(label: Label) -> LabelReply:
+    """Return a label of a label set."""
+    return LabelReply(
+        id=label.id,
+        name=label.name,
+        synonyms=list(label.synonyms),
+        parent=label.parent_id,
+        colour=label.colour,
+        code=label.food_code,
+    )
+
+
+def comment_replies(session: Session, item_id: int) -> list[CommentReply]:
+    """Return the remarks on a photo, oldest first."""
+    names = projects.annotator_names(session)
+    return [
+        CommentReply(who=names[each.annotator_id], words=each.words, at=each.at.isoformat())
+        for each in review.comments(session, item_id)
+    ]
+
+
+def event_reply(event: Event, names: dict[int, str]) -> EventReply:
+    """Return one change on a photo, without masks."""
+    return EventReply(
+        at=event.at.isoformat(),
+        who=names.get(event.annotator_id or 0),
+        subject=event.subject,
+        id=event.subject_id,
+        before=_without_mask(event.before),
+        after=_without_mask(event.after),
+    )
+
+
+def report_reply(tables: tuple[Table, ...], figure: Figure) -> Report:
+    """Return the tables and the figure of a report."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI)
+    return Report(
+        tables=[TableReply(title=t.title, columns=list(t.columns), rows=list(t.rows)) for t in tables],
+        figure="data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"),
+    )
+
+
+def _without_mask(columns: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if columns is None else {k: v for k, v in columns.items() if k not in ("counts", "prompts")}
