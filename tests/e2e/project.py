@@ -47,6 +47,17 @@ class Project:
         self.page.click(f"[data-project]:has-text('{self.name}')")
         self.page.wait_for_selector('.rv[data-mode="project"][data-item]:not([data-item=""])')
 
+    def open_as(self, annotator: str) -> None:
+        """Open the existing project under the name of another annotator."""
+        entry = f"[data-project]:has-text('{self.name}')"
+        self.page.click("[data-action=projects]")
+        self.page.wait_for_selector(entry)  # it arrives with a name that replaces typed text
+        self.page.fill("#rv-me", annotator)
+        self.keys("Tab")
+        self.page.wait_for_function("name => document.querySelector('#rv-me').value === name", arg=annotator)
+        self.page.click(entry)
+        self.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+
     def add(self, files: list[Path]) -> None:
         """Add photos to the empty project and wait until the first one is open."""
         self.page.set_input_files("#rv-file", files)

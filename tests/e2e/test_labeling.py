@@ -403,12 +403,8 @@ def test_a_reviewer_accepts_one_of_two(
     first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
 
     second = Project(new_visitor(), first.name)
-    second.page.click("[data-action=projects]")
-    second.page.fill("#rv-me", "Second")
-    second.keys("Tab")
-    second.page.wait_for_function("document.querySelector('#rv-me').value === 'Second'")
-    second.page.click(f"[data-project]:has-text('{second.name}')")
-    second.page.wait_for_selector(f'.rv[data-item="{item}"]')
+    second.open_as("Second")
+    assert second.item == item
     assert second.listed() == []
     second.workbench.click(*plates[0].centres[0])
     second.name_by_typing("tofu")

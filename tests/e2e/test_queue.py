@@ -21,12 +21,7 @@ pytestmark = pytest.mark.browser
 def as_other(project: Project, workbench: Workbench, name: str) -> Project:
     """Open a project as another annotator."""
     other = Project(workbench, project.name)
-    other.page.click("[data-action=projects]")
-    other.page.fill("#rv-me", name)
-    other.keys("Tab")
-    other.page.wait_for_function("name => document.querySelector('#rv-me').value === name", arg=name)
-    other.page.click(f"[data-project]:has-text('{other.name}')")
-    other.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
+    other.open_as(name)
     return other
 
 

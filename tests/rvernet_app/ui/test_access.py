@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,7 +110,7 @@ def whoami(asked: Empty, me: str) -> Me:
     return Me(me=me)
 
 
-def served(auth: Any = None) -> tuple[App, int]:
+def served(auth: Callable[[str, str], bool] | None = None) -> tuple[App, int]:
     """Build a page with a component that asks the server for the visitor's name; return its id as well."""
     with gr.Blocks(analytics_enabled=False) as demo:
         component = gr.HTML("", server_functions=[answered_to(whoami)])

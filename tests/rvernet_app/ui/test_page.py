@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import gradio as gr
 import gradio.oauth
 import pytest
 import yaml
@@ -43,7 +44,7 @@ class Served:
     """The served app and its workbench component."""
 
     app: App
-    workbench: Any
+    workbench: gr.HTML
     expects_oauth: bool
 
     def browser(self) -> TestClient:
@@ -68,7 +69,8 @@ def serve(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         pipeline = Pipeline(config, GrabCutSegmenter(), load_classifier(config), EmbeddingCache(1))
         demo = build_demo(config, pipeline)
         demo.auth, demo.auth_message = None, None  # as `launch` sets them
-        (workbench,) = (b for b in demo.blocks.values() if getattr(b, "elem_id", None) == "workbench")
+        components = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
+        (workbench,) = [component for component in components if component.elem_id == "workbench"]
         return Served(App.create_app(demo), workbench, demo.expects_oauth)
 
     return serve
