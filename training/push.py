@@ -144,7 +144,7 @@ def _refusals_named(repository: str) -> Iterator[None]:
 def main(arguments: Sequence[str]) -> None:
     """Run the command; see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m training.push", description="Publish a checkpoint.")
-    parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint folder")
     parser.add_argument("repository", metavar="OWNER/NAME", help="on the Hugging Face Hub; made if missing")
     parser.add_argument("--private", action="store_true", help="make the repository private")
     parser.add_argument("--revision", metavar="BRANCH", help="branch to commit to; default: the main one")

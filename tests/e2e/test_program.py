@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -35,6 +34,9 @@ COUNT_DRAWS = """() => {
 }"""
 """Counts draws of the overlay, each of which clears it once."""
 
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Whatever was scheduled before has been drawn when this is over."""
+
 
 def draws(workbench: Workbench) -> int:
     """Return the number of draws since the last call."""
@@ -52,7 +54,7 @@ def test_a_click_draws_the_scene_once_and_its_mask_once(workbench: Workbench, pl
 
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_timeout(100)
+    page.evaluate(TWO_FRAMES)
     assert draws(workbench) == 1  # the point
 
     for route in held:
@@ -69,7 +71,7 @@ def test_a_key_draws_the_scene_once(workbench: Workbench, plate: DrawnPhoto, key
     workbench.wait_for_evidence()
     workbench.page.evaluate(COUNT_DRAWS)
     workbench.page.keyboard.press(key)
-    workbench.page.wait_for_timeout(100)
+    workbench.page.evaluate(TWO_FRAMES)
     assert draws(workbench) == 1
 
 
@@ -102,12 +104,17 @@ def below_a_path(pipeline: Pipeline) -> Iterator[str]:
     passed = {name: options[name] for name in ("theme", "css", "app_kwargs", "footer_links", "ssr_mode")}
     demo = build_demo(pipeline.config, pipeline)
     site = gr.mount_gradio_app(FastAPI(), demo, path="/food/naming", **passed)
-    running = uvicorn.Server(uvicorn.Config(site, host="127.0.0.1", port=port, log_level="error"))
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    running = Server(uvicorn.Config(site, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    end = time.monotonic() + PATIENCE_S
-    while not running.started and time.monotonic() < end:
-        time.sleep(0.05)
+    assert started.wait(PATIENCE_S)
     yield f"http://127.0.0.1:{port}/food/naming"
     running.should_exit = True
     thread.join(PATIENCE_S)

@@ -131,7 +131,9 @@ def test_undo_waits_for_unsaved_changes(meal: Project, plate: DrawnPhoto, store:
     meal.page.route("**/component_server/", hold)
     meal.workbench.click(*plate.centres[0], key="Shift")
     meal.keys("z")
-    meal.page.wait_for_timeout(200)
+    meal.page.wait_for_selector('.rv[data-saved="saving"]')
+    meal.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert held
     assert meal.workbench.sent("undo_food") == []
     for route in held:
         route.continue_()

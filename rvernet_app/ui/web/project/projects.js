@@ -9,9 +9,11 @@ import { createLabelSet } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext, sendStashed } from "./queue.js";
 
-// Asks who one is, and which projects there are.
+// Asks who one is, and which projects there are. If someone else sits down meanwhile, this answer is not theirs.
 export async function learnProjects(page) {
+  const asking = page.state.annotator;
   const reply = await tell(page, "projects", {});
+  if (page.state.annotator !== asking) return;
   page.state.set({ annotator: reply.me, account: reply.me });
   page.fields.portion.setUp(reply);
   page.sheets.showProjects(reply);
