@@ -67,7 +67,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     with demo:
         newest = gr.State(Newest())
         parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
-        of_store = [told_of(copy), *[handler for part in parts for handler in part.handlers]]
+        of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
@@ -98,14 +98,14 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     return demo
 
 
-def told_of(copy: HubCopy | None) -> StoreHandler:
+def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     """Return the handler that reports the state of the copy on the Hub."""
 
-    def keeping(asked: Empty, me: str) -> CopyState:
+    def copy_state(asked: Empty, me: str) -> CopyState:
         """Return the reason why the last push failed; None if it did not fail."""
         return CopyState(problem=None if copy is None else copy.problem)
 
-    return keeping
+    return copy_state
 
 
 def launch_options(config: AppConfig) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Labelled:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that `open_labelled` reads."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder, or a Hugging Face Hub id")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="checkpoint folder, or a Hugging Face Hub id"
+    )
     parser.add_argument(
         "--data", type=Path, help="folder of labeled photos (default: all that the checkpoint was trained on)"
     )

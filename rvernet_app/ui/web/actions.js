@@ -11,7 +11,7 @@ import { nextCandidate, removeAll, removeSelected, selectFood, stepThroughFoods 
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
-import { learnKeeping, learnProjects } from "./project/projects.js";
+import { learnCopyState, learnProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
 import { train } from "./project/training.js";
 import { evidenceOf, selectedFood, shownMask } from "./state.js";
@@ -107,7 +107,7 @@ function onProject(page) {
 
 async function openProjects(page) {
   await learnProjects(page);
-  learnKeeping(page);
+  learnCopyState(page);
   train(page, "training");
   const sheet = page.find("#rv-projects-sheet");
   if (!sheet.open) sheet.showModal();

@@ -20,7 +20,7 @@ from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE, Base, Event
-from rvernet_app.ui.page import told_of
+from rvernet_app.ui.page import copy_reporter
 from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.requests import Empty
 from tests.rvernet_app.conftest import NewStore, NewUrl
@@ -139,10 +139,12 @@ def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: Folder
     with pytest.raises(ConnectionError):
         copy.push_to_hub()
     assert copy.problem == f"The latest changes are not in {REPOSITORY} yet: no route to host"
-    assert told_of(copy)(Empty(), "Ann") == CopyState(problem=copy.problem)
+    assert copy_reporter(copy)(Empty(), "Ann") == CopyState(problem=copy.problem)
     hub.files_left = None
     copy.push_to_hub()
-    assert told_of(copy)(Empty(), "Ann") == told_of(None)(Empty(), "Ann") == CopyState(problem=None)
+    assert (
+        copy_reporter(copy)(Empty(), "Ann") == copy_reporter(None)(Empty(), "Ann") == CopyState(problem=None)
+    )
 
 
 def test_an_empty_store_is_not_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:

@@ -31,7 +31,7 @@ export function createSheets({ find, state }, on) {
       find("#rv-projects-empty").hidden = projects.length > 0;
     },
 
-    showKeeping(problem) {
+    showCopyState(problem) {
       find("#rv-not-kept").hidden = state.facts.kept && !problem;
       if (problem) find("#rv-not-kept").textContent = problem;
     },

@@ -20,9 +20,9 @@ export async function learnProjects(page) {
 }
 
 // Whether what is labelled is kept elsewhere too, where the disk does not last.
-export async function learnKeeping(page) {
-  const { problem } = await tell(page, "keeping", {}).catch((error) => ({ problem: error.message }));
-  page.sheets.showKeeping(problem);
+export async function learnCopyState(page) {
+  const { problem } = await tell(page, "copy_state", {}).catch((error) => ({ problem: error.message }));
+  page.sheets.showCopyState(problem);
 }
 
 export function createProject(page, form) {
