@@ -9,14 +9,13 @@ from annotated_types import Len
 from pydantic import Field
 
 from rvernet_app.errors import PromptError
-from rvernet_app.store.annotations import Draft, Portion
+from rvernet_app.store.annotations import MAX_STEP, Draft, Portion
 from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
-MAX_STEP = 64
 
 Id = WholeNumber
 
