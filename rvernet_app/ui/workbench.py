@@ -23,7 +23,7 @@ from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
 
 WEB_DIR = Path(__file__).parent / "web"
-STYLES = ("base", "canvas", "panels", "sheets", "project", "review", "phone")
+STYLES = ("base", "canvas", "panels", "sheets", "naming", "project", "review", "phone")
 """Style sheets; a later one overrides an earlier one."""
 
 START = """
