@@ -173,12 +173,8 @@ def test_photos_in_a_circle_of_leftovers_stay_together(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr("rvernet_app.store.consensus.AT_ONCE", at_once)
-    for number, before in (
-        (0, 2),
-        (1, 1),
-        (2, 3),
-        (3, 2),
-    ):  # photo 0 leads to the circle of 2 and 3; photo 1 points to itself
+    # Photo 0 leads to the circle of 2 and 3; photo 1 points to itself.
+    for number, before in ((0, 2), (1, 1), (2, 3), (3, 2)):
         set_item(desk, number, before_id=desk.items[before], meal=f"meal {number}")
     for number in range(4):
         done(desk, item=number)

@@ -112,9 +112,7 @@ def test_the_same_bytes_are_kept_once(files: PhotoFiles, tmp_path: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in all_files(tmp_path)} == kept
 
 
-def test_adding_a_photo_again_repairs_a_crash_between_its_two_files(
-    files: PhotoFiles, tmp_path: Path
-) -> None:
+def test_adding_a_photo_again_repairs_an_interrupted_add(files: PhotoFiles, tmp_path: Path) -> None:
     photo = files.add(snapshot_of_lunch())
     path = files.working_copy(photo.sha256, photo.format)
     whole = path.read_bytes()

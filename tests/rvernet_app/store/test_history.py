@@ -178,9 +178,8 @@ class History(RuleBasedStateMachine):
         (added,) = add_photos(self.desk.store, self.desk.files, self.desk.project, sources)
         assert added.item_id is not None
         self.item = added.item_id
-        commit(
-            self.desk.store, give_verdict, self.item, self.desk.ann, DONE
-        )  # Ben may review only done photos
+        # Ben may review only photos that are done.
+        commit(self.desk.store, give_verdict, self.item, self.desk.ann, DONE)
         for tab in (0, 1):
             self.propose(tab, [0, 1])
         self.reload(0)

@@ -183,9 +183,7 @@ def test_put_label_adds_a_label_even_if_annotators_may_not(store: Store) -> None
         (LabelName("rice", parent="rice"), "'rice' would be its own parent"),
     ],
 )
-def test_a_change_that_contradicts_the_label_set_is_refused(
-    desk: Desk, name: LabelName, message: str
-) -> None:
+def test_a_change_that_breaks_the_label_set_is_refused(desk: Desk, name: LabelName, message: str) -> None:
     with pytest.raises(LabelError, match=message):
         commit(desk.store, put_label, desk.project, name, id=desk.labels["rice"])
     with desk.store.reading() as session:
