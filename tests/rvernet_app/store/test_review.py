@@ -322,7 +322,7 @@ def test_only_current_foods_of_done_annotators_can_be_decided(two_done: tuple[De
     assert desk.statuses(unfinished, deleted, elsewhere) == [SAVED, DELETED, SAVED]
 
 
-def test_an_accepted_food_can_be_replaced_while_its_annotator_works_on(
+def test_an_accepted_food_of_an_active_annotator_can_be_replaced(
     two_done: tuple[Desk, int, int, int],
 ) -> None:
     desk, rice, same, _ = two_done
@@ -529,12 +529,12 @@ def test_an_invalid_merge_is_refused(two_done: tuple[Desk, int, int, int]) -> No
     unfinished = desk.save(CLEO, 0, 4)
     before = len(desk.events())
     for ids, options, words in (
-        *(((rice, same), {"how": "average"}, "got 'average'"), ((rice,), {}, "two_done or more")),
-        *(
-            ((rice, same), {"label_id": foreign.id}, "label set"),
-            ((rice, same), {"label_id": 999}, "label set"),
-        ),
-        *(((rice, soup), {"how": "intersection"}, "union"), ((rice, unfinished), {}, "not done")),
+        ((rice, same), {"how": "average"}, "got 'average'"),
+        ((rice,), {}, "two or more"),
+        ((rice, same), {"label_id": foreign.id}, "label set"),
+        ((rice, same), {"label_id": 999}, "label set"),
+        ((rice, soup), {"how": "intersection"}, "union"),
+        ((rice, unfinished), {}, "not done"),
     ):
         with pytest.raises(StoreError, match=words):
             desk.merge(*ids, **options)
