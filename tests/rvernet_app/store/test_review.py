@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,10 +90,10 @@ class Desk:
     def accept(self, id: int, revision: int = 1) -> list[Saved]:
         return commit(self.store, accept, self.photos[0], self.people[REVIEWER], id, revision)
 
-    def merge(self, *ids: int, how: str = "union", **others: object) -> list[Saved]:
+    def merge(self, *ids: int, how: str = "union", **others: Any) -> list[Saved]:
         revisions = {id: self.food(id).revision for id in ids}
-        given = {"label_id": self.rice, **others}
-        return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"label_id": self.rice, **others}
+        return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)
 
     def undo(self) -> None:
         assert commit(self.store, undo, self.photos[0], self.people[REVIEWER])
