@@ -1,4 +1,4 @@
-"""A small project to try the store on, and what the tests ask of it again and again."""
+"""A small project for the store tests, and the helpers that they share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import Annotation, Base, Event, Item, Verdict
 
 SIZE_HW = (6, 8)
-"""Of every photo."""
+"""Height and width of every photo, in pixels."""
 
 Result = TypeVar("Result")
 Given = ParamSpec("Given")
@@ -36,12 +36,13 @@ Given = ParamSpec("Given")
 
 @dataclass(frozen=True)
 class Desk:
-    """A project that wants two annotators for each of its photos.
+    """A project that wants two annotators per photo.
 
     Attributes:
-        labels: ids by name: rice, soup, beans.
-        ann, ben: annotators.
-        items: ids, in the queue's order.
+        labels: label ids by name (rice, soup, beans).
+        ann: id of the annotator Ann.
+        ben: id of the annotator Ben.
+        items: item ids in queue order.
     """
 
     store: Store
@@ -59,7 +60,7 @@ class Desk:
     def save(
         self, note: str = "", by: int | None = None, item: int = 0, step: str | None = None, **rest: Any
     ) -> Saved:
-        """Save a new food on one of the photos, Ann's where nobody else is named."""
+        """Save a new food on a photo, as Ann unless `by` names someone else."""
         draft = self.draft(note, **rest)
         return commit(self.store, save, self.items[item], by or self.ann, draft, step=step)
 
@@ -108,13 +109,13 @@ def commit(
     *args: Given.args,
     **kwargs: Given.kwargs,
 ) -> Result:
-    """Call a function of the store in a transaction of its own."""
+    """Call a store function in its own transaction and return its result."""
     with store.writing() as session:
         return change(session, *args, **kwargs)
 
 
 def set_up(store: Store, photos: int = 4, double_share: float = 1.0) -> Desk:
-    """A desk in an empty store."""
+    """Create a desk in an empty store."""
     names = [LabelName("rice"), LabelName("soup", ("broth",)), LabelName("beans", food_code="175199")]
     project = commit(store, create_project, "Trays", names, double_share=double_share)
     files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
@@ -127,21 +128,21 @@ def set_up(store: Store, photos: int = 4, double_share: float = 1.0) -> Desk:
 
 
 def picture(number: int, file_format: str = "PNG") -> bytes:
-    """A file of one colour, another for each number."""
+    """Return an image file of one colour; each number has its own colour."""
     file = io.BytesIO()
     Image.new("RGB", SIZE_HW[::-1], (number % 256, number // 256, 90)).save(file, file_format)
     return file.getvalue()
 
 
 def square(left: int = 0, side: int = 2, size_hw: tuple[int, int] = SIZE_HW) -> Rle:
-    """A mask with its upper left corner at (left, 1)."""
+    """Return a square mask with its upper left corner at x = `left`, y = 1."""
     mask = np.zeros(size_hw, np.bool_)
     mask[1 : 1 + side, left : left + side] = True
     return to_rle(mask)
 
 
 def at_once(*calls: Callable[[], Result]) -> list[Result | RvernetError]:
-    """What calls return, or refuse with, that start at the same moment, each in a thread of its own."""
+    """Start all calls at the same moment, one per thread; return each result or the error it raised."""
     together = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result | RvernetError:
@@ -156,7 +157,7 @@ def at_once(*calls: Callable[[], Result]) -> list[Result | RvernetError]:
 
 
 def require_complete_events(session: Session) -> None:
-    """Each event goes on from the one before it on the same row, and the last one says how the row is now."""
+    """Check that the events of each row form a chain that ends with the current row."""
     last: dict[tuple[str, int], dict[str, Any] | None] = {}
     for event in session.scalars(select(Event).order_by(Event.id)):
         row = (event.subject, event.subject_id)

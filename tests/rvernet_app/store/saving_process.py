@@ -1,8 +1,9 @@
-"""Run as a program: saves foods until it is killed, and prints what is saved once the store has said so.
+"""Program that saves foods until it is killed, and prints each save after the store has committed it.
 
-For each line that it reads, it starts a process that opens the store given as arguments (folder, URL or
-nothing, item, annotator, label). That process first prints its process id, then a line "id revision note" for
-each save. When it is dead, this program prints "gone". So killing a process costs no start of Python.
+Arguments: folder, URL (may be empty), item, annotator, label, and the height, width and counts of the mask.
+For each line on stdin, the program forks a process that opens the store. The child prints its process id,
+then a line "id revision note" for each save. When the child is dead, the parent prints "gone". Thanks to the
+fork, the test does not start Python for every kill.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from rvernet_app.store.annotations import Draft, Saved, save
 from rvernet_app.store.database import Store
 
 
-def save_for_ever(
+def save_forever(
     folder: Path, url: str | None, item: int, annotator: int, label: int, rle: Rle, run: str
 ) -> None:
-    tell(str(os.getpid()))
+    print_line(str(os.getpid()))
     store = Store(folder, url)
     number = 0
     saved = Saved(0, 0)
@@ -32,21 +33,21 @@ def save_for_ever(
                 saved = save(session, item, annotator, draft)
             else:
                 saved = save(session, item, annotator, draft, id=saved.id, revision=saved.revision)
-        tell(f"{saved.id} {saved.revision} {draft.note}")
+        print_line(f"{saved.id} {saved.revision} {draft.note}")
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
 def main() -> None:
     folder, url, item, annotator, label, height, width, counts = sys.argv[1:]
     rle = Rle(size=[int(height), int(width)], counts=counts)
-    Store(Path(folder), url or None).close()  # so that what opening imports is there already
+    Store(Path(folder), url or None).close()  # import here what every child needs
     for run in sys.stdin:
         if (child := os.fork()) == 0:
             try:
-                save_for_ever(
+                save_forever(
                     Path(folder), url or None, int(item), int(annotator), int(label), rle, run.strip()
                 )
             except Exception:
@@ -54,7 +55,7 @@ def main() -> None:
             finally:
                 os._exit(1)
         os.waitpid(child, 0)
-        tell("gone")
+        print_line("gone")
 
 
 if __name__ == "__main__":

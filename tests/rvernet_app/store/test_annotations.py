@@ -1,4 +1,4 @@
-"""What is saved of a photo comes back as it was given, and what contradicts itself is refused."""
+"""Annotations and verdicts: saving, editing, deleting, and refusing inconsistent values."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ def ids(desk: Desk, annotator: int | None = None, item: int = 0) -> list[int]:
 @pytest.mark.parametrize(
     "given",
     [
-        (*(-1.0, "g", "weighed"),),
-        (*(math.nan, "g", "weighed"),),
-        (*(math.inf, "g", "weighed"),),
-        (*(100.0, "stone", "weighed"),),
-        (*(100.0, "g", "measured"),),
-        (*(100.0, "g", "guessed", 80.0),),
-        (*(100.0, "g", "guessed", None, 120.0),),
-        (*(100.0, "g", "guessed", 110.0, 120.0),),
-        (*(100.0, "g", "guessed", 80.0, 90.0),),
-        (*(100.0, "g", "guessed", 120.0, 80.0),),
-        (*(100.0, "g", "guessed", -1.0, 120.0),),
-        (*(100.0, "g", "guessed", 80.0, math.inf),),
-        (*(100.0, "g", "guessed", math.nan, 120.0),),
+        (-1.0, "g", "weighed"),
+        (math.nan, "g", "weighed"),
+        (math.inf, "g", "weighed"),
+        (100.0, "stone", "weighed"),
+        (100.0, "g", "measured"),
+        (100.0, "g", "guessed", 80.0),
+        (100.0, "g", "guessed", None, 120.0),
+        (100.0, "g", "guessed", 110.0, 120.0),
+        (100.0, "g", "guessed", 80.0, 90.0),
+        (100.0, "g", "guessed", 120.0, 80.0),
+        (100.0, "g", "guessed", -1.0, 120.0),
+        (100.0, "g", "guessed", 80.0, math.inf),
+        (100.0, "g", "guessed", math.nan, 120.0),
     ],
 )
-def test_a_portion_that_contradicts_itself_is_refused(given: tuple[Any, ...]) -> None:
+def test_an_inconsistent_portion_is_refused(given: tuple[Any, ...]) -> None:
     with pytest.raises(StoreError):
         Portion(*given)
 
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_portion_may_be_nothing_and_as_sure_as_can_be(unit: str, method: str) -> None:
+def test_a_portion_may_be_zero_with_a_range_of_zero(unit: str, method: str) -> None:
     assert Portion(0.0, unit, method, 0.0, 0.0) == Portion(0, unit, method, low=0, high=0)
 
 
-def test_a_food_comes_back_as_it_was_saved(desk: Desk) -> None:
+def test_a_food_is_read_back_as_saved(desk: Desk) -> None:
     saved = desk.save(
         "no oil",
         label="soup",
@@ -81,17 +81,17 @@ def test_a_food_comes_back_as_it_was_saved(desk: Desk) -> None:
     assert (row.suggestions, row.suggestion_taken) == ([["soup", 0.75], ["beans", 0.125]], True)
     assert (row.amount, row.unit, row.method) == (180.0, "ml", "reference object")
     assert (row.low, row.high, row.sources) == (150.0, 220.5, [])
-    assert row.created_at.utcoffset() == row.changed_at - row.changed_at  # none, which is UTC
+    assert row.created_at.utcoffset() == row.changed_at - row.changed_at  # zero, so UTC
 
 
-def test_a_food_needs_a_mask_only(desk: Desk) -> None:
+def test_a_food_needs_only_a_mask(desk: Desk) -> None:
     row = desk.food(desk.save(label=None).id)
     assert (row.label_id, row.note, row.prompts) == (None, "", {})
     assert [row.segmenter, row.checkpoint, row.suggestions, row.suggestion_taken] == [None] * 4
     assert [row.amount, row.unit, row.method, row.low, row.high] == [None] * 5
 
 
-def test_a_portion_can_be_taken_away_again(desk: Desk) -> None:
+def test_a_portion_can_be_removed(desk: Desk) -> None:
     saved = desk.save(portion=Portion(2.0, "slice", "guessed", 1.0, 3.0))
     row = desk.food(desk.edit(saved, "").id)
     assert [row.amount, row.unit, row.method, row.low, row.high] == [None] * 5
@@ -106,21 +106,21 @@ def test_a_portion_can_be_taken_away_again(desk: Desk) -> None:
         ({"size": list(SIZE_HW)}, "not a COCO compressed RLE"),
     ],
 )
-def test_a_mask_that_is_none_of_the_photos_is_refused(desk: Desk, rle: Rle, message: str) -> None:
+def test_a_mask_that_does_not_fit_the_photo_is_refused(desk: Desk, rle: Rle, message: str) -> None:
     count = desk.count()
     with pytest.raises(PromptError, match=message):
         commit(desk.store, save, desk.items[0], desk.ann, Draft(rle))
     assert (ids(desk), desk.count(), desk.count(Verdict)) == ([], count, 0)
 
 
-def test_a_note_has_its_longest(desk: Desk) -> None:
+def test_a_note_over_the_maximum_length_is_refused(desk: Desk) -> None:
     assert desk.food(desk.save("ß" * MAX_NOTE).id).note == "ß" * MAX_NOTE
     with pytest.raises(StoreError, match="at most 10000 characters, this one 10001"):
         desk.save("a" * (MAX_NOTE + 1))
     assert desk.count(Annotation) == 1
 
 
-def test_a_label_is_of_the_project_itself(desk: Desk) -> None:
+def test_a_label_from_another_project_is_refused(desk: Desk) -> None:
     other = commit(desk.store, create_project, "Other trays", [LabelName("rice")])
     with desk.store.reading() as session:
         (label,) = labels_of(session, other)
@@ -130,7 +130,7 @@ def test_a_label_is_of_the_project_itself(desk: Desk) -> None:
     assert (desk.count(Annotation), desk.count(Verdict)) == (0, 0)
 
 
-def test_there_is_no_such_photo_or_food(desk: Desk) -> None:
+def test_an_unknown_photo_or_food_is_refused(desk: Desk) -> None:
     saved = desk.save()
     with pytest.raises(StoreError, match="photo is not in a project"):
         commit(desk.store, save, 999, desk.ann, desk.draft())
@@ -142,7 +142,7 @@ def test_there_is_no_such_photo_or_food(desk: Desk) -> None:
     assert desk.food(saved.id).revision == 1
 
 
-def test_an_edit_is_a_revision_more_and_says_by_whom(desk: Desk) -> None:
+def test_an_edit_adds_a_revision_and_names_its_author(desk: Desk) -> None:
     saved = desk.edit(desk.save("peas"), "beans", by=desk.ben, label="beans", left=5)
     row = desk.food(saved.id)
     assert (saved.revision, row.revision, row.note, row.box_x) == (2, 2, "beans", 5)
@@ -156,7 +156,7 @@ def test_an_edit_is_a_revision_more_and_says_by_whom(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("prompts", [{"points": [[1, 2]]}, {"points": ((1, 2),)}, {"box": (0, 0.1)}, {}])
-def test_saving_the_same_again_changes_nothing(desk: Desk, prompts: dict[str, Any]) -> None:
+def test_saving_the_same_values_twice_changes_nothing(desk: Desk, prompts: dict[str, Any]) -> None:
     rest: dict[str, Any] = {
         "prompts": prompts,
         "suggestions": (("rice", 0.1),),
@@ -168,7 +168,7 @@ def test_saving_the_same_again_changes_nothing(desk: Desk, prompts: dict[str, An
     assert desk.count() == count
 
 
-def test_a_deleted_food_is_gone_and_kept_in_history(desk: Desk) -> None:
+def test_a_deleted_food_disappears_but_stays_in_the_history(desk: Desk) -> None:
     first, second = desk.save("peas"), desk.save("beans")
     gone = commit(desk.store, delete, desk.items[0], desk.ann, id=first.id, revision=1)
     assert gone.revision == 2
@@ -180,7 +180,7 @@ def test_a_deleted_food_is_gone_and_kept_in_history(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_saving_over_a_deleted_food_brings_it_back(desk: Desk) -> None:
+def test_saving_a_deleted_food_restores_it(desk: Desk) -> None:
     saved = desk.save("peas")
     gone = commit(desk.store, delete, desk.items[0], desk.ben, id=saved.id, revision=1)
     with pytest.raises(ConflictError) as raised:
@@ -190,7 +190,7 @@ def test_saving_over_a_deleted_food_brings_it_back(desk: Desk) -> None:
     assert ids(desk) == [saved.id]
 
 
-def test_a_conflict_tells_how_it_is_now(desk: Desk) -> None:
+def test_a_conflict_reports_the_current_food(desk: Desk) -> None:
     saved = desk.save("peas")
     desk.edit(saved, "beans", by=desk.ben)
     count = desk.count()
@@ -204,7 +204,7 @@ def test_a_conflict_tells_how_it_is_now(desk: Desk) -> None:
     assert (desk.food(saved.id).note, desk.count()) == ("beans", count)
 
 
-def test_foods_are_by_one_or_by_all_in_the_order_they_were_made(desk: Desk) -> None:
+def test_foods_of_one_or_all_annotators_come_in_creation_order(desk: Desk) -> None:
     made = [desk.save(by=by).id for by in (desk.ann, desk.ben, desk.ann)]
     desk.save(item=1)
     assert ids(desk) == made
@@ -212,19 +212,22 @@ def test_foods_are_by_one_or_by_all_in_the_order_they_were_made(desk: Desk) -> N
     assert ids(desk, desk.ben) == [made[1]]
 
 
-def test_history_is_by_one_or_by_all_oldest_first(desk: Desk) -> None:
+def test_history_of_one_or_all_annotators_comes_oldest_first(desk: Desk) -> None:
     saved = desk.save(by=desk.ann)
     desk.edit(saved, "peas", by=desk.ben)
     with desk.store.reading() as session:
         all_ = history(session, desk.items[0])
         assert [(e.subject, e.annotator_id) for e in all_] == [
-            *(("item", None), ("verdict", desk.ann), ("annotation", desk.ann), ("annotation", desk.ben)),
+            ("item", None),
+            ("verdict", desk.ann),
+            ("annotation", desk.ann),
+            ("annotation", desk.ben),
         ]
         assert [e.id for e in history(session, desk.items[0], desk.ben)] == [all_[-1].id]
         assert [e.subject for e in history(session, desk.items[1])] == ["item"]
 
 
-def test_a_verdict_counts_its_time_and_its_changes(desk: Desk) -> None:
+def test_a_verdict_counts_its_seconds_and_revisions(desk: Desk) -> None:
     first = commit(desk.store, give_verdict, desk.items[0], desk.ann, OPEN, seconds=2.5)
     second = commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE, seconds=4.0)
     third = commit(
@@ -237,7 +240,7 @@ def test_a_verdict_counts_its_time_and_its_changes(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_a_verdict_given_again_changes_nothing(desk: Desk) -> None:
+def test_giving_the_same_verdict_twice_changes_nothing(desk: Desk) -> None:
     first = commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     count = desk.count()
     assert commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE) == first
@@ -251,14 +254,14 @@ def test_an_unusable_photo_needs_a_reason(desk: Desk, reason: str | None) -> Non
     assert desk.count(Verdict) == 0
 
 
-def test_a_verdict_is_one_of_few_and_on_a_photo(desk: Desk) -> None:
+def test_an_unknown_verdict_or_photo_is_refused(desk: Desk) -> None:
     with pytest.raises(StoreError, match="open, done, unusable, skipped; got 'new'"):
         commit(desk.store, give_verdict, desk.items[0], desk.ann, "new")
     with pytest.raises(StoreError, match="not in a project"):
         commit(desk.store, give_verdict, 999, desk.ann, DONE)
 
 
-def test_the_first_save_takes_a_place_and_the_others_do_not(desk: Desk) -> None:
+def test_only_the_first_save_of_an_annotator_takes_a_place(desk: Desk) -> None:
     assert (desk.item().taken, desk.item().wanted) == (0, 2)
     desk.save()
     desk.save()

@@ -1,4 +1,4 @@
-"""What a project says of each photo, once."""
+"""Consensus: the final foods of each photo, with its meal and split."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def set_item(desk: Desk, number: int, **values: object) -> None:
             setattr(session.get_one(Item, desk.items[number]), name, value)
 
 
-def test_a_photo_is_final_with_its_foods_once_it_is_done(desk: Desk) -> None:
+def test_a_done_photo_is_final_with_its_foods(desk: Desk) -> None:
     desk.save("a", label="rice")
     desk.save("b", label="soup", left=4)
     desk.save("other", item=1)
@@ -73,19 +73,19 @@ def test_a_photo_in_another_state_is_not_final(desk: Desk, state: str) -> None:
     assert read(desk) == []
 
 
-def test_a_photo_someone_called_unusable_is_left_out(desk: Desk) -> None:
+def test_a_photo_that_one_annotator_calls_unusable_is_left_out(desk: Desk) -> None:
     desk.save()
     done(desk)
     done(desk, by=desk.ben, state=UNUSABLE)
     assert read(desk) == []
 
 
-def test_a_photo_that_is_done_may_have_no_foods(desk: Desk) -> None:
+def test_a_done_photo_may_have_no_foods(desk: Desk) -> None:
     done(desk)
     assert [notes(photo) for photo in read(desk)] == [[]]
 
 
-def test_foods_without_a_name_and_deleted_or_rejected_ones_are_left_out(desk: Desk) -> None:
+def test_unnamed_deleted_and_rejected_foods_are_left_out(desk: Desk) -> None:
     desk.save("unnamed", label=None)
     gone, refused = desk.save("deleted"), desk.save("rejected")
     desk.save("kept")
@@ -95,7 +95,7 @@ def test_foods_without_a_name_and_deleted_or_rejected_ones_are_left_out(desk: De
     assert [notes(photo) for photo in read(desk)] == [["kept"]]
 
 
-def test_of_two_the_one_who_began_first_counts(desk: Desk) -> None:
+def test_the_annotator_who_began_first_counts(desk: Desk) -> None:
     desk.save("Ben's", by=desk.ben)
     desk.save("Ann's")
     done(desk)
@@ -104,7 +104,7 @@ def test_of_two_the_one_who_began_first_counts(desk: Desk) -> None:
     assert [notes(photo) for photo in read(desk)] == [["Ben's"]]
 
 
-def test_what_a_reviewer_accepted_counts_beside_what_is_undecided_of_the_first(desk: Desk) -> None:
+def test_accepted_foods_count_with_the_undecided_foods_of_the_first_annotator(desk: Desk) -> None:
     first, second = desk.save("Ann's first"), desk.save("Ann's second")
     theirs = desk.save("Ben's first", by=desk.ben)
     desk.save("Ben's second", by=desk.ben)
@@ -117,14 +117,12 @@ def test_what_a_reviewer_accepted_counts_beside_what_is_undecided_of_the_first(d
     assert [notes(photo) for photo in read(desk)] == [["Ann's second", "Ben's first"]]
 
 
-def test_photos_come_in_the_queues_order_whatever_is_read_at_a_time(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_photos_come_in_queue_order_for_any_batch_size(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(desk.store, create_project, "Other trays", [])
     for number in (3, 0, 2):
         desk.save(str(number), item=number)
         done(desk, item=number)
-    set_item(desk, 0, before_id=desk.items[3])  # which is read later
+    set_item(desk, 0, before_id=desk.items[3])  # photo 3 is read later
     whole = read(desk)
     assert [notes(photo) for photo in whole] == [["0"], ["2"], ["3"]]
     assert whole[0].meal == whole[2].meal == desk.item(3).photo.sha256
@@ -133,7 +131,7 @@ def test_photos_come_in_the_queues_order_whatever_is_read_at_a_time(
     assert [(p.item.id, p.meal, p.split) for p in paged] == [(p.item.id, p.meal, p.split) for p in whole]
 
 
-def test_leftovers_go_with_the_photo_before_the_meal(desk: Desk) -> None:
+def test_leftovers_share_the_meal_of_the_photo_before(desk: Desk) -> None:
     set_item(desk, 1, meal="Monday")
     set_item(desk, 2, before_id=desk.items[1])
     set_item(desk, 3, before_id=desk.items[0])
@@ -147,7 +145,7 @@ def test_leftovers_go_with_the_photo_before_the_meal(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("at_once", [500, 2, 1])
-def test_what_was_left_of_leftovers_goes_with_the_first_photo(
+def test_a_chain_of_leftovers_shares_the_meal_of_the_first_photo(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr("rvernet_app.store.consensus.AT_ONCE", at_once)
@@ -160,29 +158,30 @@ def test_what_was_left_of_leftovers_goes_with_the_first_photo(
     assert {photo.meal for photo in read(desk)} == {"Monday"}
 
 
-def test_leftovers_go_with_their_photo_whatever_meal_they_say_they_are_of(desk: Desk) -> None:
+def test_leftovers_ignore_their_own_meal_name(desk: Desk) -> None:
     set_item(desk, 0, meal="Tuesday", before_id=desk.items[2])
     set_item(desk, 1, meal="Monday")
     set_item(desk, 3, meal="Tuesday", before_id=desk.items[1])
     for number in range(4):
         done(desk, item=number)
-    of_itself = desk.item(2).photo.sha256
-    assert [photo.meal for photo in read(desk)] == [of_itself, "Monday", of_itself, "Monday"]
+    own_meal = desk.item(2).photo.sha256
+    assert [photo.meal for photo in read(desk)] == [own_meal, "Monday", own_meal, "Monday"]
 
 
 @pytest.mark.parametrize("at_once", [500, 1])
-def test_photos_that_are_the_leftovers_of_each_other_stay_together(
+def test_photos_in_a_circle_of_leftovers_stay_together(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr("rvernet_app.store.consensus.AT_ONCE", at_once)
-    for number, before in ((0, 2), (1, 1), (2, 3), (3, 2)):  # one leads to two in a circle, one is its own
+    # Photo 0 leads to the circle of 2 and 3; photo 1 points to itself.
+    for number, before in ((0, 2), (1, 1), (2, 3), (3, 2)):
         set_item(desk, number, before_id=desk.items[before], meal=f"meal {number}")
     for number in range(4):
         done(desk, item=number)
     assert [photo.meal for photo in read(desk)] == ["meal 2", "meal 1", "meal 2", "meal 2"]
 
 
-def test_a_long_chain_takes_no_more_questions(desk: Desk) -> None:
+def test_a_long_chain_needs_no_extra_queries(desk: Desk) -> None:
     for number in range(4):
         done(desk, item=number)
     asked: list[str] = []
@@ -196,7 +195,7 @@ def test_a_long_chain_takes_no_more_questions(desk: Desk) -> None:
     assert len(asked) == alone
 
 
-def test_a_split_is_drawn_by_the_meals_name_alone() -> None:
+def test_a_split_depends_only_on_the_meal_name() -> None:
     def drawn(meal: str) -> float:
         return int(hashlib.sha256(meal.encode()).hexdigest()[:8], 16) / 2**32
 
@@ -206,14 +205,14 @@ def test_a_split_is_drawn_by_the_meals_name_alone() -> None:
         assert shares.split_of(meal) == ("val" if place < 0.2 else "test" if place < 0.3 else "train")
 
 
-def test_splits_have_about_their_shares() -> None:
+def test_splits_have_roughly_their_shares() -> None:
     counts = Counter(Shares(val=0.2, test=0.1).split_of(f"meal {n}") for n in range(2000))
     assert abs(counts["val"] - 400) < 60
     assert abs(counts["test"] - 200) < 45
     assert {Shares(0, 0).split_of(f"meal {n}") for n in range(50)} == {"train"}
 
 
-def test_a_split_stays_when_photos_are_added(desk: Desk) -> None:
+def test_adding_photos_keeps_earlier_splits(desk: Desk) -> None:
     shares = Shares(0.4, 0.4)
     for number in (1, 3):
         done(desk, item=number)
@@ -228,6 +227,6 @@ def test_a_split_stays_when_photos_are_added(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("val", "test"), [(-0.1, 0.1), (0.1, -0.1), (0.5, 0.5), (1.0, 0.0), (float("nan"), 0)]
 )
-def test_shares_leave_something_to_train_on(val: float, test: float) -> None:
+def test_shares_that_leave_no_training_data_are_refused(val: float, test: float) -> None:
     with pytest.raises(StoreError, match="leave nothing to train on"):
         Shares(val, test)

@@ -1,4 +1,4 @@
-"""The store opens on either database, brings its schema up to date, and writes all or nothing."""
+"""Database: opening, migrations, transactions and errors on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def version(store: Store) -> str | None:
     return None if found is None else str(found)
 
 
-def test_migrations_make_the_tables_as_they_are_written(store: Store) -> None:
+def test_migrations_create_the_declared_tables(store: Store) -> None:
     options = {"compare_type": True, "compare_server_default": True}
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_migrations_can_be_taken_back_and_made_again(store: Store) -> None:
+def test_migrations_can_be_reverted_and_reapplied(store: Store) -> None:
     newest = version(store)
     with store.engine.begin() as connection:
         command.downgrade(migration_config(connection), "base")
@@ -57,14 +57,14 @@ def test_migrations_can_be_taken_back_and_made_again(store: Store) -> None:
     commit(store, ensure_annotator, "Ann")
 
 
-def test_a_store_opened_again_is_as_it_was(store: Store) -> None:
+def test_a_reopened_store_keeps_its_data(store: Store) -> None:
     ann = commit(store, ensure_annotator, "Ann")
     again = Store(store.folder, store.engine.url.render_as_string(hide_password=False))
     assert commit(again, ensure_annotator, "Ann") == ann
     again.close()
 
 
-def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store) -> None:
+def test_a_newer_schema_is_refused_and_left_unchanged(store: Store) -> None:
     commit(store, ensure_annotator, "Ann")
     with store.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -74,7 +74,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store) -> None:
     assert names(store) == ["Ann"]
 
 
-def test_threads_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
+def test_several_threads_can_open_a_new_store_together(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
     for round_ in range(3):
         folder, url = tmp_path / str(round_), new_url(kind)
         opened = at_once(*[lambda folder=folder, url=url: Store(folder, url) for _ in range(4)])
@@ -84,7 +84,7 @@ def test_threads_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: 
             store.close()
 
 
-def test_processes_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
+def test_several_processes_can_open_a_new_store_together(kind: str, new_url: NewUrl, tmp_path: Path) -> None:
     url = new_url(kind) or ""
     line = [sys.executable, "-c", OPEN_A_STORE, str(tmp_path / "data"), url]
     processes = [subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -96,19 +96,19 @@ def test_processes_open_a_new_store_at_once(kind: str, new_url: NewUrl, tmp_path
     store.close()
 
 
-def test_the_database_is_a_file_in_the_data_folder_where_no_url_is_given(tmp_path: Path) -> None:
+def test_the_default_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
     Store(tmp_path / "new" / "data").close()
     assert (tmp_path / "new" / "data" / DATABASE_NAME).is_file()
 
 
-def test_sqlite_may_lie_elsewhere(tmp_path: Path) -> None:
+def test_a_url_can_put_sqlite_outside_the_data_folder(tmp_path: Path) -> None:
     Store(tmp_path / "data", f"sqlite:///{tmp_path}/other.sqlite3").close()
     assert (tmp_path / "other.sqlite3").is_file()
     assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_postgresql_is_known_by_the_names_hosts_give_it(scheme: str, tmp_path: Path) -> None:
+def test_every_common_postgresql_scheme_is_recognized(scheme: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"The database cannot be opened: .*refused") as raised:
         Store(tmp_path, f"{scheme}://ann:secret@127.0.0.1:1/foods")
     assert "secret" not in str(raised.value)
@@ -124,13 +124,13 @@ def test_postgresql_is_known_by_the_names_hosts_give_it(scheme: str, tmp_path: P
         ("sqlite:////no/such/folder/foods.sqlite3", "The database cannot be opened: unable to open"),
     ],
 )
-def test_what_is_no_database_of_the_store_is_refused(url: str, message: str, tmp_path: Path) -> None:
+def test_an_unsupported_database_url_is_refused(url: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=message) as raised:
         Store(tmp_path, url)
     assert "secret" not in str(raised.value)
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / DATABASE_NAME).write_bytes(b"not a database, " * 500)
     with pytest.raises(StoreError, match="not a database"):
         Store(tmp_path)
@@ -143,7 +143,7 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "data")
 
 
-def test_what_fails_half_way_leaves_nothing(store: Store) -> None:
+def test_a_failed_transaction_saves_nothing(store: Store) -> None:
     def fail() -> None:
         with store.writing() as session:
             session.add(Annotator(name="Ann"))
@@ -155,18 +155,18 @@ def test_what_fails_half_way_leaves_nothing(store: Store) -> None:
     assert names(store) == []
 
 
-def test_what_the_database_refuses_is_the_stores_error_and_leaves_nothing(store: Store) -> None:
+def test_a_refused_write_raises_a_store_error_and_saves_nothing(store: Store) -> None:
     with pytest.raises(StoreError, match="Nothing was saved"), store.writing() as session:
         session.add_all([Annotator(name="Ann"), Annotator(name="Ben"), Annotator(name="Ann")])
     assert names(store) == []
 
 
-def test_what_cannot_be_read_is_the_stores_error(store: Store) -> None:
+def test_a_failed_read_raises_a_store_error(store: Store) -> None:
     with pytest.raises(StoreError, match=r"The store cannot be read: .*nowhere"), store.reading() as session:
         session.execute(text("SELECT name FROM nowhere"))
 
 
-def test_one_too_many_at_once_is_told_so(store: Store) -> None:
+def test_an_exhausted_connection_pool_raises_a_clear_error(store: Store) -> None:
     store.engine.dispose()
     store.engine = create_engine(store.engine.url, pool_size=1, max_overflow=0, pool_timeout=0)
     with store.reading() as session:
@@ -177,7 +177,7 @@ def test_one_too_many_at_once_is_told_so(store: Store) -> None:
             other.add(Annotator(name="Ann"))
 
 
-def test_a_reader_sees_one_state_and_keeps_no_one_from_writing(store: Store) -> None:
+def test_a_reader_sees_one_state_and_does_not_block_writers(store: Store) -> None:
     commit(store, ensure_annotator, "Ann")
     with store.reading() as session:
         counted = select(func.count()).select_from(Annotator)
@@ -187,7 +187,7 @@ def test_a_reader_sees_one_state_and_keeps_no_one_from_writing(store: Store) -> 
     assert names(store) == ["Ann", "Ben"]
 
 
-def test_what_a_reader_changes_is_dropped(store: Store) -> None:
+def test_changes_in_a_reading_session_are_dropped(store: Store) -> None:
     with store.reading() as session:
         session.add(Annotator(name="Ann"))
         session.flush()
@@ -203,7 +203,7 @@ def test_writers_wait_for_each_other(store: Store) -> None:
     assert sorted(names(store)) == sorted(f"{who}.{number}" for who in range(4) for number in range(10))
 
 
-def test_points_in_time_come_back_in_utc(store: Store) -> None:
+def test_times_are_read_back_in_utc(store: Store) -> None:
     at = now()
     with store.writing() as session:
         session.add(Photo(sha256="0" * 64, format="PNG", width=1, height=1, added_at=at))
@@ -212,7 +212,7 @@ def test_points_in_time_come_back_in_utc(store: Store) -> None:
     assert found.isoformat() == at.isoformat()
 
 
-def test_a_commit_on_sqlite_is_on_the_disk(tmp_path: Path) -> None:
+def test_sqlite_uses_durable_commits_and_foreign_keys(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.reading() as session:
         settings = [

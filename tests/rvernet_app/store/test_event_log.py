@@ -1,4 +1,4 @@
-"""Every change of a row leaves an event, and only a real one does."""
+"""Event log: every real change of a row adds one event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_snapshot_holds_every_column_as_json(desk: Desk) -> None:
     assert (taken["note"], taken["revision"], taken["status"]) == ("with peas", 1, "saved")
 
 
-def test_a_new_row_is_an_event_of_its_project_and_photo(desk: Desk) -> None:
+def test_a_new_row_adds_an_event_with_its_project_and_photo(desk: Desk) -> None:
     saved = desk.save()
     with desk.store.reading() as session:
         (event,) = events(session, "annotation")
@@ -45,7 +45,7 @@ def test_a_new_row_is_an_event_of_its_project_and_photo(desk: Desk) -> None:
         ]
 
 
-def test_a_row_without_a_revision_has_events_too(desk: Desk) -> None:
+def test_a_row_without_a_revision_also_adds_an_event(desk: Desk) -> None:
     item = desk.item()
     with desk.store.writing() as session:
         words = Comment(item_id=item.id, annotator_id=desk.ben, words="Is this rice?", at=item.photo.added_at)
@@ -57,7 +57,7 @@ def test_a_row_without_a_revision_has_events_too(desk: Desk) -> None:
     assert event.after["words"] == "Is this rice?"
 
 
-def test_a_change_counts_the_revision_and_keeps_what_was(desk: Desk) -> None:
+def test_a_change_adds_a_revision_and_records_the_old_values(desk: Desk) -> None:
     saved = desk.save("peas")
     with desk.store.writing() as session:
         row = session.get_one(Annotation, saved.id)
@@ -70,13 +70,16 @@ def test_a_change_counts_the_revision_and_keeps_what_was(desk: Desk) -> None:
         assert event.before == was
         assert event.after == {
             **was,
-            **{"note": "beans", "amount": 30.0, "revision": 2, "changed_at": row.changed_at.isoformat()},
+            "note": "beans",
+            "amount": 30.0,
+            "revision": 2,
+            "changed_at": row.changed_at.isoformat(),
         }
         assert (event.annotator_id, event.revision, event.undoes_id) == (desk.ben, 2, None)
         require_complete_events(session)
 
 
-def test_values_a_row_has_already_change_nothing(desk: Desk) -> None:
+def test_unchanged_values_add_no_event(desk: Desk) -> None:
     saved, count = desk.save("peas"), desk.count()
     with desk.store.writing() as session:
         row = session.get_one(Annotation, saved.id)
@@ -85,7 +88,7 @@ def test_values_a_row_has_already_change_nothing(desk: Desk) -> None:
     assert desk.count() == count
 
 
-def test_a_change_from_an_older_revision_is_a_conflict(desk: Desk) -> None:
+def test_a_change_from_an_old_revision_is_a_conflict(desk: Desk) -> None:
     saved, count = desk.save("peas"), desk.count()
     with desk.store.writing() as session:
         row = session.get_one(Annotation, saved.id)
@@ -95,15 +98,15 @@ def test_a_change_from_an_older_revision_is_a_conflict(desk: Desk) -> None:
     assert desk.count() == count
 
 
-def test_a_row_that_is_there_is_found_rather_than_added(desk: Desk) -> None:
-    asked = select(Annotator).where(Annotator.name == "Cleo")
+def test_an_existing_row_is_found_instead_of_added(desk: Desk) -> None:
+    query = select(Annotator).where(Annotator.name == "Cleo")
     with desk.store.writing() as session:
-        first = find_or_add(session, asked, lambda: Annotator(name="Cleo"))
-        assert find_or_add(session, asked, lambda: Annotator(name="Dan")) is first
+        first = find_or_add(session, query, lambda: Annotator(name="Cleo"))
+        assert find_or_add(session, query, lambda: Annotator(name="Dan")) is first
     assert desk.count(Annotator) == 3
 
 
-def test_a_locked_row_is_read_again_and_keeps_what_the_session_changed(desk: Desk) -> None:
+def test_locking_a_row_reloads_it_and_keeps_pending_changes(desk: Desk) -> None:
     with desk.store.writing() as session:
         item = session.get_one(Item, desk.items[0])
         item.wanted = 5

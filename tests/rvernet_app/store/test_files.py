@@ -1,4 +1,4 @@
-"""Originals stay as they came; working copies are upright and do not tell where they were taken."""
+"""Photo files: unchanged originals, upright working copies without metadata, and thumbnails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rvernet_app.store.files import THUMBNAIL_SIDE, PhotoFiles
 from tests.conftest import ROOT
 from tests.rvernet_app.store.desk import SIZE_HW, picture
 
-WRITE_MORE_THAN_THERE_IS_ROOM_FOR = """
+WRITE_PAST_THE_FILE_SIZE_LIMIT = """
 import resource
 import signal
 import sys
@@ -33,7 +33,7 @@ except OSError as error:
 """
 
 ROTATED = 6
-"""EXIF orientation of a photo that is stored lying on its left side."""
+"""EXIF orientation of a photo whose pixels are stored lying on their left side."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> PhotoFiles:
 
 
 def snapshot_of_lunch(orientation: int = ROTATED) -> bytes:
-    """A JPEG, stored 60 wide and 40 high, red on the left, blue on the right, with GPS data in its EXIF."""
+    """Return a JPEG, stored 60 x 40, red on the left, blue on the right, with GPS data in its EXIF."""
     picture = Image.new("RGB", (60, 40), (0, 0, 255))
     picture.paste((255, 0, 0), (0, 0, 30, 40))
     exif = Image.Exif()
@@ -58,7 +58,7 @@ def all_files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_original_is_kept_to_the_byte(files: PhotoFiles, tmp_path: Path) -> None:
+def test_the_original_is_kept_byte_for_byte(files: PhotoFiles, tmp_path: Path) -> None:
     data = snapshot_of_lunch()
     (tmp_path / "IMG_1.jpg").write_bytes(data)
     photo = files.add(tmp_path / "IMG_1.jpg")
@@ -70,10 +70,10 @@ def test_the_original_is_kept_to_the_byte(files: PhotoFiles, tmp_path: Path) -> 
     assert (tmp_path / "IMG_1.jpg").read_bytes() == data
 
 
-def test_the_working_copy_is_upright_and_tells_nothing(files: PhotoFiles) -> None:
+def test_the_working_copy_is_upright_and_has_no_metadata(files: PhotoFiles) -> None:
     data = snapshot_of_lunch()
     with Image.open(io.BytesIO(data)) as original:
-        assert original.getexif().get_ifd(ExifTags.IFD.GPSInfo)  # what must not be in the copy
+        assert original.getexif().get_ifd(ExifTags.IFD.GPSInfo)  # the copy must lose this
     photo = files.add(data)
     path = files.working_copy(photo.sha256, photo.format)
     assert (photo.format, path.suffix) == ("JPEG", ".jpg")
@@ -84,12 +84,12 @@ def test_the_working_copy_is_upright_and_tells_nothing(files: PhotoFiles) -> Non
         assert set(copy.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
         pixels = np.asarray(copy)
     assert b"Canteen" not in path.read_bytes()
-    assert np.abs(pixels[10, 20].astype(int) - (255, 0, 0)).max() < 6  # what was left is on top now
+    assert np.abs(pixels[10, 20].astype(int) - (255, 0, 0)).max() < 6  # the left side is now on top
     assert np.abs(pixels[50, 20].astype(int) - (0, 0, 255)).max() < 6
     assert photo.size_hw == (60, 40)
 
 
-def test_a_file_without_loss_has_a_copy_without_loss(files: PhotoFiles) -> None:
+def test_a_lossless_photo_has_a_lossless_working_copy(files: PhotoFiles) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
     file = io.BytesIO()
     exif = Image.Exif()
@@ -112,18 +112,18 @@ def test_the_same_bytes_are_kept_once(files: PhotoFiles, tmp_path: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in all_files(tmp_path)} == kept
 
 
-def test_a_crash_between_the_two_files_is_healed_by_adding_again(files: PhotoFiles, tmp_path: Path) -> None:
+def test_adding_a_photo_again_repairs_an_interrupted_add(files: PhotoFiles, tmp_path: Path) -> None:
     photo = files.add(snapshot_of_lunch())
     path = files.working_copy(photo.sha256, photo.format)
     whole = path.read_bytes()
     path.unlink()
-    (path.parent / "tmpunfinished").write_bytes(whole[:100])  # as a crash while writing leaves it
+    (path.parent / "tmpunfinished").write_bytes(whole[:100])  # a crash during a write leaves such a file
     files.add(snapshot_of_lunch())
     assert path.read_bytes() == whole
     assert files.original(photo.sha256).read_bytes() == snapshot_of_lunch()
 
 
-def test_what_is_no_photo_or_too_large_leaves_nothing(files: PhotoFiles, tmp_path: Path) -> None:
+def test_an_invalid_or_oversized_photo_leaves_no_files(files: PhotoFiles, tmp_path: Path) -> None:
     for data in (b"", b"rice and beans", snapshot_of_lunch()[:300]):
         with pytest.raises(PhotoError):
             files.add(data)
@@ -132,7 +132,7 @@ def test_what_is_no_photo_or_too_large_leaves_nothing(files: PhotoFiles, tmp_pat
     assert all_files(tmp_path) == set()
 
 
-def test_a_file_that_is_too_large_is_never_read(
+def test_an_oversized_file_is_never_read(
     files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "film.jpg").open("wb") as sparse:
@@ -149,12 +149,12 @@ def test_a_file_that_is_too_large_is_never_read(
     assert read == []
 
 
-def test_a_file_that_is_missing_is_no_photo(files: PhotoFiles, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(files: PhotoFiles, tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="Cannot read"):
         files.add(tmp_path / "gone.jpg")
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(
+def test_a_file_that_changes_during_reading_is_not_kept(
     files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "lunch.jpg"
@@ -171,16 +171,16 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(
     assert all_files(tmp_path) == {path}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited as on POSIX")
-def test_a_file_that_cannot_be_written_to_its_end_leaves_nothing(tmp_path: Path) -> None:
-    """In a process of its own, whose files may have 1000 bytes: as on a full disk."""
-    line = [sys.executable, "-c", WRITE_MORE_THAN_THERE_IS_ROOM_FOR, str(tmp_path / "data" / "photo")]
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file size limits")
+def test_a_failed_write_leaves_no_files(tmp_path: Path) -> None:
+    """A process with a file size limit of 1000 bytes stands in for a full disk."""
+    line = [sys.executable, "-c", WRITE_PAST_THE_FILE_SIZE_LIMIT, str(tmp_path / "data" / "photo")]
     found = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (0, "File too large\n"), found.stderr
     assert all_files(tmp_path) == set()
 
 
-def test_a_folder_that_cannot_be_written_is_the_stores_error(files: PhotoFiles, tmp_path: Path) -> None:
+def test_an_unwritable_folder_raises_a_store_error(files: PhotoFiles, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(StoreError, match="could not be kept"):
         files.add(picture(1))
@@ -198,10 +198,10 @@ def test_a_thumbnail_is_small_and_upright(files: PhotoFiles) -> None:
         assert thumbnail.size == (THUMBNAIL_SIDE // 2, THUMBNAIL_SIDE)
         assert dict(thumbnail.getexif()) == {}
     files.working_copy(photo.sha256, photo.format).unlink()
-    assert files.thumbnail(photo.sha256, photo.format) == shown  # made once
+    assert files.thumbnail(photo.sha256, photo.format) == shown  # the store keeps the thumbnail
 
 
-def test_a_thumbnail_of_a_lost_photo_is_an_error(files: PhotoFiles) -> None:
+def test_a_thumbnail_of_a_lost_photo_raises_a_store_error(files: PhotoFiles) -> None:
     photo = files.add(picture(1))
     assert photo.size_hw == SIZE_HW
     files.working_copy(photo.sha256, photo.format).unlink()

@@ -1,4 +1,4 @@
-"""Any sequence of actions, undos, redos and reloads leaves the foods that a simple model of one line says."""
+"""History: random actions, undos, redos and reloads, compared with a simple model of one line of steps."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 TABS = st.integers(0, 1)
-"""Two browser tabs of one annotator."""
+"""Index of one of the annotator's two browser tabs."""
 WHICH = st.integers(0, 3)
-"""Chooses a food among those there are."""
+"""Index that chooses a food, modulo the number of foods."""
 LEFTS = st.integers(0, 3)
 VALUES = st.one_of(
     st.fixed_dictionaries({"left": LEFTS}),
@@ -50,7 +50,7 @@ VALUES = st.one_of(
 
 @dataclass(frozen=True)
 class Food:
-    """What can change of an annotation."""
+    """The values of an annotation that can change."""
 
     status: str = SAVED
     left: int = 0
@@ -65,7 +65,7 @@ class Food:
 
 @dataclass(frozen=True)
 class Change:
-    """A food before and after; `before` is what an undo gives back."""
+    """A food before and after a change; undo restores `before`."""
 
     id: int
     before: Food
@@ -84,7 +84,10 @@ class Step:
 
 @dataclass
 class Model:
-    """The foods of one photo, and one annotator's line of steps with a cursor behind the last that stands."""
+    """The foods of one photo, and one annotator's line of steps.
+
+    The cursor stands behind the last step that is not undone.
+    """
 
     foods: dict[int, Food] = field(default_factory=dict)
     revisions: dict[int, int] = field(default_factory=dict)
@@ -97,12 +100,12 @@ class Model:
             self.revisions[id] = self.revisions.get(id, 0) + 1
 
     def act(self, id: int, food: Food, name: str) -> None:
-        """The annotator changes a food, or makes one."""
+        """Record that the annotator changes or creates a food."""
         old = self.foods.get(id, replace(food, status=DELETED))
         if old == food:
             return
         if old.status in (ACCEPTED, REJECTED) and old.status != food.status:
-            old = replace(old, status=SAVED)  # a withdrawn decision does not come back
+            old = replace(old, status=SAVED)  # undo never restores a withdrawn decision
         self.put(id, food)
         del self.line[self.cursor :]
         self._step(name).changes.append(Change(id, old, food))
@@ -120,7 +123,11 @@ class Model:
         return self.line[-1]
 
     def undo(self) -> bool:
-        """Take back a step, if any. Raises ConflictError if someone else changed one of its foods."""
+        """Undo a step; return False if no step is left.
+
+        Raises:
+            ConflictError: if someone else changed one of the foods of the step.
+        """
         if self.cursor == 0:
             return False
         changes = [Change(c.id, c.after, c.before) for c in reversed(self.line[self.cursor - 1].changes)]
@@ -133,7 +140,7 @@ class Model:
             return False
         step = self.line[self.cursor]
         self._apply(step.changes)
-        step.name = None  # what comes now under its name is another step
+        step.name = None  # later changes under this name start another step
         self.cursor += 1
         return True
 
@@ -149,14 +156,14 @@ class Model:
 
 @dataclass
 class Tab:
-    """What a browser tab knows: foods with their revisions, and the name of its last step."""
+    """State of a browser tab: foods with their revisions, and the name of its last step."""
 
     known: dict[int, tuple[int, Food]] = field(default_factory=dict)
     step: str = "none yet"
 
 
 class History(RuleBasedStateMachine):
-    """One photo of a desk, labelled by Ann in two tabs and reviewed by Ben."""
+    """One photo, labeled by Ann in two tabs and reviewed by Ben."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -166,26 +173,27 @@ class History(RuleBasedStateMachine):
 
     @initialize()
     def add_the_photo(self) -> None:
-        number = len(self.desk.items) + self.desk.count()  # a picture that no run before had
+        number = len(self.desk.items) + self.desk.count()  # a picture that no earlier run used
         sources = [(f"{number}.png", picture(number))]
         (added,) = add_photos(self.desk.store, self.desk.files, self.desk.project, sources)
         assert added.item_id is not None
         self.item = added.item_id
-        commit(self.desk.store, give_verdict, self.item, self.desk.ann, DONE)  # so that Ben may review it
+        # Ben may review only photos that are done.
+        commit(self.desk.store, give_verdict, self.item, self.desk.ann, DONE)
         for tab in (0, 1):
             self.propose(tab, [0, 1])
         self.reload(0)
 
     @rule(tab=TABS, lefts=st.lists(LEFTS, min_size=1, max_size=3))
     def propose(self, tab: int, lefts: list[int]) -> None:
-        """One food is added, or several at once."""
+        """Add one or several foods in one step."""
         self.new_step(tab)
         for left in lefts:
             self.put(tab, None, Food(left=left))
 
     @rule(tab=TABS, which=WHICH, values=VALUES, fresh=st.booleans(), goes_on=st.booleans())
     def change(self, tab: int, which: int, values: dict[str, Any], fresh: bool, goes_on: bool) -> None:
-        """A food gets another mask, label, portion or note, in a new step or in the last one of the tab."""
+        """Change a mask, label, portion or note, in a new step or in the last step of the tab."""
         if fresh:
             self.reload(tab)
         id = self.choose(tab, which, goes_on)
@@ -202,7 +210,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.standing())
     @rule(tab=TABS)
     def clear(self, tab: int) -> None:
-        """All foods that the tab shows go in one step; it stops at the first that has changed."""
+        """Delete all foods that the tab shows in one step; stop at the first conflict."""
         self.new_step(tab)
         shown = [id for id, (_, food) in self.tabs[tab].known.items() if food.status != DELETED]
         for id in shown:
@@ -214,14 +222,14 @@ class History(RuleBasedStateMachine):
     def undo(self, tab: int, times: int) -> None:
         for _ in range(times):
             self.walk(tab, back=True)
-            self.the_store_holds_what_the_model_says()
+            self.the_store_matches_the_model()
 
     @precondition(lambda self: self.model.line)
     @rule(tab=TABS, times=st.integers(1, 4))
     def redo(self, tab: int, times: int) -> None:
         for _ in range(times):
             self.walk(tab, back=False)
-            self.the_store_holds_what_the_model_says()
+            self.the_store_matches_the_model()
 
     @rule(tab=TABS)
     def reload(self, tab: int) -> None:
@@ -237,10 +245,10 @@ class History(RuleBasedStateMachine):
         self.model.put(id, replace(self.model.foods[id], status=status))
 
     @invariant()
-    def the_store_holds_what_the_model_says(self) -> None:
+    def the_store_matches_the_model(self) -> None:
         with self.desk.store.reading() as session:
-            asked = select(Annotation).where(Annotation.item_id == self.item).order_by(Annotation.id)
-            rows = list(session.scalars(asked))
+            query = select(Annotation).where(Annotation.item_id == self.item).order_by(Annotation.id)
+            rows = list(session.scalars(query))
             shown = [row.id for row in foods(session, self.item, self.desk.ann)]
         names = {id: name for name, id in self.desk.labels.items()}
         found = {
@@ -258,14 +266,14 @@ class History(RuleBasedStateMachine):
         self.tabs[tab].step = uuid.uuid4().hex
 
     def choose(self, tab: int, which: int, goes_on: bool) -> int | None:
-        """Choose a food that a tab knows, deleted ones too."""
+        """Return the id of a food that a tab knows, deleted foods included."""
         if not goes_on:
             self.new_step(tab)
         known = list(self.tabs[tab].known)
         return known[which % len(known)] if known else None
 
     def put(self, tab: int, id: int | None, food: Food) -> None:
-        """Save a food as a tab does, in the store and in the model."""
+        """Save a food from a tab, in the store and in the model."""
         desk, step = self.desk, self.tabs[tab].step
         revision, _ = self.tabs[tab].known.get(id or 0, (0, food))
         portion = Portion(food.amount, "g", "weighed")
@@ -284,7 +292,7 @@ class History(RuleBasedStateMachine):
         self.remember(tab, saved)
 
     def delete(self, tab: int, id: int) -> bool:
-        """Delete a food as a tab does; False where it has changed meanwhile."""
+        """Delete a food from a tab; return False if someone changed it in the meantime."""
         desk, step = self.desk, self.tabs[tab].step
         revision, _ = self.tabs[tab].known[id]
         try:
@@ -313,10 +321,10 @@ class History(RuleBasedStateMachine):
             found = None
         assert found is expected
         if found:
-            self.reload(tab)  # the reply brings the foods
+            self.reload(tab)  # the reply of the store contains the foods
 
 
-def test_any_sequence_of_actions_walks_one_line(new_store: NewStore) -> None:
+def test_undo_and_redo_match_the_model_for_any_actions(new_store: NewStore) -> None:
     store = new_store("sqlite")
     # Thousands of commits need not survive a power cut.
     event.listen(

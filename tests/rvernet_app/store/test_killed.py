@@ -1,4 +1,4 @@
-"""What the store said it saved is there after the program was killed, at whatever moment."""
+"""Confirmed saves survive the death of the program at any moment."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.rvernet_app.store.desk import SIZE_HW, Desk, require_complete_events,
 KILLS = {"sqlite": 100, "postgresql": 8}
 MOST_LINES = 9
 MOST_TURNS = 300_000
-"""Of an empty loop, which last about as long as a save, so that it is killed anywhere in it."""
+"""Most turns of the empty loop before a kill; they last about as long as one save."""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed as on POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX fork and kill")
 
 
 class Saving:
-    """Runs `saving_process` and kills what it starts."""
+    """A running `saving_process` whose children the test kills."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
@@ -37,7 +37,11 @@ class Saving:
         self._input, self._output = process.stdin, process.stdout
 
     def kill_after(self, lines: int, turns: int, run: int) -> list[tuple[int, int, str]]:
-        """Kill a process some lines and a moment later; return the (id, revision, note) that it printed."""
+        """Start a process, wait for `lines` lines and `turns` loop turns, and kill it.
+
+        Returns:
+            (id, revision, note) of each save that the process printed.
+        """
         self._input.write(f"{run}\n")
         self._input.flush()
         process = int(self._output.readline())
@@ -51,7 +55,7 @@ class Saving:
         return [(int(id), int(revision), note) for id, revision, note in words]
 
     def _lines(self) -> Iterator[str]:
-        """What the process prints until it is gone."""
+        """Yield the lines that the process prints until it is gone."""
         return takewhile(lambda line: line not in ("gone\n", ""), iter(self._output.readline, None))
 
 
@@ -72,11 +76,14 @@ def saving(desk: Desk) -> Iterator[Saving]:
 
 
 def require_saved(store: Store, printed: list[tuple[int, int, str]]) -> None:
-    """Every printed line has its event; each food is as its last line says, or one unprinted save further."""
+    """Check that every printed save has its event.
+
+    Each food matches its last printed line, or is one unprinted save ahead.
+    """
     with store.reading() as session:
         ids = {id for id, _, _ in printed}
-        asked = select(Event).where(Event.subject == "annotation", Event.subject_id.in_(ids))
-        events = {(e.subject_id, e.revision): e.after for e in session.scalars(asked)}
+        query = select(Event).where(Event.subject == "annotation", Event.subject_id.in_(ids))
+        events = {(e.subject_id, e.revision): e.after for e in session.scalars(query)}
         for id, revision, note in printed:
             after = events[id, revision]
             assert after is not None
@@ -92,14 +99,14 @@ def require_saved(store: Store, printed: list[tuple[int, int, str]]) -> None:
             assert after["note"] == row.note
 
 
-def test_a_killed_program_has_lost_nothing_that_it_said_was_saved(desk: Desk, kind: str) -> None:
+def test_a_killed_program_loses_no_confirmed_save(desk: Desk, kind: str) -> None:
     draw = random.Random(7)
     url = desk.store.engine.url.render_as_string(hide_password=False)
-    told = 0
+    confirmed = 0
     with saving(desk) as process:
         for run in range(KILLS[kind]):
             printed = process.kill_after(draw.randrange(MOST_LINES), draw.randrange(MOST_TURNS), run)
-            told += len(printed)
+            confirmed += len(printed)
             store = Store(desk.store.folder, url)
             require_saved(store, printed)
             if kind == "sqlite":
@@ -109,5 +116,5 @@ def test_a_killed_program_has_lost_nothing_that_it_said_was_saved(desk: Desk, ki
     with desk.store.reading() as session:
         require_complete_events(session)
         saves = session.scalars(select(Event).where(Event.subject == "annotation")).all()
-        assert told <= len(saves) <= told + KILLS[kind]
+        assert confirmed <= len(saves) <= confirmed + KILLS[kind]
         assert len({event.after["note"] for event in saves if event.after}) == len(saves)

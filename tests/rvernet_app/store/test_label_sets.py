@@ -1,4 +1,4 @@
-"""Label sets of projects: what is known of a label, and how that changes."""
+"""Label sets: creating, adding and changing the labels of a project."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def labels(store: Store, project_id: int) -> list[Label]:
         return labels_of(session, project_id)
 
 
-def test_a_project_has_the_default_label_set_where_none_is_given(store: Store) -> None:
+def test_a_project_without_a_label_set_gets_the_default_one(store: Store) -> None:
     found = labels(store, commit(store, create_project, "Trays"))
     assert [(row.name, row.colour) for row in found] == [
         (name.name, colour_of(position)) for position, name in enumerate(default_label_set())
     ]
 
 
-def test_labels_keep_all_that_is_said_of_them(store: Store) -> None:
+def test_labels_keep_all_their_values(store: Store) -> None:
     names = [
         LabelName("brown rice", ("whole rice", "wholegrain rice"), parent="rice", colour="#8a5A2b"),
         LabelName("rice", food_code="168878"),
@@ -50,14 +50,14 @@ def test_labels_keep_all_that_is_said_of_them(store: Store) -> None:
         [LabelName("rice"), LabelName("brown rice", parent="Rice")],
     ],
 )
-def test_a_label_set_that_contradicts_itself_makes_no_project(store: Store, names: list[LabelName]) -> None:
+def test_an_inconsistent_label_set_creates_no_project(store: Store, names: list[LabelName]) -> None:
     with pytest.raises(LabelError):
         commit(store, create_project, "Trays", names)
     with store.reading() as session:
         assert session.scalars(select(Project.id)).all() == session.scalars(select(Label.id)).all() == []
 
 
-def test_a_label_is_added_behind_the_others(desk: Desk) -> None:
+def test_a_label_is_added_after_the_others(desk: Desk) -> None:
     made = commit(
         desk.store, add_label, desk.project, LabelName(" brown  rice", ("rice",), parent="rice"), desk.ben
     )
@@ -70,20 +70,20 @@ def test_a_label_is_added_behind_the_others(desk: Desk) -> None:
         assert (event.subject_id, event.project_id, event.annotator_id) == (made, desk.project, desk.ben)
 
 
-def test_the_first_label_of_all_stands_first(store: Store) -> None:
+def test_the_first_label_has_position_0(store: Store) -> None:
     made = commit(store, create_project, "Trays", [])
     commit(store, add_label, made, LabelName("rice"))
     assert [row.position for row in labels(store, made)] == [0]
 
 
 @pytest.mark.parametrize(("first", "again"), [("rice", "RICE"), ("Éclair", "Éclair"), ("Éclair", "éCLAIR")])
-def test_a_label_there_is_already_is_not_added_again(store: Store, first: str, again: str) -> None:
+def test_an_existing_label_is_not_added_twice(store: Store, first: str, again: str) -> None:
     made = commit(store, create_project, "Trays", [LabelName(first)], new_labels=False)
     assert commit(store, add_label, made, LabelName(again)) == labels(store, made)[0].id
     assert [row.name for row in labels(store, made)] == [first]
 
 
-def test_a_label_that_cannot_be_added(store: Store) -> None:
+def test_an_invalid_new_label_is_refused(store: Store) -> None:
     closed = commit(store, create_project, "Trays", [], new_labels=False)
     with pytest.raises(StoreError, match="'Trays' does not accept new labels"):
         commit(store, add_label, closed, LabelName("rice"))
@@ -95,14 +95,14 @@ def test_a_label_that_cannot_be_added(store: Store) -> None:
     assert labels(store, closed) == labels(store, open_) == []
 
 
-def test_there_is_no_such_label(store: Store) -> None:
+def test_an_unknown_label_is_refused(store: Store) -> None:
     with store.reading() as session:
         with pytest.raises(StoreError, match="no such label"):
             label(session, 1)
         assert labels_of(session, 1) == []
 
 
-def test_labels_that_are_kinds_of_each_other_make_no_project(store: Store) -> None:
+def test_a_circle_of_parents_creates_no_project(store: Store) -> None:
     with pytest.raises(LabelError, match="'rice' would be its own parent"):
         commit(
             store,
@@ -112,7 +112,7 @@ def test_labels_that_are_kinds_of_each_other_make_no_project(store: Store) -> No
         )
 
 
-def test_a_label_set_is_told_as_it_was_given(store: Store) -> None:
+def test_a_label_set_is_read_back_as_given(store: Store) -> None:
     names = [
         LabelName("brown rice", ("whole rice",), "rice", "#8a5a2b", "168874"),
         LabelName("rice", colour="#ffffff"),
@@ -122,7 +122,7 @@ def test_a_label_set_is_told_as_it_was_given(store: Store) -> None:
         assert label_names(session, made) == names
 
 
-def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: Desk) -> None:
+def test_every_value_of_a_label_can_change_and_the_events_record_it(desk: Desk) -> None:
     known = LabelName("boiled rice", ("white rice",), parent="beans", colour="#ffeedd", food_code="168878")
     rice = desk.labels["rice"]
     assert commit(desk.store, put_label, desk.project, known, id=rice, by=desk.ben) == rice
@@ -137,7 +137,7 @@ def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: D
             "rice",
             "boiled rice",
         )
-    # what is given again changes nothing, and a colour that is not given stays
+    # The same values change nothing, and a missing colour keeps the old one.
     commit(
         desk.store,
         put_label,
@@ -150,7 +150,7 @@ def test_all_that_is_known_of_a_label_can_change_and_stays_in_the_events(desk: D
         assert label(session, rice).colour == "#ffeedd"
 
 
-def test_a_label_can_lose_what_was_known_of_it(desk: Desk) -> None:
+def test_the_values_of_a_label_can_be_removed(desk: Desk) -> None:
     rice = desk.labels["rice"]
     commit(
         desk.store,
@@ -165,7 +165,7 @@ def test_a_label_can_lose_what_was_known_of_it(desk: Desk) -> None:
         assert (row.synonyms, row.parent_id, row.food_code) == ([], None, None)
 
 
-def test_a_new_label_is_put_behind_the_others_also_where_annotators_may_add_none(store: Store) -> None:
+def test_put_label_adds_a_label_even_if_annotators_may_not(store: Store) -> None:
     made = commit(store, create_project, "Trays", [LabelName("rice")], new_labels=False)
     commit(store, put_label, made, LabelName("brown rice", parent="rice", food_code="168874"))
     with store.reading() as session:
@@ -176,15 +176,15 @@ def test_a_new_label_is_put_behind_the_others_also_where_annotators_may_add_none
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         (LabelName("BEANS"), "a label 'beans' already"),
         (LabelName("rice", parent="grain"), "'grain', is not in the label set"),
         (LabelName("rice", parent="rice"), "'rice' would be its own parent"),
     ],
 )
-def test_a_label_that_would_contradict_the_set_stays_as_it_is(desk: Desk, name: LabelName, says: str) -> None:
-    with pytest.raises(LabelError, match=says):
+def test_a_change_that_breaks_the_label_set_is_refused(desk: Desk, name: LabelName, message: str) -> None:
+    with pytest.raises(LabelError, match=message):
         commit(desk.store, put_label, desk.project, name, id=desk.labels["rice"])
     with desk.store.reading() as session:
         assert session.scalars(select(Event).where(Event.subject == "label")).all() == []
@@ -192,13 +192,13 @@ def test_a_label_that_would_contradict_the_set_stays_as_it_is(desk: Desk, name: 
         assert (row.name, row.parent_id) == ("rice", None)
 
 
-def test_a_label_of_another_project_is_not_changed(desk: Desk) -> None:
+def test_a_label_of_another_project_is_refused(desk: Desk) -> None:
     other = commit(desk.store, create_project, "Other", [LabelName("soup")])
     with pytest.raises(StoreError, match="no such label"):
         commit(desk.store, put_label, other, LabelName("stew"), id=desk.labels["rice"])
 
 
-def test_a_label_set_brings_what_it_says_and_takes_nothing_away(desk: Desk) -> None:
+def test_taking_a_label_set_adds_and_updates_but_removes_nothing(desk: Desk) -> None:
     commit(
         desk.store,
         put_label,
@@ -206,25 +206,25 @@ def test_a_label_set_brings_what_it_says_and_takes_nothing_away(desk: Desk) -> N
         LabelName("rice", ("white rice",), food_code="1"),
         id=desk.labels["rice"],
     )
-    said = [LabelName("brown rice", parent="Grain"), LabelName("Grain"), LabelName("RICE", food_code="2")]
-    assert commit(desk.store, take_label_set, desk.project, said, desk.ann) == (2, 1)
+    given = [LabelName("brown rice", parent="Grain"), LabelName("Grain"), LabelName("RICE", food_code="2")]
+    assert commit(desk.store, take_label_set, desk.project, given, desk.ann) == (2, 1)
     with desk.store.reading() as session:
         found = {name.name: name for name in label_names(session, desk.project)}
     assert list(found)[-2:] == ["brown rice", "Grain"]
     assert found["brown rice"].parent == "Grain"
     assert (found["rice"].synonyms, found["rice"].food_code) == (("white rice",), "2")
-    assert commit(desk.store, take_label_set, desk.project, said, desk.ann) == (0, 0)
+    assert commit(desk.store, take_label_set, desk.project, given, desk.ann) == (0, 0)
 
 
-def test_a_label_set_that_contradicts_itself_changes_nothing(desk: Desk) -> None:
+def test_an_inconsistent_label_set_changes_nothing(desk: Desk) -> None:
     with desk.store.reading() as session:
         before = label_names(session, desk.project)
-    for said in (
+    for given in (
         [LabelName("soup"), LabelName("SOUP")],
         [LabelName("soup", parent="broth")],
         [LabelName("rice", parent="beans"), LabelName("beans", parent="rice")],
     ):
         with pytest.raises(LabelError):
-            commit(desk.store, take_label_set, desk.project, said)
+            commit(desk.store, take_label_set, desk.project, given)
         with desk.store.reading() as session:
             assert label_names(session, desk.project) == before

@@ -1,4 +1,4 @@
-"""Queues as large as one likes: pages are what a walk through all photos gives, and are found without one."""
+"""Paging: results equal a walk through all photos, and every query uses an index instead of a scan."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ from rvernet_app.store.tables import (
 from tests.rvernet_app.conftest import NewStore
 from tests.rvernet_app.store.desk import commit, square
 
-PHOTOS = 120
-"""In two projects, which take them in turns."""
+PHOTO_COUNT = 120
+"""Photos of the two projects together; the projects take them alternately."""
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """A project that three annotators have begun, beside another one.
+    """A project that three annotators have begun, in a store with a second project.
 
     Attributes:
-        labels: ids.
-        annotators: ids; the last one has begun nothing.
-        rows: position, name, wanted, taken and uncertainty of each photo, in the queue's order.
-        states: (annotator, position) -> the annotator's state.
-        labelled: position -> annotator, label and status of each food.
+        labels: ids of three labels of the project.
+        annotators: ids of four annotators; the last one has begun no photo.
+        items: items of the project, in queue order.
+        states: (annotator, position) -> state that the annotator gave the photo.
+        labelled: position -> (annotator, label, status) of each food.
     """
 
     store: Store
@@ -73,8 +73,8 @@ class Crowd:
     labelled: dict[int, list[tuple[int, int, str]]]
 
 
-def gather(store: Store) -> Crowd:
-    """The same crowd every time, in an empty store."""
+def make_crowd(store: Store) -> Crowd:
+    """Create the same crowd every time, in an empty store."""
     draw = random.Random(7)
     project, other = (commit(store, create_project, name) for name in ("Trays", "Other"))
     annotators = [commit(store, ensure_annotator, name) for name in ("Ann", "Ben", "Cleo", "Dan")]
@@ -82,7 +82,7 @@ def gather(store: Store) -> Crowd:
     labelled: dict[int, list[tuple[int, int, str]]] = {}
     with store.writing() as session:
         labels = [label.id for label in labels_of(session, project)][:3]
-        for n in range(PHOTOS):
+        for n in range(PHOTO_COUNT):
             session.execute(
                 insert(Photo),
                 {"sha256": f"{n:064}", "format": "PNG", "width": 8, "height": 6, "added_at": now()},
@@ -105,10 +105,17 @@ def gather(store: Store) -> Crowd:
             session.flush()
             for annotator in begun:
                 state = draw.choice([OPEN, DONE, DONE, DONE, SKIPPED, UNUSABLE])
-                rest = {"seconds": 1.0, "revision": 1, "begun_at": now(), "changed_at": now()}
-                session.add(
-                    Verdict(project_id=mine, item_id=item.id, annotator_id=annotator, state=state, **rest)
+                verdict = Verdict(
+                    project_id=mine,
+                    item_id=item.id,
+                    annotator_id=annotator,
+                    state=state,
+                    seconds=1.0,
+                    revision=1,
+                    begun_at=now(),
+                    changed_at=now(),
                 )
+                session.add(verdict)
                 if mine == project:
                     states[annotator, position] = state
                 for label in draw.choices(labels, k=draw.choice([0, 1, 3])):
@@ -121,10 +128,25 @@ def gather(store: Store) -> Crowd:
 
 
 def food(project: int, item: int, annotator: int, label: int, status: str) -> Annotation:
-    box = dict.fromkeys(("box_x", "box_y", "box_w", "box_h", "area"), 1)
-    rest = {"revision": 1, "created_at": now(), "changed_at": now(), "counts": square()["counts"], **box}
-    ids = {"project_id": project, "item_id": item, "annotator_id": annotator, "label_id": label}
-    return Annotation(**ids, **rest, status=status, prompts={}, sources=[], note="")
+    return Annotation(
+        project_id=project,
+        item_id=item,
+        annotator_id=annotator,
+        label_id=label,
+        status=status,
+        counts=square()["counts"],
+        box_x=1,
+        box_y=1,
+        box_w=1,
+        box_h=1,
+        area=1,
+        prompts={},
+        sources=[],
+        note="",
+        revision=1,
+        created_at=now(),
+        changed_at=now(),
+    )
 
 
 def is_full(item: Item) -> bool:
@@ -133,17 +155,17 @@ def is_full(item: Item) -> bool:
 
 @pytest.fixture
 def crowd(store: Store) -> Crowd:
-    return gather(store)
+    return make_crowd(store)
 
 
-def test_ids_go_up_with_the_positions_of_each_project(crowd: Crowd) -> None:
+def test_item_ids_rise_with_the_positions_of_each_project(crowd: Crowd) -> None:
     ids = [item.id for item in crowd.items]
     assert ids == sorted(ids)
-    assert ids[-1] - ids[0] == 2 * (len(ids) - 1)  # the other project's stand between them
+    assert ids[-1] - ids[0] == 2 * (len(ids) - 1)  # items of the other project lie between them
 
 
-def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
-    reviewer = crowd.annotators[3]  # who has begun nothing
+def test_pages_match_a_walk_through_all_photos(crowd: Crowd) -> None:
+    reviewer = crowd.annotators[3]  # has begun no photo
     viewers = (crowd.annotators[0], reviewer)
     choices = itertools.product(
         viewers, (None, NEW, *STATES), (None, *crowd.labels[:2]), (None, *crowd.annotators[:2])
@@ -189,14 +211,14 @@ def test_pages_are_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
     assert {0, 1, 2, 3, 5, 60} <= found
 
 
-def test_a_label_or_an_annotator_of_another_project_lists_nothing(crowd: Crowd) -> None:
+def test_a_label_or_annotator_of_another_project_lists_nothing(crowd: Crowd) -> None:
     with crowd.store.reading() as session:
         other = labels_of(session, crowd.project + 1)[0].id
         assert list_items(session, crowd.project, crowd.annotators[0], label_id=other) == []
         assert list_items(session, crowd.project, crowd.annotators[0], by=crowd.annotators[3]) == []
 
 
-def test_the_next_photo_is_what_a_walk_through_all_photos_gives(crowd: Crowd) -> None:
+def test_the_next_photo_matches_a_walk_through_all_photos(crowd: Crowd) -> None:
     with crowd.store.reading() as session:
         for viewer in crowd.annotators:
             offered = [
@@ -212,7 +234,7 @@ def test_the_next_photo_is_what_a_walk_through_all_photos_gives(crowd: Crowd) ->
                 assert found.position == (behind or offered)[0]
 
 
-def test_uncertain_photos_come_as_a_walk_through_all_photos_gives_them(crowd: Crowd) -> None:
+def test_uncertain_first_matches_a_walk_through_all_photos(crowd: Crowd) -> None:
     with crowd.store.reading() as session:
         for viewer in crowd.annotators:
             own = {p: state for (annotator, p), state in crowd.states.items() if annotator == viewer}
@@ -227,7 +249,7 @@ def test_uncertain_photos_come_as_a_walk_through_all_photos_gives_them(crowd: Cr
                 assert found.position == next(position for position in in_turn if position != after)
 
 
-def test_counts_are_those_of_a_walk_through_all_photos(crowd: Crowd) -> None:
+def test_counts_match_a_walk_through_all_photos(crowd: Crowd) -> None:
     with crowd.store.reading() as session:
         for viewer in crowd.annotators:
             own = [state for (annotator, _), state in crowd.states.items() if annotator == viewer]
@@ -245,23 +267,25 @@ def test_counts_are_those_of_a_walk_through_all_photos(crowd: Crowd) -> None:
         assert first.position == unranked[0].position
 
 
-WALK = re.compile(r"SCAN (item|photo|verdict|annotation|event)\b|sqlite_autoindex_item_2 \(project_id=\?\)")
-"""In a plan of SQLite's: all rows of a table, or all photos of a project, are gone through."""
+FULL_SCAN = re.compile(
+    r"SCAN (item|photo|verdict|annotation|event)\b|sqlite_autoindex_item_2 \(project_id=\?\)"
+)
+"""Steps of an SQLite query plan that read all rows of a table or all photos of a project."""
 
-OPEN_ONES = "ix_verdict_mine (project_id=? AND annotator_id=? AND state=?"
+OWN_VERDICTS = "ix_verdict_mine (project_id=? AND annotator_id=? AND state=?"
 OWN_FOODS = "ix_annotation_mine (project_id=? AND annotator_id=? AND label_id=?"
-QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...]]] = {
+QUERIES: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...]]] = {
     "next": (
         lambda s, c, me: next_item(s, c.project, me, 3),
-        (f"{OPEN_ONES} AND item_id>?)", "ix_item_free (project_id=? AND position>?)"),
+        (f"{OWN_VERDICTS} AND item_id>?)", "ix_item_free (project_id=? AND position>?)"),
     ),
     "next, from the end": (
         lambda s, c, me: next_item(s, c.project, me, 500),
-        (f"{OPEN_ONES} AND item_id<?)", "ix_item_free (project_id=? AND position<?)"),
+        (f"{OWN_VERDICTS} AND item_id<?)", "ix_item_free (project_id=? AND position<?)"),
     ),
     "next, uncertain first": (
         lambda s, c, me: next_item(s, c.project, c.annotators[3], 3, "uncertain first"),
-        (f"{OPEN_ONES})", "ix_item_free_uncertain (project_id=? AND uncertainty>?)"),
+        (f"{OWN_VERDICTS})", "ix_item_free_uncertain (project_id=? AND uncertainty>?)"),
     ),
     "neighbour": (
         lambda s, c, me: neighbour(s, c.project, 3, -1),
@@ -292,13 +316,13 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
     ),
     "list of done": (
         lambda s, c, me: list_items(s, c.project, me, state=DONE, after=3),
-        (f"{OPEN_ONES} AND item_id>?)",),
+        (f"{OWN_VERDICTS} AND item_id>?)",),
     ),
     "list of a label": (
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], after=3),
         (
             f"{OWN_FOODS} AND item_id>?)",
-            f"{OPEN_ONES} AND item_id>?)",
+            f"{OWN_VERDICTS} AND item_id>?)",
             "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
         ),
     ),
@@ -329,32 +353,32 @@ QUESTIONS: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, .
 }
 
 
-def test_a_list_of_a_state_and_a_label_goes_through_the_rarer_one(new_store: NewStore) -> None:
-    crowd = gather(new_store("sqlite"))
+def test_a_list_by_state_and_label_starts_from_the_rarer_one(new_store: NewStore) -> None:
+    crowd = make_crowd(new_store("sqlite"))
     with crowd.store.reading() as session:
         unused = labels_of(session, crowd.project)[3].id
     me, common = crowd.annotators[0], crowd.labels[0]
     states = [state for (annotator, _), state in crowd.states.items() if annotator == me]
     with_common = [row for rows in crowd.labelled.values() for row in rows if row[1:] == (common, SAVED)]
     assert 0 < states.count(DONE) < len(with_common)
-    put: list[str] = []
-    event.listen(crowd.store.engine, "before_cursor_execute", lambda *given: put.append(given[2]))
+    statements: list[str] = []
+    event.listen(crowd.store.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     for label, begins in ((common, "verdict"), (unused, "annotation")):
-        put.clear()
+        statements.clear()
         with crowd.store.reading() as session:
             list_items(session, crowd.project, me, state=DONE, label_id=label)
-        (statement,) = (each for each in put if "DISTINCT" in each)
+        (statement,) = (each for each in statements if "DISTINCT" in each)
         assert re.match(rf"SELECT DISTINCT {begins}_\d+\.item_id", statement)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_no_question_of_the_page_goes_through_a_whole_project(question: str, new_store: NewStore) -> None:
-    crowd = gather(new_store("sqlite"))
-    ask, expected = QUESTIONS[question]
-    put: list[tuple[str, Any]] = []
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_query_of_the_page_scans_a_whole_project(query: str, new_store: NewStore) -> None:
+    crowd = make_crowd(new_store("sqlite"))
+    ask, expected = QUERIES[query]
+    statements: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        put.append((statement, parameters))
+        statements.append((statement, parameters))
 
     event.listen(crowd.store.engine, "before_cursor_execute", note)
     with crowd.store.reading() as session:
@@ -363,9 +387,9 @@ def test_no_question_of_the_page_goes_through_a_whole_project(question: str, new
         explain = session.connection().exec_driver_sql
         plan = [
             row.detail
-            for statement, filled in put
+            for statement, filled in statements
             for row in explain(f"EXPLAIN QUERY PLAN {statement}", filled)
         ]
-    assert [step for step in plan if WALK.search(step)] == []
+    assert [step for step in plan if FULL_SCAN.search(step)] == []
     for index in expected:
         assert any(index in step for step in plan), (index, plan)

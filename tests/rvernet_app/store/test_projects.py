@@ -1,4 +1,4 @@
-"""Projects, and who works on them."""
+"""Projects and annotators."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rvernet_app.store.tables import Annotator, Event
 from tests.rvernet_app.store.desk import commit
 
 
-def test_a_project_keeps_what_it_was_made_with(store: Store) -> None:
+def test_a_project_keeps_its_settings(store: Store) -> None:
     ann = commit(store, ensure_annotator, "Ann")
-    made = commit(
+    project_id = commit(
         store,
         create_project,
         "  School   lunches ",
@@ -32,22 +32,22 @@ def test_a_project_keeps_what_it_was_made_with(store: Store) -> None:
         by=ann,
     )
     with store.reading() as session:
-        found = project(session, made)
+        found = project(session, project_id)
         assert (found.name, found.new_labels) == ("School lunches", False)
         assert (found.double_share, found.blind_share) == (0.25, 1.0)
         assert session.scalars(select(Event.annotator_id).where(Event.subject == "project")).all() == [ann]
-        assert labels_of(session, made) == []
+        assert labels_of(session, project_id) == []
 
 
 @pytest.mark.parametrize("name", ["", " \n", "a" * 201])
-def test_a_name_has_1_to_200_characters(store: Store, name: str) -> None:
+def test_a_name_outside_1_to_200_characters_is_refused(store: Store, name: str) -> None:
     with pytest.raises(StoreError, match="a project has 1 to 200 characters"):
         commit(store, create_project, name, [])
     with pytest.raises(StoreError, match="an annotator has 1 to 200 characters"):
         commit(store, ensure_annotator, name)
 
 
-def test_a_project_name_is_taken_once(store: Store) -> None:
+def test_a_project_name_cannot_be_used_twice(store: Store) -> None:
     commit(store, create_project, "Trays", [])
     with pytest.raises(StoreError, match="There is a project 'Trays' already"):
         commit(store, create_project, " Trays", [])
@@ -56,21 +56,21 @@ def test_a_project_name_is_taken_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_shares_are_from_0_to_1(store: Store, share: float) -> None:
+def test_a_share_outside_0_to_1_is_refused(store: Store, share: float) -> None:
     with pytest.raises(StoreError, match="double_share is a share from 0 to 1"):
         commit(store, create_project, "Trays", [], double_share=share)
     with pytest.raises(StoreError, match="blind_share is a share from 0 to 1"):
         commit(store, create_project, "Trays", [], blind_share=share)
 
 
-def test_there_is_no_such_project(store: Store) -> None:
+def test_an_unknown_project_is_refused(store: Store) -> None:
     with store.reading() as session:
         with pytest.raises(StoreError, match="no such project"):
             project(session, 1)
         assert all_projects(session) == []
 
 
-def test_an_annotator_is_known_by_name(store: Store) -> None:
+def test_annotators_are_identified_by_name(store: Store) -> None:
     ann, ben = commit(store, ensure_annotator, "Ann Lee"), commit(store, ensure_annotator, "Ben")
     assert ann != ben
     assert commit(store, ensure_annotator, " Ann  Lee ") == ann
@@ -78,7 +78,7 @@ def test_an_annotator_is_known_by_name(store: Store) -> None:
         assert session.scalars(select(Annotator.name).order_by(Annotator.id)).all() == ["Ann Lee", "Ben"]
 
 
-def test_asking_for_an_annotator_adds_none(store: Store) -> None:
+def test_finding_an_annotator_adds_no_row(store: Store) -> None:
     ann = commit(store, ensure_annotator, "Ann Lee")
     with store.reading() as session:
         assert find_annotator(session, " Ann  Lee ") == ann

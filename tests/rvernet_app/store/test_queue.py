@@ -1,4 +1,4 @@
-"""Photos come into a queue, and each annotator is led through it."""
+"""Queue: adding photos, choosing the next photo of an annotator, listing, and progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, picture, require
 
 @pytest.fixture
 def tray(store: Store) -> Desk:
-    """A desk with six photos, each wanted once."""
+    """Return a desk with six photos that want one annotator each."""
     return set_up(store, photos=6, double_share=0.0)
 
 
@@ -38,7 +38,7 @@ def give(desk: Desk, state: str, *numbers: int, by: int | None = None) -> None:
         commit(desk.store, give_verdict, desk.items[number], by or desk.ann, state, "a hand is in the way")
 
 
-def coming(desk: Desk, by: int | None = None, after: int = -1, order: str = "queue") -> int | None:
+def next_position(desk: Desk, by: int | None = None, after: int = -1, order: str = "queue") -> int | None:
     with desk.store.reading() as session:
         found = next_item(session, desk.project, by or desk.ann, after, order)
         return None if found is None else found.position
@@ -55,7 +55,7 @@ def items(store: Store, project: int) -> list[Item]:
         return list(session.scalars(select(Item).where(Item.project_id == project).order_by(Item.position)))
 
 
-def test_photos_come_in_the_order_given(tray: Desk) -> None:
+def test_photos_keep_the_order_in_which_they_were_added(tray: Desk) -> None:
     found = items(tray.store, tray.project)
     assert [(item.position, item.name) for item in found] == [(n, f"{n}.png") for n in range(6)]
     assert tuple(item.id for item in found) == tray.items
@@ -67,7 +67,7 @@ def test_photos_come_in_the_order_given(tray: Desk) -> None:
     assert ((photo.height, photo.width), photo.format) == (SIZE_HW, "PNG")
 
 
-def test_a_photo_that_is_there_is_not_added_again(tray: Desk) -> None:
+def test_an_existing_photo_is_not_added_twice(tray: Desk) -> None:
     sources = [("new.png", picture(6)), ("again.png", picture(6)), ("old.png", picture(2))]
     added = list(add_photos(tray.store, tray.files, tray.project, sources, meal="Monday", by=tray.ben))
     assert added == [
@@ -81,11 +81,11 @@ def test_a_photo_that_is_there_is_not_added_again(tray: Desk) -> None:
         ("new.png", 6, "Monday"),
     ]
     with tray.store.reading() as session:
-        asked = select(Event.annotator_id).where(Event.subject == "item").order_by(Event.id)
-        assert session.scalars(asked).all() == [None] * 6 + [tray.ben]
+        query = select(Event.annotator_id).where(Event.subject == "item").order_by(Event.id)
+        assert session.scalars(query).all() == [None] * 6 + [tray.ben]
 
 
-def test_a_broken_file_is_named_and_the_others_are_taken(tray: Desk, tmp_path: Path) -> None:
+def test_broken_files_are_reported_and_the_others_added(tray: Desk, tmp_path: Path) -> None:
     (tmp_path / "last.png").write_bytes(picture(7))
     sources: list[tuple[str, Path | bytes]] = [
         ("empty.jpg", b""),
@@ -107,13 +107,13 @@ def test_a_broken_file_is_named_and_the_others_are_taken(tray: Desk, tmp_path: P
     assert sum(path.is_file() for path in (tray.store.folder / "originals").rglob("*")) == 7
 
 
-def test_each_photo_is_committed_by_itself(tray: Desk) -> None:
-    coming_in = add_photos(tray.store, tray.files, tray.project, [(f"{n}.png", picture(n)) for n in (6, 7)])
-    next(coming_in)
+def test_each_photo_is_committed_separately(tray: Desk) -> None:
+    additions = add_photos(tray.store, tray.files, tray.project, [(f"{n}.png", picture(n)) for n in (6, 7)])
+    next(additions)
     assert len(items(tray.store, tray.project)) == 7
 
 
-def test_one_photo_in_two_projects_is_kept_once(tray: Desk) -> None:
+def test_a_photo_in_two_projects_is_stored_once(tray: Desk) -> None:
     other = commit(tray.store, create_project, "Other trays", [])
     (added,) = add_photos(tray.store, tray.files, other, [("mine.png", picture(2))])
     assert (added.was_there, added.item_id in tray.items) == (False, False)
@@ -123,18 +123,18 @@ def test_one_photo_in_two_projects_is_kept_once(tray: Desk) -> None:
     assert tray.count(Photo) == 6
 
 
-def test_a_project_for_photos_must_be_there(tray: Desk) -> None:
+def test_adding_photos_to_an_unknown_project_is_refused(tray: Desk) -> None:
     with pytest.raises(StoreError, match="no such project"):
         list(add_photos(tray.store, tray.files, 999, [("p.png", picture(9))]))
 
 
-def test_a_long_name_is_cut(tray: Desk) -> None:
+def test_a_long_file_name_is_cut(tray: Desk) -> None:
     list(add_photos(tray.store, tray.files, tray.project, [("n" * 600, picture(9))]))
     assert items(tray.store, tray.project)[-1].name == "n" * 500
 
 
 class DrawnPhotos(PhotoFiles):
-    """Takes any bytes for a photo and keeps nothing."""
+    """Photo files that accept any bytes as a photo and write nothing."""
 
     def add(self, source: Path | bytes) -> LoadedPhoto:
         assert isinstance(source, bytes)
@@ -149,15 +149,17 @@ def drawn(store: Store, name: str, double_share: float, blind_share: float, phot
 
 
 @pytest.mark.parametrize(("double_share", "blind_share"), [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_all_or_none_are_wanted_twice_or_blind(store: Store, double_share: float, blind_share: float) -> None:
+def test_shares_of_0_and_1_apply_to_none_or_all(
+    store: Store, double_share: float, blind_share: float
+) -> None:
     found = drawn(store, "Trays", double_share, blind_share, photos=8)
     assert {(item.wanted, item.blind) for item in found} == {(1 + double_share, bool(blind_share))}
 
 
-def test_a_share_of_the_photos_is_drawn_by_their_content(new_store: NewStore) -> None:
+def test_a_share_of_the_photos_is_drawn_from_their_hashes(new_store: NewStore) -> None:
     store = new_store("sqlite")
     found = drawn(store, "Trays", 0.5, 0.25, photos=200)
-    for item in found:  # of a hex digit, half are below 8 and a quarter below 4
+    for item in found:  # half of the hex digits are below 8, a quarter below 4
         assert item.wanted == (2 if item.photo.sha256[0] < "8" else 1)
         assert item.blind == (item.photo.sha256[8] < "4")
     assert 80 <= sum(item.wanted == 2 for item in found) <= 120
@@ -169,39 +171,39 @@ def test_a_share_of_the_photos_is_drawn_by_their_content(new_store: NewStore) ->
         assert item.wanted <= before.wanted
 
 
-def test_the_next_photo_stands_behind_this_one_and_the_queue_starts_again(tray: Desk) -> None:
-    assert [coming(tray, after=after) for after in (-1, 0, 3, 4, 5, 99)] == [0, 1, 4, 5, 0, 0]
+def test_the_next_photo_follows_this_one_and_the_queue_wraps_around(tray: Desk) -> None:
+    assert [next_position(tray, after=after) for after in (-1, 0, 3, 4, 5, 99)] == [0, 1, 4, 5, 0, 0]
 
 
-def test_a_photo_that_others_have_taken_is_passed_over(tray: Desk) -> None:
+def test_a_photo_taken_by_others_is_skipped(tray: Desk) -> None:
     give(tray, OPEN, 1, by=tray.ben)
     give(tray, DONE, 2, by=tray.ben)
-    assert coming(tray, after=0) == 3
-    assert coming(tray, tray.ben, after=0) == 1  # begun by Ben himself
+    assert next_position(tray, after=0) == 3
+    assert next_position(tray, tray.ben, after=0) == 1  # Ben began photo 1
 
 
-def test_a_photo_begun_comes_again_until_it_has_a_verdict(tray: Desk) -> None:
+def test_a_begun_photo_returns_until_it_has_a_verdict(tray: Desk) -> None:
     give(tray, OPEN, 0, 2)
-    assert [coming(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 2, 0]
+    assert [next_position(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 2, 0]
     give(tray, DONE, 0)
     give(tray, SKIPPED, 1)
     give(tray, UNUSABLE, 3)
-    assert [coming(tray, after=after) for after in (-1, 2, 5)] == [2, 4, 2]
+    assert [next_position(tray, after=after) for after in (-1, 2, 5)] == [2, 4, 2]
 
 
-def test_a_photo_skipped_without_a_food_is_free_for_others_and_comes_again_last(tray: Desk) -> None:
+def test_a_photo_skipped_without_a_food_is_free_for_others_and_returns_last(tray: Desk) -> None:
     give(tray, SKIPPED, 0, 1)
     assert [tray.item(number).taken for number in (0, 1)] == [0, 0]
     with tray.store.reading() as session:
         mine, bens = (progress(session, tray.project, by) for by in (tray.ann, tray.ben))
     assert (mine["new"], mine["full"], mine["skipped"], bens["new"]) == (4, 0, 2, 6)
-    assert coming(tray, tray.ben) == 0
-    assert coming(tray) == 2
+    assert next_position(tray, tray.ben) == 0
+    assert next_position(tray) == 2
     give(tray, DONE, *range(2, 6))
-    assert [coming(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 0, 0]
-    assert coming(tray, order="uncertain first") == 0
+    assert [next_position(tray, after=after) for after in (-1, 0, 1, 5)] == [0, 1, 0, 0]
+    assert next_position(tray, order="uncertain first") == 0
     give(tray, DONE, 0, by=tray.ben)
-    assert [coming(tray, after=after) for after in (-1, 1)] == [1, 1]
+    assert [next_position(tray, after=after) for after in (-1, 1)] == [1, 1]
     with pytest.raises(FullError):
         tray.save()
     with tray.store.reading() as session:
@@ -210,15 +212,15 @@ def test_a_photo_skipped_without_a_food_is_free_for_others_and_comes_again_last(
     assert (counted["new"], counted["full"], counted["done"]) == (1, 4, 1)
 
 
-def test_a_photo_skipped_with_a_food_stays_its_annotators(tray: Desk) -> None:
+def test_a_photo_skipped_with_a_food_keeps_its_annotator(tray: Desk) -> None:
     tray.save(item=0)
     give(tray, SKIPPED, 0)
-    assert (tray.item().taken, coming(tray, tray.ben)) == (1, 1)
+    assert (tray.item().taken, next_position(tray, tray.ben)) == (1, 1)
     give(tray, DONE, *range(1, 6))
-    assert coming(tray) == 0
+    assert next_position(tray) == 0
 
 
-def test_who_goes_on_with_a_photo_they_skipped_has_one_place_on_it(tray: Desk) -> None:
+def test_resuming_a_skipped_photo_takes_one_place(tray: Desk) -> None:
     give(tray, SKIPPED, 0)
     saved = tray.save()
     with tray.store.reading() as session:
@@ -230,67 +232,67 @@ def test_who_goes_on_with_a_photo_they_skipped_has_one_place_on_it(tray: Desk) -
     give(tray, SKIPPED, 0)
     assert tray.item().taken == 0
     commit(tray.store, undo, tray.items[0], tray.ann)
-    assert (tray.item().taken, coming(tray)) == (1, 0)
+    assert (tray.item().taken, next_position(tray)) == (1, 0)
     with tray.store.reading() as session:
         require_complete_events(session)
 
 
-def test_a_photo_wanted_twice_gets_its_second_annotator_though_one_skips_it(desk: Desk) -> None:
+def test_a_photo_wanted_twice_gets_a_second_annotator_after_a_skip(desk: Desk) -> None:
     cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, DONE, 0)
     give(desk, SKIPPED, 0, by=desk.ben)
-    assert (coming(desk, cleo), desk.item().taken) == (0, 1)
+    assert (next_position(desk, cleo), desk.item().taken) == (0, 1)
     give(desk, DONE, 1, 2, 3, by=desk.ben)
-    assert coming(desk, desk.ben) == 0
+    assert next_position(desk, desk.ben) == 0
     give(desk, DONE, 0, by=desk.ben)
     assert desk.item().taken == 2
 
 
-def test_a_photo_wanted_twice_comes_to_two(desk: Desk) -> None:
+def test_a_photo_wanted_twice_goes_to_two_annotators(desk: Desk) -> None:
     cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, DONE, 0)
-    assert [coming(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 0]
+    assert [next_position(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 0]
     give(desk, OPEN, 0, by=desk.ben)
-    assert [coming(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 1]
+    assert [next_position(desk, by) for by in (desk.ann, desk.ben, cleo)] == [1, 0, 1]
 
 
-def test_an_empty_or_finished_queue_has_no_next(tray: Desk) -> None:
+def test_an_empty_or_finished_queue_has_no_next_photo(tray: Desk) -> None:
     give(tray, DONE, *range(6))
     for order in queue.ORDERS:
-        assert coming(tray, order=order) is None
-        assert coming(tray, tray.ben, order=order) is None
+        assert next_position(tray, order=order) is None
+        assert next_position(tray, tray.ben, order=order) is None
     empty = commit(tray.store, create_project, "Empty", [])
     with tray.store.reading() as session:
         assert next_item(session, empty, tray.ann) is None
 
 
-def test_uncertain_photos_come_first_where_that_is_asked_for(tray: Desk) -> None:
+def test_uncertain_first_orders_photos_by_uncertainty(tray: Desk) -> None:
     with tray.store.writing() as session:
         for number, uncertainty in enumerate((0.2, None, 0.9, 0.2, None, 0.0)):
             session.get_one(Item, tray.items[number]).uncertainty = uncertainty
     order = []
-    while (position := coming(tray, order="uncertain first")) is not None:
+    while (position := next_position(tray, order="uncertain first")) is not None:
         order.append(position)
         give(tray, DONE, position)
     assert order == [2, 0, 3, 5, 1, 4]
 
 
-def test_what_is_begun_comes_before_what_is_uncertain(tray: Desk) -> None:
+def test_begun_photos_come_before_uncertain_ones(tray: Desk) -> None:
     with tray.store.writing() as session:
         session.get_one(Item, tray.items[0]).uncertainty = 0.9
     give(tray, OPEN, 4, 3)
     give(tray, OPEN, 1, by=tray.ben)
-    assert coming(tray, order="uncertain first") == 3
-    assert coming(tray, tray.ben, order="uncertain first") == 1
+    assert next_position(tray, order="uncertain first") == 3
+    assert next_position(tray, tray.ben, order="uncertain first") == 1
 
 
-def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray: Desk) -> None:
+def test_uncertain_first_leaves_the_current_photo_if_another_remains(tray: Desk) -> None:
     with tray.store.writing() as session:
         for number, uncertainty in enumerate((0.2, None, 0.9, 0.4, None, None)):
             session.get_one(Item, tray.items[number]).uncertainty = uncertainty
 
     def behind(*positions: int) -> list[int | None]:
-        return [coming(tray, after=after, order="uncertain first") for after in positions]
+        return [next_position(tray, after=after, order="uncertain first") for after in positions]
 
     assert behind(-1, 2, 3, 99) == [2, 3, 2, 2]
     assert commit(tray.store, lead, tray.project, tray.ann, 2, "uncertain first") == tray.items[3]
@@ -309,20 +311,20 @@ def test_uncertain_first_leaves_the_photo_one_is_at_while_there_is_another(tray:
         assert next_item(session, other, tray.ann, 0, "uncertain first") is None
 
 
-def test_the_last_photo_nobody_began_is_given_again_by_uncertainty_too(tray: Desk) -> None:
+def test_uncertain_first_returns_the_last_free_photo_again(tray: Desk) -> None:
     give(tray, DONE, *range(5))
     for uncertainty in (None, 0.5):
         with tray.store.writing() as session:
             session.get_one(Item, tray.items[5]).uncertainty = uncertainty
-        assert coming(tray, after=5, order="uncertain first") == 5
+        assert next_position(tray, after=5, order="uncertain first") == 5
 
 
-def test_an_order_is_one_of_two(tray: Desk) -> None:
+def test_an_unknown_order_is_refused(tray: Desk) -> None:
     with pytest.raises(StoreError, match="queue, uncertain first; got 'random'"):
-        coming(tray, order="random")
+        next_position(tray, order="random")
 
 
-def test_neighbours_are_all_photos_whatever_their_state(tray: Desk) -> None:
+def test_neighbours_include_photos_in_any_state(tray: Desk) -> None:
     give(tray, DONE, 2, by=tray.ben)
     with tray.store.reading() as session:
         found = {
@@ -345,7 +347,7 @@ def test_an_item_and_its_state_are_found_by_id(tray: Desk) -> None:
     assert states == ["skipped", "new"]
 
 
-def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(desk: Desk) -> None:
+def test_a_list_shows_own_states_and_the_foods_of_others_after_done(desk: Desk) -> None:
     desk.save(by=desk.ann)
     for _ in range(2):
         desk.save(by=desk.ben)
@@ -354,17 +356,14 @@ def test_a_list_has_ones_own_states_and_the_foods_of_others_once_one_is_done(des
     give(desk, UNUSABLE, 2)
     assert listed(desk) == [(0, "open", 1), (1, "new", 0), (2, "unusable", 0), (3, "new", 0)]
     assert listed(desk, desk.ben) == [(0, "open", 2), (1, "new", 0), (2, "new", 0), (3, "new", 0)]
-    assert listed(desk, commit(desk.store, ensure_annotator, "Cleo"))[0] == (
-        0,
-        "new",
-        3,
-    )  # who cannot label it any more
+    cleo = commit(desk.store, ensure_annotator, "Cleo")
+    assert listed(desk, cleo)[0] == (0, "new", 3)  # the photo is full for Cleo
     for state, foods in ((SKIPPED, 1), (UNUSABLE, 1), (DONE, 3), (OPEN, 1)):
         give(desk, state, 0)
         assert listed(desk)[0] == (0, state, foods)
 
 
-def test_a_list_counts_no_food_that_was_rejected(desk: Desk) -> None:
+def test_a_list_does_not_count_rejected_foods(desk: Desk) -> None:
     rice = desk.labels["rice"]
     ids = [desk.save(by=by).id for by in (desk.ann, desk.ben)]
     for by in (desk.ann, desk.ben):
@@ -376,7 +375,7 @@ def test_a_list_counts_no_food_that_was_rejected(desk: Desk) -> None:
     assert listed(desk, label_id=rice) == listed(desk, label_id=rice, state=DONE) == []
 
 
-def test_a_list_is_of_one_state(tray: Desk) -> None:
+def test_a_list_can_be_limited_to_one_state(tray: Desk) -> None:
     give(tray, DONE, 1, 4)
     give(tray, OPEN, 2)
     give(tray, DONE, 5, by=tray.ben)
@@ -387,7 +386,7 @@ def test_a_list_is_of_one_state(tray: Desk) -> None:
         listed(tray, state="finished")
 
 
-def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
+def test_a_list_can_be_limited_to_one_label_or_annotator(desk: Desk) -> None:
     desk.save(item=0, label="rice")
     desk.save(item=0, label="soup", by=desk.ben)
     gone = desk.save(item=1, label="rice")
@@ -405,7 +404,7 @@ def test_a_list_is_of_one_label_or_one_annotator(desk: Desk) -> None:
     assert listed(desk, label_id=rice, limit=1) == [(0, "done", 2)]
 
 
-def test_a_list_comes_page_by_page(tray: Desk) -> None:
+def test_a_list_comes_in_pages(tray: Desk) -> None:
     give(tray, DONE, 2)
     pages, after = [], -1
     while page := listed(tray, state="new", after=after, limit=2):
@@ -414,7 +413,7 @@ def test_a_list_comes_page_by_page(tray: Desk) -> None:
     assert pages == [[0, 1], [3, 4], [5]]
 
 
-def test_a_photo_is_full_to_those_who_are_none_of_its_annotators(desk: Desk) -> None:
+def test_a_photo_is_full_only_for_people_who_have_not_begun_it(desk: Desk) -> None:
     cleo = commit(desk.store, ensure_annotator, "Cleo")
     give(desk, OPEN, 1, 2)
     give(desk, DONE, 2, by=desk.ben)
@@ -435,50 +434,58 @@ def test_progress_counts_every_photo_once(desk: Desk) -> None:
     other = commit(desk.store, create_project, "Other trays", [])
     with desk.store.reading() as session:
         assert progress(session, desk.project, desk.ann) == {
-            **{"new": 1, "full": 0, "open": 0, "done": 2, "unusable": 1, "skipped": 0},
+            "new": 1,
+            "full": 0,
+            "open": 0,
+            "done": 2,
+            "unusable": 1,
+            "skipped": 0,
         }
         assert progress(session, desk.project, desk.ben) == {
-            **{"new": 1, "full": 1, "open": 1, "done": 0, "unusable": 0, "skipped": 1},
+            "new": 1,
+            "full": 1,
+            "open": 1,
+            "done": 0,
+            "unusable": 0,
+            "skipped": 1,
         }
         assert set(progress(session, other, desk.ann).values()) == {0}
 
 
-def test_two_who_ask_at_once_are_led_to_two_photos(tray: Desk) -> None:
+def test_two_annotators_are_led_to_different_photos(tray: Desk) -> None:
     led = [commit(tray.store, lead, tray.project, by) for by in (tray.ann, tray.ben, tray.ann)]
     assert led == [tray.items[0], tray.items[1], tray.items[0]]
 
 
-def test_a_photo_nobody_began_is_free_again_after_a_while(
-    tray: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_held_photo_is_free_again_after_the_hold_time(tray: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(tray.store, lead, tray.project, tray.ann)
-    assert coming(tray, by=tray.ben) == 1
+    assert next_position(tray, by=tray.ben) == 1
     later = now() + queue.HOLD
     monkeypatch.setattr(queue, "now", lambda: later)
-    assert coming(tray, by=tray.ben) == 0
+    assert next_position(tray, by=tray.ben) == 0
 
 
-def test_who_began_a_photo_is_led_back_to_it_whoever_else_is_there(store: Store) -> None:
+def test_an_annotator_is_led_back_to_a_begun_photo_that_another_holds(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=1.0)
     give(desk, OPEN, 0)
     assert commit(store, lead, desk.project, desk.ben) == desk.items[0]
     assert commit(store, lead, desk.project, desk.ann) == desk.items[0]
 
 
-def test_who_begins_a_photo_holds_it_no_longer(store: Store) -> None:
+def test_beginning_a_photo_ends_the_hold(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=1.0)
     commit(store, lead, desk.project, desk.ann)
     give(desk, OPEN, 0)
     assert commit(store, lead, desk.project, desk.ben) == desk.items[0]
 
 
-def test_where_others_hold_all_that_is_left_nobody_else_is_led_there(store: Store) -> None:
+def test_nobody_is_led_to_a_photo_that_another_holds(store: Store) -> None:
     desk = set_up(store, photos=1, double_share=0.0)
     commit(store, lead, desk.project, desk.ann)
     assert commit(store, lead, desk.project, desk.ben) is None
 
 
-def test_photos_are_listed_by_how_unsure_the_classifier_is(tray: Desk) -> None:
+def test_a_list_can_be_limited_to_uncertain_photos(tray: Desk) -> None:
     for number, uncertainty in ((1, 0.5), (2, 0.49), (4, 0.9)):
         commit(tray.store, queue.set_uncertainty, tray.items[number], uncertainty)
     give(tray, DONE, 4)

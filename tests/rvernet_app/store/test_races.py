@@ -1,4 +1,4 @@
-"""Several people at once, in threads: one wins, the others are told, and nothing is lost or counted twice."""
+"""Concurrent writers in threads: one wins, the others get an error, and no change is lost or doubled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def changed_foods(results: list[list[Event] | RvernetError]) -> list[int]:
     return [event.subject_id for events in results if isinstance(events, list) for event in events]
 
 
-def test_of_two_who_edit_one_food_exactly_one_wins(desk: Desk) -> None:
+def test_exactly_one_of_two_concurrent_edits_wins(desk: Desk) -> None:
     saved = desk.save("at first")
     for number in range(ROUNDS):
         before = saved
@@ -46,7 +46,7 @@ def test_of_two_who_edit_one_food_exactly_one_wins(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
+def test_exactly_one_of_an_edit_and_a_deletion_wins(desk: Desk) -> None:
     for number in range(ROUNDS):
         saved = desk.save(str(number))
         results = at_once(
@@ -60,7 +60,7 @@ def test_of_an_edit_and_a_deletion_exactly_one_wins(desk: Desk) -> None:
         assert (conflict.theirs["status"], conflict.theirs["note"]) == expected
 
 
-def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
+def test_concurrent_undos_undo_each_change_once(desk: Desk) -> None:
     for round_ in range(5):
         made = [desk.save(str(number)).id for number in range(4)]
         assert sorted(changed_foods(at_once(*[desk.undo] * 4))) == made
@@ -72,7 +72,7 @@ def test_undoing_many_times_at_once_undoes_each_change_once(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_the_last_place_on_a_photo_is_taken_by_one(store: Store) -> None:
+def test_only_one_annotator_takes_the_last_place_on_a_photo(store: Store) -> None:
     desk = set_up(store, photos=10, double_share=0.5)
     names = [desk.ann, desk.ben, commit(store, ensure_annotator, "Cleo")]
     for number, item_id in enumerate(desk.items):
@@ -88,11 +88,11 @@ def test_the_last_place_on_a_photo_is_taken_by_one(store: Store) -> None:
             assert isinstance(error, StoreError)
             assert str(error) == "This photo already has enough annotators. Continue with the next one."
         with store.reading() as session:
-            begun = select(func.count()).select_from(Verdict).where(Verdict.item_id == item_id)
-            assert session.scalar(begun) == session.get_one(Item, item_id).taken == wanted
+            counted = select(func.count()).select_from(Verdict).where(Verdict.item_id == item_id)
+            assert session.scalar(counted) == session.get_one(Item, item_id).taken == wanted
 
 
-def test_one_annotator_in_two_windows_takes_one_place(desk: Desk) -> None:
+def test_one_annotator_in_several_windows_takes_one_place(desk: Desk) -> None:
     for number, item_id in enumerate(desk.items):
         at_once(
             *[lambda item=item_id: commit(desk.store, give_verdict, item, desk.ann, DONE, seconds=1.0)] * 3
@@ -104,13 +104,13 @@ def test_one_annotator_in_two_windows_takes_one_place(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_an_annotator_who_comes_twice_at_once_is_one(desk: Desk) -> None:
+def test_concurrent_calls_create_one_annotator(desk: Desk) -> None:
     for number in range(10):
         ids = at_once(*[lambda number=number: commit(desk.store, ensure_annotator, f"Cleo {number}")] * 4)
         assert ids == [commit(desk.store, ensure_annotator, f"Cleo {number}")] * 4
 
 
-def test_a_label_added_twice_at_once_is_one(desk: Desk) -> None:
+def test_concurrent_calls_create_one_label(desk: Desk) -> None:
     for number in range(10):
         name = LabelName(f"sauce {number}")
         first, *others = at_once(*[lambda name=name: commit(desk.store, add_label, desk.project, name)] * 3)
@@ -120,7 +120,7 @@ def test_a_label_added_twice_at_once_is_one(desk: Desk) -> None:
     assert [label.position for label in labels] == list(range(13))
 
 
-def test_a_photo_added_to_two_projects_at_once_is_one(desk: Desk) -> None:
+def test_two_projects_adding_one_photo_store_it_once(desk: Desk) -> None:
     other = commit(desk.store, create_project, "Other trays", [])
 
     def add(project: int, number: int) -> Added:
@@ -133,13 +133,13 @@ def test_a_photo_added_to_two_projects_at_once_is_one(desk: Desk) -> None:
     assert desk.count(Photo) == 4 + 10
 
 
-def test_photos_added_by_two_at_once_stand_one_behind_the_other(desk: Desk) -> None:
+def test_concurrent_additions_get_consecutive_positions(desk: Desk) -> None:
     def add(first: int) -> list[Added]:
         sources = [(f"{n}.png", picture(n)) for n in range(first, first + 8)]
         return list(add_photos(desk.store, desk.files, desk.project, sources))
 
-    results = at_once(*[lambda first=first: add(first) for first in (100, 104, 108)])  # some are the same
+    results = at_once(*[lambda first=first: add(first) for first in (100, 104, 108)])  # the ranges overlap
     assert all(isinstance(result, list) for result in results)
     with desk.store.reading() as session:
-        asked = select(Item.position).where(Item.project_id == desk.project).order_by(Item.position)
-        assert list(session.scalars(asked)) == list(range(4 + 16))
+        query = select(Item.position).where(Item.project_id == desk.project).order_by(Item.position)
+        assert list(session.scalars(query)) == list(range(4 + 16))

@@ -1,10 +1,11 @@
-"""Review: what waits for it, foods side by side, and decisions that leave one accepted food of many."""
+"""Review: the queue, foods side by side, accepting, rejecting, merging and comments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,12 +51,12 @@ from rvernet_app.store.tables import (
 from tests.rvernet_app.store.desk import commit
 
 SIZE_HW = (6, 12)
-"""Of the photos."""
+"""Height and width of every photo, in pixels."""
 ANN, BEN, CLEO, REVIEWER = 0, 1, 2, 3
 
 
 def columns(first: int, last: int) -> Rle:
-    """A mask of whole columns, the last one left out."""
+    """Return a mask of the whole columns from `first` up to, but not including, `last`."""
     mask = np.zeros(SIZE_HW, np.bool_)
     mask[:, first:last] = True
     return to_rle(mask)
@@ -69,7 +70,7 @@ def columns_of(rle: Rle) -> list[int]:
 
 @dataclass(frozen=True)
 class Desk:
-    """A project, its labels' ids, three annotators and a reviewer, and its photos."""
+    """A project with two labels, three annotators, a reviewer and four photos; the fields hold ids."""
 
     store: Store
     project: int
@@ -89,10 +90,10 @@ class Desk:
     def accept(self, id: int, revision: int = 1) -> list[Saved]:
         return commit(self.store, accept, self.photos[0], self.people[REVIEWER], id, revision)
 
-    def merge(self, *ids: int, how: str = "union", **others: object) -> list[Saved]:
+    def merge(self, *ids: int, how: str = "union", **others: Any) -> list[Saved]:
         revisions = {id: self.food(id).revision for id in ids}
-        given = {"label_id": self.rice, **others}
-        return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"label_id": self.rice, **others}
+        return commit(self.store, merge, self.photos[0], self.people[REVIEWER], revisions, how, **given)
 
     def undo(self) -> None:
         assert commit(self.store, undo, self.photos[0], self.people[REVIEWER])
@@ -117,7 +118,7 @@ class Desk:
             return list(session.scalars(select(Event).order_by(Event.id)))
 
     def final(self) -> list[tuple[int, int]]:
-        """Area and label of the foods of the first photo that count."""
+        """Return (area, label id) of each final food of the first photo."""
         with self.store.reading() as session:
             photo = next(final_photos(session, self.project))
             return [(food.annotation.area, food.label.id) for food in photo.foods]
@@ -125,7 +126,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Four photos that want three annotators each."""
+    """Return a desk whose four photos want three annotators each."""
     store = Store(tmp_path)
     project = commit(store, create_project, "Trays", [LabelName("rice"), LabelName("soup")])
     people = tuple(commit(store, ensure_annotator, name) for name in ("Ann", "Ben", "Cleo", "Rita"))
@@ -147,14 +148,17 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def two(desk: Desk) -> tuple[Desk, int, int, int]:
-    """Ann and Ben are done; ids of Ann's rice, Ben's of the same food, and a soup that only Ben has."""
+def two_done(desk: Desk) -> tuple[Desk, int, int, int]:
+    """Return a desk where Ann and Ben are done, and the ids of Ann's rice, Ben's rice and Ben's soup.
+
+    The two rice masks cover the same food; only Ben marked the soup.
+    """
     ids = desk.save(ANN, 0, 4), desk.save(BEN, 1, 4), desk.save(BEN, 8, 10, desk.soup)
     desk.done(ANN, BEN)
     return desk, *ids
 
 
-def test_photos_wait_for_a_reviewer_when_two_are_done(desk: Desk) -> None:
+def test_a_photo_waits_for_review_when_two_annotators_are_done(desk: Desk) -> None:
     for photo in range(4):
         desk.save(ANN, 0, 4, photo=photo)
         desk.save(BEN, 0, 4, photo=photo)
@@ -169,8 +173,8 @@ def test_photos_wait_for_a_reviewer_when_two_are_done(desk: Desk) -> None:
     assert desk.waiting(least=3) == []
 
 
-def test_a_photo_waits_until_each_of_its_foods_is_decided_on(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, _, soup = two
+def test_a_photo_waits_until_all_its_foods_are_decided(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, _, soup = two_done
     desk.accept(rice)
     assert desk.waiting() == [0]
     commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], soup, 1)
@@ -180,13 +184,13 @@ def test_a_photo_waits_until_each_of_its_foods_is_decided_on(two: tuple[Desk, in
 
 
 def test_photos_without_foods_do_not_wait(desk: Desk) -> None:
-    desk.save(CLEO, 0, 4)  # who is not done
+    desk.save(CLEO, 0, 4)  # Cleo is not done
     desk.done(ANN, BEN)
     assert desk.waiting() == []
 
 
-def test_a_photo_waits_for_none_of_its_annotators_who_is_not_done(two: tuple[Desk, int, int, int]) -> None:
-    desk = two[0]
+def test_an_annotator_who_is_not_done_cannot_review_the_photo(two_done: tuple[Desk, int, int, int]) -> None:
+    desk = two_done[0]
     ann, cleo, reviewer = (desk.people[who] for who in (ANN, CLEO, REVIEWER))
     for state in (OPEN, SKIPPED, UNUSABLE):
         commit(desk.store, give_verdict, desk.photos[0], cleo, state, "blurred")
@@ -202,15 +206,15 @@ def test_a_photo_waits_for_none_of_its_annotators_who_is_not_done(two: tuple[Des
         require_independent(session, desk.photos[0], cleo)
 
 
-def test_other_projects_wait_elsewhere(two: tuple[Desk, int, int, int]) -> None:
-    desk = two[0]
+def test_projects_have_separate_review_queues(two_done: tuple[Desk, int, int, int]) -> None:
+    desk = two_done[0]
     other = commit(desk.store, create_project, "Bowls")
     with desk.store.reading() as session:
         assert review_queue(session, other) == []
 
 
-def test_foods_side_by_side(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_matching_foods_are_shown_side_by_side(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     desk.save(CLEO, 0, 4)
     found = desk.compare()
     assert [person.name for person in found.annotators] == ["Ann", "Ben"]
@@ -221,7 +225,7 @@ def test_foods_side_by_side(two: tuple[Desk, int, int, int]) -> None:
     assert found.merged == ()
 
 
-def test_three_side_by_side_have_the_smallest_iou_and_agree_only_all_together(desk: Desk) -> None:
+def test_three_foods_report_the_smallest_iou_and_agree_only_if_all_do(desk: Desk) -> None:
     desk.save(ANN, 0, 4)
     desk.save(BEN, 0, 4)
     desk.save(CLEO, 0, 3, desk.soup)
@@ -238,46 +242,47 @@ def test_foods_without_a_name_neither_agree_nor_disagree(desk: Desk) -> None:
     assert (food.iou, food.same_label) == (1, None)
 
 
-def test_accepting_one_rejects_what_others_made_of_it_and_nothing_else(
-    two: tuple[Desk, int, int, int],
+def test_accepting_a_food_rejects_only_the_matching_ones(
+    two_done: tuple[Desk, int, int, int],
 ) -> None:
-    desk, rice, same, soup = two
+    desk, rice, same, soup = two_done
     assert desk.accept(rice) == [Saved(rice, 2), Saved(same, 2)]
     assert desk.statuses(rice, same, soup) == [ACCEPTED, REJECTED, SAVED]
     assert desk.final() == [(24, desk.rice)]
 
 
-def test_a_decision_is_in_the_events_by_the_reviewer(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_a_decision_is_recorded_as_events_of_the_reviewer(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     before = len(desk.events())
     desk.accept(rice)
     events = desk.events()[before:]
     assert [(e.subject_id, e.annotator_id, e.revision) for e in events] == [
-        *((same, desk.people[REVIEWER], 2), (rice, desk.people[REVIEWER], 2))
+        (same, desk.people[REVIEWER], 2),
+        (rice, desk.people[REVIEWER], 2),
     ]
     assert [(e.before or {})["status"] for e in events] == [SAVED, SAVED]
     assert [e.after for e in events] == [snapshot(desk.food(same)), snapshot(desk.food(rice))]
 
 
-def test_a_reviewer_may_think_again(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_a_reviewer_may_change_a_decision(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(rice)
     assert desk.accept(same, revision=2) == [Saved(same, 3), Saved(rice, 3)]
     assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
 
 
-def test_accepting_twice_changes_nothing_more(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_accepting_twice_changes_nothing(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(rice)
     before = len(desk.events())
     assert desk.accept(rice, revision=2) == [Saved(rice, 2), Saved(same, 2)]
     assert len(desk.events()) == before
 
 
-def test_a_food_that_changed_meanwhile_is_not_accepted_and_nothing_is_rejected(
-    two: tuple[Desk, int, int, int],
+def test_accepting_a_food_that_changed_is_a_conflict(
+    two_done: tuple[Desk, int, int, int],
 ) -> None:
-    desk, rice, same, _ = two
+    desk, rice, same, _ = two_done
     edited = Draft(columns(0, 5), label_id=desk.soup)
     commit(desk.store, save, desk.photos[0], desk.people[ANN], edited, id=rice, revision=1)
     with pytest.raises(ConflictError) as caught:
@@ -287,8 +292,8 @@ def test_a_food_that_changed_meanwhile_is_not_accepted_and_nothing_is_rejected(
     assert desk.food(same).revision == 1
 
 
-def test_undo_takes_an_acceptance_back_row_by_row(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_undo_reverts_an_acceptance_row_by_row(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(rice)
     desk.undo()
     assert desk.statuses(rice, same) == [SAVED, REJECTED]
@@ -300,8 +305,8 @@ def test_undo_takes_an_acceptance_back_row_by_row(two: tuple[Desk, int, int, int
     assert desk.statuses(rice, same) == [ACCEPTED, REJECTED]
 
 
-def test_only_foods_of_annotators_who_are_done_are_decided_on(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, *_ = two
+def test_only_current_foods_of_done_annotators_can_be_decided(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, *_ = two_done
     unfinished = desk.save(CLEO, 0, 4)
     deleted = desk.save(ANN, 6, 8)
     commit(desk.store, delete, desk.photos[0], desk.people[ANN], id=deleted, revision=1)
@@ -318,8 +323,10 @@ def test_only_foods_of_annotators_who_are_done_are_decided_on(two: tuple[Desk, i
     assert desk.statuses(unfinished, deleted, elsewhere) == [SAVED, DELETED, SAVED]
 
 
-def test_an_accepted_food_gives_way_even_if_its_annotator_went_on(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_an_accepted_food_of_an_active_annotator_can_be_replaced(
+    two_done: tuple[Desk, int, int, int],
+) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(rice)
     desk.done(ANN, state=OPEN)
     assert [row and row.id for row in desk.compare().foods[0].annotations] == [rice, same]
@@ -327,8 +334,8 @@ def test_an_accepted_food_gives_way_even_if_its_annotator_went_on(two: tuple[Des
     assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
 
 
-def test_rejecting_changes_one_food_only(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_rejecting_changes_only_one_food(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     assert commit(desk.store, reject, desk.photos[0], desk.people[REVIEWER], same, 1) == Saved(same, 2)
     assert desk.statuses(rice, same, soup) == [SAVED, REJECTED, SAVED]
     with pytest.raises(ConflictError):
@@ -338,22 +345,22 @@ def test_rejecting_changes_one_food_only(two: tuple[Desk, int, int, int]) -> Non
 @pytest.mark.parametrize(
     ("how", "expected"), [("union", [0, 1, 2, 3, 4]), ("intersection", [2]), ("majority", [1, 2, 3])]
 )
-def test_masks_are_merged(how: str, expected: list[int]) -> None:
+def test_masks_are_merged_by_each_method(how: str, expected: list[int]) -> None:
     assert columns_of(merged_mask([columns(0, 4), columns(1, 3), columns(2, 5)], how)) == expected
 
 
-def test_half_of_the_masks_is_no_majority() -> None:
+def test_half_of_the_masks_is_not_a_majority() -> None:
     assert columns_of(merged_mask([columns(0, 4), columns(1, 6)], "majority")) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("how", ["intersection", "majority"])
-def test_masks_with_nothing_in_common_leave_nothing(how: str) -> None:
+def test_merging_disjoint_masks_into_an_empty_mask_is_refused(how: str) -> None:
     with pytest.raises(StoreError, match="union"):
         merged_mask([columns(0, 2), columns(4, 6)], how)
 
 
-def test_a_merged_food_is_the_reviewers_and_counts(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_a_merged_food_belongs_to_the_reviewer_and_is_final(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     portion = Portion(150, "g", "guessed", 120, 180)
     new, *others = desk.merge(rice, same, label_id=desk.soup, portion=portion)
     assert others == [Saved(rice, 2), Saved(same, 2)]
@@ -368,7 +375,7 @@ def test_a_merged_food_is_the_reviewers_and_counts(two: tuple[Desk, int, int, in
     assert desk.final() == [(24, desk.soup)]
 
 
-def test_a_merged_food_has_the_notes_of_all(desk: Desk) -> None:
+def test_a_merged_food_joins_the_notes(desk: Desk) -> None:
     drafts = [
         Draft(columns(0, 4), desk.rice, note=note) for note in ("no oil", "", "half of it is left", "no oil")
     ]
@@ -388,57 +395,57 @@ def edit(desk: Desk, who: int, id: int, draft: Draft) -> Saved:
     return commit(desk.store, save, desk.photos[0], desk.people[who], draft, id=id, revision=revision)
 
 
-def test_a_decision_is_withdrawn_when_what_was_accepted_changes(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_changing_an_accepted_food_withdraws_the_decision(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     desk.accept(same)
     assert desk.final() == [(18, desk.rice)]
     edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
     assert desk.statuses(rice, same, soup) == [SAVED, SAVED, SAVED]
     assert desk.waiting() == [0]
-    assert desk.final() == [(24, desk.rice)]  # of the one who began first, and once
+    assert desk.final() == [(24, desk.rice)]  # Ann began first, so only her food counts
     withdrawn = [
         e for e in desk.events() if (e.annotator_id, e.subject, e.subject_id) == (None, "annotation", rice)
     ]
     assert [((e.before or {})["status"], (e.after or {})["status"]) for e in withdrawn] == [(REJECTED, SAVED)]
 
 
-def test_a_decision_is_withdrawn_when_what_was_rejected_changes(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_changing_a_rejected_food_withdraws_the_decision(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(same)
     edit(desk, ANN, rice, Draft(columns(0, 4), desk.soup))
     assert desk.statuses(rice, same) == [SAVED, SAVED]
     assert desk.final() == [(24, desk.soup)]
 
 
-def test_what_was_merged_is_rejected_when_what_it_was_merged_of_changes(
-    two: tuple[Desk, int, int, int],
+def test_changing_a_source_rejects_the_merged_food(
+    two_done: tuple[Desk, int, int, int],
 ) -> None:
-    desk, rice, same, _ = two
+    desk, rice, same, _ = two_done
     new = desk.merge(rice, same)[0].id
     edit(desk, ANN, rice, Draft(columns(0, 3), desk.rice))
     assert desk.statuses(rice, same, new) == [SAVED, SAVED, REJECTED]
     assert desk.final() == [(18, desk.rice)]
 
 
-def test_a_note_leaves_a_decision_as_it_is(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_changing_a_note_keeps_the_decision(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(same)
     edit(desk, BEN, same, Draft(columns(1, 4), desk.rice, note="from the buffet"))
     assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
 
 
-def test_a_decision_is_withdrawn_when_what_was_accepted_is_taken_away(
-    two: tuple[Desk, int, int, int],
+def test_deleting_an_accepted_food_withdraws_the_decision(
+    two_done: tuple[Desk, int, int, int],
 ) -> None:
-    desk, rice, same, _ = two
+    desk, rice, same, _ = two_done
     desk.accept(same)
     commit(desk.store, delete, desk.photos[0], desk.people[BEN], id=same, revision=2)
     assert desk.statuses(rice, same) == [SAVED, DELETED]
     assert desk.final() == [(24, desk.rice)]
 
 
-def test_undoing_a_change_does_not_bring_a_withdrawn_decision_back(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_undoing_a_change_does_not_restore_a_withdrawn_decision(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(same)
     edit(desk, BEN, same, Draft(columns(2, 4), desk.rice))
     assert commit(desk.store, undo, desk.photos[0], desk.people[BEN])
@@ -448,8 +455,8 @@ def test_undoing_a_change_does_not_bring_a_withdrawn_decision_back(two: tuple[De
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(same).counts)) == [2, 3]
 
 
-def test_a_change_from_an_old_revision_withdraws_nothing(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_a_change_from_an_old_revision_withdraws_nothing(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.accept(same)
     draft = Draft(columns(2, 4), desk.rice)
     with pytest.raises(ConflictError):
@@ -457,26 +464,27 @@ def test_a_change_from_an_old_revision_withdraws_nothing(two: tuple[Desk, int, i
     assert desk.statuses(rice, same) == [REJECTED, ACCEPTED]
 
 
-def test_a_reviewer_takes_no_annotators_place(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_a_reviewer_takes_no_place_on_the_photo(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     desk.merge(rice, same)
     assert [person.name for person in desk.compare().annotators] == ["Ann", "Ben"]
     with desk.store.reading() as session:
         assert session.get_one(Item, desk.photos[0]).taken == 2
 
 
-def test_merged_foods_are_shown_beside_those_of_the_annotators(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_merged_foods_are_shown_beside_the_annotators_foods(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     new = desk.merge(rice, same)[0].id
     found = desk.compare()
     assert [row.id for row in found.merged] == [new]
     assert [[row and row.id for row in food.annotations] for food in found.foods] == [
-        *([rice, same], [None, soup])
+        [rice, same],
+        [None, soup],
     ]
 
 
-def test_of_what_is_merged_again_the_last_counts(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_the_last_merge_or_acceptance_replaces_earlier_ones(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     first = desk.merge(rice, same)[0].id
     second = desk.merge(rice, same, how="intersection")[0].id
     assert desk.statuses(first, second) == [REJECTED, ACCEPTED]
@@ -486,15 +494,15 @@ def test_of_what_is_merged_again_the_last_counts(two: tuple[Desk, int, int, int]
     assert desk.statuses(first, second, rice, same) == [REJECTED, REJECTED, REJECTED, ACCEPTED]
 
 
-def test_foods_that_were_not_matched_can_be_merged(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_unmatched_foods_can_be_merged(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     new = desk.merge(rice, soup)[0].id
     assert desk.statuses(rice, same, soup) == [REJECTED, REJECTED, REJECTED]
     assert columns_of(Rle(size=list(SIZE_HW), counts=desk.food(new).counts)) == [0, 1, 2, 3, 8, 9]
 
 
-def test_undo_takes_a_merging_back_row_by_row(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_undo_reverts_a_merge_row_by_row(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     new = desk.merge(rice, same)[0].id
     desk.undo()
     assert desk.statuses(new, rice, same) == [DELETED, REJECTED, REJECTED]
@@ -503,8 +511,8 @@ def test_undo_takes_a_merging_back_row_by_row(two: tuple[Desk, int, int, int]) -
     assert desk.statuses(new, rice, same) == [DELETED, SAVED, SAVED]
 
 
-def test_foods_that_changed_meanwhile_are_not_merged(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, _ = two
+def test_merging_foods_that_changed_is_a_conflict(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, _ = two_done
     before = len(desk.events())
     with pytest.raises(ConflictError):
         commit(
@@ -514,28 +522,28 @@ def test_foods_that_changed_meanwhile_are_not_merged(two: tuple[Desk, int, int, 
     assert len(desk.events()) == before
 
 
-def test_what_cannot_be_merged_is_refused(two: tuple[Desk, int, int, int]) -> None:
-    desk, rice, same, soup = two
+def test_an_invalid_merge_is_refused(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, rice, same, soup = two_done
     other = commit(desk.store, create_project, "Bowls", [LabelName("rice")])
     with desk.store.reading() as session:
         [foreign] = labels_of(session, other)
     unfinished = desk.save(CLEO, 0, 4)
     before = len(desk.events())
     for ids, options, words in (
-        *(((rice, same), {"how": "average"}, "got 'average'"), ((rice,), {}, "two or more")),
-        *(
-            ((rice, same), {"label_id": foreign.id}, "label set"),
-            ((rice, same), {"label_id": 999}, "label set"),
-        ),
-        *(((rice, soup), {"how": "intersection"}, "union"), ((rice, unfinished), {}, "not done")),
+        ((rice, same), {"how": "average"}, "got 'average'"),
+        ((rice,), {}, "two or more"),
+        ((rice, same), {"label_id": foreign.id}, "label set"),
+        ((rice, same), {"label_id": 999}, "label set"),
+        ((rice, soup), {"how": "intersection"}, "union"),
+        ((rice, unfinished), {}, "not done"),
     ):
         with pytest.raises(StoreError, match=words):
             desk.merge(*ids, **options)
     assert len(desk.events()) == before
 
 
-def test_comments_are_kept_in_order_with_their_events(two: tuple[Desk, int, int, int]) -> None:
-    desk, *_ = two
+def test_comments_keep_their_order_and_add_events(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, *_ = two_done
     first = commit(desk.store, comment, desk.photos[0], desk.people[REVIEWER], "  Is this rice?\n")
     second = commit(desk.store, comment, desk.photos[0], desk.people[ANN], "Yes.")
     commit(desk.store, comment, desk.photos[1], desk.people[ANN], "Blurred.")
@@ -550,8 +558,8 @@ def test_comments_are_kept_in_order_with_their_events(two: tuple[Desk, int, int,
     assert (last.after or {})["words"] == "Blurred."
 
 
-def test_comments_that_cannot_be_are_refused(two: tuple[Desk, int, int, int]) -> None:
-    desk, *_ = two
+def test_an_invalid_comment_is_refused(two_done: tuple[Desk, int, int, int]) -> None:
+    desk, *_ = two_done
     for photo, words, message in (
         (desk.photos[0], " \n", "1 to"),
         (desk.photos[0], "x" * (MAX_COMMENT + 1), "1 to"),

@@ -1,4 +1,4 @@
-"""Undo and redo, step by step and in every order."""
+"""Undo and redo: single steps, and random orders compared with a simple model."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rvernet_app.store.tables import DELETED, DONE, REJECTED, SAVED, Annotation
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
 
 Food = tuple[str, str]
-"""Status and note."""
+"""Status and note of a food."""
 Change = tuple[int, "Food | None", Food]
-"""The food's id, and how it was before and after."""
+"""Id of a food, and the food before and after the change."""
 
 
 def notes(desk: Desk) -> list[str]:
@@ -28,7 +28,7 @@ def notes(desk: Desk) -> list[str]:
         return [row.note for row in foods(session, desk.items[0])]
 
 
-def test_a_new_food_is_taken_back_and_brought_again(desk: Desk) -> None:
+def test_a_new_food_can_be_undone_and_redone(desk: Desk) -> None:
     saved = desk.save("peas")
     (undone,) = desk.undo()
     assert (undone.subject_id, undone.revision, undone.annotator_id) == (saved.id, 2, desk.ann)
@@ -38,7 +38,7 @@ def test_a_new_food_is_taken_back_and_brought_again(desk: Desk) -> None:
     assert notes(desk) == ["peas"]
 
 
-def test_an_edit_and_a_deletion_are_taken_back_in_turn(desk: Desk) -> None:
+def test_an_edit_and_a_deletion_are_undone_in_turn(desk: Desk) -> None:
     saved = desk.edit(desk.save("peas"), "beans", left=4, label="beans")
     desk.delete(saved)
     assert notes(desk) == []
@@ -52,20 +52,20 @@ def test_an_edit_and_a_deletion_are_taken_back_in_turn(desk: Desk) -> None:
         assert notes(desk) == expected
 
 
-def test_there_is_nothing_to_take_back(desk: Desk) -> None:
+def test_undo_and_redo_without_a_step_change_nothing(desk: Desk) -> None:
     assert desk.undo() == []
     assert desk.redo() == []
     desk.save("peas", by=desk.ben)
     desk.save("soup", item=1)
     count = desk.count()
-    assert desk.undo() == []  # neither Ben's foods nor those on another photo
+    assert desk.undo() == []  # Ann undoes neither Ben's foods nor foods on another photo
     assert desk.redo() == []
     assert desk.count() == count
     with pytest.raises(StoreError, match="not in a project"):
         commit(desk.store, undo, 999, desk.ann)
 
 
-def test_a_new_change_ends_redoing(desk: Desk) -> None:
+def test_a_new_change_clears_redo(desk: Desk) -> None:
     desk.save("peas")
     desk.undo()
     desk.save("beans")
@@ -73,14 +73,14 @@ def test_a_new_change_ends_redoing(desk: Desk) -> None:
     assert notes(desk) == ["beans"]
 
 
-def test_what_someone_else_changed_since_is_not_taken_back(desk: Desk) -> None:
+def test_undoing_a_food_that_someone_else_changed_is_a_conflict(desk: Desk) -> None:
     saved = desk.save("peas")
     theirs = desk.edit(saved, "beans", by=desk.ben)
     with pytest.raises(ConflictError) as raised:
         desk.undo()
     assert raised.value.theirs["note"] == "beans"
     assert notes(desk) == ["beans"]
-    desk.edit(theirs, "peas", by=desk.ben)  # as it was
+    desk.edit(theirs, "peas", by=desk.ben)  # Ben restores the note
     desk.undo()
     assert notes(desk) == []
     with pytest.raises(ConflictError):
@@ -88,13 +88,13 @@ def test_what_someone_else_changed_since_is_not_taken_back(desk: Desk) -> None:
 
 
 def standing(desk: Desk) -> list[tuple[str, float | None]]:
-    """Return note and amount of each food on the first photo."""
+    """Return (note, amount) of each food on the first photo."""
     with desk.store.reading() as session:
         return [(row.note, row.amount) for row in foods(session, desk.items[0])]
 
 
-def test_clearing_a_photo_is_one_step_on_one_line(desk: Desk) -> None:
-    """Three foods, a reload, Clear, and then undo and redo: this once destroyed foods with their amounts."""
+def test_clearing_a_photo_is_one_step(desk: Desk) -> None:
+    """Save three foods, reload, clear, undo and redo: this sequence once lost foods and their amounts."""
     amounts = {"rice": 180.0, "soup": 240.0, "beans": 90.0}
     for note, amount in amounts.items():
         desk.save(note, portion=Portion(amount, "g", "weighed"))
@@ -122,7 +122,7 @@ def test_clearing_a_photo_is_one_step_on_one_line(desk: Desk) -> None:
         require_complete_events(session)
 
 
-def test_a_step_is_taken_back_newest_first_and_named_as_one(desk: Desk) -> None:
+def test_a_step_is_undone_newest_change_first_under_one_step_name(desk: Desk) -> None:
     first = desk.save("peas", step="proposal")
     second = desk.save("beans", step="proposal")
     events = desk.undo()
@@ -134,7 +134,7 @@ def test_a_step_is_taken_back_newest_first_and_named_as_one(desk: Desk) -> None:
     assert notes(desk) == ["peas", "beans"]
 
 
-def test_a_food_changed_twice_in_a_step_is_as_it_was_before(desk: Desk) -> None:
+def test_undo_restores_a_food_that_changed_twice_in_a_step(desk: Desk) -> None:
     saved = desk.save("peas")
     desk.delete(desk.edit(saved, "beans", step="a"), step="a")
     desk.undo()
@@ -143,12 +143,12 @@ def test_a_food_changed_twice_in_a_step_is_as_it_was_before(desk: Desk) -> None:
     assert desk.food(saved.id).status == DELETED
 
 
-def test_a_step_is_taken_back_whole_or_not_at_all(desk: Desk) -> None:
+def test_a_step_is_undone_completely_or_not_at_all(desk: Desk) -> None:
     kept = [desk.save(note, step="proposal") for note in ("peas", "beans", "rice")]
     desk.edit(kept[1], "Ben's beans", by=desk.ben)
     count = desk.count()
     with desk.store.writing() as session, pytest.raises(ConflictError) as raised:
-        undo(session, desk.items[0], desk.ann)  # the transaction goes on and is committed
+        undo(session, desk.items[0], desk.ann)  # the transaction continues and is committed
     assert raised.value.theirs["note"] == "Ben's beans"
     assert (notes(desk), desk.count()) == (["peas", "Ben's beans", "rice"], count)
     desk.undo(by=desk.ben)
@@ -156,7 +156,7 @@ def test_a_step_is_taken_back_whole_or_not_at_all(desk: Desk) -> None:
     assert notes(desk) == []
 
 
-def test_a_step_stands_where_its_last_change_is(desk: Desk) -> None:
+def test_a_step_takes_the_place_of_its_last_change(desk: Desk) -> None:
     desk.save("a1", step="a")
     desk.save("b", step="b")
     desk.save("a2", step="a")
@@ -170,7 +170,7 @@ def test_a_step_stands_where_its_last_change_is(desk: Desk) -> None:
     assert notes(desk) == ["a1", "b", "a2"]
 
 
-def test_a_step_is_split_where_another_changed_one_of_its_foods(desk: Desk) -> None:
+def test_a_step_is_split_if_a_later_step_changed_its_food(desk: Desk) -> None:
     saved = desk.save("a1", step="a")
     desk.edit(saved, "b", step="b")
     desk.save("a2", step="a")
@@ -182,7 +182,7 @@ def test_a_step_is_split_where_another_changed_one_of_its_foods(desk: Desk) -> N
         assert notes(desk) == expected
 
 
-def test_a_change_that_comes_after_its_step_was_undone_is_a_step_of_its_own(desk: Desk) -> None:
+def test_a_change_after_its_step_was_undone_starts_a_new_step(desk: Desk) -> None:
     desk.save("a1", step="a")
     desk.undo()
     desk.save("a2", step="a")
@@ -193,7 +193,7 @@ def test_a_change_that_comes_after_its_step_was_undone_is_a_step_of_its_own(desk
     assert notes(desk) == ["a2"]
 
 
-def test_changes_from_before_there_were_steps_are_taken_back_one_by_one(desk: Desk) -> None:
+def test_changes_from_before_steps_existed_are_undone_one_by_one(desk: Desk) -> None:
     desk.save("peas", step="a")
     desk.save("beans", step="a")
     with desk.store.engine.begin() as connection:
@@ -205,7 +205,7 @@ def test_changes_from_before_there_were_steps_are_taken_back_one_by_one(desk: De
     assert notes(desk) == ["peas", "beans"]
 
 
-def test_two_annotators_may_name_their_steps_alike(desk: Desk) -> None:
+def test_two_annotators_may_use_the_same_step_name(desk: Desk) -> None:
     desk.save("Ann's", step="1")
     desk.save("Ben's", by=desk.ben, step="1")
     desk.undo()
@@ -213,7 +213,7 @@ def test_two_annotators_may_name_their_steps_alike(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("step", ["", "x" * 65])
-def test_the_name_of_a_step_has_1_to_64_characters(desk: Desk, step: str) -> None:
+def test_a_step_name_outside_1_to_64_characters_is_refused(desk: Desk, step: str) -> None:
     saved = desk.save("peas", step="x" * 64)
     with pytest.raises(StoreError, match=f"1 to 64 characters, this one {len(step)}"):
         desk.save("beans", step=step)
@@ -222,7 +222,7 @@ def test_the_name_of_a_step_has_1_to_64_characters(desk: Desk, step: str) -> Non
     assert notes(desk) == ["peas"]
 
 
-def test_taking_a_note_back_leaves_a_decision_that_the_note_left(desk: Desk) -> None:
+def test_undoing_a_note_keeps_the_decision(desk: Desk) -> None:
     saved = desk.save("peas")
     commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     commit(desk.store, reject, desk.items[0], desk.ben, saved.id, saved.revision)
@@ -233,7 +233,7 @@ def test_taking_a_note_back_leaves_a_decision_that_the_note_left(desk: Desk) -> 
         desk.undo()
 
 
-def test_a_reviewers_own_food_has_its_decision_again_after_redo(desk: Desk) -> None:
+def test_redo_restores_a_decision_on_the_reviewers_own_food(desk: Desk) -> None:
     saved = desk.save("peas")
     commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
     commit(desk.store, reject, desk.items[0], desk.ann, saved.id, saved.revision)
@@ -245,7 +245,7 @@ def test_a_reviewers_own_food_has_its_decision_again_after_redo(desk: Desk) -> N
 
 @dataclass
 class Model:
-    """What saving, deleting, undoing and redoing should come to, in a few lines of plain Python."""
+    """Expected result of saving, deleting, undoing and redoing, in a few lines of plain Python."""
 
     foods: dict[int, Food] = field(default_factory=dict)
     done: dict[int, list[Change]] = field(default_factory=dict)
@@ -259,13 +259,17 @@ class Model:
             self.undone[by] = []
 
     def undo(self, by: int) -> bool | None:
-        return self._take_back(self.done.setdefault(by, []), self.undone.setdefault(by, []))
+        return self._move_last(self.done.setdefault(by, []), self.undone.setdefault(by, []))
 
     def redo(self, by: int) -> bool | None:
-        return self._take_back(self.undone.setdefault(by, []), self.done.setdefault(by, []))
+        return self._move_last(self.undone.setdefault(by, []), self.done.setdefault(by, []))
 
-    def _take_back(self, source: list[Change], target: list[Change]) -> bool | None:
-        """True, or None where there is nothing to take back, or False where someone changed it since."""
+    def _move_last(self, source: list[Change], target: list[Change]) -> bool | None:
+        """Revert the last change of `source` and move it to `target`.
+
+        Returns:
+            True after a change, None if `source` is empty, False if someone changed the food since.
+        """
         if not source:
             return None
         id, before, after = source[-1]
@@ -278,28 +282,28 @@ class Model:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_order_of_changes_is_taken_back_as_the_model_does(desk: Desk, seed: int) -> None:
+def test_undo_and_redo_match_the_model_in_any_order(desk: Desk, seed: int) -> None:
     draw, model, item = random.Random(seed), Model(), desk.items[0]
     outcomes = set()
     for _ in range(60):
         by = draw.choice((desk.ann, desk.ben))
-        deed = draw.choices(("save", "edit", "delete", "undo", "redo"), (2, 3, 2, 6, 4))[0]
+        action = draw.choices(("save", "edit", "delete", "undo", "redo"), (2, 3, 2, 6, 4))[0]
         note = draw.choice("abc")
-        if deed == "save" or not model.foods:
+        if action == "save" or not model.foods:
             model.put(by, desk.save(note, by=by).id, (SAVED, note))
-        elif deed in ("undo", "redo"):
-            expected = getattr(model, deed)(by)
+        elif action in ("undo", "redo"):
+            expected = getattr(model, action)(by)
             found: bool | None
             try:
-                found = bool(desk.undo(by) if deed == "undo" else desk.redo(by)) or None
+                found = bool(desk.undo(by) if action == "undo" else desk.redo(by)) or None
             except ConflictError:
                 found = False
             assert found is expected
-            outcomes.add((deed, found))
+            outcomes.add((action, found))
         else:
             id = draw.choice(sorted(model.foods))
             saved = Saved(id, desk.food(id).revision)
-            if deed == "edit":
+            if action == "edit":
                 desk.edit(saved, note, by=by)
                 model.put(by, id, (SAVED, note))
             else:
