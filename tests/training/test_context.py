@@ -79,13 +79,13 @@ def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
     return float(np.mean(right))
 
 
-def test_there_are_as_good_as_equally_many_of_both(sauces: dict[str, list[Sauce]]) -> None:
+def test_both_sauces_are_about_equally_frequent(sauces: dict[str, list[Sauce]]) -> None:
     ketchup, paste = (len(sauces[label]) for label in LABELS)
     assert min(ketchup, paste) >= 20
     assert max(ketchup, paste) < 2 * min(ketchup, paste)
 
 
-def test_the_sauce_alone_does_not_tell(sauces: dict[str, list[Sauce]]) -> None:
+def test_roi_features_cannot_tell_the_sauces_apart(sauces: dict[str, list[Sauce]]) -> None:
     segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # was told masks, never names
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
     encoded = [segmenter.encode(picture).features[0] for picture in pictures]  # each (C, h, w)
@@ -95,7 +95,7 @@ def test_the_sauce_alone_does_not_tell(sauces: dict[str, list[Sauce]]) -> None:
         assert abs(leave_pair_out(standardised(seen), len(sauces[LABELS[0]])) - 0.5) < 0.15
 
 
-def test_the_foods_around_it_do(sauces: dict[str, list[Sauce]]) -> None:
+def test_surrounding_foods_tell_the_sauces_apart(sauces: dict[str, list[Sauce]]) -> None:
     around = [sauce.around for label in LABELS for sauce in sauces[label]]
     foods = sorted(frozenset.union(*around))
     present = np.array([[food in seen for food in foods] for seen in around], float)  # (N, foods)

@@ -106,7 +106,7 @@ def history(run_folder: Path) -> list[dict[str, Any]]:
 # From every source
 
 
-def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
+def test_run_writes_a_checkpoint_that_the_app_loads_with_its_records(
     write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
     arguments = write(notes=["Drawn by the test itself."], ambiguous=["ketchup"], model__roi_module=MOBILENET)
@@ -166,7 +166,7 @@ def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
 
 
 @pytest.mark.parametrize("kind", ["foodseg103", "rvernet"])
-def test_the_layouts_of_foodseg103_and_of_the_reference_are_trained_on(
+def test_foodseg103_and_paired_folders_can_be_trained_on(
     write: Write, made_foodseg103: Path, made_pairs: Path, tmp_path: Path, kind: str
 ) -> None:
     source = {
@@ -182,7 +182,7 @@ def test_the_layouts_of_foodseg103_and_of_the_reference_are_trained_on(
     assert bool(classifier.metrics["from_one_click"]) == (kind == "foodseg103")
 
 
-def test_several_sources_are_one_data_set(
+def test_several_sources_form_one_data_set(
     write: Write, made_data: Path, made_pairs: Path, tmp_path: Path
 ) -> None:
     sources = [{"path": str(made_data)}, {"path": str(made_pairs), "format": "rvernet", "val_share": 0.4}]
@@ -192,7 +192,7 @@ def test_several_sources_are_one_data_set(
     assert load_checkpoint(tmp_path / "run" / "checkpoint").metrics["regions"] > 4
 
 
-def test_anything_that_has_regions_is_trained_on(write: Write, made_source: Any, tmp_path: Path) -> None:
+def test_any_region_source_can_be_trained_on(write: Write, made_source: Any, tmp_path: Path) -> None:
     data = assemble([made_source])
     options = read_options(write(trackers=[]), TrainOptions)
     model = build_model(options.model, len(data.classes))
@@ -209,9 +209,7 @@ def test_anything_that_has_regions_is_trained_on(write: Write, made_source: Any,
 
 
 @pytest.mark.parametrize("kind", ["photo", "roi", "extra_roi"])
-def test_models_of_one_picture_are_trained_by_the_same_command(
-    write: Write, tmp_path: Path, kind: str
-) -> None:
+def test_command_trains_baselines(write: Write, tmp_path: Path, kind: str) -> None:
     assert main([*write(), "--model.kind", kind]) == 0
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint")
     assert checkpoint.model.pictures == (kind,)
@@ -222,9 +220,7 @@ def test_models_of_one_picture_are_trained_by_the_same_command(
         load_classifier(AppConfig(checkpoint=tmp_path / "run" / "checkpoint", device="cpu"))
 
 
-def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
-    write: Write, tmp_path: Path
-) -> None:
+def test_modules_learn_from_their_own_teachers_before_pairing(write: Write, tmp_path: Path) -> None:
     checkpoints = {}
     for picture in ("roi", "extra_roi"):
         teacher = {"model__kind": picture, "model__roi_module": MOBILENET, "optimization__epochs": 1}
@@ -245,7 +241,7 @@ def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
     assert pair.training["options"]["model"]["start"] == start
 
 
-def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
+def test_skip_leaves_out_and_names_unreadable_regions(
     write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
     for number in (3, 13):  # one to train on, one to validate on
@@ -284,7 +280,7 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
         (["--run_folder", "/dev/null/run"], "The run cannot be set up"),
     ],
 )
-def test_bad_input_ends_with_one_line_and_status_2(
+def test_bad_input_prints_one_line_with_status_2(
     write: Write, tmp_path: Path, extra: list[str], sentence: str, capsys: Any
 ) -> None:
     assert main([*write(), *extra]) == 2
@@ -293,7 +289,7 @@ def test_bad_input_ends_with_one_line_and_status_2(
     assert not (tmp_path / "cache").exists()  # no time was spent on masks
 
 
-def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsys: Any) -> None:
+def test_run_without_validation_regions_fails(write: Write, made_data: Path, capsys: Any) -> None:
     path = made_data / "annotations.json"
     path.write_text(path.read_text().replace('"val"', '"test"'))
     assert main(write()) == 2
@@ -301,7 +297,7 @@ def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsy
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "trackio"])
-def test_a_tracker_that_is_not_installed_is_named(
+def test_error_names_a_missing_tracker_package(
     write: Write, monkeypatch: Any, capsys: Any, tracker: str
 ) -> None:
     monkeypatch.setattr(training.train, "get_available_trackers", lambda: ["tensorboard"])
@@ -311,14 +307,14 @@ def test_a_tracker_that_is_not_installed_is_named(
     )
 
 
-def test_a_tracker_that_does_not_start_is_named(write: Write, tmp_path: Path, capsys: Any) -> None:
+def test_error_names_a_tracker_that_does_not_start(write: Write, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "rvernet").write_text("in the way of the events")
     assert main(write()) == 2
     assert "The trackers tensorboard cannot start" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_without_trackers_there_is_metrics_jsonl_alone(write: Write, tmp_path: Path) -> None:
+def test_run_without_trackers_writes_only_metrics_jsonl(write: Write, tmp_path: Path) -> None:
     assert main([*write(), "--trackers", "[]"]) == 0
     assert len(history(tmp_path / "run")) == 2
     assert not [*(tmp_path / "run").rglob("events.*")]
@@ -327,7 +323,7 @@ def test_without_trackers_there_is_metrics_jsonl_alone(write: Write, tmp_path: P
 # Stopped and continued
 
 
-def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_path: Path) -> None:
+def test_finished_run_exports_again_without_training(write: Write, tmp_path: Path) -> None:
     arguments = write()
     assert main(arguments) == 0
     first = (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes()
@@ -339,14 +335,14 @@ def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_pat
     assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration == Calibration(1.5, 0.4)
 
 
-def test_a_calibration_of_other_weights_is_not_kept(write: Write, tmp_path: Path) -> None:
+def test_export_drops_the_calibration_of_other_weights(write: Write, tmp_path: Path) -> None:
     assert main(write()) == 0
     set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
     assert main([*write(), "--seed", "1", "--run_folder", str(tmp_path / "other")]) == 0
     assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration is None
 
 
-def test_what_a_segmenter_draws_does_not_change_the_weights(
+def test_random_draws_of_the_segmenter_do_not_change_the_weights(
     write: Write, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def open_and_draw(config: AppConfig) -> Any:
@@ -362,9 +358,7 @@ def test_what_a_segmenter_draws_does_not_change_the_weights(
     assert all(torch.equal(tensor, draws[name]) for name, tensor in plain.items())
 
 
-def test_a_run_that_is_refused_leaves_the_one_in_its_folder_as_it_is(
-    write: Write, tmp_path: Path, capsys: Any
-) -> None:
+def test_refused_run_does_not_change_the_run_in_its_folder(write: Write, tmp_path: Path, capsys: Any) -> None:
     arguments = write()
     assert main(arguments) == 0
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
@@ -382,7 +376,7 @@ def one_thread() -> Iterator[dict[str, str]]:
     torch.set_num_threads(threads)
 
 
-def test_a_killed_run_goes_on_to_the_same_end(
+def test_killed_run_resumes_to_the_same_result(
     write: Write, tmp_path: Path, one_thread: dict[str, str]
 ) -> None:
     changes = {
@@ -432,7 +426,7 @@ def launched(
     return done
 
 
-def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
+def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
     """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher
     starts two.
     """
@@ -463,7 +457,7 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
         assert {k: v for k, v in two.items() if k != "loss"} == {k: v for k, v in one.items() if k != "loss"}
 
 
-def test_two_processes_resume_a_state_that_one_of_them_has(
+def test_two_processes_resume_from_the_state_of_the_main_one(
     write: Write, tmp_path: Path, one_thread: dict[str, str]
 ) -> None:
     changes = {

@@ -42,7 +42,7 @@ from training.loop.pixels import as_pixels, normalise_pixels
 # Learning rates
 
 
-def test_the_schedule_moves_with_every_step_not_with_every_epoch(make: Make) -> None:
+def test_schedule_advances_every_step(make: Make) -> None:
     trainer = make(optimization__warmup=0.5, optimization__epochs=4)
     expected = [learning_rate_share(step, 8, 0.5) for step in range(8)]
     assert 0 < expected[0] < expected[1] < expected[2] < expected[3] < expected[4] == 1
@@ -60,7 +60,7 @@ def by_name(trainer: Trainer, key: str) -> dict[str, float]:
     return {named[id(p)]: g[key] for g in trainer._optimizer.param_groups for p in g["params"]}
 
 
-def test_backbones_have_a_learning_rate_of_their_own(make: Make) -> None:
+def test_backbones_have_their_own_learning_rate(make: Make) -> None:
     trainer = make()
     found = by_name(trainer, "peak")
     assert found.keys() == dict(trainer.model.named_parameters()).keys()
@@ -76,7 +76,7 @@ def test_backbones_have_a_learning_rate_of_their_own(make: Make) -> None:
     ],
     ids=["deit", "mobilenet"],
 )
-def test_layers_further_from_the_output_learn_more_slowly(
+def test_layers_farther_from_the_output_have_lower_learning_rates(
     make: Make, backbone: dict[str, Any], parameters: tuple[str, ...]
 ) -> None:
     found = by_name(make(model__roi_module=backbone, optimization__layer_decay=0.5), "peak")
@@ -89,7 +89,7 @@ def test_layers_further_from_the_output_learn_more_slowly(
     assert found["integration_module.0.weight"] == 0.01
 
 
-def test_biases_norms_tokens_and_positions_are_not_decayed(make: Make) -> None:
+def test_biases_norms_tokens_and_positions_have_no_weight_decay(make: Make) -> None:
     trainer = make(optimization__weight_decay=0.3)
     for name, decay in by_name(trainer, "weight_decay").items():
         token = name.endswith(("cls_token", "dist_token", "pos_embed"))
@@ -109,7 +109,7 @@ def test_biases_norms_tokens_and_positions_are_not_decayed(make: Make) -> None:
     ],
     ids=lambda spec: str(spec.mean),
 )
-def test_pixels_are_normalised_as_in_the_app(spec: ModuleSpec) -> None:
+def test_pixels_are_normalized_as_in_the_app(spec: ModuleSpec) -> None:
     squares = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     squares[0, 0, 0], squares[0, 0, 1] = 0, 255
     found = normalise_pixels(as_pixels(torch.from_numpy(squares)), spec)
@@ -120,7 +120,7 @@ def test_pixels_are_normalised_as_in_the_app(spec: ModuleSpec) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rvernet", "photo", "roi", "extra_roi"])
-def test_without_changes_training_sees_what_the_app_sees(make: Make, data: Regions, kind: str) -> None:
+def test_unaugmented_training_inputs_match_the_app(make: Make, data: Regions, kind: str) -> None:
     other = {"model__extra_roi_module": MOBILENET} if kind == "rvernet" else {}
     trainer = make(**FULL_SIZE, **other, model__kind=kind)
     seen = inputs_of(trainer.model)
@@ -132,7 +132,7 @@ def test_without_changes_training_sees_what_the_app_sees(make: Make, data: Regio
     assert ("val_macro_f1_without_context" in trainer.history[0]) == (kind == "rvernet")
 
 
-def test_regions_that_cannot_be_read_stop_the_run_or_are_named(make: Make, data: Regions) -> None:
+def test_unreadable_regions_fail_or_are_named(make: Make, data: Regions) -> None:
     assert data.train[3].photo is not None
     data.train[3].photo.unlink()
     with pytest.raises(DataError):
@@ -145,7 +145,7 @@ def test_regions_that_cannot_be_read_stop_the_run_or_are_named(make: Make, data:
     assert sentence.startswith(f"{data.train[3].name}: ")
 
 
-def test_worker_processes_change_nothing(make: Make) -> None:
+def test_worker_processes_do_not_change_the_weights(make: Make) -> None:
     alone, helped = make("alone"), make("helped", data__workers=1)
     alone.run(stop_after=3)
     helped.run(stop_after=3)
@@ -165,7 +165,7 @@ def test_micro_batches_take_the_same_step(make: Make) -> None:
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
 
 
-def test_what_is_frozen_stays_until_its_time(make: Make, weights_of: Callable[[str], str]) -> None:
+def test_frozen_parts_stay_until_they_thaw(make: Make, weights_of: Callable[[str], str]) -> None:
     trainer = make(
         model__roi_module=MOBILENET,
         model__weights=weights_of("mobilenetv2_035"),
@@ -189,7 +189,7 @@ def test_what_is_frozen_stays_until_its_time(make: Make, weights_of: Callable[[s
     assert not moved() & {(m, "blocks.0") for m in both}
 
 
-def test_a_prefix_that_freezes_nothing_is_an_error(make: Make, weights_of: Callable[[str], str]) -> None:
+def test_prefix_without_a_match_fails(make: Make, weights_of: Callable[[str], str]) -> None:
     trainer = make(
         model__roi_module=MOBILENET,
         model__weights=weights_of("mobilenetv2_035"),
@@ -199,9 +199,7 @@ def test_a_prefix_that_freezes_nothing_is_an_error(make: Make, weights_of: Calla
         trainer.run()
 
 
-def test_batch_norm_keeps_the_statistics_of_the_weights_or_has_them_measured(
-    make: Make, weights_of: Callable[[str], str]
-) -> None:
+def test_batch_norm_statistics_are_fixed_or_measured(make: Make, weights_of: Callable[[str], str]) -> None:
     statistics = {}
     for kind in ("fixed", "measured"):
         trainer = make(
@@ -219,7 +217,7 @@ def test_batch_norm_keeps_the_statistics_of_the_weights_or_has_them_measured(
     assert len(statistics["measured"]) == 2 * 52 * 2
 
 
-def test_bf16_learns_about_the_same_and_is_stored_as_float16(make: Make, tmp_path: Path) -> None:
+def test_bf16_run_learns_about_the_same_and_stores_float16(make: Make, tmp_path: Path) -> None:
     single = make("single")
     single.run()
     forget_accelerate()
@@ -240,7 +238,7 @@ def test_fp16_needs_a_gpu(make: Make) -> None:
         make(optimization__precision="fp16")
 
 
-def test_compiling_is_done_anew_where_what_is_trained_changes(
+def test_model_compiles_again_after_thawing(
     make: Make, weights_of: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[nn.Module] = []
@@ -284,7 +282,9 @@ def sauces(numbers: range, split: str) -> tuple[Region, ...]:
     return tuple(regions)
 
 
-def test_context_is_learned_where_only_context_tells(make: Make, weights_of: Callable[[str], str]) -> None:
+def test_model_learns_context_if_only_context_separates_the_classes(
+    make: Make, weights_of: Callable[[str], str]
+) -> None:
     """With folded batch norm and nothing that keeps activations alive, the same steps leave nothing."""
     data = Regions(
         ("ketchup", "chili paste"),

@@ -39,7 +39,7 @@ from training.loop.distill import teacher_loss
 
 @pytest.mark.parametrize("mixup", [0.0, 1.0])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_the_loss_is_cross_entropy_of_logits(
+def test_loss_is_the_cross_entropy_of_logits(
     make: Make, data: Regions, smoothing: float, mixup: float
 ) -> None:
     ketchup = replace(data, train=tuple(r for r in data.train if r.label == "ketchup"))
@@ -55,7 +55,7 @@ def test_the_loss_is_cross_entropy_of_logits(
     assert trainer.history[0]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_each_module_may_have_to_name_the_class_by_itself_too(make: Make, data: Regions) -> None:
+def test_module_loss_trains_a_class_head_on_each_module(make: Make, data: Regions) -> None:
     changes = {"optimization__epochs": 1, "optimization__batch_size": 8, "optimization__label_smoothing": 0.1}
     trainer = make("two", optimization__module_loss=0.5, **changes)
     told, of_modules = logits_of(trainer.model), []
@@ -74,7 +74,7 @@ def test_each_module_may_have_to_name_the_class_by_itself_too(make: Make, data: 
     assert changed(weights(trainer), weights(alone))
 
 
-def test_the_extra_roi_module_may_have_to_name_the_other_foods_too(make: Make, data: Regions) -> None:
+def test_context_loss_trains_a_head_for_the_other_foods(make: Make, data: Regions) -> None:
     together = [replace(r, photo=Path(str(i // 4))) for i, r in enumerate(data.train)]
     labels = [r.label for r in together[:4]]
     assert (len(set(labels)), len(together)) == (2, 8)
@@ -106,7 +106,7 @@ def test_the_extra_roi_module_may_have_to_name_the_other_foods_too(make: Make, d
     assert weights(trainer).keys() == weights(make("alone", **changes)).keys()
 
 
-def test_blank_pictures_teach_their_module_nothing(make: Make, data: Regions) -> None:
+def test_blank_pictures_do_not_count_in_the_loss_of_their_module(make: Make, data: Regions) -> None:
     together = data.with_split(
         "train", [replace(r, photo=Path(str(i // 4))) for i, r in enumerate(data.train)]
     )
@@ -141,7 +141,7 @@ def test_blank_pictures_teach_their_module_nothing(make: Make, data: Regions) ->
     assert trainer.history[0]["loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_where_every_picture_is_blank_their_module_learns_nothing_by_itself(make: Make) -> None:
+def test_module_head_only_decays_if_every_picture_is_blank(make: Make) -> None:
     changes = {"augmentation__context_dropout": 1.0, "optimization__module_loss": 0.5}
     trainer = make(**changes)
     before = {name: head.weight.detach().clone() for name, head in heads_of(trainer).items()}
@@ -152,7 +152,7 @@ def test_where_every_picture_is_blank_their_module_learns_nothing_by_itself(make
     torch.testing.assert_close(after["extra_roi"], decayed)
 
 
-def test_mixing_changes_what_is_learned(make: Make) -> None:
+def test_mixing_changes_the_learned_weights(make: Make) -> None:
     learned = []
     for run, mixing in (("plain", {}), ("mixup", {"mix__mixup": 1.0}), ("cutmix", {"mix__cutmix": 1.0})):
         trainer = make(run, **mixing)
@@ -167,7 +167,7 @@ def test_mixing_changes_what_is_learned(make: Make) -> None:
     ("processes", "micro_batches", "mixup", "fits"),
     [(3, 1, 0.0, False), (4, 1, 0.0, True), (4, 2, 0.0, False), (4, 1, 0.5, False), (2, 1, 0.5, True)],
 )
-def test_a_batch_is_shared_evenly_and_mixed_in_even_pieces(
+def test_batch_must_divide_evenly_into_pieces(
     make: Make, processes: int, micro_batches: int, mixup: float, fits: bool
 ) -> None:
     several = SimpleNamespace(
@@ -205,16 +205,14 @@ def distilling(**options: Any) -> dict[str, Any]:
     return {"distillation": {"teacher": "teacher", **options}}
 
 
-def test_strength_0_is_no_teacher(make: Make, teach: Callable[..., Checkpoint]) -> None:
+def test_strength_0_ignores_the_teacher(make: Make, teach: Callable[..., Checkpoint]) -> None:
     alone, taught = make("alone"), make("taught", teacher=teach(), **distilling(strength=0))
     alone.run()
     taught.run()
     assert_same_end(alone, taught)
 
 
-def test_strength_1_does_not_look_at_the_labels(
-    make: Make, teach: Callable[..., Checkpoint], data: Regions
-) -> None:
+def test_strength_1_ignores_the_labels(make: Make, teach: Callable[..., Checkpoint], data: Regions) -> None:
     swap = {"ketchup": "pesto", "pesto": "ketchup"}
     swapped = replace(data, train=tuple(replace(r, label=swap[r.label]) for r in data.train))
     learned = []
@@ -227,7 +225,7 @@ def test_strength_1_does_not_look_at_the_labels(
 
 @pytest.mark.parametrize("target", ["soft", "hard"])
 @pytest.mark.parametrize("on", ["logits", "token"])
-def test_labels_and_teacher_have_their_parts_of_the_loss(
+def test_labels_and_teacher_share_the_loss_by_strength(
     make: Make, teach: Callable[..., Checkpoint], data: Regions, target: str, on: str
 ) -> None:
     teacher = teach()
@@ -248,7 +246,7 @@ def test_labels_and_teacher_have_their_parts_of_the_loss(
     assert of_teacher.item() != pytest.approx(of_labels.item(), rel=0.01)
 
 
-def test_student_and_teacher_see_the_same_changed_and_mixed_pictures(
+def test_student_and_teacher_see_the_same_augmented_and_mixed_pictures(
     make: Make, teach: Callable[..., Checkpoint]
 ) -> None:
     teacher = teach(model__kind="extra_roi")
@@ -266,7 +264,7 @@ def test_student_and_teacher_see_the_same_changed_and_mixed_pictures(
         assert torch.equal(learned_from, same)
 
 
-def test_a_teacher_may_see_another_picture_with_statistics_of_its_own(
+def test_teacher_can_see_another_picture_with_its_own_normalization(
     make: Make, teach: Callable[..., Checkpoint], data: Regions
 ) -> None:
     backbone = {**MOBILENET, "std": [0.5, 0.6, 0.7]}
@@ -278,7 +276,7 @@ def test_a_teacher_may_see_another_picture_with_statistics_of_its_own(
     torch.testing.assert_close(shown[0], served, rtol=1e-5, atol=1e-5)
 
 
-def test_a_teacher_does_not_learn(make: Make, teach: Callable[..., Checkpoint]) -> None:
+def test_teacher_does_not_learn(make: Make, teach: Callable[..., Checkpoint]) -> None:
     teacher = teach(model__roi_module=MOBILENET)
     before = {name: tensor.clone() for name, tensor in teacher.model.state_dict().items()}
     make(teacher=teacher, **distilling()).run()
@@ -304,7 +302,7 @@ def test_a_teacher_does_not_learn(make: Make, teach: Callable[..., Checkpoint]) 
     ],
     ids=["order", "classes", "size", "padding", "token"],
 )
-def test_a_teacher_that_does_not_fit_is_refused(
+def test_incompatible_teacher_fails(
     make: Make,
     teach: Callable[..., Checkpoint],
     of_teacher: dict[str, Any],

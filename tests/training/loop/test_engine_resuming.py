@@ -28,7 +28,7 @@ from training.loop.engine import Trainer
 # Which weights are kept
 
 
-def test_the_moving_average_follows_the_weights_and_is_exported(make: Make) -> None:
+def test_moving_average_follows_the_weights_and_is_exported(make: Make) -> None:
     trainer = make(optimization__ema=0.5)
     expected: dict[str, Tensor] = {}
     for step in range(4):
@@ -52,7 +52,7 @@ def with_validation(monkeypatch: pytest.MonkeyPatch, *macro_f1: float) -> None:
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_the_best_epoch_is_kept_and_patience_ends_the_run(
+def test_run_keeps_the_best_epoch_and_stops_after_its_patience(
     make: Make, monkeypatch: pytest.MonkeyPatch, ema: float
 ) -> None:
     with_validation(monkeypatch, 0.2, 0.6, 0.6, 0.1, 1.0)
@@ -71,9 +71,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run(
         assert_equal(each.trained().state_dict(), best)
 
 
-def test_the_last_epoch_is_kept_where_nothing_else_is_asked_for(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_keeps_the_last_epoch_by_default(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with_validation(monkeypatch, 0.9, 0.1)
     trainer = make()
     trainer.run()
@@ -105,7 +103,7 @@ def scrambled(trainer: Trainer) -> Trainer:
     return trainer
 
 
-def test_a_run_stopped_after_any_step_goes_on_to_the_same_end(make: Make) -> None:
+def test_run_stopped_after_any_step_resumes_to_the_same_result(make: Make) -> None:
     whole = make("whole", **EVERYTHING)
     whole.run()
     assert whole.step == 8
@@ -118,7 +116,7 @@ def test_a_run_stopped_after_any_step_goes_on_to_the_same_end(make: Make) -> Non
         assert_same_end(rest, whole)
 
 
-def test_it_goes_on_from_the_last_saved_state_where_it_was_not_stopped_in_order(
+def test_interrupted_run_resumes_from_the_last_saved_state(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make("whole", **EVERYTHING)
@@ -142,7 +140,7 @@ def test_it_goes_on_from_the_last_saved_state_where_it_was_not_stopped_in_order(
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_measured_and_frozen_parts_go_on_as_well(
+def test_resuming_restores_measured_and_frozen_parts(
     make: Make, weights_of: Callable[[str], str], stop: int
 ) -> None:
     changes = {
@@ -161,7 +159,7 @@ def test_measured_and_frozen_parts_go_on_as_well(
     assert_same_end(rest, whole)
 
 
-def test_a_finished_run_stays_as_it_is(make: Make) -> None:
+def test_finished_run_does_not_change(make: Make) -> None:
     trainer = make()
     trainer.run()
     again = make()
@@ -170,11 +168,11 @@ def test_a_finished_run_stays_as_it_is(make: Make) -> None:
     assert_same_end(again, trainer)
 
 
-def test_there_may_be_nothing_to_resume(make: Make) -> None:
+def test_resume_without_a_state_returns_false(make: Make) -> None:
     assert make().resume() is False
 
 
-def test_a_state_of_other_options_or_other_data_is_refused(make: Make, data: Regions) -> None:
+def test_state_of_other_options_or_data_fails(make: Make, data: Regions) -> None:
     make().run(stop_after=1)
     with pytest.raises(CheckpointError, match="other options"):
         make(optimization__learning_rate=0.5).resume()
@@ -186,7 +184,7 @@ def test_a_state_of_other_options_or_other_data_is_refused(make: Make, data: Reg
     assert make().resume()
 
 
-def test_a_damaged_state_is_refused(make: Make) -> None:
+def test_damaged_state_fails(make: Make) -> None:
     trainer = make()
     trainer.run(stop_after=1)
     (trainer._options.run_folder / "state.pt").write_bytes(b"nothing")

@@ -24,7 +24,7 @@ child.wait()
 """
 
 
-def test_it_ends_with_the_program_that_started_it_even_where_that_is_killed() -> None:
+def test_child_exits_even_if_its_parent_is_killed() -> None:
     """All that it says comes through one pipe, which is at its end when both processes are."""
     hear, say = os.pipe()
     starter = subprocess.Popen([sys.executable, "-c", STARTER, ATTENDED], stdout=say, stderr=say, cwd=ROOT)
@@ -36,7 +36,7 @@ def test_it_ends_with_the_program_that_started_it_even_where_that_is_killed() ->
         assert b"ended with the program that started it" in heard.read()
 
 
-def test_one_that_is_done_ends_by_itself() -> None:
+def test_finished_child_exits_by_itself() -> None:
     quiet = ATTENDED.replace("time.sleep(600)", "")
     process = subprocess.Popen(
         [sys.executable, "-c", quiet], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
