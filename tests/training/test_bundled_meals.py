@@ -1,4 +1,4 @@
-"""The meals and the samples in the repository: whole, small, and what they say they are."""
+"""The meals and samples in the repository are complete, small and match their annotations."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
 def run(
     checkpoint: Path, made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
     cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
 
     def run_with(*more: str, folder: Path | str = checkpoint) -> tuple[int, str, str]:
@@ -55,10 +55,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
-    """Every group has samples of these: how far the likelier of two classes is above the other, and whether
-    it is true.
+    """Return scores in which every group has one sample per (margin, correct) pair.
 
-    The likelier class alternates.
+    The margin is the logit of the likelier class minus the other; the likelier class alternates.
     """
     margins, right = (np.array(column) for column in zip(*of_each * groups, strict=True))
     likeliest = np.arange(len(margins)) % 2
@@ -72,7 +71,7 @@ def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
 def test_calibration_of_scores_with_three_of_four_correct() -> None:
     scores = made_scores(6, [(4, True), (4, True), (4, False), (4, True)])
     calibration, worth = calibrate(scores, 0.7)
-    assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds of 3 to 1
+    assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds are 3 to 1
     assert calibration.threshold == 0
     sure = 1 / (1 + np.exp(-4))
     assert worth == {
@@ -96,7 +95,7 @@ def test_threshold_passes_predictions_at_the_target_accuracy() -> None:
 def test_each_half_is_measured_with_the_calibration_of_the_other_half(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whole groups are held out, so that what is alike is not on both sides."""
+    """The halves consist of whole groups, so that similar samples are on one side only."""
     random = np.random.default_rng(0)
     groups = tuple(str(i // 3) for i in range(60))
     logits = random.normal(size=(60, 2)).astype(np.float32)
@@ -107,7 +106,7 @@ def test_each_half_is_measured_with_the_calibration_of_the_other_half(
         chosen = np.isin(logits[:, 0], seen[:, 0])
         np.testing.assert_array_equal(scores.true[chosen], true)
         fitted.append(chosen)
-        return float(len(fitted))  # 1 from all, then 2 and 3 from the halves
+        return float(len(fitted))  # 1 from all samples, then 2 and 3 from the halves
 
     monkeypatch.setattr(module, "fit_temperature", fit)
     calibration, worth = calibrate(scores, 0.1)
@@ -193,7 +192,7 @@ def test_command_writes_only_temperature_and_threshold(
     assert [part.partition(" ")[2] for part in calibration.fitted_on] == ["train", "val", "test"]
     assert changed == config
 
-    assert run("--accuracy", "0.1")[1] == printed  # what is there already has no influence
+    assert run("--accuracy", "0.1")[1] == printed  # the existing calibration has no influence
     assert content(checkpoint) == after
 
 
@@ -217,7 +216,7 @@ def test_tilde_expands_to_the_home_directory(
 
 
 @pytest.mark.parametrize("where", ["owner/tiny", "owner/tiny@main", "nowhere", "~/nowhere"])
-def test_writing_to_a_hub_checkpoint_fails(
+def test_writing_needs_a_local_checkpoint_folder(
     where: str, run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(*arguments: Any, **how: Any) -> None:

@@ -1,4 +1,4 @@
-"""A grid of trainings: which runs are made, what they are measured on, and how they are compared."""
+"""A grid of trainings: its runs, their measured regions and their comparison."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def data(masked_data: Path) -> Path:
 
 @pytest.fixture
 def written(data: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Write the options of all runs and the grid, with some changed; returns the grid's file."""
+    """Return a function that writes common options and a changed grid, and returns the grid's path."""
 
     def write(config: Any = (), **grid: Any) -> Path:
         options = {
@@ -77,14 +77,14 @@ def written(data: Path, tmp_path: Path) -> Callable[..., Path]:
 
 @dataclass
 class Trainings:
-    """Real trainings in this process, as starting a process takes longer than such a run.
+    """Train in this process because starting a process takes longer than such a run.
 
-    Equal options are trained once in a session; the files of that run are used again.
+    Equal options are trained once per test session; later runs reuse the files.
 
     Attributes:
-        kept: options without folders -> the folder of a run.
-        done: names of the runs trained.
-        status: returned without a training unless it is 0.
+        kept: maps options without folders to the folder of a run.
+        done: names of the trained runs.
+        status: if not 0, returned without training.
     """
 
     kept: Path
@@ -107,7 +107,7 @@ class Trainings:
             if status:
                 return status
             shutil.copytree(options.run_folder, kept, dirs_exist_ok=True)
-            for name in (OPTIONS_NAME, STATE_NAME):  # these are bound to the folder
+            for name in (OPTIONS_NAME, STATE_NAME):  # these depend on the folder
                 (kept / name).unlink()
         shutil.copytree(kept, options.run_folder, dirs_exist_ok=True)
         return 0
@@ -127,7 +127,7 @@ def trainings(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """How often regions are scored."""
+    """Record each scoring of regions."""
     calls: list[Any] = []
 
     def score(*arguments: Any, **how: Any) -> Scores:
@@ -346,7 +346,7 @@ def test_comparing_runs_with_different_classes_fails(
     assert "other_seed_0 was measured on other regions or classes" in capsys.readouterr().err
 
 
-def test_comparing_runs_before_and_after_a_data_change_fails(
+def test_grid_fails_if_its_data_have_changed(
     written: Callable[..., Path], trainings: Trainings, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--grid", str(written())]) == 0
@@ -467,7 +467,7 @@ MADE = {
 
 @pytest.fixture
 def made_grid() -> Callable[..., tuple[Grid, list[Measured]]]:
-    """A grid of two rows and two seeds with made scores."""
+    """Return a function that makes a grid of two rows and two seeds with generated scores."""
 
     def make(
         made: dict[tuple[str, int], Scores] = MADE,
@@ -574,7 +574,7 @@ def test_rows_are_drawn_side_by_side_or_over_numbers(
             "condition": condition,
             "macro_f1": 0.5,
             "macro_f1_by_seed": [0.4, 0.6],
-            "macro_f1_interval": [0.55, 0.7],  # a percentile interval need not hold the value itself
+            "macro_f1_interval": [0.55, 0.7],  # a percentile interval can exclude the value itself
         }
         for value in values
         for condition in conditions
@@ -618,7 +618,7 @@ def test_grid_reports_its_progress(
 
 
 def test_each_training_runs_in_its_own_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The options are at fault, so that the real command ends at once."""
+    """Invalid options make the real command end at once."""
     (tmp_path / "options.yaml").write_text("colour: red")
     assert grid_module.train_in_own_process(tmp_path / "options.yaml") == 2
     assert "Unknown option colour" in capfd.readouterr().err

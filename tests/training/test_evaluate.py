@@ -51,7 +51,7 @@ def data(masked_data: Path) -> Path:
 def run(
     checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
 
     def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
@@ -62,7 +62,7 @@ def run(
 
 
 def strictly(text: str) -> dict[str, Any]:
-    """What a JSON parser makes of it that knows no NaN."""
+    """Parse JSON and reject NaN and infinity."""
 
     def refuse(name: Any) -> None:
         raise AssertionError(name)

@@ -28,9 +28,7 @@ def square(x: int, y: int) -> list[list[int]]:
 
 @pytest.fixture
 def two_foods(tmp_path: Path) -> Path:
-    """Two photos of 32 x 32 pixels, each with ketchup at the top left and bread at the bottom right, 8 x 8
-    each.
-    """
+    """Make two 32 x 32 photos with 8 x 8 ketchup at the top left and 8 x 8 bread at the bottom right."""
     folder = tmp_path / "foods"
     (folder / "images").mkdir(parents=True)
     described = {
@@ -75,7 +73,7 @@ def test_shares_of_energy_are_exact(
 ) -> None:
     extra_roi = np.zeros((SIDE, SIDE), np.float32)
     extra_roi[24:, 24:] = 3  # 64 pixels of the bread: 192
-    extra_roi[0, 31] = 64  # and one that is nothing
+    extra_roi[0, 31] = 64  # and one empty map
     roi = np.zeros((SIDE, SIDE), np.float32)
     roi[:8, :8] = 1
     monkeypatch.setattr(module, "activation_maps", lambda *_: (roi, extra_roi))
@@ -112,7 +110,7 @@ def test_empty_maps_are_counted_but_not_averaged(
     assert focus(load_checkpoint(checkpoint), regions, around)["extra_roi"] == {"empty_maps": 2}
 
 
-def test_baseline_fails_for_lack_of_two_modules(two_foods: Path, tmp_path: Path) -> None:
+def test_focus_of_a_baseline_fails(two_foods: Path, tmp_path: Path) -> None:
     model = SinglePicture(SinglePictureConfig("roi", SPEC, 2, fusion="features", hidden=8, input_size=SIDE))
     save_checkpoint(tmp_path / "one", model, ("ketchup", "soup"))
     with pytest.raises(RvernetError, match="sees one picture"):

@@ -1,4 +1,4 @@
-"""Training on a project of the app, and whether what comes of it is better there."""
+"""Training on a project of the app, and comparison with the previous checkpoint."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MODULE = ModuleSpec(
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps its device for the life of a process."""
+    """Reset Accelerate, which keeps its device for the life of a process."""
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
@@ -71,7 +71,7 @@ def stored(folder: Path, model: Model, classes: tuple[str, ...]) -> Checkpoint:
 
 
 def always(folder: Path, said: str, classes: tuple[str, ...]) -> Checkpoint:
-    """A checkpoint that calls every region the same."""
+    """Return a checkpoint that predicts the same class for every region."""
     model = small_model(len(classes))
     last: Any = model.integration_module[-1]
     with torch.no_grad():
@@ -102,12 +102,12 @@ def test_unreadable_region_counts_as_a_miss(made_source: MadeSource, tmp_path: P
 
 
 def test_class_unknown_to_a_checkpoint_counts_as_a_miss(made_source: MadeSource, tmp_path: Path) -> None:
-    """Of two with ketchup and two with pesto, of which the old one has never heard."""
+    """Two regions show ketchup and two show pesto, which the old checkpoint does not know."""
     regions = made_source.regions[8:12]
     old = always(tmp_path / "old", "ketchup", ("ketchup", "soup"))
     new = always(tmp_path / "new", "pesto", ("ketchup", "pesto"))
     lost = always(tmp_path / "lost", "soup", ("ketchup", "soup"))
-    third = round(2 / 3 / 2, 4)  # all called ketchup: F1 2/3 of ketchup and 0 of pesto
+    third = round(2 / 3 / 2, 4)  # predicts only ketchup: F1 is 2/3 for ketchup and 0 for pesto
     knows = {"old_classes": 2, "new_classes": 2, "forgotten": 1, "learned": 1}
     expected = {"regions": 4, "photos": 4, "classes": 2, **knows}
     assert compare(old, new, regions) == {
@@ -141,11 +141,11 @@ def test_always_correct_checkpoint_gets_threshold_0(made_source: MadeSource, tmp
     assert calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), ketchup) == Calibration(1.0, 0.0)
 
 
-def test_half_correct_checkpoint_never_reaches_the_threshold(made_source: MadeSource, tmp_path: Path) -> None:
+def test_half_correct_checkpoint_gets_threshold_1(made_source: MadeSource, tmp_path: Path) -> None:
     calibration = calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), made_source.regions[:8])
     assert calibration is not None
     assert calibration.threshold == 1.0
-    assert calibration.temperature > 10  # an even guess is what says most here
+    assert calibration.temperature > 10  # equal probabilities fit best here
 
 
 def test_three_meals_are_too_few_to_calibrate(made_source: MadeSource, tmp_path: Path) -> None:
@@ -153,11 +153,11 @@ def test_three_meals_are_too_few_to_calibrate(made_source: MadeSource, tmp_path:
     assert calibration_of(checkpoint, made_source.regions[:3]) is None
 
 
-# What is held out
+# Held-out meals
 
 
 def food_store(folder: Path, foods: Sequence[tuple[str | None, str]]) -> Path:
-    """A data folder whose project has finished photos with one food each, given as (meal, label)."""
+    """Make a data folder with a project of finished one-food photos, given as (meal, label)."""
     drawn = list(masked_foods())
     store = Store(folder)
     project = commit(
@@ -234,8 +234,9 @@ def test_many_meals_hold_out_a_share_by_name(tmp_path: Path, no_url: None) -> No
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
-    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9
-    are held out. The working directory is an empty one.
+    """Make a store with a project of 16 one-food photos, each its own meal, and enter an empty directory.
+
+    Their names put meals 2, 3, 5 and 9 into the validation split.
     """
     monkeypatch.setattr(training.data.sources, "open_segmenter", lambda config: GrabCutSegmenter())
     (tmp_path / "work").mkdir()
@@ -245,7 +246,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Path:
-    """The checkpoint in use, which knows ketchup but not pesto, and reads pictures with a dark padding."""
+    """Make the current checkpoint, which knows ketchup but not pesto and uses a dark padding."""
     save_checkpoint(tmp_path / "start", small_model(3), ("soup", "ketchup", "rice"), padding=40)
     return tmp_path / "start"
 
@@ -260,7 +261,7 @@ def test_project_trains_a_checkpoint_and_compares_it_with_the_previous_one(
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == compared
     assert (compared["regions"], compared["photos"], compared["classes"]) == (4, 4, 2)
     assert compared["better"] is (compared["new_macro_f1"] > compared["old_macro_f1"])
-    assert compared["old_macro_f1"] <= 0.5  # pesto is missed whatever it says
+    assert compared["old_macro_f1"] <= 0.5  # it misses pesto in every case
     knows = {name: compared[name] for name in ("old_classes", "new_classes", "forgotten", "learned")}
     assert knows == {"old_classes": 3, "new_classes": 2, "forgotten": 2, "learned": 1}
     assert compared["calibrated"] is True
@@ -286,7 +287,7 @@ def test_project_trains_a_checkpoint_and_compares_it_with_the_previous_one(
         "compare",
     ]
     assert progress[-1]["event"] == "done"
-    # the modules began as those of the checkpoint in use, and learned
+    # the modules started from the current checkpoint and learned
     before, after = load_checkpoint(start).model, load_checkpoint(out / "checkpoint").model
     for name, backbone in before.backbones.items():
         learned = after.backbones[name].state_dict()

@@ -1,4 +1,4 @@
-"""Publishing a checkpoint, against a Hub that only writes down what it is given."""
+"""Publishing a checkpoint to a fake Hub that records its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: as in training.push
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see training.push
     HfHubHTTPError,
     HTTPError,
     OfflineModeIsEnabled,
@@ -25,7 +25,7 @@ METRICS = {"macro_f1": 0.75, "top1": 0.8, "without_context": {"macro_f1": 0.5}}
 
 
 class Hub:
-    """Stands for HfApi. Keeps every call; `fails` is what it raises instead of answering."""
+    """Fake HfApi that records every call and raises `fails` if it is set."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []

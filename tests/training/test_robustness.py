@@ -48,7 +48,7 @@ def data(masked_data: Path) -> Path:
 def run(
     checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
 
     def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
@@ -108,7 +108,7 @@ def test_baseline_is_measured_under_noise(run: Callable[..., tuple[int, str, str
     assert status == 0
     assert "| condition | strength | macro F1 | top-1 | 95 % of macro F1 | kept |" in printed
     (shifted,) = (line for line in printed.splitlines() if line.startswith("| shift | 1 |"))
-    assert shifted.endswith("| 1.000 |")  # it sees the photo, whatever the mask
+    assert shifted.endswith("| 1.000 |")  # it sees the whole photo for any mask
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_failed_measurement_prints_one_line_with_status_2(
 def test_kept_is_the_share_of_unchanged_predictions(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Path, data: Path
 ) -> None:
-    """What a region is called when all is clean counts, right or wrong."""
+    """The reference is the clean prediction, whether correct or wrong."""
     called = iter([[0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 0, 0]])
 
     def scored(
@@ -169,7 +169,7 @@ def test_kept_covers_regions_readable_in_both_conditions(
     rows = robustness(
         load_checkpoint(checkpoint), validation(data), (Condition("erode", 0.1),), skip_broken=True
     )
-    assert [row["kept"] for row in rows] == [1, 0.5]  # of the second and the third region
+    assert [row["kept"] for row in rows] == [1, 0.5]  # for the second and third regions
 
 
 def test_unreadable_background_removes_no_region(
@@ -192,7 +192,7 @@ def test_wrong_object_can_have_an_unknown_class(
     path = data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
-        annotation.pop("ignore", None)  # now the coin on every photo is a region
+        annotation.pop("ignore", None)  # turns the coin on every photo into a region
     path.write_text(json.dumps(described))
     views = []
 

@@ -1,6 +1,4 @@
-"""Whole runs of the command, from photos to a checkpoint the app loads; stopped, continued and shared by
-processes.
-"""
+"""Whole runs of the command, from photos to a checkpoint, including resumed and multi-process runs."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ MOBILENET = {"name": "mobilenetv2_035"}
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps precision and device for the life of a process."""
+    """Reset Accelerate, which keeps precision and device for the life of a process."""
     forget_accelerate()
     yield
     forget_accelerate()
@@ -62,9 +60,10 @@ Write = Callable[..., list[str]]
 
 @pytest.fixture
 def write(made_data: Path, tmp_path: Path) -> Write:
-    """Writes a file of options and gives the arguments that name it.
+    """Return a function that writes an options file and returns the arguments that name it.
 
-    12 regions to train on in batches of 6, 2 epochs; changes have two underscores for a dot.
+    The run has 12 training regions in batches of 6 and 2 epochs. In the names of changed options, two
+    underscores stand for a dot.
     """
 
     def written(run: str = "run", **changes: Any) -> list[str]:
@@ -98,12 +97,12 @@ def write(made_data: Path, tmp_path: Path) -> Write:
 
 
 def history(run_folder: Path) -> list[dict[str, Any]]:
-    """What metrics.jsonl tells, but for how fast it went."""
+    """Return the records of metrics.jsonl without the speed."""
     records = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
     return [{k: v for k, v in record.items() if k != "regions_per_second"} for record in records]
 
 
-# From every source
+# Sources
 
 
 def test_run_writes_a_checkpoint_that_the_app_loads_with_its_records(
@@ -178,7 +177,7 @@ def test_foodseg103_and_paired_folders_can_be_trained_on(
     classifier = load_classifier(AppConfig(checkpoint=tmp_path / "run" / "checkpoint", device="cpu"))
     assert classifier.labels == ("ketchup", "pesto")
     assert classifier.metrics["regions"] == 4
-    # there is nothing to click on where there are no whole photos
+    # clicks need whole photos
     assert bool(classifier.metrics["from_one_click"]) == (kind == "foodseg103")
 
 
@@ -244,7 +243,7 @@ def test_modules_learn_from_their_own_teachers_before_pairing(write: Write, tmp_
 def test_skip_leaves_out_and_names_unreadable_regions(
     write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
-    for number in (3, 13):  # one to train on, one to validate on
+    for number in (3, 13):  # one training and one validation region
         (made_data / "images" / f"{number}.png").write_bytes(f"no photo {number}".encode())
     assert main(write()) == 2
     assert "3.png" in capsys.readouterr().err.splitlines()[-1]
@@ -254,7 +253,7 @@ def test_skip_leaves_out_and_names_unreadable_regions(
     assert [line.split(":")[0] for line in named] == ["data/103", "data/113"]
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -286,7 +285,7 @@ def test_bad_input_prints_one_line_with_status_2(
     assert main([*write(), *extra]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert sentence in said
-    assert not (tmp_path / "cache").exists()  # no time was spent on masks
+    assert not (tmp_path / "cache").exists()  # no masks were made
 
 
 def test_run_without_validation_regions_fails(write: Write, made_data: Path, capsys: Any) -> None:
@@ -320,7 +319,7 @@ def test_run_without_trackers_writes_only_metrics_jsonl(write: Write, tmp_path: 
     assert not [*(tmp_path / "run").rglob("events.*")]
 
 
-# Stopped and continued
+# Stopping and resuming
 
 
 def test_finished_run_exports_again_without_training(write: Write, tmp_path: Path) -> None:
@@ -346,7 +345,7 @@ def test_random_draws_of_the_segmenter_do_not_change_the_weights(
     write: Write, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def open_and_draw(config: AppConfig) -> Any:
-        torch.rand(3)  # as random weights do before the segmenter's own are loaded
+        torch.rand(3)  # like random weights before the segmenter loads its own
         return open_segmenter(config)
 
     assert main(write("plain", optimization__module_loss=0.1, trackers=[])) == 0
@@ -369,7 +368,7 @@ def test_refused_run_does_not_change_the_run_in_its_folder(write: Write, tmp_pat
 
 @pytest.fixture
 def one_thread() -> Iterator[dict[str, str]]:
-    """The environment of processes that compute as this one then does, to the last bit."""
+    """Limit threads to one and return an environment for processes with bit-identical results."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -395,7 +394,7 @@ def test_killed_run_resumes_to_the_same_result(
     command = [sys.executable, "-m", "training.train", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=one_thread, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        told = json.loads(running.stdout.readline())  # at the end of the first epoch of four
+        told = json.loads(running.stdout.readline())  # after the first of four epochs
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
     assert told["epoch"] == 1
@@ -411,13 +410,13 @@ def test_killed_run_resumes_to_the_same_result(
     assert all(torch.equal(tensor, killed[name]) for name, tensor in whole.items())
 
 
-# Several processes
+# Multiple processes
 
 
 def launched(
     module: str, arguments: list[str], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """A module as two processes have run it, to a good end."""
+    """Run a module in two processes and check that it succeeds."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
     launcher += ["--dynamo_backend", "no", "-m", module, *arguments]
@@ -427,9 +426,7 @@ def launched(
 
 
 def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
-    """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher
-    starts two.
-    """
+    """Use torchrun, because `accelerate launch --cpu` starts a single process without MPI."""
     torch.manual_seed(4)
     save_file(timm.create_model(DEIT["name"], **TINY).state_dict(), tmp_path / "w.safetensors")
     changes = {
@@ -444,7 +441,7 @@ def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_threa
     assert main(write("one", **changes)) == 0
     done = launched("training.train", write("two", **changes), one_thread)
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [record["epoch"] for record in told] == [1, 2]  # by one of the two only
+    assert [record["epoch"] for record in told] == [1, 2]  # written by only one of the two
 
     states = [torch.load(tmp_path / run / "state.pt", weights_only=True) for run in ("one", "two")]
     for part in ("model", "ema"):

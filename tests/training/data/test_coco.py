@@ -17,7 +17,7 @@ from training.data.regions import DataError, OpenPhoto, SourceRegions, assemble
 MASK = np.zeros((40, 48), np.bool_)
 MASK[5:9, 7:9] = True
 RUNS = [7 * 40 + 5, 4, 36, 4, 39 * 40 + 31]
-"""Of MASK, column by column."""
+"""Run lengths of MASK in column-major order."""
 
 
 def change(folder: Path, edit: Callable[..., Any]) -> None:
@@ -50,14 +50,14 @@ def test_reader_returns_the_regions_of_the_file(made_data: Path) -> None:
     assert (first.photo, first.size_hw) == (made_data / "images" / "0.png", (40, 48))
     assert first.box_xyxy == (x, y, x + width, y + height)
     assert first.share == 256 / (40 * 48)
-    assert first.masked == ()  # a box only
+    assert first.masked == ()  # has only a box
     assert (second.name, second.label, len(second.masked)) == ("coco/101", "pesto", 1)
 
 
 def test_classes_follow_category_ids_and_include_classes_without_regions(
     made_data: Path,
 ) -> None:
-    assert read(made_data).labels == ("pesto", "ketchup", "coin")  # 6, 7 and 9; every coin is ignored
+    assert read(made_data).labels == ("pesto", "ketchup", "coin")  # ids 6, 7 and 9; every coin is ignored
 
 
 def test_reader_ignores_stray_files_among_the_photos(made_data: Path) -> None:

@@ -21,13 +21,13 @@ from training.data.regions import DataError, assemble
 
 @pytest.fixture
 def read(made_foodseg103: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Reads the made folder."""
+    """Return a function that reads the generated folder."""
     return lambda **options: FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache", **options).read()
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the mask files decoded."""
+    """Record the names of decoded mask files."""
     names: list[str] = []
     decode = training.data.foodseg103._read_index
 
@@ -48,7 +48,7 @@ def photo_path(folder: Path, name: int, split: str = "train") -> Path:
 
 
 def rewrite(path: Path, index: NDArray[np.uint16] | NDArray[np.uint8]) -> None:
-    """Another mask in a file, which is a second newer than before."""
+    """Replace the mask in a file and advance its modification time by one second."""
     changed = path.stat().st_mtime_ns + 10**9
     Image.fromarray(index).save(path)
     os.utime(path, ns=(changed, changed))
@@ -104,7 +104,7 @@ def test_reader_keeps_all_bits_of_a_16_bit_mask(made_foodseg103: Path, read: Cal
     with (made_foodseg103 / "category_id.txt").open("a") as file:
         file.write("258\tpeas\n65535\tlast\n")
     index = np.zeros((40, 48), np.uint16)
-    index[2:4, 3:5], index[10:12, 20:30] = 258, 65535  # 2 and 255 in eight bits
+    index[2:4, 3:5], index[10:12, 20:30] = 258, 65535  # would become 2 and 255 in 8 bits
     rewrite(mask_path(made_foodseg103, 0), index)
     one, other = read().regions[:2]
     assert (one.label, one.share, other.label, other.share) == ("peas", 4 / 1920, "last", 20 / 1920)
@@ -262,7 +262,7 @@ def test_fingerprint_depends_only_on_masks_and_names(made_foodseg103: Path, read
         index = np.asarray(image)
     rewrite(path, index)
     assert read().fingerprint == before
-    rewrite(path, np.ascontiguousarray(index[::-1]))  # as many pixels elsewhere
+    rewrite(path, np.ascontiguousarray(index[::-1]))  # same pixel count at another place
     moved = read().fingerprint
     assert moved != before
     assert read(rename={"pesto": "sauce"}).fingerprint != moved

@@ -26,7 +26,7 @@ from training.data.regions import DataError, OpenPhoto, Region
 
 
 class HalfBox:
-    """Masks the left half of the box or the clicked pixel, and records its prompts."""
+    """Segmenter that returns the left half of the box or the clicked pixel, and records its prompts."""
 
     name, fingerprint = "halfbox", "v1"
 
@@ -57,7 +57,7 @@ class HalfBox:
 
 
 class Interrupted(HalfBox):
-    """Is stopped by a person after two masks."""
+    """Segmenter that raises KeyboardInterrupt after two masks."""
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         if len(self.boxes) == 2:
@@ -67,13 +67,13 @@ class Interrupted(HalfBox):
 
 @pytest.fixture
 def found(made_data: Path) -> Callable[..., Any]:
-    """Reads the regions of `made_data`, even ones with a box only and odd ones with a polygon."""
+    """Read the regions of `made_data`: even ids have only a box, odd ids a polygon."""
     return lambda: CocoFolder("coco", made_data).read()
 
 
 @pytest.fixture
 def make(found: Callable[..., Any], tmp_path: Path) -> Callable[..., list[Region]]:
-    """Makes masks of some of the regions of `made_data`."""
+    """Return a function that makes masks of some regions of `made_data`."""
 
     def make(
         segmenter: HalfBox | Interrupted,
@@ -122,7 +122,7 @@ def test_segmenter_runs_once_per_box_and_never_for_annotated_masks(
     assert segmenter.boxes == [r.box_xyxy for r in found().regions[::2]]
     assert segmenter.clicks == []
     np.testing.assert_array_equal(masks_of(made[0])[0], half_of_the_box(made[0]))
-    assert masks_of(made[1])[0].sum() == 16 * 16  # its polygon
+    assert masks_of(made[1])[0].sum() == 16 * 16  # from its polygon
     assert [r.name for r in made] == [r.name for r in found().regions]
     assert [replace(r, masked=()) for r in made] == [replace(r, masked=()) for r in found().regions]
 
@@ -155,7 +155,7 @@ def test_click_lands_on_the_innermost_point_of_an_annotated_mask(
 ) -> None:
     mask = np.zeros((40, 48), np.bool_)
     mask[2:38, 2] = True  # a long line
-    mask[30:35, 2:7] = True  # with a foot: its middle is the innermost point
+    mask[30:35, 2:7] = True  # with a foot whose center is the innermost point
     annotate(made_data, segmentation=to_rle(mask), bbox=[2, 2, 5, 36])
     segmenter = HalfBox()
     make(segmenter, ["click"], slice(1))

@@ -33,7 +33,7 @@ def names(found: SourceRegions) -> list[str]:
 
 
 def both(*places: str) -> list[str]:
-    """A file in both folders of pictures."""
+    """Return the path of a file in both picture folders."""
     return [
         f"{split}/{kind}/{rest}"
         for p in places
@@ -214,7 +214,7 @@ MASK[5:15, 8:20] = True
 def opened(
     roi: NDArray[np.uint8], extra_roi: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Photo and mask of a pair of pictures."""
+    """Return photo and mask of a pair of pictures."""
     pictures = {Path("roi"): roi, Path("extra-roi"): extra_roi}
     return CutoutPair(*pictures).read(lambda path: OpenPhoto(pictures[path], pictures[path].shape[:2]))
 
@@ -227,7 +227,7 @@ def test_pair_restores_photo_and_mask() -> None:
 
 
 def test_mask_ignores_faint_noise_on_black() -> None:
-    photo = PHOTO // 2 + np.uint8(60)  # 60 to 187
+    photo = PHOTO // 2 + np.uint8(60)  # values 60 to 187
     cutouts = cut_out(photo, MASK)
     noise = np.random.default_rng(1).integers(0, 9, (2, 24, 32, 3), dtype=np.uint8)
     found, mask = opened(
@@ -256,7 +256,9 @@ def test_jpeg_compression_keeps_the_mask(tmp_path: Path) -> None:
 
 
 def test_reduced_pair_has_no_dark_rim_around_the_region(tmp_path: Path) -> None:
-    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), MASK)  # its edges are inside reduced pixels
+    cutouts = cut_out(
+        np.full((24, 32, 3), 200, np.uint8), MASK
+    )  # edges of the region fall inside reduced pixels
     for name in ("roi", "extra_roi"):
         Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.png")
     pair = CutoutPair(tmp_path / "roi.png", tmp_path / "extra_roi.png")

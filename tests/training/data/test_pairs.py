@@ -38,7 +38,7 @@ FOOD[6, 8] = False
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """MAP and a mask; without a mask it is broken."""
+    """Return MAP and a mask, or raise DataError if the mask is None."""
 
     mask: Mask | None
 
@@ -50,7 +50,7 @@ class Given:
 
 @dataclass(frozen=True)
 class AsItIs(Letterbox):
-    """Changes nothing, to see what was cut out."""
+    """Augmentation that changes nothing, so that tests see the plain cut-outs."""
 
     size: int = 64
 
@@ -74,7 +74,7 @@ def item_of(
     return made[place][:3]
 
 
-# Which regions make up a step
+# Regions of a step
 
 
 def test_unbalanced_plan_uses_each_region_once_per_epoch() -> None:
@@ -110,7 +110,7 @@ def test_balanced_plan_draws_classes_by_a_power_of_their_size(balance: float, sh
     plan = Plan(classes, batch_size=100, epochs=100, balance=balance)
     drawn = np.concatenate([plan.epoch(e).ravel() for e in range(100)])
     assert len(drawn) == 10_000
-    assert np.mean(drawn >= 10) == pytest.approx(share, abs=0.02)  # four standard deviations
+    assert np.mean(drawn >= 10) == pytest.approx(share, abs=0.02)  # tolerance: four standard deviations
     assert set(drawn.tolist()) == set(range(100))
 
 
@@ -138,7 +138,7 @@ PLAN = Plan((0, 1) * 13, batch_size=8, epochs=3, seed=3)
 
 
 def steps_of(plan: Plan, parts: int, micro_batches: int, step: int = 0) -> list[list[tuple[Any, ...]]]:
-    """The places of each step, in the order of processes and micro-batches."""
+    """Return the places of each step, ordered by process and micro-batch."""
     runs = [list(plan.batches_from(step, part, parts, micro_batches)) for part in range(parts)]
     assert {len(run) for run in runs} == {(plan.steps - step) * micro_batches}
     return [
@@ -168,7 +168,7 @@ def test_batches_from_a_later_step_are_the_tail_of_all_batches(
     assert list(PLAN.batches_from(step, part, parts, micro_batches)) == everything[step * micro_batches :]
 
 
-# What is made of a region
+# Items
 
 
 def test_item_holds_the_cut_outs_of_its_region() -> None:
@@ -264,12 +264,12 @@ def test_making_an_item_does_not_change_the_photo() -> None:
     np.testing.assert_array_equal(MAP, before)
 
 
-# Photos are decoded once
+# Decoding photos once
 
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Names of the files decoded, in their order."""
+    """Record the names of decoded files in order."""
     names = []
 
     def counting(path: Path, **limits: float) -> LoadedPhoto:
@@ -325,7 +325,7 @@ def test_photos_shrink_to_the_size_that_the_smallest_window_needs(monkeypatch: p
     assert sides == {(100, 200, 3)}
 
 
-# An item depends on the seed and its place only
+# Items depend only on seed and place
 
 
 def test_items_do_not_depend_on_order_or_cache(made_source: Store) -> None:
@@ -392,7 +392,7 @@ def test_batch_tells_blank_pictures_and_the_foods_shown() -> None:
     assert (batch.blank.dtype, batch.others.dtype) == (torch.bool, torch.bool)
 
 
-# What cannot be read
+# Broken regions
 
 
 def test_broken_region_fails() -> None:
@@ -449,7 +449,7 @@ def test_length_equals_the_number_of_regions() -> None:
     assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, AsItIs())) == 7
 
 
-# What else is on the photo
+# Other foods on the photo
 
 
 def on_photo(photo: str | None, label: str, box: tuple[int, int, int, int] | None = None) -> Region:
@@ -478,7 +478,7 @@ def test_window_shows_another_food_if_it_holds_a_quarter_of_its_box() -> None:
     window = replace(WHOLE, rows=slice(4, 20), columns=slice(4, 20), flipped=True)
     # 16 of 64 pixels of the rice and 12 of 56 of the soup
     assert others.shown(0, window, (HEIGHT, WIDTH)).tolist() == [False, True, False, True]
-    # the same of a photo half as large
+    # the same photo at half the size
     half = replace(window, rows=slice(2, 10), columns=slice(2, 10))
     assert others.shown(0, half, (HEIGHT // 2, WIDTH // 2)).tolist() == [False, True, False, True]
 

@@ -26,7 +26,7 @@ def encoded(pixels: NDArray[np.uint8], kind: str, **options: Any) -> bytes:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Names of the files decoded, in their order."""
+    """Record the names of decoded files in order."""
     names = []
 
     def counting(path: Path, **limits: float) -> LoadedPhoto:
@@ -39,7 +39,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Paths of three photos of 3600 bytes each."""
+    """Return the paths of three photos that decode to 3600 bytes each."""
     paths = [tmp_path / f"{name}.png" for name in "abc"]
     for i, path in enumerate(paths):
         path.write_bytes(encoded(PHOTO + np.uint8(i), "PNG"))
@@ -100,7 +100,7 @@ def test_cache_without_memory_keeps_no_photo(photos: list[Path], decoded: list[A
 def test_full_cache_drops_the_least_recently_used_photo(photos: list[Path], decoded: list[Any]) -> None:
     a, b, c = photos
     kept = PhotoCache(2 * 3600 / 1e6, max_side=100)
-    for path in (a, b, a, c):  # b was not used for the longest time
+    for path in (a, b, a, c):  # b is the least recently used
         kept.open(path)
     decoded.clear()
     for path in (a, c, b):
@@ -150,7 +150,7 @@ def test_mask_of_the_photo_size_stays_unchanged() -> None:
 
 def test_reduced_mask_includes_half_covered_pixels() -> None:
     mask = np.zeros((4, 6), np.bool_)
-    mask[:2, :2] = True  # all four pixels of one
+    mask[:2, :2] = True  # covers all four pixels of one reduced pixel
     mask[0, 2:4] = True  # two
     mask[2, 4] = True  # one
     reduced = fit_mask(mask, (2, 3))

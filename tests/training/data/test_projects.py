@@ -1,4 +1,4 @@
-"""A project of the app's store as a source: what was labelled is what is trained on."""
+"""A project of the app's store as a training source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LABELS = (LabelName("rice"), LabelName("soup"), LabelName("beans"), LabelName("n
 
 
 def draw(number: int) -> Photo:
-    """A photo without any two pixels in a row alike, another for each number."""
+    """Return a photo without equal neighboring pixels, different for each number."""
     return np.random.default_rng(number).integers(0, 256, (*SIZE_HW, 3), np.uint8)
 
 
@@ -55,7 +55,7 @@ def block(top: int, left: int, height: int, width: int, size_hw: tuple[int, int]
 
 @dataclass(frozen=True)
 class Kitchen:
-    """A project that photos are added to and labelled in, one by one."""
+    """A project in which tests add and label photos one by one."""
 
     store: Store
     files: PhotoFiles
@@ -78,7 +78,7 @@ class Kitchen:
             commit(self.store, give_verdict, item, self.ann, DONE)
 
     def finished(self, number: int, label: str = "rice", meal: str | None = None) -> int:
-        """A photo with one food that is done."""
+        """Add a finished photo with one food."""
         item = self.add(number, meal)
         self.put(item, label, block(2, 3, 10, 12))
         self.done(item)
@@ -279,7 +279,7 @@ def test_renamed_label_changes_the_fingerprint(kitchen: Kitchen) -> None:
     assert kitchen.source(rename={"soup": "broth"}).read().fingerprint != kitchen.fingerprint()
 
 
-# As the options name it
+# Options
 
 
 def test_options_open_the_named_project(kitchen: Kitchen) -> None:
@@ -318,7 +318,7 @@ def test_source_accepts_a_database_url(tmp_path: Path, monkeypatch: pytest.Monke
     assert [region.label for region in found.train] == ["rice"]
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -12,7 +12,7 @@ from training.data.regions import DataError, Region, SourceRegions, assemble, sp
 
 @dataclass
 class Made:
-    """A source of the regions given, named after it."""
+    """A source of the given regions; their names start with its name."""
 
     name: str
     regions: Sequence[Region]
@@ -143,7 +143,7 @@ def test_group_with_one_half_skipped_does_not_leak() -> None:
 
 @pytest.fixture
 def of_photo(tmp_path: Path) -> Callable[..., Region]:
-    """A region of a photo with these bytes."""
+    """Return a function that makes a region of a photo with the given bytes."""
 
     def made(name: str, content: bytes, split: str = "train") -> Region:
         photo = tmp_path / f"{name}.jpg"
@@ -287,7 +287,7 @@ def test_larger_share_contains_the_smaller_one() -> None:
 
 def test_share_does_not_depend_on_digits_in_names() -> None:
     groups = [int(name[2:].split("-")[0]) for name in moved(GROUPED, val_share=0.25)[::2]]
-    for digit in range(10):  # 10 of 40 are expected
+    for digit in range(10):  # expected: 10 of 40
         assert 4 <= sum(group % 10 == digit for group in groups) <= 17
 
 

@@ -31,7 +31,7 @@ LAST = ("8", "9", "10", "11")
 
 
 class Corner:
-    """A segmenter that masks the first pixel, whatever it is asked."""
+    """A segmenter that masks the first pixel for every prompt."""
 
     name, fingerprint = "corner", "v1"
 
@@ -46,7 +46,7 @@ class Corner:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Names of the segmenters opened; each is a Corner."""
+    """Replace every segmenter by a Corner and record the names of opened ones."""
     names = []
 
     def opening(config: AppConfig) -> Corner:
@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def options(tmp_path: Path) -> Callable[..., Any]:
-    """Makes options of sources, with a cache of the test's own."""
+    """Return a function that makes options of sources with a cache in the test's folder."""
     return lambda *sources, **others: DataOptions(sources=sources, cache=tmp_path / "cache", **others)
 
 
@@ -67,11 +67,11 @@ def areas(region: Region) -> list[int]:
     return [int(masked.read(open_photo)[1].sum()) for masked in region.masked]
 
 
-# The same food through every source
+# Equal foods from every source
 
 
 def save(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Without loss, whatever the ending."""
+    """Save a picture as lossless PNG data under any file extension."""
     Image.fromarray(pixels).save(path, "PNG")
 
 
@@ -79,7 +79,7 @@ def save(path: Path, pixels: NDArray[np.uint8]) -> None:
 def alike(
     made_data: Path, made_foodseg103: Path, made_pairs: Path, made_source: Store, tmp_path: Path
 ) -> dict[str, list[Region]]:
-    """The same 16 foods from every kind of source, in the order of their numbers."""
+    """Return the same 16 foods from every kind of source, ordered by number."""
     described = json.loads((made_data / "annotations.json").read_text())
     for i, region in enumerate(made_source.regions):
         photo, mask = region.masked[0].read(open_photo)
@@ -152,7 +152,7 @@ def test_sources_of_every_kind_form_one_data_set(
     assert list(data.fingerprints) == SOURCES
 
 
-# Options -> data set
+# From options to a data set
 
 
 def test_format_selects_the_reader(tmp_path: Path, options: Callable[..., Any]) -> None:
@@ -166,7 +166,7 @@ def test_format_selects_the_reader(tmp_path: Path, options: Callable[..., Any]) 
 
 @pytest.fixture
 def folders(made_data: Path, made_foodseg103: Path, made_pairs: Path) -> dict[str, Path]:
-    """Folders without validation, by format."""
+    """Return folders without a validation split by format."""
     described = json.loads((made_data / "annotations.json").read_text())
     for image in described["images"]:
         del image["split"]
@@ -282,7 +282,7 @@ def test_folders_with_the_same_name_are_two_sources(
     assert list(data.fingerprints) == ["data-1", "data-2"]
 
 
-# Masks of every kind asked for
+# Requested kinds of masks
 
 
 def test_annotated_masks_need_no_segmenter(

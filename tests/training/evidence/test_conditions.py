@@ -20,14 +20,14 @@ from training.evidence.measure import View
 from training.evidence.noise import MASK_ERRORS
 
 PICTURES = ("roi", "extra_roi", "photo")
-LETTERBOX = Letterbox(60, 90)  # as wide as the photos, so that nothing is rounded
+LETTERBOX = Letterbox(60, 90)  # equals the photo width, so that nothing is rounded
 SIZE_HW = (48, 60)
 DISTURBING = (*NOISES, *MASK_ERRORS, "background")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A photo of random pixels that fits its place in the file system, and a rectangle as the mask."""
+    """A photo of random pixels seeded by its path, with a rectangle as its mask."""
 
     seed: int
     rows: slice
@@ -68,7 +68,7 @@ def differs(one: Sequence[Photo], other: Sequence[Photo]) -> bool:
 
 @pytest.fixture
 def backgrounds(tmp_path: Path) -> list[Path]:
-    """Two photos of one colour each, one high, one wide."""
+    """Return two photos of one colour each, one tall and one wide."""
     paths = [tmp_path / "high.png", tmp_path / "wide.png"]
     for path, size_hw, level in zip(paths, ((90, 40), (30, 80)), (40, 200), strict=True):
         cv2.imwrite(str(path), np.full((*size_hw, 3), level, np.uint8))
@@ -150,7 +150,9 @@ def test_draws_depend_only_on_seed_and_region_name(name: str, backgrounds: list[
     second = view(seed=3)
     for region in reversed(REGIONS):
         assert_same(second(region).squares, forwards[region.name])
-        assert_same(second(region).squares, forwards[region.name])  # and not on how often it was seen
+        assert_same(
+            second(region).squares, forwards[region.name]
+        )  # independent of the number of earlier draws
 
 
 @pytest.mark.parametrize("name", ["permutation", "shift", "drop"])
@@ -189,7 +191,7 @@ def test_wrong_object_is_another_food_of_the_same_photo() -> None:
 
 @pytest.mark.parametrize("region", [ALONE, WITHOUT_PHOTO], ids=["alone", "without a photo"])
 def test_wrong_object_is_the_mirrored_mask_without_another_food(region: Region) -> None:
-    another = made_region("made/another", None, slice(0, 5), slice(0, 5))  # cut-outs have no photo in common
+    another = made_region("made/another", None, slice(0, 5), slice(0, 5))  # cut-outs share no photo
     view = Condition("wrong_object", 1).view(PICTURES, LETTERBOX, (*REGIONS, another))
     photo, mask = region.masked[0].read(open_photo)
     assert_same(view(region).squares, squares_of(photo, mask[:, ::-1]))

@@ -8,7 +8,7 @@ from training.evidence.cost import measure_cost
 
 
 class Two(nn.Module):
-    """Two inputs, each through a layer of its own, joined by a third."""
+    """A model that sends two inputs through separate layers and joins them in a third."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(made_data: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Labelled]:
-    """What more arguments make of the made data and the checkpoint."""
+    """Return a function that opens the generated data and the checkpoint with more arguments."""
 
     def open_with(*more: str, data: Path | None = made_data) -> Labelled:
         parser = argparse.ArgumentParser()
@@ -80,9 +80,7 @@ def trained_on(
     command: str | None = None,
     **data: Any,
 ) -> DataOptions:
-    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they
-    have.
-    """
+    """Record in the checkpoint these training data and, if requested, their fingerprints."""
     options = DataOptions(**data)
     training: dict[str, Any] = {"options": {"data": to_json(options)}}
     if command is not None:
@@ -134,7 +132,7 @@ def test_training_data_is_the_default_to_measure_on(
         f"{source}/{i}" for source in ("data", "other") for i in range(112, 116)
     ]
     assert opened().name == "data"
-    edit(other, call_category("ketchup", "rabbit"))  # of which there was too little to train on
+    edit(other, call_category("ketchup", "rabbit"))  # a class with too few training regions
     assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
 
 
@@ -253,7 +251,7 @@ def test_training_folder_is_read_with_its_training_options(
     assert {"103", "104"} < set(names(labelled.regions)) < {str(i) for i in range(100, 116)}
     assert {region.label for region in labelled.regions} == {"ketchup", "pesto"}
     with pytest.raises(DataError, match="green sauce"):
-        opened("--all_labels", "--rename", "{}")  # what the arguments say comes first
+        opened("--all_labels", "--rename", "{}")  # arguments take precedence
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
@@ -316,7 +314,7 @@ def test_training_folder_is_recognized_by_another_path(
 def test_source_keeps_its_training_name(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
-    """Groups are held out by a hash of their names, and the source's name is a part of them."""
+    """The held-out groups depend on a hash of their names, which include the source's name."""
     edit(made_data, without_splits)
     other = tmp_path / "other" / "data"
     other.mkdir(parents=True)

@@ -26,7 +26,7 @@ from training.evidence.measure import Scores, View, confusion, counts, describe,
 CLASSES = ("ketchup", "pesto", "grape")
 SPEC = ModuleSpec("mobilenetv2_035", {}, (0.5, 0.4, 0.6), (0.5, 0.3, 0.4))
 
-# true 0: two right, one taken for 1; true 1: one right, one taken for 2; class 2 has no region
+# true 0: two correct, one predicted as 1; true 1: one correct, one predicted as 2; class 2 has no region
 TRUE = np.array([0, 0, 0, 1, 1])
 LOGITS = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2]]
 BLANKED = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 0]]
@@ -44,7 +44,7 @@ def scores_of(
 
 @dataclass
 class Made:
-    """A region's photo and mask, made of random pixels, that counts how often it is read."""
+    """Random photo and mask of a region that count their reads."""
 
     size_hw: tuple[int, int]
     seed: int = 0
@@ -178,7 +178,7 @@ def test_view_caches_what_fits_in_its_memory() -> None:
     square = 32 * 32 * 3
     made = [Made((40, 48), seed) for seed in range(3)]
     regions = made_regions(*made)
-    view = View(("roi", "extra_roi"), Letterbox(32), keep_mb=2.5 * 2 * square / 1e6)  # two of the three
+    view = View(("roi", "extra_roi"), Letterbox(32), keep_mb=2.5 * 2 * square / 1e6)  # fits two of the three
     first = [view(region) for region in regions]
     again = [view(region) for region in regions]
     assert [one.reads for one in made] == [1, 1, 2]

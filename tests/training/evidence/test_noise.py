@@ -27,7 +27,7 @@ def random(seed: int = 0) -> np.random.Generator:
 
 
 class Towards:
-    """A generator that draws one direction."""
+    """A generator that always draws one direction."""
 
     def __init__(self, angle: float) -> None:
         self.angle = angle
@@ -56,7 +56,7 @@ def mask_of(rows: slice, columns: slice, size_hw: tuple[int, int] = (20, 30)) ->
     return mask
 
 
-SQUARE = mask_of(slice(6, 13), slice(10, 17))  # 7 x 7, deepest pixel (9, 13)
+SQUARE = mask_of(slice(6, 13), slice(10, 17))  # 7 x 7 pixels, deepest pixel (9, 13)
 RADIUS = np.sqrt(49 / np.pi)
 
 
@@ -74,7 +74,7 @@ def test_permutation_moves_whole_patches_and_loses_none() -> None:
 
 def test_permutation_moves_a_share_of_patches_and_keeps_partial_edges() -> None:
     original = picture(11, 9)
-    permuted = permute_patches(original, 2, 0.25, random())  # 5 x 4 patches, 5 of them drawn
+    permuted = permute_patches(original, 2, 0.25, random())  # draws 5 of 5 x 4 patches
     changed = (permuted != original).any(axis=2)
     assert not changed[10:].any()
     assert not changed[:, 8:].any()
@@ -154,7 +154,9 @@ def test_noise_out_of_range_or_on_mismatched_pictures_fails() -> None:
 
 def test_erosion_and_dilation_move_the_outline_by_their_distance() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 1 / RADIUS), mask_of(slice(7, 12), slice(11, 16)))
-    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(slice(6, 13), slice(9, 18))  # no corners
+    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(
+        slice(6, 13), slice(9, 18)
+    )  # round kernel: no corners
     np.testing.assert_array_equal(dilate(SQUARE, 1 / RADIUS), grown)
 
 

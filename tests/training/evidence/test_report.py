@@ -35,7 +35,7 @@ ONE_PICTURE = Scores(NAMES, GROUPS, TRUE, LOGITS, None)
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
-    """Draw, look whether a PNG was written, and give the figure."""
+    """Return a function that draws, checks that a PNG was written and returns the figure."""
     figures = []
 
     class Kept(Figure):
@@ -143,7 +143,9 @@ def test_reliability_plots_accuracy_over_probability(drawn: Callable[..., Any]) 
     (axes,) = drawn(draw_reliability, scores, Calibration(2.0, 0.7)).axes
     calibrated = axes.lines[-1]
     assert calibrated.get_label() == "temperature 2.00"
-    np.testing.assert_allclose(points(calibrated)[1], [0.75, 0.75], atol=1e-6)  # odds of 9 are now 3
+    np.testing.assert_allclose(
+        points(calibrated)[1], [0.75, 0.75], atol=1e-6
+    )  # the temperature turns odds of 9 into 3
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == ["not sure below", "uncalibrated", "temperature 2.00"]
 

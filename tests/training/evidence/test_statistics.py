@@ -20,7 +20,7 @@ from training.evidence.statistics import (
     top1,
 )
 
-# true 0: two right, one taken for 1; true 1: one right, one taken for 2; class 2 has no true sample
+# true 0: two correct, one predicted as 1; true 1: one correct, one predicted as 2; class 2: no sample
 TRUE = np.array([0, 0, 0, 1, 1])
 PREDICTED = np.array([0, 0, 1, 1, 2])
 GROUPS = ["b", "a", "b", "a", "a"]
@@ -28,7 +28,7 @@ COUNTS = counts_by_group(TRUE, PREDICTED, 3, GROUPS)
 
 
 def with_top(top: list[float], classes: int = 3) -> np.ndarray:
-    """Probabilities whose likeliest class is 0, with these values."""
+    """Return probabilities with these values for class 0, the likeliest class."""
     first = np.array(top, np.float32)[:, None]
     return np.hstack((first, np.repeat((1 - first) / (classes - 1), classes - 1, axis=1)))
 
@@ -36,7 +36,7 @@ def with_top(top: list[float], classes: int = 3) -> np.ndarray:
 def samples_in_groups(
     groups: int, of_each: int, classes: int, accuracy: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """All samples of a group are of one class and right or wrong together."""
+    """Return samples whose groups have one class and are correct or wrong as a whole."""
     random = np.random.default_rng(seed)
     true = np.repeat(random.integers(0, classes, groups), of_each)
     right = np.repeat(random.random(groups) < accuracy, of_each)
@@ -101,7 +101,7 @@ def test_grouped_resampling_widens_the_interval() -> None:
     low, high = interval(top1, counts_by_group(true, predicted, 4, groups))
     each_alone = [str(i) for i in range(len(true))]
     low_alone, high_alone = interval(top1, counts_by_group(true, predicted, 4, each_alone))
-    assert (high - low) / (high_alone - low_alone) == pytest.approx(3, rel=0.2)  # sqrt of 9 samples a group
+    assert (high - low) / (high_alone - low_alone) == pytest.approx(3, rel=0.2)  # sqrt of 9 samples per group
 
 
 def test_equal_seeds_give_equal_intervals() -> None:
@@ -139,7 +139,7 @@ def test_comparing_models_with_different_samples_fails() -> None:
 
 
 def test_calibration_error_is_the_weighted_mean_gap_of_the_bins() -> None:
-    probabilities = with_top([0.62, 0.64, 0.9, 1.0])  # in 5 bins: two in [0.6, 0.8), two in [0.8, 1]
+    probabilities = with_top([0.62, 0.64, 0.9, 1.0])  # 5 bins: two samples in [0.6, 0.8), two in [0.8, 1]
     true = np.array([0, 1, 0, 0])
     expected = 0.5 * abs(0.5 - 0.63) + 0.5 * abs(1 - 0.95)
     assert expected_calibration_error(true, probabilities, bins=5) == pytest.approx(expected, abs=1e-6)
@@ -171,7 +171,7 @@ def test_probability_rounded_above_1_falls_in_the_last_bin() -> None:
 
 
 def test_temperature_restores_the_true_odds() -> None:
-    true = np.array([0, 0, 0, 1])  # right 3 times of 4, so the fitted odds are 3
+    true = np.array([0, 0, 0, 1])  # correct 3 times out of 4, so the fitted odds are 3
     logits = np.tile(np.array([6, 0], np.float32), (4, 1))
     assert fit_temperature(logits, true) == pytest.approx(6 / np.log(3), rel=1e-3)
     assert fit_temperature(logits / np.float32(60), true) == pytest.approx(0.1 / np.log(3), rel=1e-3)
@@ -184,7 +184,7 @@ def test_temperature_stays_in_its_range() -> None:
 
 
 TOPS = with_top([0.5, 0.9, 0.7, 0.9, 0.6])
-LABELS = np.array([1, 0, 0, 0, 1])  # by falling probability: two hits at 0.9, one at 0.7, then two misses
+LABELS = np.array([1, 0, 0, 0, 1])  # in descending probability: two hits at 0.9, one at 0.7, then two misses
 
 
 def test_coverage_and_accuracy_at_every_threshold() -> None:

@@ -25,7 +25,7 @@ from training.train import open_accelerator
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps precision and device for the life of a process."""
+    """Reset Accelerate, which keeps precision and device for the life of a process."""
     forget_accelerate()
     yield
     forget_accelerate()
@@ -33,15 +33,15 @@ def fresh_accelerate() -> Iterator[None]:
 
 @pytest.fixture
 def data(made_source: Any) -> Regions:
-    """8 regions to train on, 4 of each class, and 4 to validate on."""
+    """Return 8 training regions, 4 of each class, and 4 validation regions."""
     return assemble([made_source])
 
 
 @pytest.fixture
 def make(data: Regions, tmp_path: Path) -> Make:
-    """Makes equal trainers: 8 regions in batches of 4, so 2 steps an epoch, 2 epochs.
+    """Return a function that makes equal trainers: 8 regions in batches of 4 (2 steps per epoch), 2 epochs.
 
-    Changes of the options have two underscores for a dot.
+    In the names of changed options, two underscores stand for a dot.
     """
 
     def made(
@@ -67,7 +67,7 @@ def make(data: Regions, tmp_path: Path) -> Make:
 
 @pytest.fixture
 def weights_of(tmp_path: Path) -> Callable[[str], str]:
-    """Makes a file of random weights of a backbone, as timm names them."""
+    """Return a function that saves random weights of a timm backbone to a file."""
 
     def saved(name: str) -> str:
         path = tmp_path / f"{name}.safetensors"

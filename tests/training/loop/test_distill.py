@@ -17,7 +17,7 @@ DISTILLED = ModuleSpec("deit_tiny_distilled_patch16_224", TINY)
 
 
 def as_logits(*rows: tuple[float, ...]) -> Tensor:
-    """Logits, of any scale, with these probabilities."""
+    """Return logits with an arbitrary offset for these probabilities."""
     return torch.tensor(rows).log() + 5
 
 
@@ -38,7 +38,7 @@ def test_soft_target_is_the_kl_divergence_from_the_teacher() -> None:
 
 def test_temperature_softens_both_and_its_square_rescales_the_loss() -> None:
     student, teacher = as_logits((0.1, 0.9)), as_logits((0.8, 0.2))
-    # at temperature 2 probabilities go with the square root: 1 to 3, and 2 to 1
+    # temperature 2 takes the square root of the odds: 1 to 3, and 2 to 1
     expected = 2 / 3 * math.log((2 / 3) / (1 / 4)) + 1 / 3 * math.log((1 / 3) / (3 / 4))
     assert teacher_loss(student, teacher, "soft", 2.0).item() == pytest.approx(4 * expected)
 

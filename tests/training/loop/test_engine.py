@@ -175,7 +175,7 @@ def test_frozen_parts_stay_until_they_thaw(make: Make, weights_of: Callable[[str
     start = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
 
     def moved() -> set[tuple[str, str]]:
-        """Modules, and the first two parts of their parameters' names, of which something changed."""
+        """Return the changed parts as pairs of a module and the start of the parameter name."""
         now = {name: p.detach() for name, p in trainer.model.named_parameters()}
         parts = [name.split(".") for name in changed(start, now)]
         return {(p[0], ".".join(p[1:3]) if p[1] == "blocks" else p[1]) for p in parts}
@@ -232,7 +232,7 @@ def test_bf16_run_learns_about_the_same_and_stores_float16(make: Make, tmp_path:
     assert all(t.isfinite().all() for t in stored.values())
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="fp16 is for GPUs, and here is one")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="checks the error on machines without a GPU")
 def test_fp16_needs_a_gpu(make: Make) -> None:
     with pytest.raises(ConfigError, match=r"fp16 (needs|mixed precision requires) a .*\.$"):
         make(optimization__precision="fp16")
@@ -267,9 +267,7 @@ class Kept:
 
 
 def sauces(numbers: range, split: str) -> tuple[Region, ...]:
-    """One and the same red square every time; what is around it is greenish for ketchup, blueish for chili
-    paste.
-    """
+    """Return regions with an identical red square; ketchup has greenish and chili paste bluish surroundings."""
     mask = np.zeros((32, 32), np.bool_)
     mask[12:20, 12:20] = True
     regions = []
@@ -285,7 +283,7 @@ def sauces(numbers: range, split: str) -> tuple[Region, ...]:
 def test_model_learns_context_if_only_context_separates_the_classes(
     make: Make, weights_of: Callable[[str], str]
 ) -> None:
-    """With folded batch norm and nothing that keeps activations alive, the same steps leave nothing."""
+    """Training with fixed folded batch norm fails here because its activations vanish."""
     data = Regions(
         ("ketchup", "chili paste"),
         sauces(range(32), "train"),

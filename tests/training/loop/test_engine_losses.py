@@ -128,7 +128,7 @@ def test_blank_pictures_do_not_count_in_the_loss_of_their_module(make: Make, dat
     rows = [row for row, place in enumerate(places) if not trainer._regions[place].blank]
     order = in_order(trainer, together)
     true = torch.tensor([data.classes.index(r.label) for r in order])
-    others = torch.ones(8, 2)  # four of each photo, two of each class
+    others = torch.ones(8, 2)  # four regions per photo, two per class
     expected = (
         F.cross_entropy(told[0], true)
         + 0.5 * F.cross_entropy(by_head["roi"], true)
@@ -186,7 +186,7 @@ def test_batch_must_divide_evenly_into_pieces(
 
 @pytest.fixture
 def teach(make: Make, tmp_path: Path) -> Callable[..., Checkpoint]:
-    """Makes teachers that know nothing; changes of the options have two underscores for a dot."""
+    """Return a function that makes untrained teachers; two underscores in an option stand for a dot."""
 
     def made(
         name: str = "teacher", classes: tuple[str, ...] = ("ketchup", "pesto"), **changes: Any

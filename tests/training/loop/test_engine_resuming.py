@@ -25,7 +25,7 @@ from tests.training.loop.trainers import (
 from training.data.regions import Regions
 from training.loop.engine import Trainer
 
-# Which weights are kept
+# Kept weights
 
 
 def test_moving_average_follows_the_weights_and_is_exported(make: Make) -> None:
@@ -33,7 +33,7 @@ def test_moving_average_follows_the_weights_and_is_exported(make: Make) -> None:
     expected: dict[str, Tensor] = {}
     for step in range(4):
         trainer.run(stop_after=step + 1)
-        # timm's warm-up: at first as the weights, then slower and slower up to the decay asked for
+        # timm's warm-up: starts at the weights, then the decay grows up to the requested value
         decay = 0.0 if step < 2 else min(0.5, 1 - step ** (-2 / 3))
         now = weights(trainer)
         expected = {n: decay * expected.get(n, t) + (1 - decay) * t for n, t in now.items()}
@@ -44,7 +44,7 @@ def test_moving_average_follows_the_weights_and_is_exported(make: Make) -> None:
 
 
 def with_validation(monkeypatch: pytest.MonkeyPatch, *macro_f1: float) -> None:
-    """Let the epochs have these scores."""
+    """Replace the validation scores of the epochs by these."""
     values = iter(macro_f1)
     monkeypatch.setattr(
         training.loop.engine, "figures", lambda *_: {"macro_f1": (value := next(values)), "top1": value}
@@ -79,7 +79,7 @@ def test_run_keeps_the_last_epoch_by_default(make: Make, monkeypatch: pytest.Mon
     assert not (trainer._options.run_folder / "best.safetensors").exists()
 
 
-# Stopped and continued
+# Stopping and resuming
 
 
 EVERYTHING: dict[str, Any] = {
@@ -96,7 +96,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def scrambled(trainer: Trainer) -> Trainer:
-    """With nothing left over from how it was made."""
+    """Zero all weights and buffers, so that resuming must restore them."""
     with torch.no_grad():
         for tensor in (*trainer.model.parameters(), *trainer.model.buffers()):
             tensor.zero_()
@@ -134,7 +134,7 @@ def test_interrupted_run_resumes_from_the_last_saved_state(
         cut.run()
     rest = make("cut", **EVERYTHING)
     assert rest.resume()
-    assert rest.step == 4  # the end of an epoch, or every third step
+    assert rest.step == 4  # state is saved after each epoch and every third step
     rest.run()
     assert_same_end(rest, whole)
 

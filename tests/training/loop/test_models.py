@@ -1,4 +1,4 @@
-"""What the backbones of a run start from, and batch norm measured on what they read."""
+"""Initial weights of the backbones, and batch norm measured on their inputs."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_error_names_a_file_without_weights(tmp_path: Path, content: bytes | Non
 
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the Hugging Face Hub, and no network."""
+    """Provide an empty Hugging Face cache without network access."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
@@ -249,7 +249,7 @@ def test_incompatible_start_checkpoint_fails(pair: tuple[Path, RveRNet], tmp_pat
 
 
 def backbone_with(kind: str) -> Any:
-    """With folded batch norm, which says mean 0 and variance 1, or with statistics of its own."""
+    """Return a backbone with folded batch norm (mean 0, variance 1) or with its own statistics."""
     torch.manual_seed(8)
     backbone = timm.create_model("mobilenetv2_035", num_classes=0).double()
     for norm in (m for m in backbone.modules() if isinstance(m, _BatchNorm)):

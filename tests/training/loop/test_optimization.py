@@ -24,7 +24,7 @@ from training.loop.optimization import (
 
 def test_learning_rate_warms_up_and_then_follows_a_cosine_to_about_0() -> None:
     shares = [learning_rate_share(step, 20, 0.2) for step in range(20)]
-    assert shares[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])  # the very first step learns already
+    assert shares[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])  # the first step already learns
     assert shares[12] == pytest.approx(0.5 * (1 + math.cos(math.pi * 8 / 16)))
     assert shares[4:] == sorted(shares[4:], reverse=True)
     assert 0 < shares[19] < 0.02
@@ -122,7 +122,7 @@ def test_state_of_other_options_fails(tmp_path: Path) -> None:
 
 
 class Spy:
-    """Something that must not be brought to life from a file."""
+    """An object that must not be unpickled from a file."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path, ...]]:
         return (Path.touch, (Path("unpickled"),))

@@ -22,7 +22,7 @@ export: out
 
 
 def options(**changes: Any) -> TrainOptions:
-    """Those needed, with changes to options whose dots are written as two underscores."""
+    """Return the required options with changes; two underscores in a name stand for a dot."""
     values = yaml.safe_load(NEEDED)
     for key, value in changes.items():
         put(values, key.replace("__", "."), value)
@@ -77,7 +77,7 @@ def test_stored_options_can_be_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        # unknown, missing, of another type
+        # unknown or missing names, and wrong types
         ({"epochs": 3}, "Unknown option epochs; known are data, model,"),
         ({"optimization__epoch": 3}, "Unknown option optimization.epoch; known are epochs,"),
         ({"data__sources": [{"path": "a", "kind": "b"}]}, "Unknown option data.sources[0].kind;"),

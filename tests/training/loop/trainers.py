@@ -1,4 +1,4 @@
-"""Options of a tiny training, and what its tests look at."""
+"""Options of a tiny training, and helpers that inspect it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FULL_SIZE: dict[str, Any] = {
     "optimization__epochs": 1,
     "optimization__batch_size": 8,
 }
-"""The photos' own size, and all regions in the only step."""
+"""Options that use the full photo size and put all regions in a single step."""
 
 
 Make = Callable[..., Trainer]
@@ -63,7 +63,7 @@ def without_speed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def inputs_of(model: Any) -> list[list[Tensor]]:
-    """What each backbone of a model is called with from now on."""
+    """Record the inputs of each backbone of a model from now on."""
     seen: list[list[Tensor]] = [[] for _ in model.backbones]
     for backbone, inputs in zip(model.backbones.values(), seen, strict=True):
         backbone.register_forward_pre_hook(lambda _, given, inputs=inputs: inputs.append(given[0].clone()))
@@ -71,24 +71,24 @@ def inputs_of(model: Any) -> list[list[Tensor]]:
 
 
 def logits_of(model: Any) -> list[Tensor]:
-    """What the integration module of a model answers from now on."""
+    """Record the logits of a model's integration module from now on."""
     seen: list[Tensor] = []
     model.integration_module.register_forward_hook(lambda _, given, said: seen.append(said.detach().clone()))
     return seen
 
 
 def heads_of(trainer: Trainer) -> dict[str, Any]:
-    """The linear heads outside the model, by name."""
+    """Return the linear heads outside the model by name."""
     return dict(trainer._student.heads.items())
 
 
 def in_order(trainer: Trainer, data: Regions, epoch: int = 0, step: int = 0) -> list[Region]:
-    """The training regions of a step."""
+    """Return the training regions of a step in order."""
     return [data.train[i] for i in trainer._plan.epoch(epoch)[step]]
 
 
 def say(trainer: Trainer, *logits: float) -> None:
-    """Let a model answer these logits, whatever it sees."""
+    """Make a model return these logits for every input."""
     last: Any = trainer.model.integration_module[2]
     with torch.no_grad():
         last.weight.zero_()

@@ -99,7 +99,7 @@ def test_targets_are_masks_of_foods_in_the_window(options: SegmenterOptions, sid
             inside = window.pixels[::2, ::2][target].astype(int)
             spread = inside.max(axis=1) - inside.min(axis=1)
             assert np.count_nonzero(target) >= 24
-            assert (spread > 12).mean() > 0.8 or spread.max() < 30  # coloured food, or drawn grey
+            assert (spread > 12).mean() > 0.8 or spread.max() < 30  # coloured food or grey background
 
 
 def test_sources_without_photos_fail(options: SegmenterOptions) -> None:

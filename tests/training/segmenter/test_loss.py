@@ -9,7 +9,7 @@ from training.segmenter.loss import interactive_loss, ious, mask_losses
 
 
 def test_focal_and_dice_losses_match_hand_computed_values() -> None:
-    logits = torch.zeros(1, 1, 1, 2)  # probability 1/2 everywhere
+    logits = torch.zeros(1, 1, 1, 2)  # probability is 1/2 everywhere
     targets = torch.tensor([[[1.0, 0.0]]])
     focal = 0.25 * math.log(2)
     dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)

@@ -12,7 +12,7 @@ from training.segmenter.measure import Answer, answer, summary
 
 
 class Stub:
-    """Answers the n-th click with the n-th mask, and a box with the box; None means nothing was found."""
+    """Segmenter that returns the n-th mask for the n-th click (None: no candidates) and the box for a box."""
 
     name, fingerprint = "stub", "1"
 

@@ -15,7 +15,7 @@ def targets() -> NDArray[np.bool_]:
 
 
 def at(prompts: Prompts) -> NDArray[np.int64]:
-    """Prompted points in mask pixels, (M, N, 2)."""
+    """Return the prompt points in mask pixels, shape (M, N, 2)."""
     rows, columns = prompts.offset_yx
     assert prompts.points is not None
     placed = (prompts.points + 0.5 - np.array([columns, rows]) * 8) / 2 - 0.5
@@ -83,7 +83,7 @@ def test_prompt_tensors_match_the_sam_input() -> None:
 
 def test_cleaned_mask_matches_the_app() -> None:
     found = targets()
-    found[0, 22:30, 2:8] = found[1, 2:10, 20:28] = True  # apart from what is clicked
+    found[0, 22:30, 2:8] = found[1, 2:10, 20:28] = True  # separate from the clicked part
     logits = np.where(found, 2.0, -2.0).astype(np.float32)
     clicked = Prompts.first(targets(), (3, 5), False, np.random.default_rng(0))
     np.testing.assert_array_equal(clicked.keep(logits) > 0, targets())

@@ -1,4 +1,4 @@
-"""Options from YAML and the command line, shown on options made up here."""
+"""Options from YAML and the command line, tested with example options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A process that ends when whoever started it does, and by itself when it is done."""
+"""A child process exits with its parent, or by itself after its work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ child.wait()
 
 
 def test_child_exits_even_if_its_parent_is_killed() -> None:
-    """All that it says comes through one pipe, which is at its end when both processes are."""
+    """Both processes write to one pipe, which reaches its end after both have exited."""
     hear, say = os.pipe()
     starter = subprocess.Popen([sys.executable, "-c", STARTER, ATTENDED], stdout=say, stderr=say, cwd=ROOT)
     os.close(say)

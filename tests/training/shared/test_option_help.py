@@ -1,4 +1,4 @@
-"""The help names every option of a tree, with its default and its meaning."""
+"""The help lists every option of a tree with its default and description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of a run as another program reads it."""
+"""Progress of a run in the form that other programs read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.shared.progress import PROGRESS_NAME, Progress, one_line
 
 
 def lines_in(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the file without their times, which are checked here."""
+    """Check the times in the file and return its lines without them."""
     lines = [json.loads(line) for line in (folder / PROGRESS_NAME).read_text().splitlines()]
     for line in lines:
         at = datetime.fromisoformat(line.pop("at"))
@@ -29,7 +29,7 @@ def test_run_reports_progress_line_by_line(tmp_path: Path, capsys: pytest.Captur
         progress.stage("data")
         progress.stage("train", 4, unit="step")
         progress.step(1, loss=0.5)
-        assert lines_in(folder)[-1]["done"] == 1  # before the run ends
+        assert lines_in(folder)[-1]["done"] == 1  # the run has not ended yet
         progress.step(2, loss=math.nan)
         progress.epoch({"epoch": 1, "val_macro_f1": 0.25, "loss": math.inf})
     assert (folder / PROGRESS_NAME).name == "progress.jsonl"
@@ -51,7 +51,7 @@ def test_run_reports_progress_line_by_line(tmp_path: Path, capsys: pytest.Captur
     ]
     printed = capsys.readouterr()
     assert printed.out == '{"epoch": 1, "val_macro_f1": 0.25, "loss": Infinity}\n'
-    assert printed.err == ""  # no terminal
+    assert printed.err == ""  # stderr is not a terminal
 
 
 def test_resumed_run_appends_its_progress(tmp_path: Path) -> None:
