@@ -33,7 +33,7 @@ def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, in
 
 @pytest.fixture
 def made_data(tmp_path: Path) -> Path:
-    """Make 12 training and 4 validation photos with one region each: box for even ids, polygon for odd ids."""
+    """Make 12 training and 4 validation photos, one region each: even ids have a box, odd ids a polygon."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []

@@ -37,7 +37,7 @@ def test_checkpoint_is_small_and_records_its_figures(classifier: Classifier) -> 
 
 
 def test_checkpoint_needs_context_to_tell_red_sauces_of_unseen_meals_apart() -> None:
-    """The test split alone has five sauces; the three of the validation split make both sauces equally many."""
+    """The test split has only five sauces; three from the validation split make both equally frequent."""
     found = load_checkpoint(FOLDER)
     data = assemble([CocoFolder("meals", ASSETS_DIR / "meals")])
     sauces = [region for region in (*data.val, *data.test) if region.label in SAUCES]

@@ -85,9 +85,7 @@ def test_both_sauces_are_about_equally_frequent(sauces: dict[str, list[Sauce]]) 
 
 
 def test_roi_features_cannot_tell_the_sauces_apart(sauces: dict[str, list[Sauce]]) -> None:
-    segmenter = open_segmenter(
-        AppConfig(segmenter="small_sam", device="cpu")
-    )  # trained on masks without class names
+    segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # trained without class names
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
     encoded = [segmenter.encode(picture).features[0] for picture in pictures]  # each (C, h, w)
     features = np.stack([one.mean(axis=(1, 2)) for one in encoded])  # (N, C)

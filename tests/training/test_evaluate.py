@@ -61,7 +61,7 @@ def run(
     return run_with
 
 
-def strictly(text: str) -> dict[str, Any]:
+def parse_strict_json(text: str) -> dict[str, Any]:
     """Parse JSON and reject NaN and infinity."""
 
     def refuse(name: Any) -> None:
@@ -77,8 +77,8 @@ def test_rvernet_is_measured_printed_and_written(
     out = tmp_path / "new" / "report"
     status, printed, _ = run("--json", "--out", str(out), "--ambiguous", "pesto", "--device", "cpu")
     assert status == 0
-    report = strictly(printed)
-    assert report == strictly((out / "report.json").read_text())
+    report = parse_strict_json(printed)
+    assert report == parse_strict_json((out / "report.json").read_text())
     stored = load_checkpoint(checkpoint)
     assert {
         key: report[key] for key in ("checkpoint", "fingerprint", "data", "split", "masks", "left_out")
@@ -136,7 +136,7 @@ def test_baseline_is_measured_on_its_only_picture(
     save_checkpoint(folder, baseline, CLASSES)
     status, printed, _ = run("--json", "--out", str(out), folder=folder)
     assert status == 0
-    report = strictly(printed)
+    report = parse_strict_json(printed)
     assert not [name for name in report["figures"] if "without_context" in name]
     assert report["cost"]["parameters"] == sum(p.numel() for p in baseline.parameters())
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -168,7 +168,7 @@ def test_report_lists_skipped_classes(run: Callable[..., tuple[int, str, str]], 
 def test_ambiguous_class_without_regions_has_no_figure(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("--json", "--ambiguous", "grape")
     assert status == 0
-    figures = strictly(printed)["figures"]
+    figures = parse_strict_json(printed)["figures"]
     assert "ambiguous_f1" not in {*figures, *figures["intervals"]}
     assert figures["classes_without_regions"] == ["grape"]
     status, printed, _ = run("--ambiguous", "grape")
@@ -180,7 +180,7 @@ def damage(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (checkpoint / "model.safetensors").write_bytes(b"\0" * 100)
 
 
-def call_pesto_soup(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+def rename_pesto_to_soup(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
 
@@ -189,7 +189,7 @@ def break_a_photo(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (data / "images" / "13.png").write_bytes(b"")
 
 
-def put_a_file(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+def block_output_folder(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
 
 
@@ -201,9 +201,9 @@ def nothing(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     ("prepare", "more", "sentence"),
     [
         (damage, [], "model.safetensors is damaged"),
-        (call_pesto_soup, ["--all_labels"], "tiny does not know the classes soup"),
+        (rename_pesto_to_soup, ["--all_labels"], "tiny does not know the classes soup"),
         (break_a_photo, [], "13.png: This file is empty"),
-        (put_a_file, ["--out", "{}/taken"], "taken"),
+        (block_output_folder, ["--out", "{}/taken"], "taken"),
         (nothing, ["--rename", "{pesto}"], "--rename takes a JSON object"),
         (nothing, ["--rename", '{"broth": "pesto"}'], "no categories broth"),
         (nothing, ["--split", "test"], "has no test region"),

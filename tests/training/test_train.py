@@ -426,7 +426,7 @@ def launched(
 
 
 def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
-    """Use torchrun, because `accelerate launch --cpu` starts a single process without MPI."""
+    """Use the GPU launcher, because `accelerate launch --cpu` starts a single process without MPI."""
     torch.manual_seed(4)
     save_file(timm.create_model(DEIT["name"], **TINY).state_dict(), tmp_path / "w.safetensors")
     changes = {

@@ -35,7 +35,7 @@ def splits(found: SourceRegions) -> dict[str, int]:
     return dict(Counter(r.split for r in found.regions))
 
 
-def forget_splits(described: dict[str, list[dict[str, Any]]]) -> None:
+def remove_all_splits(described: dict[str, list[dict[str, Any]]]) -> None:
     for image in described["images"]:
         del image["split"]
 
@@ -134,21 +134,21 @@ def test_reader_accepts_numeric_groups(made_data: Path) -> None:
 
 
 def test_held_out_groups_define_the_split_if_the_file_has_none(made_data: Path) -> None:
-    change(made_data, forget_splits)
+    change(made_data, remove_all_splits)
     found = read(made_data, held_out=["g2", "g5"])
     assert [r.name for r in found.regions if r.split == "val"] == ["coco/102", "coco/105"]
     assert splits(found) == {"train": 14, "val": 2}
 
 
 def test_val_share_defines_the_split_if_the_file_has_none(made_data: Path) -> None:
-    change(made_data, forget_splits)
+    change(made_data, remove_all_splits)
     found = splits(read(made_data, val_share=0.5))
     assert found["train"] + found["val"] == 16
     assert 4 <= found["val"] <= 12
 
 
 def test_one_split_can_hold_all_photos_if_the_file_has_none(made_data: Path) -> None:
-    change(made_data, forget_splits)
+    change(made_data, remove_all_splits)
     assert splits(read(made_data, unsplit="val")) == {"val": 16}
     change(made_data, lambda described: described["images"][0].update(split="test"))
     assert splits(read(made_data, unsplit="val")) == {"test": 1, "val": 15}
@@ -163,11 +163,11 @@ def drop_split(described: dict[str, list[dict[str, Any]]]) -> None:
     del described["images"][0]["split"]
 
 
-def odd_split(described: dict[str, list[dict[str, Any]]]) -> None:
+def set_unknown_split(described: dict[str, list[dict[str, Any]]]) -> None:
     described["images"][0]["split"] = "some"
 
 
-def lost_photos(described: dict[str, list[dict[str, Any]]]) -> None:
+def break_photo_paths(described: dict[str, list[dict[str, Any]]]) -> None:
     described["images"][3]["file_name"] = "gone.png"
     described["images"][4]["file_name"] = "nowhere/at/all.png"
 
@@ -176,8 +176,8 @@ def lost_photos(described: dict[str, list[dict[str, Any]]]) -> None:
     ("edit", "sentence"),
     [
         (drop_split, "split None for 0.png"),
-        (odd_split, "split 'some' for 0.png; known are train, val, test"),
-        (lost_photos, "2 photos are missing, first .*gone.png"),
+        (set_unknown_split, "split 'some' for 0.png; known are train, val, test"),
+        (break_photo_paths, "2 photos are missing, first .*gone.png"),
         (lambda described: described.pop("images"), "not a COCO instance file"),
         (lambda described: described.update(images=["0.png"]), "not a COCO instance file"),
         (lambda described: described.update(annotations=["0.png"]), "not a COCO instance file"),
@@ -216,15 +216,15 @@ def test_error_names_the_missing_file(tmp_path: Path) -> None:
 
 
 def test_skip_leaves_out_and_names_regions_of_missing_photos(made_data: Path) -> None:
-    change(made_data, lost_photos)
+    change(made_data, break_photo_paths)
     found = read(made_data, skip_missing=True)
     assert len(found.regions) == 14
     assert found.left_out == {"photo missing": ("coco/103", "coco/104")}
 
 
 def test_held_out_group_can_lack_its_photos(made_data: Path) -> None:
-    change(made_data, forget_splits)
-    change(made_data, lost_photos)
+    change(made_data, remove_all_splits)
+    change(made_data, break_photo_paths)
     found = read(made_data, skip_missing=True, held_out=["g3", "g5"])
     assert [r.name for r in found.regions if r.split == "val"] == ["coco/105"]
 

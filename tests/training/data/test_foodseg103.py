@@ -26,7 +26,7 @@ def read(made_foodseg103: Path, tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def decoded_masks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record the names of decoded mask files."""
     names: list[str] = []
     decode = training.data.foodseg103._read_index
@@ -181,43 +181,43 @@ def test_photo_in_training_and_test_lists_fails(made_foodseg103: Path, tmp_path:
         assemble([FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache")])
 
 
-def test_reader_decodes_each_mask_once(read: Callable[..., Any], looked_at: list[str]) -> None:
+def test_reader_decodes_each_mask_once(read: Callable[..., Any], decoded_masks: list[str]) -> None:
     expected = read()
-    assert len(looked_at) == 16
+    assert len(decoded_masks) == 16
     assert read() == expected
-    assert len(looked_at) == 16
+    assert len(decoded_masks) == 16
 
 
 def test_reader_decodes_only_the_changed_mask_again(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     read()
-    looked_at.clear()
+    decoded_masks.clear()
     index = np.zeros((40, 48), np.uint8)
     index[0, :7] = 2
     rewrite(mask_path(made_foodseg103, 4), index)
     found = read()
-    assert looked_at == ["4.png"]
+    assert decoded_masks == ["4.png"]
     assert [(r.label, r.share) for r in found.regions if r.group == "food/4"] == [("pesto", 7 / 1920)]
 
 
 def test_index_survives_a_later_error(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     path = mask_path(made_foodseg103, 7)
     content = path.read_bytes()
     path.unlink()
     with pytest.raises(DataError, match=r"7\.png is missing or damaged"):
         read()
-    assert looked_at == [f"{i}.png" for i in range(7)]
+    assert decoded_masks == [f"{i}.png" for i in range(7)]
     path.write_bytes(content)
-    looked_at.clear()
+    decoded_masks.clear()
     read()
-    assert looked_at == [f"{i}.png" for i in range(7, 16)]
+    assert decoded_masks == [f"{i}.png" for i in range(7, 16)]
 
 
 def test_error_keeps_the_other_index_entries(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     read()
     rewrite(mask_path(made_foodseg103, 3), np.ones((40, 48), np.uint8))
@@ -227,15 +227,17 @@ def test_error_keeps_the_other_index_entries(
     with pytest.raises(DataError, match=r"7\.png"):
         read()
     path.write_bytes(content)
-    looked_at.clear()
+    decoded_masks.clear()
     read()
-    assert looked_at == ["7.png"]
+    assert decoded_masks == ["7.png"]
 
 
-def test_each_folder_has_its_own_index(made_foodseg103: Path, tmp_path: Path, looked_at: list[str]) -> None:
+def test_each_folder_has_its_own_index(
+    made_foodseg103: Path, tmp_path: Path, decoded_masks: list[str]
+) -> None:
     for folder in (made_foodseg103, shutil.copytree(made_foodseg103, tmp_path / "other")):
         FoodSeg103Folder("food", folder, tmp_path / "cache").read()
-    assert len(looked_at) == 32
+    assert len(decoded_masks) == 32
 
 
 def test_reading_regions_opens_no_photo(made_foodseg103: Path, read: Callable[..., Any]) -> None:
@@ -268,11 +270,11 @@ def test_fingerprint_depends_only_on_masks_and_names(made_foodseg103: Path, read
     assert read(rename={"pesto": "sauce"}).fingerprint != moved
 
 
-def cut_off(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def colour(path: Path) -> None:
+def replace_with_color_image(path: Path) -> None:
     Image.new("RGB", (48, 40)).save(path)
 
 
@@ -280,8 +282,8 @@ SPOILS = {
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_bytes(b"not a mask"),
-    "cut off": cut_off,
-    "in colour": colour,
+    "cut off": truncate,
+    "in colour": replace_with_color_image,
     "a JPEG": lambda path: Image.new("L", (48, 40)).save(path, "JPEG"),
 }
 
@@ -346,7 +348,7 @@ def test_reading_names_a_mask_changed_after_indexing(made_foodseg103: Path, read
     regions = read().regions[:3]
     rewrite(mask_path(made_foodseg103, 0), np.full((40, 48), 2, np.uint8))
     rewrite(mask_path(made_foodseg103, 1), np.full((48, 40), 2, np.uint8))
-    cut_off(mask_path(made_foodseg103, 2))
+    truncate(mask_path(made_foodseg103, 2))
     for region, sentence in zip(
         regions,
         (

@@ -291,14 +291,14 @@ def test_error_names_a_box_without_area(make: Callable[..., list[Region]], made_
         make(HalfBox())
 
 
-def cut_off(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
 
 SPOILS = {
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
-    "cut off": cut_off,
+    "cut off": truncate,
 }
 
 

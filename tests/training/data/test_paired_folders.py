@@ -256,9 +256,7 @@ def test_jpeg_compression_keeps_the_mask(tmp_path: Path) -> None:
 
 
 def test_reduced_pair_has_no_dark_rim_around_the_region(tmp_path: Path) -> None:
-    cutouts = cut_out(
-        np.full((24, 32, 3), 200, np.uint8), MASK
-    )  # edges of the region fall inside reduced pixels
+    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), MASK)  # edges cross reduced pixels
     for name in ("roi", "extra_roi"):
         Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.png")
     pair = CutoutPair(tmp_path / "roi.png", tmp_path / "extra_roi.png")

@@ -49,7 +49,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class AsItIs(Letterbox):
+class NoChange(Letterbox):
     """Augmentation that changes nothing, so that tests see the plain cut-outs."""
 
     size: int = 64
@@ -70,7 +70,7 @@ def item_of(
     letterbox: Letterbox | None = None,
     **options: Any,
 ) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
-    made = PairedRegions(regions, pictures, augmentation, letterbox or AsItIs(), **options)
+    made = PairedRegions(regions, pictures, augmentation, letterbox or NoChange(), **options)
     return made[place][:3]
 
 
@@ -238,7 +238,7 @@ def test_context_dropout_blanks_only_the_extra_roi_picture() -> None:
     blanked = 0
     for seed in range(60):
         made = PairedRegions(
-            [region(0, FOOD)], BOTH, Augmentation(flip=0, context_dropout=0.5), AsItIs(), seed=seed
+            [region(0, FOOD)], BOTH, Augmentation(flip=0, context_dropout=0.5), NoChange(), seed=seed
         )
         (roi, extra_roi), _, _, blank, _ = made[0, 0, 0]
         np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
@@ -446,7 +446,7 @@ def test_skip_replaces_a_file_that_breaks_later(made_source: Store) -> None:
 
 
 def test_length_equals_the_number_of_regions() -> None:
-    assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, AsItIs())) == 7
+    assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, NoChange())) == 7
 
 
 # Other foods on the photo
@@ -489,7 +489,7 @@ def test_item_lists_the_foods_inside_its_own_window() -> None:
     augmentation = Augmentation(flip=0, min_crop=0.5)
     told = set()
     for seed in range(40):
-        item = PairedRegions(regions, BOTH, augmentation, AsItIs(), seed=seed, others=others)[0, 0, 0]
+        item = PairedRegions(regions, BOTH, augmentation, NoChange(), seed=seed, others=others)[0, 0, 0]
         corner = np.sum(item.squares, axis=0)[0, 0]
         in_window = max(0, 3 - int(corner[0])) * max(0, 3 - int(corner[1])) >= 1
         assert item.others.tolist() == [in_window, False]

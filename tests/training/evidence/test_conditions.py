@@ -27,7 +27,7 @@ DISTURBING = (*NOISES, *MASK_ERRORS, "background")
 
 @dataclass(frozen=True)
 class Made:
-    """A photo of random pixels seeded by its path, with a rectangle as its mask."""
+    """A photo of random pixels with a rectangular mask."""
 
     seed: int
     rows: slice

@@ -76,7 +76,7 @@ def trained_on(
     folder: Path,
     model: RveRNet,
     classes: tuple[str, str] = CLASSES,
-    as_it_is: bool = False,
+    with_fingerprints: bool = False,
     command: str | None = None,
     **data: Any,
 ) -> DataOptions:
@@ -85,7 +85,7 @@ def trained_on(
     training: dict[str, Any] = {"options": {"data": to_json(options)}}
     if command is not None:
         training["command"] = command
-    if as_it_is:
+    if with_fingerprints:
         training["data"] = dict(read_data(options).fingerprints)
     save_checkpoint(folder, model, classes, training=training)
     return options
@@ -266,7 +266,7 @@ def test_moved_or_copied_training_folder_is_read_with_its_training_options(
     edit(made_data, without_splits)
     edit(made_data, call_category("pesto", "green sauce"))
     source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
-    options = trained_on(checkpoint, model, as_it_is=True, sources=(source,), min_share=0.01)
+    options = trained_on(checkpoint, model, with_fingerprints=True, sources=(source,), min_share=0.01)
     expected = names(read_data(options).val)
     how(made_data, tmp_path / "elsewhere")
     labelled = opened(data=tmp_path / "elsewhere")

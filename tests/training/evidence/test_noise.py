@@ -154,9 +154,7 @@ def test_noise_out_of_range_or_on_mismatched_pictures_fails() -> None:
 
 def test_erosion_and_dilation_move_the_outline_by_their_distance() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 1 / RADIUS), mask_of(slice(7, 12), slice(11, 16)))
-    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(
-        slice(6, 13), slice(9, 18)
-    )  # round kernel: no corners
+    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(slice(6, 13), slice(9, 18))  # without corners
     np.testing.assert_array_equal(dilate(SQUARE, 1 / RADIUS), grown)
 
 

@@ -29,8 +29,8 @@ from tests.training.loop.trainers import (
     assert_equal,
     changed,
     forget_accelerate,
-    in_order,
     inputs_of,
+    regions_of_step,
     weights,
 )
 from training.data.photos import open_photo
@@ -125,7 +125,7 @@ def test_unaugmented_training_inputs_match_the_app(make: Make, data: Regions, ki
     trainer = make(**FULL_SIZE, **other, model__kind=kind)
     seen = inputs_of(trainer.model)
     trainer.run()
-    served = as_served(trainer._preprocessing, in_order(trainer, data))
+    served = as_served(trainer._preprocessing, regions_of_step(trainer, data))
     for (to_measure, to_learn, *_), expected in zip(seen, served, strict=True):
         assert torch.equal(to_measure, to_learn)
         torch.testing.assert_close(to_learn, expected, rtol=1e-5, atol=1e-5)
@@ -267,7 +267,7 @@ class Kept:
 
 
 def sauces(numbers: range, split: str) -> tuple[Region, ...]:
-    """Return regions with an identical red square; ketchup has greenish and chili paste bluish surroundings."""
+    """Return regions with an identical red square on green (ketchup) or blue (chili paste) surroundings."""
     mask = np.zeros((32, 32), np.bool_)
     mask[12:20, 12:20] = True
     regions = []

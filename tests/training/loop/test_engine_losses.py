@@ -24,11 +24,11 @@ from tests.training.loop.trainers import (
     assert_equal,
     assert_same_end,
     changed,
+    force_logits,
     heads_of,
-    in_order,
     inputs_of,
     logits_of,
-    say,
+    regions_of_step,
     weights,
 )
 from training.data.regions import Regions
@@ -45,7 +45,7 @@ def test_loss_is_the_cross_entropy_of_logits(
     ketchup = replace(data, train=tuple(r for r in data.train if r.label == "ketchup"))
     changes = {"optimization__epochs": 1, "optimization__label_smoothing": smoothing, "mix__mixup": mixup}
     trainer = make(data=ketchup, **changes)
-    say(trainer, 2.0 + math.log(3), 2.0)
+    force_logits(trainer, 2.0 + math.log(3), 2.0)
     told = logits_of(trainer.model)
     trainer.run()
     assert told[0].tolist() == [pytest.approx([2.0 + math.log(3), 2.0])] * 4
@@ -63,7 +63,7 @@ def test_module_loss_trains_a_class_head_on_each_module(make: Make, data: Region
         head.register_forward_hook(lambda _, given, said: of_modules.append(said.detach().clone()))
     heads = [head.weight.detach().clone() for head in heads_of(trainer).values()]
     trainer.run()
-    true = torch.tensor([data.classes.index(r.label) for r in in_order(trainer, data)])
+    true = torch.tensor([data.classes.index(r.label) for r in regions_of_step(trainer, data)])
     losses = [F.cross_entropy(said, true, label_smoothing=0.1).item() for said in (told[0], *of_modules)]
     assert trainer.history[0]["loss"] == pytest.approx(losses[0] + 0.5 * (losses[1] + losses[2]), rel=1e-5)
     for before, head in zip(heads, heads_of(trainer).values(), strict=True):
@@ -87,7 +87,7 @@ def test_context_loss_trains_a_head_for_the_other_foods(make: Make, data: Region
     head.register_forward_hook(lambda _, given, said: of_others.append(said.detach().clone()))
     before = head.weight.detach().clone()
     trainer.run()
-    order = in_order(trainer, photos)
+    order = regions_of_step(trainer, photos)
     expected = torch.tensor(
         [
             [
@@ -126,7 +126,7 @@ def test_blank_pictures_do_not_count_in_the_loss_of_their_module(make: Make, dat
     trainer.run()
     (places,) = trainer._plan.batches_from(0)
     rows = [row for row, place in enumerate(places) if not trainer._regions[place].blank]
-    order = in_order(trainer, together)
+    order = regions_of_step(trainer, together)
     true = torch.tensor([data.classes.index(r.label) for r in order])
     others = torch.ones(8, 2)  # four regions per photo, two per class
     expected = (
@@ -238,7 +238,7 @@ def test_labels_and_teacher_share_the_loss_by_strength(
     )
     told, taught = logits_of(trainer.model), logits_of(teacher.model)
     trainer.run()
-    true = torch.tensor([data.classes.index(r.label) for r in in_order(trainer, data)])
+    true = torch.tensor([data.classes.index(r.label) for r in regions_of_step(trainer, data)])
     of_labels = F.cross_entropy(told[0], true, label_smoothing=0.1)
     of_teacher = teacher_loss(told[1] if on == "token" else told[0], taught[0], target, 2)
     expected = 0.7 * of_labels + 0.3 * of_teacher
@@ -272,7 +272,7 @@ def test_teacher_can_see_another_picture_with_its_own_normalization(
     trainer = make(teacher=teacher, **FULL_SIZE, **distilling(target="hard"))
     (shown,) = inputs_of(teacher.model)
     trainer.run()
-    (served,) = as_served(teacher.preprocessing, in_order(trainer, data))
+    (served,) = as_served(teacher.preprocessing, regions_of_step(trainer, data))
     torch.testing.assert_close(shown[0], served, rtol=1e-5, atol=1e-5)
 
 

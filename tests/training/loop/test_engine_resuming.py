@@ -95,7 +95,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def scrambled(trainer: Trainer) -> Trainer:
+def with_zeroed_weights(trainer: Trainer) -> Trainer:
     """Zero all weights and buffers, so that resuming must restore them."""
     with torch.no_grad():
         for tensor in (*trainer.model.parameters(), *trainer.model.buffers()):
@@ -109,7 +109,7 @@ def test_run_stopped_after_any_step_resumes_to_the_same_result(make: Make) -> No
     assert whole.step == 8
     for stop in range(1, 8):
         make(f"stopped {stop}", **EVERYTHING).run(stop_after=stop)
-        rest = scrambled(make(f"stopped {stop}", **EVERYTHING))
+        rest = with_zeroed_weights(make(f"stopped {stop}", **EVERYTHING))
         assert rest.resume()
         assert rest.step == stop
         rest.run()
@@ -124,12 +124,12 @@ def test_interrupted_run_resumes_from_the_last_saved_state(
     cut = make("cut", **EVERYTHING)
     steps = cut._train_step
 
-    def powers_off(batches: Any) -> float:
+    def interrupt_at_step_5(batches: Any) -> float:
         if cut.step == 5:
             raise KeyboardInterrupt
         return steps(batches)
 
-    monkeypatch.setattr(cut, "_train_step", powers_off)
+    monkeypatch.setattr(cut, "_train_step", interrupt_at_step_5)
     with pytest.raises(KeyboardInterrupt):
         cut.run()
     rest = make("cut", **EVERYTHING)
@@ -153,7 +153,7 @@ def test_resuming_restores_measured_and_frozen_parts(
     whole = make("whole", **changes)
     whole.run()
     make("stopped", **changes).run(stop_after=stop)
-    rest = scrambled(make("stopped", **changes))
+    rest = with_zeroed_weights(make("stopped", **changes))
     rest.resume()
     rest.run()
     assert_same_end(rest, whole)

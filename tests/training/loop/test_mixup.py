@@ -16,7 +16,7 @@ def mixed(mix: Mix, seed: int, smoothing: float = 0.0) -> tuple[list[Tensor], Te
 
 
 def shares(target: Tensor) -> Tensor:
-    """Return the share of each region's own class in the mixed pictures; each class occurs once in the batch."""
+    """Return the share of each region's own class in the mixed pictures of a batch without repeats."""
     return target[torch.arange(4), TRUE]
 
 
@@ -66,7 +66,7 @@ def test_mixup_and_cutmix_are_equally_likely() -> None:
 def test_mixing_depends_only_on_the_seed_and_keeps_its_inputs() -> None:
     before = ROI.clone(), EXTRA_ROI.clone()
     one, first = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
-    np.random.seed(99)  # noqa: NPY002 -- the seed must not depend on earlier draws
+    np.random.seed(99)  # noqa: NPY002 -- global draws must not matter
     other, again = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
     for a, b in zip([*one, first], [*other, again], strict=True):
         assert torch.equal(a, b)

@@ -82,12 +82,12 @@ def heads_of(trainer: Trainer) -> dict[str, Any]:
     return dict(trainer._student.heads.items())
 
 
-def in_order(trainer: Trainer, data: Regions, epoch: int = 0, step: int = 0) -> list[Region]:
+def regions_of_step(trainer: Trainer, data: Regions, epoch: int = 0, step: int = 0) -> list[Region]:
     """Return the training regions of a step in order."""
     return [data.train[i] for i in trainer._plan.epoch(epoch)[step]]
 
 
-def say(trainer: Trainer, *logits: float) -> None:
+def force_logits(trainer: Trainer, *logits: float) -> None:
     """Make a model return these logits for every input."""
     last: Any = trainer.model.integration_module[2]
     with torch.no_grad():
