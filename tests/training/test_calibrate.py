@@ -220,7 +220,7 @@ def test_writing_needs_a_local_checkpoint_folder(
     where: str, run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(*arguments: Any, **how: Any) -> None:
-        raise AssertionError("nothing is to be fetched")
+        raise AssertionError("unexpected download")
 
     monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", fetch)
     (tmp_path / "here").mkdir()

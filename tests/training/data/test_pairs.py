@@ -30,7 +30,7 @@ CHANGED = Augmentation(flip=0.5, min_crop=0.6, brightness=0.3)
 HEIGHT, WIDTH = 20, 30
 ROWS, COLUMNS = np.mgrid[1 : HEIGHT + 1, 1 : WIDTH + 1].astype(np.uint8)
 MAP = np.stack([ROWS, COLUMNS, np.full_like(ROWS, 200)], axis=2)
-"""A photo whose pixels say where they are: row + 1, column + 1, 200."""
+"""A photo whose pixels encode their position: row + 1, column + 1, 200."""
 FOOD = np.zeros((HEIGHT, WIDTH), np.bool_)
 FOOD[6:12, 8:15] = True
 FOOD[6, 8] = False

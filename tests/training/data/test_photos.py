@@ -15,7 +15,7 @@ from training.data.photos import PhotoCache, files_in, fit_mask, mostly, open_ph
 from training.data.regions import DataError
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-"""3600 bytes when decoded."""
+"""A photo that decodes to 3600 bytes."""
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str, **options: Any) -> bytes:

@@ -216,7 +216,7 @@ def test_missing_or_empty_photos_do_not_count_as_copies(
         ([Made("a", [region(1), region(2), region(1)])], "1 names belong to several regions, first a/1"),
         ([Made("a", [region(1, split="val")])], "No region is left"),
     ],
-    ids=["none", "one source twice", "one region twice", "none to train on"],
+    ids=["no region", "one source twice", "one region twice", "no training region"],
 )
 def test_incompatible_sources_fail(sources: list[Made], sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):

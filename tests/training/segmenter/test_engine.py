@@ -106,7 +106,7 @@ def test_incompatible_weights_fail(options: SegmenterOptions, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "arguments",
     [["--steps", "3"], ["--sources", "[]", "--stages", "[]", "--run_folder", "a", "--export", "b"]],
-    ids=["unknown", "nothing to learn from"],
+    ids=["unknown option", "no source"],
 )
 def test_wrong_options_fail_with_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
