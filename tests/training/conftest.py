@@ -1,4 +1,4 @@
-"""Generated data sets: red squares and green discs on gray, each group one object."""
+"""Generated data sets: red squares and green discs on gray, one object per group."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ CLASSES = ("ketchup", "pesto")
 
 
 def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Return uint8 (40, 48, 3) RGB and the food's x, y, width, height."""
+    """Return a uint8 RGB photo of shape (40, 48, 3) and the food's x, y, width and height."""
     random = np.random.default_rng(seed)
     photo = random.integers(100, 120, (40, SIDE, 3), dtype=np.uint8)
     x, y = (int(v) for v in random.integers(4, 18, 2))
@@ -33,7 +33,7 @@ def draw_food(kind: str, seed: int) -> tuple[np.ndarray, tuple[int, int, int, in
 
 @pytest.fixture
 def made_data(tmp_path: Path) -> Path:
-    """12 training and 4 validation photos of one region each; even ids have a box, odd ids a polygon."""
+    """Make 12 training and 4 validation photos, one region each: even ids have a box, odd ids a polygon."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []
@@ -65,7 +65,7 @@ def made_data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def masked_data(made_data: Path) -> Path:
-    """The generated data with a polygon for every region, so that no segmenter is needed."""
+    """Give every region of the generated data a polygon, so that no segmenter is needed."""
     path = made_data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
@@ -76,7 +76,7 @@ def masked_data(made_data: Path) -> Path:
 
 
 def masked_foods() -> Iterator[tuple[int, str, Photo, Mask]]:
-    """Yield number, class, photo and mask of the foods of `made_data`."""
+    """Yield number, class, photo and mask of each food of `made_data`."""
     for i in range(16):
         photo, _ = draw_food(CLASSES[i % 2], seed=i)
         yield i, CLASSES[i % 2], photo, photo.max(axis=2) == 200
@@ -84,11 +84,10 @@ def masked_foods() -> Iterator[tuple[int, str, Photo, Mask]]:
 
 @pytest.fixture
 def made_foodseg103(tmp_path: Path) -> Path:
-    """FoodSeg103's layout: photos 0 to 11 for training and 12 to 15 for testing, one region each; even ones
-    have a palette.
+    """Make a FoodSeg103 folder: training photos 0 to 11, test photos 12 to 15, one region each.
 
-    There is no validation split: hold photos out by name, as in `held_out=("8", "9", "10", "11")`, or use
-    `val_share`.
+    Even numbers have a palette. The folder has no validation split: hold photos out by name, for example
+    `held_out=("8", "9", "10", "11")`, or use `val_share`.
     """
     folder = tmp_path / "foodseg103"
     for kind in ("img_dir", "ann_dir"):
@@ -114,10 +113,10 @@ def made_foodseg103(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made_pairs(tmp_path: Path) -> Path:
-    """Paired cut-outs: names 0 to 11 for training and 12 to 15 for testing.
+    """Make paired cut-outs: training names 0 to 11 and test names 12 to 15.
 
-    There is no validation split: hold pairs out by name, as in `held_out=("8", "9", "10", "11")`, or use
-    `val_share`.
+    The folder has no validation split: hold pairs out by name, for example
+    `held_out=("8", "9", "10", "11")`, or use `val_share`.
     """
     folder = tmp_path / "pairs"
     for i, label, photo, mask in masked_foods():
@@ -131,7 +130,7 @@ def made_pairs(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class StoredMask:
-    """The file of a photo, and its mask in memory."""
+    """A photo on disk and its mask in memory."""
 
     photo: Path
     mask: Mask
@@ -154,7 +153,7 @@ class Store:
 
 @pytest.fixture
 def made_source(tmp_path: Path) -> Store:
-    """Stands for the app's annotations: 8 regions for training, 4 for validation and 4 for testing."""
+    """Stand in for the app's annotations: 8 training, 4 validation and 4 test regions."""
     folder = tmp_path / "store"
     folder.mkdir()
     regions = []

@@ -1,7 +1,7 @@
-"""Run by two processes: a training in one go, and one that is stopped and resumed, with the main one's state.
+"""Train once without a stop and once with a stop and a resume, in two processes.
 
-The arguments are those of `training.train`; the runs are in the folders `whole` and `stopped` beside the run
-folder.
+Only the main process has the state to resume from. The arguments are those of `training.train`; the runs go
+to the folders `whole` and `stopped` beside the run folder.
 """
 
 import sys

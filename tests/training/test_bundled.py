@@ -1,6 +1,4 @@
-"""The checkpoint that comes with the app: whole, small, and as good as it says on photos it did not learn
-from.
-"""
+"""The bundled checkpoint is complete, small and as accurate on unseen photos as it records."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ def classifier() -> Classifier:
     return load_classifier(AppConfig(device="cpu"))
 
 
-def test_it_is_small_and_says_how_good_it_is(classifier: Classifier) -> None:
+def test_checkpoint_is_small_and_records_its_figures(classifier: Classifier) -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 20e6
     assert len(classifier.labels) == 61
     assert {"kiwi", "fried dough twist", "ketchup", "chili paste"} <= set(classifier.labels)
@@ -38,8 +36,8 @@ def test_it_is_small_and_says_how_good_it_is(classifier: Classifier) -> None:
     assert classifier.metrics["by_source"]["ecustfd"]["regions"] > 400
 
 
-def test_only_with_context_does_it_tell_the_red_sauces_of_meals_it_did_not_learn_from() -> None:
-    """The test split alone has five; the validation split has three more, as many of both sauces together."""
+def test_checkpoint_needs_context_to_tell_red_sauces_of_unseen_meals_apart() -> None:
+    """The test split has only five sauces; three from the validation split make both equally frequent."""
     found = load_checkpoint(FOLDER)
     data = assemble([CocoFolder("meals", ASSETS_DIR / "meals")])
     sauces = [region for region in (*data.val, *data.test) if region.label in SAUCES]
@@ -49,20 +47,20 @@ def test_only_with_context_does_it_tell_the_red_sauces_of_meals_it_did_not_learn
     assert measured["ambiguous_f1"] > measured["ambiguous_f1_without_context"] + 0.2
 
 
-def test_it_says_what_context_is_worth(classifier: Classifier) -> None:
+def test_evaluation_records_the_gain_from_context(classifier: Classifier) -> None:
     metrics = classifier.metrics
     assert metrics["ambiguous"] == list(SAUCES)
     assert metrics["by_source"]["sauces"]["ambiguous_f1"] >= 0.8286
     assert metrics["by_source"]["sauces"]["ambiguous_f1_without_context"] < 0.5
 
 
-def test_it_is_calibrated(classifier: Classifier) -> None:
+def test_checkpoint_is_calibrated(classifier: Classifier) -> None:
     assert classifier.calibration is not None
     assert classifier.calibration.temperature != 1.0
     assert 0 < classifier.calibration.threshold < 1
 
 
-def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_made_on(
+def test_card_gives_the_stored_figures_and_no_machine_path(
     classifier: Classifier,
 ) -> None:
     card, config = (FOLDER / "README.md").read_text(), (FOLDER / "config.json").read_text()
@@ -71,7 +69,7 @@ def test_its_card_gives_the_stored_figures_and_no_path_of_the_machine_it_was_mad
     assert not re.search(r"[\s\"'(]/\w", card + config)
 
 
-def test_it_names_one_validation_food_of_each_class(
+def test_checkpoint_names_one_validation_food_of_each_class(
     classifier: Classifier, real_photos: Path, tmp_path: Path
 ) -> None:
     rename = {"qiwi": "kiwi", "fired_dough_twist": "fried dough twist"}

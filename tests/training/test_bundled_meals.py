@@ -1,4 +1,4 @@
-"""The meals and the samples in the repository: whole, small, and what they say they are."""
+"""The meals and samples in the repository are complete, small and match their annotations."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def coco(folder: Path) -> dict[str, Any]:
     return result
 
 
-def test_photos_are_there_and_of_their_size(folder: Path, coco: dict[str, Any]) -> None:
+def test_photos_exist_with_their_recorded_size(folder: Path, coco: dict[str, Any]) -> None:
     for image in coco["images"]:
         with Image.open(folder / "images" / image["file_name"]) as photo:
             assert photo.size == (image["width"], image["height"])
 
 
-def test_masks_boxes_and_pieces_fit(coco: dict[str, Any]) -> None:
+def test_masks_boxes_and_pieces_agree(coco: dict[str, Any]) -> None:
     size_hw = (coco["images"][0]["height"], coco["images"][0]["width"])
     servings: dict[int, np.ndarray] = {}
     for annotation in coco["annotations"][:150]:
@@ -52,12 +52,12 @@ def test_masks_boxes_and_pieces_fit(coco: dict[str, Any]) -> None:
         others |= mask
 
 
-def test_labels_are_of_the_label_set(coco: dict[str, Any]) -> None:
+def test_labels_belong_to_the_label_set(coco: dict[str, Any]) -> None:
     known = [label.name for label in default_label_set()]
     assert {category["name"] for category in coco["categories"]} <= set(known)
 
 
-def test_the_meals_are_a_set_to_train_on() -> None:
+def test_meals_form_a_training_set() -> None:
     regions = assemble([CocoFolder("meals", MEALS)])
     assert len(regions.train) > 5 * len(regions.val) > 0
     assert len(regions.test) > 0
@@ -67,7 +67,7 @@ def test_the_meals_are_a_set_to_train_on() -> None:
     assert [image["split"] for image in images] == [SPLITS[image["id"] % len(SPLITS)] for image in images]
 
 
-def test_the_samples_are_large_and_several_foods_are_on_them() -> None:
+def test_samples_are_large_and_show_several_foods() -> None:
     coco = json.loads((SAMPLES / "annotations.json").read_text())
     assert 6 <= len(coco["images"]) <= 10
     for image in coco["images"]:

@@ -39,7 +39,7 @@ def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
 def run(
     checkpoint: Path, made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
     cache = ("--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
 
     def run_with(*more: str, folder: Path | str = checkpoint) -> tuple[int, str, str]:
@@ -55,10 +55,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
-    """Every group has samples of these: how far the likelier of two classes is above the other, and whether
-    it is true.
+    """Return scores in which every group has one sample per (margin, correct) pair.
 
-    The likelier class alternates.
+    The margin is the logit of the likelier class minus the other; the likelier class alternates.
     """
     margins, right = (np.array(column) for column in zip(*of_each * groups, strict=True))
     likeliest = np.arange(len(margins)) % 2
@@ -69,10 +68,10 @@ def made_scores(groups: int, of_each: list[tuple[float, bool]]) -> Scores:
     return Scores(names, of_group, np.where(right, likeliest, 1 - likeliest), logits, None)
 
 
-def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right() -> None:
+def test_calibration_of_scores_with_three_of_four_correct() -> None:
     scores = made_scores(6, [(4, True), (4, True), (4, False), (4, True)])
     calibration, worth = calibrate(scores, 0.7)
-    assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds of 3 to 1
+    assert calibration.temperature == pytest.approx(4 / np.log(3), rel=1e-3)  # odds are 3 to 1
     assert calibration.threshold == 0
     sure = 1 / (1 + np.exp(-4))
     assert worth == {
@@ -85,7 +84,7 @@ def test_the_temperature_and_the_figures_of_what_is_three_times_of_four_right() 
     }
 
 
-def test_the_threshold_lets_through_what_is_right_often_enough() -> None:
+def test_threshold_passes_predictions_at_the_target_accuracy() -> None:
     scores = made_scores(6, [(4, True), (4, True), (1, True), (1, False)])
     calibration, worth = calibrate(scores, 0.95)
     shown = probabilities(scores.logits, calibration.temperature).max(axis=1)
@@ -93,8 +92,10 @@ def test_the_threshold_lets_through_what_is_right_often_enough() -> None:
     assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0.5, 0.75, 1.0)
 
 
-def test_each_half_is_measured_with_what_the_other_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole groups are held out, so that what is alike is not on both sides."""
+def test_each_half_is_measured_with_the_calibration_of_the_other_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The halves consist of whole groups, so that similar samples are on one side only."""
     random = np.random.default_rng(0)
     groups = tuple(str(i // 3) for i in range(60))
     logits = random.normal(size=(60, 2)).astype(np.float32)
@@ -105,7 +106,7 @@ def test_each_half_is_measured_with_what_the_other_gave(monkeypatch: pytest.Monk
         chosen = np.isin(logits[:, 0], seen[:, 0])
         np.testing.assert_array_equal(scores.true[chosen], true)
         fitted.append(chosen)
-        return float(len(fitted))  # 1 from all, then 2 and 3 from the halves
+        return float(len(fitted))  # 1 from all samples, then 2 and 3 from the halves
 
     monkeypatch.setattr(module, "fit_temperature", fit)
     calibration, worth = calibrate(scores, 0.1)
@@ -121,7 +122,7 @@ def test_each_half_is_measured_with_what_the_other_gave(monkeypatch: pytest.Monk
     assert worth["calibration_error_after"] == pytest.approx(expected)
 
 
-def test_what_generalises_is_better_calibrated_after_than_before() -> None:
+def test_calibration_error_falls_on_held_out_groups() -> None:
     random = np.random.default_rng(1)
     true = random.integers(0, 3, 600)
     logits = random.normal(size=(600, 3)).astype(np.float32)
@@ -134,7 +135,7 @@ def test_what_generalises_is_better_calibrated_after_than_before() -> None:
     assert 0.2 < worth["answered"] < 0.9
 
 
-def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(
+def test_half_without_a_threshold_answers_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scores = made_scores(4, [(4, True), (3, True)])
@@ -144,24 +145,24 @@ def test_where_the_other_half_reaches_no_threshold_nothing_is_answered(
     assert (worth["answered"], worth["right"], worth["right_where_answered"]) == (0, 1, None)
 
 
-def test_too_few_groups_are_refused() -> None:
+def test_too_few_groups_fail() -> None:
     with pytest.raises(DataError, match="at least 4 groups; these have 3"):
         calibrate(made_scores(3, [(2, True), (1, False)]), 0.9)
 
 
-def test_an_accuracy_out_of_reach_is_refused() -> None:
+def test_unreachable_accuracy_fails() -> None:
     scores = made_scores(5, [(4, False), (1, True)])
     with pytest.raises(DataError, match=r"No threshold makes 0\.9 of the answers right"):
         calibrate(scores, 0.9)
 
 
 @pytest.mark.parametrize("accuracy", [-0.1, 95, float("nan")])
-def test_an_accuracy_that_is_no_share_is_refused(accuracy: float) -> None:
+def test_accuracy_outside_0_to_1_fails(accuracy: float) -> None:
     with pytest.raises(ConfigError, match="accuracy must be in"):
         calibrate(made_scores(5, [(4, True), (1, False)]), accuracy)
 
 
-def test_temperature_and_threshold_are_written_and_nothing_else(
+def test_command_writes_only_temperature_and_threshold(
     run: Callable[..., tuple[int, str, str]], checkpoint: Path
 ) -> None:
     before, config = content(checkpoint), json.loads((checkpoint / "config.json").read_text())
@@ -191,11 +192,11 @@ def test_temperature_and_threshold_are_written_and_nothing_else(
     assert [part.partition(" ")[2] for part in calibration.fitted_on] == ["train", "val", "test"]
     assert changed == config
 
-    assert run("--accuracy", "0.1")[1] == printed  # what is there already has no influence
+    assert run("--accuracy", "0.1")[1] == printed  # the existing calibration has no influence
     assert content(checkpoint) == after
 
 
-def test_a_dry_run_writes_nothing(run: Callable[..., tuple[int, str, str]], checkpoint: Path) -> None:
+def test_dry_run_writes_nothing(run: Callable[..., tuple[int, str, str]], checkpoint: Path) -> None:
     before = content(checkpoint)
     status, printed, _ = run("--accuracy", "0.1", "--dry_run")
     assert status == 0
@@ -203,7 +204,7 @@ def test_a_dry_run_writes_nothing(run: Callable[..., tuple[int, str, str]], chec
     assert content(checkpoint) == before
 
 
-def test_a_folder_in_the_home_directory_is_found(
+def test_tilde_expands_to_the_home_directory(
     run: Callable[..., tuple[int, str, str]],
     tmp_path: Path,
     checkpoint: Path,
@@ -215,11 +216,11 @@ def test_a_folder_in_the_home_directory_is_found(
 
 
 @pytest.mark.parametrize("where", ["owner/tiny", "owner/tiny@main", "nowhere", "~/nowhere"])
-def test_what_is_no_folder_cannot_be_written_into(
+def test_writing_needs_a_local_checkpoint_folder(
     where: str, run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(*arguments: Any, **how: Any) -> None:
-        raise AssertionError("nothing is to be fetched")
+        raise AssertionError("unexpected download")
 
     monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", fetch)
     (tmp_path / "here").mkdir()
@@ -231,7 +232,7 @@ def test_what_is_no_folder_cannot_be_written_into(
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_what_is_on_the_hub_is_calibrated_without_writing(
+def test_hub_checkpoint_is_calibrated_without_writing(
     run: Callable[..., tuple[int, str, str]], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rvernet_app.model.hub.snapshot_download", lambda *arguments, **how: str(checkpoint))
@@ -250,7 +251,7 @@ def test_what_is_on_the_hub_is_calibrated_without_writing(
         (["--device", "toaster"], "'toaster'"),
     ],
 )
-def test_what_cannot_be_calibrated_ends_with_one_line_and_leaves_the_checkpoint(
+def test_failed_calibration_prints_one_line_and_keeps_the_checkpoint(
     run: Callable[..., tuple[int, str, str]], checkpoint: Path, more: list[str], sentence: str
 ) -> None:
     before = content(checkpoint)

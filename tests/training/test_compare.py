@@ -1,4 +1,4 @@
-"""A grid of trainings: which runs are made, what they are measured on, and how they are compared."""
+"""A grid of trainings: its runs, their measured regions and their comparison."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def data(masked_data: Path) -> Path:
 
 @pytest.fixture
 def written(data: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Write the options of all runs and the grid, with some changed; returns the grid's file."""
+    """Return a function that writes common options and a changed grid, and returns the grid's path."""
 
     def write(config: Any = (), **grid: Any) -> Path:
         options = {
@@ -77,14 +77,14 @@ def written(data: Path, tmp_path: Path) -> Callable[..., Path]:
 
 @dataclass
 class Trainings:
-    """Real trainings in this process, as starting a process takes longer than such a run.
+    """Train in this process because starting a process takes longer than such a run.
 
-    Equal options are trained once in a session; the files of that run are used again.
+    Equal options are trained once per test session; later runs reuse the files.
 
     Attributes:
-        kept: options without folders -> the folder of a run.
-        done: names of the runs trained.
-        status: returned without a training unless it is 0.
+        kept: maps options without folders to the folder of a run.
+        done: names of the trained runs.
+        status: if not 0, returned without training.
     """
 
     kept: Path
@@ -107,7 +107,7 @@ class Trainings:
             if status:
                 return status
             shutil.copytree(options.run_folder, kept, dirs_exist_ok=True)
-            for name in (OPTIONS_NAME, STATE_NAME):  # these are bound to the folder
+            for name in (OPTIONS_NAME, STATE_NAME):  # these depend on the folder
                 (kept / name).unlink()
         shutil.copytree(kept, options.run_folder, dirs_exist_ok=True)
         return 0
@@ -127,7 +127,7 @@ def trainings(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """How often regions are scored."""
+    """Record each scoring of regions."""
     calls: list[Any] = []
 
     def score(*arguments: Any, **how: Any) -> Scores:
@@ -139,7 +139,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def test_a_grid_is_trained_measured_and_written(
+def test_grid_is_trained_measured_and_written(
     written: Callable[..., Path],
     trainings: Trainings,
     measured: list[Any],
@@ -172,7 +172,7 @@ def test_a_grid_is_trained_measured_and_written(
         assert ("top1_less_reference" in record) == (record["row"] == {"model": "RveRNet"})
 
 
-def test_options_on_the_command_line_are_used_instead_of_the_file_s(
+def test_command_line_options_override_the_file(
     written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = str(written())
@@ -185,7 +185,7 @@ def test_options_on_the_command_line_are_used_instead_of_the_file_s(
     assert "Unknown option sedes" in capsys.readouterr().err
 
 
-def test_a_grid_is_measured_on_photos_from_elsewhere(
+def test_grid_can_be_measured_on_other_photos(
     written: Callable[..., Path],
     trainings: Trainings,
     data: Path,
@@ -221,7 +221,7 @@ def test_a_grid_is_measured_on_photos_from_elsewhere(
         ("unknown", "no region of a class that is trained on"),
     ],
 )
-def test_photos_to_measure_on_are_others_and_of_known_classes(
+def test_measured_photos_must_be_new_and_of_known_classes(
     written: Callable[..., Path],
     trainings: Trainings,
     data: Path,
@@ -248,7 +248,7 @@ def test_photos_to_measure_on_are_others_and_of_known_classes(
     assert trainings.done == []
 
 
-def test_what_is_done_is_not_done_again(
+def test_finished_runs_are_not_repeated(
     written: Callable[..., Path],
     trainings: Trainings,
     measured: list[Any],
@@ -279,7 +279,7 @@ def test_what_is_done_is_not_done_again(
     ]
 
 
-def test_a_run_with_other_options_is_trained_and_measured_anew(
+def test_run_with_changed_options_is_trained_and_measured_again(
     written: Callable[..., Path], trainings: Trainings, measured: list[Any], tmp_path: Path
 ) -> None:
     shorter, longer = ({"optimization": {"epochs": epochs, "batch_size": 4}} for epochs in (1, 2))
@@ -290,7 +290,7 @@ def test_a_run_with_other_options_is_trained_and_measured_anew(
     assert (trainings.done, len(measured)) == (RUNS[:2], 2)
 
 
-def test_what_an_older_training_gave_is_no_result_of_one_that_failed(
+def test_failed_training_does_not_use_older_results(
     written: Callable[..., Path], trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--grid", str(written())]) == 0
@@ -302,7 +302,7 @@ def test_what_an_older_training_gave_is_no_result_of_one_that_failed(
     assert trainings.done == [RUNS[0]] * 2
 
 
-def test_a_failing_run_stops_the_grid_with_its_status(
+def test_failing_run_stops_the_grid_with_its_status(
     written: Callable[..., Path], trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trainings.status = 3
@@ -320,7 +320,7 @@ def test_a_failing_run_stops_the_grid_with_its_status(
     assert trainings.done == [RUNS[0], *RUNS]
 
 
-def test_runs_measured_on_other_regions_are_not_compared(
+def test_comparing_runs_with_different_regions_fails(
     written: Callable[..., Path],
     trainings: Trainings,
     data: Path,
@@ -338,7 +338,7 @@ def test_runs_measured_on_other_regions_are_not_compared(
     assert "less_seed_0 was measured on other regions or classes" in capsys.readouterr().err
 
 
-def test_runs_of_other_classes_are_not_compared(
+def test_comparing_runs_with_different_classes_fails(
     written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     axes = {"order": {"as found": {}, "other": {"data.classes": ["ketchup", "pesto"]}}}
@@ -346,7 +346,7 @@ def test_runs_of_other_classes_are_not_compared(
     assert "other_seed_0 was measured on other regions or classes" in capsys.readouterr().err
 
 
-def test_data_that_have_changed_are_not_mixed_with_the_old(
+def test_grid_fails_if_its_data_have_changed(
     written: Callable[..., Path], trainings: Trainings, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--grid", str(written())]) == 0
@@ -358,7 +358,7 @@ def test_data_that_have_changed_are_not_mixed_with_the_old(
     assert sentence.endswith(f"{RUNS[0]} was trained; remove the folder to train it again.")
 
 
-def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(
+def test_error_in_the_last_run_is_reported_before_any_training(
     written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     axes = {"kind": {"right": {}, "wrong": {"model.kind": "soup"}}}
@@ -367,7 +367,7 @@ def test_a_mistake_in_the_last_run_is_told_before_the_first_is_trained(
     assert trainings.done == []
 
 
-def test_a_split_without_regions_is_told_before_anything_is_trained(
+def test_empty_split_is_reported_before_any_training(
     written: Callable[..., Path], trainings: Trainings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--grid", str(written(split="test"))]) == 2
@@ -375,7 +375,7 @@ def test_a_split_without_regions_is_told_before_anything_is_trained(
     assert trainings.done == []
 
 
-def test_broken_regions_are_left_out_where_the_runs_leave_them_out(
+def test_grid_skips_broken_regions_if_the_runs_skip_them(
     written: Callable[..., Path], trainings: Trainings, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (data / "images" / "13.png").write_bytes(b"")
@@ -403,7 +403,7 @@ def test_broken_regions_are_left_out_where_the_runs_leave_them_out(
         ({"colour": "red"}, "Unknown option colour"),
     ],
 )
-def test_a_grid_that_contradicts_itself_is_refused(
+def test_inconsistent_grid_fails(
     written: Callable[..., Path],
     trainings: Trainings,
     change: Any,
@@ -417,12 +417,12 @@ def test_a_grid_that_contradicts_itself_is_refused(
     assert trainings.done == []
 
 
-def test_a_missing_grid_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_grid_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--grid", str(tmp_path / "nowhere.yaml")]) == 2
     assert "nowhere.yaml cannot be read" in capsys.readouterr().err
 
 
-def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written: Callable[..., Path]) -> None:
+def test_run_options_combine_the_file_with_the_row(written: Callable[..., Path]) -> None:
     file = written({"seed": 7}, changes={"optimization.epochs": 3, "model.hidden": 4}, folder="runs/grid")
     grid = options_from(yaml.safe_load(file.read_text()), Grid)
     options = [options_from(run.options(), TrainOptions) for run in grid.runs]
@@ -437,7 +437,7 @@ def test_the_options_of_a_run_are_the_files_with_those_of_its_row(written: Calla
     assert options[1].export == Path("runs/grid/ROI_only_seed_0/checkpoint")
 
 
-def test_rows_are_every_combination() -> None:
+def test_rows_cover_every_combination() -> None:
     axes: dict[str, dict[str, dict[str, Any]]] = {
         "roi": {"a": {}, "b": {}},
         "extra-roi": {"c": {}, "d/e": {}},
@@ -467,7 +467,7 @@ MADE = {
 
 @pytest.fixture
 def made_grid() -> Callable[..., tuple[Grid, list[Measured]]]:
-    """A grid of two rows and two seeds with made scores."""
+    """Return a function that makes a grid of two rows and two seeds with generated scores."""
 
     def make(
         made: dict[tuple[str, int], Scores] = MADE,
@@ -505,7 +505,7 @@ def test_means_and_differences_are_exact(made_grid: Callable[..., tuple[Grid, li
     assert not [name for name in nothing if "reference" in name]
 
 
-def test_without_a_reference_there_are_no_differences(
+def test_grid_without_a_reference_has_no_differences(
     made_grid: Callable[..., tuple[Grid, list[Measured]]],
 ) -> None:
     grid, measured = made_grid()
@@ -514,7 +514,7 @@ def test_without_a_reference_there_are_no_differences(
     assert "less" not in as_markdown(grid, records)
 
 
-def test_the_interval_of_a_row_against_itself_is_nothing(
+def test_row_does_not_differ_from_itself(
     made_grid: Callable[..., tuple[Grid, list[Measured]]],
 ) -> None:
     made = {key: MADE["all", key[1]] for key in MADE}
@@ -523,7 +523,7 @@ def test_the_interval_of_a_row_against_itself_is_nothing(
     assert record["macro_f1_less_reference_interval"] == [0, 0]
 
 
-def test_an_ambiguous_class_without_a_region_has_no_figure(
+def test_ambiguous_class_without_regions_has_no_figure(
     made_grid: Callable[..., tuple[Grid, list[Measured]]],
 ) -> None:
     only_pesto = {key: Scores(NAMES, NAMES, 0 * TRUE, made.logits, None) for key, made in MADE.items()}
@@ -533,13 +533,13 @@ def test_an_ambiguous_class_without_a_region_has_no_figure(
     assert "nan" not in as_markdown(grid, records)
 
 
-def test_nothing_measured_cannot_be_compared(made_grid: Callable[..., tuple[Grid, list[Measured]]]) -> None:
+def test_comparing_empty_scores_fails(made_grid: Callable[..., tuple[Grid, list[Measured]]]) -> None:
     empty = Scores((), (), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), None, broken=("a: gone",))
     with pytest.raises(DataError, match=r"no region to measure on\. a: gone"):
         compare(*made_grid(dict.fromkeys(MADE, empty)))
 
 
-def test_the_table_tells_rows_conditions_and_differences(
+def test_table_shows_rows_conditions_and_differences(
     made_grid: Callable[..., tuple[Grid, list[Measured]]],
 ) -> None:
     grid, measured = made_grid(reference={"context": "none"}, conditions=("clean", "erode=0.1"), split="test")
@@ -574,7 +574,7 @@ def test_rows_are_drawn_side_by_side_or_over_numbers(
             "condition": condition,
             "macro_f1": 0.5,
             "macro_f1_by_seed": [0.4, 0.6],
-            "macro_f1_interval": [0.55, 0.7],  # a percentile interval need not hold the value itself
+            "macro_f1_interval": [0.55, 0.7],  # a percentile interval can exclude the value itself
         }
         for value in values
         for condition in conditions
@@ -583,7 +583,7 @@ def test_rows_are_drawn_side_by_side_or_over_numbers(
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_grid_reports_the_figures_of_its_trainings(
+def test_grid_reports_the_figures_of_its_trainings(
     written: Callable[..., Path], trainings: Trainings, tmp_path: Path
 ) -> None:
     file, folder = written(conditions=["clean", "translocation=1"]), tmp_path / "grid"
@@ -600,7 +600,7 @@ def test_a_grid_reports_the_figures_of_its_trainings(
     assert (folder / "comparison.md").read_text() == table
 
 
-def test_a_grid_reports_its_progress(
+def test_grid_reports_its_progress(
     written: Callable[..., Path], trainings: Trainings, tmp_path: Path
 ) -> None:
     assert main(["--grid", str(written())]) == 0
@@ -617,8 +617,8 @@ def test_a_grid_reports_its_progress(
     assert lines[-1]["message"].endswith("failed with exit status 3. Correct the cause, then start again.")
 
 
-def test_each_training_is_a_process_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The options are at fault, so that the real command ends at once."""
+def test_each_training_runs_in_its_own_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Invalid options make the real command end at once."""
     (tmp_path / "options.yaml").write_text("colour: red")
     assert grid_module.train_in_own_process(tmp_path / "options.yaml") == 2
     assert "Unknown option colour" in capfd.readouterr().err

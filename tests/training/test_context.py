@@ -1,4 +1,4 @@
-"""In the bundled meals only what is around a red sauce tells ketchup from chili paste."""
+"""In the bundled meals, only the surroundings tell ketchup from chili paste."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LABELS = ("ketchup", "chili paste")
 
 @dataclass(frozen=True, eq=False)
 class Sauce:
-    """A red sauce: its ROI picture cut to its box, and the labels of the other foods on the photo."""
+    """A red sauce: its ROI picture cropped to its box, and the labels of the other foods on the photo."""
 
     picture: Photo
     around: frozenset[str]
@@ -52,7 +52,7 @@ def sauces() -> dict[str, list[Sauce]]:
 
 
 def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Every column with mean 0 and deviation 1; columns that say nothing are left out."""
+    """Scale every column to mean 0 and deviation 1, and drop constant columns."""
     features = features.astype(np.float64)
     telling = features[:, features.std(axis=0) > 1e-6]
     result: NDArray[np.float64] = (telling - telling.mean(axis=0)) / telling.std(axis=0)
@@ -60,14 +60,13 @@ def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
-    """How often a ridge classifier that saw all but one of each kind ranks those two rightly, 0 to 1; 0.5 is
-    chance.
+    """Return the share of left-out pairs that a ridge classifier ranks correctly, 0 to 1; chance is 0.5.
 
     Leave-pair-out cross-validation after Airola et al. 2011 (doi 10.1016/j.csda.2010.11.018).
 
     Args:
-        features: (N, C), those of one kind first.
-        first: how many those are.
+        features: shape (N, C), with all rows of one class first.
+        first: number of rows of that class.
     """
     kernel = features @ features.T / features.shape[1]
     target = np.where(np.arange(len(features)) < first, 1.0, -1.0)
@@ -79,14 +78,14 @@ def leave_pair_out(features: NDArray[np.float64], first: int) -> float:
     return float(np.mean(right))
 
 
-def test_there_are_as_good_as_equally_many_of_both(sauces: dict[str, list[Sauce]]) -> None:
+def test_both_sauces_are_about_equally_frequent(sauces: dict[str, list[Sauce]]) -> None:
     ketchup, paste = (len(sauces[label]) for label in LABELS)
     assert min(ketchup, paste) >= 20
     assert max(ketchup, paste) < 2 * min(ketchup, paste)
 
 
-def test_the_sauce_alone_does_not_tell(sauces: dict[str, list[Sauce]]) -> None:
-    segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # was told masks, never names
+def test_roi_features_cannot_tell_the_sauces_apart(sauces: dict[str, list[Sauce]]) -> None:
+    segmenter = open_segmenter(AppConfig(segmenter="small_sam", device="cpu"))  # trained without class names
     pictures = [sauce.picture for label in LABELS for sauce in sauces[label]]
     encoded = [segmenter.encode(picture).features[0] for picture in pictures]  # each (C, h, w)
     features = np.stack([one.mean(axis=(1, 2)) for one in encoded])  # (N, C)
@@ -95,7 +94,7 @@ def test_the_sauce_alone_does_not_tell(sauces: dict[str, list[Sauce]]) -> None:
         assert abs(leave_pair_out(standardised(seen), len(sauces[LABELS[0]])) - 0.5) < 0.15
 
 
-def test_the_foods_around_it_do(sauces: dict[str, list[Sauce]]) -> None:
+def test_surrounding_foods_tell_the_sauces_apart(sauces: dict[str, list[Sauce]]) -> None:
     around = [sauce.around for label in LABELS for sauce in sauces[label]]
     foods = sorted(frozenset.union(*around))
     present = np.array([[food in seen for food in foods] for seen in around], float)  # (N, foods)

@@ -51,7 +51,7 @@ def data(masked_data: Path) -> Path:
 def run(
     checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
 
     def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
@@ -61,8 +61,8 @@ def run(
     return run_with
 
 
-def strictly(text: str) -> dict[str, Any]:
-    """What a JSON parser makes of it that knows no NaN."""
+def parse_strict_json(text: str) -> dict[str, Any]:
+    """Parse JSON and reject NaN and infinity."""
 
     def refuse(name: Any) -> None:
         raise AssertionError(name)
@@ -71,14 +71,14 @@ def strictly(text: str) -> dict[str, Any]:
     return result
 
 
-def test_a_rvernet_is_measured_printed_and_written(
+def test_rvernet_is_measured_printed_and_written(
     run: Callable[..., tuple[int, str, str]], checkpoint: Path, data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "new" / "report"
     status, printed, _ = run("--json", "--out", str(out), "--ambiguous", "pesto", "--device", "cpu")
     assert status == 0
-    report = strictly(printed)
-    assert report == strictly((out / "report.json").read_text())
+    report = parse_strict_json(printed)
+    assert report == parse_strict_json((out / "report.json").read_text())
     stored = load_checkpoint(checkpoint)
     assert {
         key: report[key] for key in ("checkpoint", "fingerprint", "data", "split", "masks", "left_out")
@@ -110,7 +110,7 @@ def test_a_rvernet_is_measured_printed_and_written(
     assert (out / "report.md").read_text() == as_markdown(report)
 
 
-def test_the_markdown_tells_the_same(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_markdown_holds_the_same_figures(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("--ambiguous", "pesto", "ketchup")
     assert status == 0
     lines = printed.splitlines()
@@ -129,14 +129,14 @@ def test_the_markdown_tells_the_same(run: Callable[..., tuple[int, str, str]]) -
     assert "No region, so not measured and not counted: grape." in lines
 
 
-def test_a_baseline_is_measured_on_its_one_picture(
+def test_baseline_is_measured_on_its_only_picture(
     run: Callable[..., tuple[int, str, str]], baseline: SinglePicture, tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "roi only", tmp_path / "report"
     save_checkpoint(folder, baseline, CLASSES)
     status, printed, _ = run("--json", "--out", str(out), folder=folder)
     assert status == 0
-    report = strictly(printed)
+    report = parse_strict_json(printed)
     assert not [name for name in report["figures"] if "without_context" in name]
     assert report["cost"]["parameters"] == sum(p.numel() for p in baseline.parameters())
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -145,7 +145,7 @@ def test_a_baseline_is_measured_on_its_one_picture(
     assert "| class | regions | groups | F1 |" in printed
 
 
-def test_masks_of_one_click_are_called_so(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_report_names_one_click_masks(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     status, printed, _ = run(
         *("--masks", "click", "--segmenter", "grabcut", "--cache", str(tmp_path / "masks"))
     )
@@ -155,7 +155,7 @@ def test_masks_of_one_click_are_called_so(run: Callable[..., tuple[int, str, str
     assert "annotated" not in printed
 
 
-def test_classes_left_out_are_told(run: Callable[..., tuple[int, str, str]], data: Path) -> None:
+def test_report_lists_skipped_classes(run: Callable[..., tuple[int, str, str]], data: Path) -> None:
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
     status, printed, _ = run()
@@ -165,10 +165,10 @@ def test_classes_left_out_are_told(run: Callable[..., tuple[int, str, str]], dat
     assert run("--known_only")[0] == 0
 
 
-def test_an_ambiguous_class_without_a_region_has_no_figure(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_ambiguous_class_without_regions_has_no_figure(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("--json", "--ambiguous", "grape")
     assert status == 0
-    figures = strictly(printed)["figures"]
+    figures = parse_strict_json(printed)["figures"]
     assert "ambiguous_f1" not in {*figures, *figures["intervals"]}
     assert figures["classes_without_regions"] == ["grape"]
     status, printed, _ = run("--ambiguous", "grape")
@@ -180,7 +180,7 @@ def damage(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (checkpoint / "model.safetensors").write_bytes(b"\0" * 100)
 
 
-def call_pesto_soup(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+def rename_pesto_to_soup(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     path = data / "annotations.json"
     path.write_text(path.read_text().replace('"pesto"', '"soup"'))
 
@@ -189,7 +189,7 @@ def break_a_photo(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (data / "images" / "13.png").write_bytes(b"")
 
 
-def put_a_file(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+def block_output_folder(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
 
 
@@ -201,9 +201,9 @@ def nothing(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     ("prepare", "more", "sentence"),
     [
         (damage, [], "model.safetensors is damaged"),
-        (call_pesto_soup, ["--all_labels"], "tiny does not know the classes soup"),
+        (rename_pesto_to_soup, ["--all_labels"], "tiny does not know the classes soup"),
         (break_a_photo, [], "13.png: This file is empty"),
-        (put_a_file, ["--out", "{}/taken"], "taken"),
+        (block_output_folder, ["--out", "{}/taken"], "taken"),
         (nothing, ["--rename", "{pesto}"], "--rename takes a JSON object"),
         (nothing, ["--rename", '{"broth": "pesto"}'], "no categories broth"),
         (nothing, ["--split", "test"], "has no test region"),
@@ -212,7 +212,7 @@ def nothing(checkpoint: Path, data: Path, tmp_path: Path) -> None:
         (nothing, ["--data", "nowhere"], "annotations.json cannot be read"),
     ],
 )
-def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
+def test_failed_measurement_prints_one_line_with_status_2(
     prepare: Callable[..., None],
     more: list[str],
     sentence: str,
@@ -229,9 +229,7 @@ def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
     assert "Traceback" not in errors
 
 
-def test_a_checkpoint_that_is_nowhere_is_an_error(
-    run: Callable[..., tuple[int, str, str]], tmp_path: Path
-) -> None:
+def test_missing_checkpoint_fails(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     status, _, errors = run(folder=tmp_path / "nowhere" / "tiny")
     assert status == 2
     assert "There is no checkpoint folder" in errors
@@ -242,7 +240,7 @@ TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 LOGITS = np.array([[3, 0, 0]] * 3 + [[0, 3, 0]] * 4 + [[3, 0, 0]], np.float32)
 
 
-def test_probabilities_are_judged_as_the_app_shows_them(checkpoint: Path) -> None:
+def test_calibration_error_uses_the_probabilities_of_the_app(checkpoint: Path) -> None:
     scores = Scores(NAMES, NAMES, TRUE, LOGITS, None, broken=("z: gone",))
     plain = evaluate(scores, load_checkpoint(checkpoint))
     uncalibrated = expected_calibration_error(TRUE, probabilities(LOGITS))
@@ -265,7 +263,7 @@ def test_probabilities_are_judged_as_the_app_shows_them(checkpoint: Path) -> Non
     assert plain["broken"] == ["z: gone"]
 
 
-def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(
+def test_report_says_if_the_temperature_was_fitted_on_the_measured_data(
     run: Callable[..., tuple[int, str, str]], checkpoint: Path, data: Path
 ) -> None:
     labelled = [str(checkpoint), "--data", str(data), "--accuracy", "0"]
@@ -276,9 +274,7 @@ def test_a_temperature_is_said_to_be_fitted_on_what_is_measured(
         assert ("as the app shows it, with a temperature fitted on regions measured here, " in out) == seen
 
 
-def test_what_cannot_be_read_stops_the_command_or_is_named(
-    run: Callable[..., tuple[int, str, str]], data: Path
-) -> None:
+def test_unreadable_region_fails_or_is_named(run: Callable[..., tuple[int, str, str]], data: Path) -> None:
     (data / "images" / "13.png").write_bytes(b"")
     status, _, err = run()
     assert status == 2

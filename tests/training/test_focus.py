@@ -28,9 +28,7 @@ def square(x: int, y: int) -> list[list[int]]:
 
 @pytest.fixture
 def two_foods(tmp_path: Path) -> Path:
-    """Two photos of 32 x 32 pixels, each with ketchup at the top left and bread at the bottom right, 8 x 8
-    each.
-    """
+    """Make two 32 x 32 photos with 8 x 8 ketchup at the top left and 8 x 8 bread at the bottom right."""
     folder = tmp_path / "foods"
     (folder / "images").mkdir(parents=True)
     described = {
@@ -75,7 +73,7 @@ def test_shares_of_energy_are_exact(
 ) -> None:
     extra_roi = np.zeros((SIDE, SIDE), np.float32)
     extra_roi[24:, 24:] = 3  # 64 pixels of the bread: 192
-    extra_roi[0, 31] = 64  # and one that is nothing
+    extra_roi[0, 31] = 64  # and one empty map
     roi = np.zeros((SIDE, SIDE), np.float32)
     roi[:8, :8] = 1
     monkeypatch.setattr(module, "activation_maps", lambda *_: (roi, extra_roi))
@@ -103,7 +101,7 @@ def test_cut_outs_without_a_photo_have_no_other_foods(
     assert found["extra_roi"]["elsewhere"]["even"] == 1
 
 
-def test_empty_maps_are_counted_and_not_averaged(
+def test_empty_maps_are_counted_but_not_averaged(
     two_foods: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = np.zeros((2, 2), np.float32)
@@ -112,14 +110,14 @@ def test_empty_maps_are_counted_and_not_averaged(
     assert focus(load_checkpoint(checkpoint), regions, around)["extra_roi"] == {"empty_maps": 2}
 
 
-def test_a_baseline_has_no_two_modules(two_foods: Path, tmp_path: Path) -> None:
+def test_focus_of_a_baseline_fails(two_foods: Path, tmp_path: Path) -> None:
     model = SinglePicture(SinglePictureConfig("roi", SPEC, 2, fusion="features", hidden=8, input_size=SIDE))
     save_checkpoint(tmp_path / "one", model, ("ketchup", "soup"))
     with pytest.raises(RvernetError, match="sees one picture"):
         focus(load_checkpoint(tmp_path / "one"), *split(CocoFolder("foods", two_foods).read().regions))
 
 
-def test_what_cannot_be_read_stops_or_is_left_out(two_foods: Path, checkpoint: Path) -> None:
+def test_unreadable_region_fails_or_is_skipped(two_foods: Path, checkpoint: Path) -> None:
     regions, around = split(CocoFolder("foods", two_foods).read().regions)
     (two_foods / "images" / "1.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"1\.png"):
@@ -127,7 +125,7 @@ def test_what_cannot_be_read_stops_or_is_left_out(two_foods: Path, checkpoint: P
     assert focus(load_checkpoint(checkpoint), regions, around, skip_broken=True)["regions"] == 1
 
 
-def test_the_command_writes_figures_and_a_sheet(
+def test_command_writes_figures_and_a_sheet(
     two_foods: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = [str(checkpoint), "--data", str(two_foods), "--known_only", "--classes", "ketchup"]
@@ -142,7 +140,7 @@ def test_the_command_writes_figures_and_a_sheet(
 @pytest.mark.parametrize(
     ("classes", "sentence"), [("bread", "does not know the classes bread"), ("soup", "no regions of these")]
 )
-def test_classes_without_regions_end_with_one_line(
+def test_classes_without_regions_fail_with_one_line(
     two_foods: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str], classes: str, sentence: str
 ) -> None:
     asked = [str(checkpoint), "--data", str(two_foods), "--known_only", "--classes", classes]

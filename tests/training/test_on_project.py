@@ -1,4 +1,4 @@
-"""Training on a project of the app, and whether what comes of it is better there."""
+"""Training on a project of the app, and comparison with the previous checkpoint."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MODULE = ModuleSpec(
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps its device for the life of a process."""
+    """Reset Accelerate, which keeps its device for the life of a process."""
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
@@ -71,7 +71,7 @@ def stored(folder: Path, model: Model, classes: tuple[str, ...]) -> Checkpoint:
 
 
 def always(folder: Path, said: str, classes: tuple[str, ...]) -> Checkpoint:
-    """A checkpoint that calls every region the same."""
+    """Return a checkpoint that predicts the same class for every region."""
     model = small_model(len(classes))
     last: Any = model.integration_module[-1]
     with torch.no_grad():
@@ -86,13 +86,13 @@ def always(folder: Path, said: str, classes: tuple[str, ...]) -> Checkpoint:
 # Comparison
 
 
-def test_regions_are_called_what_the_checkpoint_calls_them(made_source: MadeSource, tmp_path: Path) -> None:
+def test_predictions_match_the_checkpoint(made_source: MadeSource, tmp_path: Path) -> None:
     regions = made_source.regions[8:12]
     for said in ("soup", "ketchup"):
         assert named(always(tmp_path, said, ("soup", "ketchup", "rice")), regions) == [said] * 4
 
 
-def test_a_region_that_cannot_be_read_is_a_miss(made_source: MadeSource, tmp_path: Path) -> None:
+def test_unreadable_region_counts_as_a_miss(made_source: MadeSource, tmp_path: Path) -> None:
     regions = made_source.regions[8:12]
     broken = regions[1].photo
     assert broken is not None
@@ -101,13 +101,13 @@ def test_a_region_that_cannot_be_read_is_a_miss(made_source: MadeSource, tmp_pat
     assert said == ["pesto", "", "pesto", "pesto"]
 
 
-def test_a_class_that_one_checkpoint_does_not_know_is_a_miss(made_source: MadeSource, tmp_path: Path) -> None:
-    """Of two with ketchup and two with pesto, of which the old one has never heard."""
+def test_class_unknown_to_a_checkpoint_counts_as_a_miss(made_source: MadeSource, tmp_path: Path) -> None:
+    """Two regions show ketchup and two show pesto, which the old checkpoint does not know."""
     regions = made_source.regions[8:12]
     old = always(tmp_path / "old", "ketchup", ("ketchup", "soup"))
     new = always(tmp_path / "new", "pesto", ("ketchup", "pesto"))
     lost = always(tmp_path / "lost", "soup", ("ketchup", "soup"))
-    third = round(2 / 3 / 2, 4)  # all called ketchup: F1 2/3 of ketchup and 0 of pesto
+    third = round(2 / 3 / 2, 4)  # predicts only ketchup: F1 is 2/3 for ketchup and 0 for pesto
     knows = {"old_classes": 2, "new_classes": 2, "forgotten": 1, "learned": 1}
     expected = {"regions": 4, "photos": 4, "classes": 2, **knows}
     assert compare(old, new, regions) == {
@@ -125,7 +125,7 @@ def test_a_class_that_one_checkpoint_does_not_know_is_a_miss(made_source: MadeSo
     assert compare(old, new, on_one_photo)["photos"] == 1
 
 
-def test_what_is_forgotten_and_what_is_learned_is_counted(made_source: MadeSource, tmp_path: Path) -> None:
+def test_comparison_counts_forgotten_and_learned_regions(made_source: MadeSource, tmp_path: Path) -> None:
     old = always(tmp_path / "old", "soup", ("soup", "ketchup", "rice", "egg"))
     new = always(tmp_path / "new", "pesto", ("ketchup", "pesto"))
     compared = compare(old, new, made_source.regions[8:10])
@@ -136,30 +136,28 @@ def test_what_is_forgotten_and_what_is_learned_is_counted(made_source: MadeSourc
 # Calibration
 
 
-def test_a_checkpoint_that_is_always_right_may_always_be_sure(
-    made_source: MadeSource, tmp_path: Path
-) -> None:
+def test_always_correct_checkpoint_gets_threshold_0(made_source: MadeSource, tmp_path: Path) -> None:
     ketchup = made_source.regions[:8:2]
     assert calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), ketchup) == Calibration(1.0, 0.0)
 
 
-def test_one_that_is_half_right_is_never_sure(made_source: MadeSource, tmp_path: Path) -> None:
+def test_half_correct_checkpoint_gets_threshold_1(made_source: MadeSource, tmp_path: Path) -> None:
     calibration = calibration_of(always(tmp_path, "ketchup", ("ketchup", "pesto")), made_source.regions[:8])
     assert calibration is not None
     assert calibration.threshold == 1.0
-    assert calibration.temperature > 10  # an even guess is what says most here
+    assert calibration.temperature > 10  # equal probabilities fit best here
 
 
-def test_of_three_meals_nothing_is_calibrated(made_source: MadeSource, tmp_path: Path) -> None:
+def test_three_meals_are_too_few_to_calibrate(made_source: MadeSource, tmp_path: Path) -> None:
     checkpoint = always(tmp_path, "ketchup", ("ketchup", "pesto"))
     assert calibration_of(checkpoint, made_source.regions[:3]) is None
 
 
-# What is held out
+# Held-out meals
 
 
 def food_store(folder: Path, foods: Sequence[tuple[str | None, str]]) -> Path:
-    """A data folder whose project has finished photos with one food each, given as (meal, label)."""
+    """Make a data folder with a project of finished one-food photos, given as (meal, label)."""
     drawn = list(masked_foods())
     store = Store(folder)
     project = commit(
@@ -199,7 +197,7 @@ def no_url(monkeypatch: pytest.MonkeyPatch) -> None:
         [("a", "pesto"), ("b", "rice"), ("c", "ketchup"), ("d", "ketchup"), ("e", "ketchup")],
     ],
 )
-def test_with_few_meals_one_is_held_out_that_can_be_told(
+def test_few_meals_hold_out_one_with_trained_classes(
     foods: list[tuple[str | None, str]], tmp_path: Path, no_url: None
 ) -> None:
     found = split(food_store(tmp_path / "data", foods))
@@ -218,14 +216,14 @@ def test_with_few_meals_one_is_held_out_that_can_be_told(
         ([("a", "rice"), ("b", "pesto")], "2 meals with 2 foods: finish at least 1 more photo of another"),
     ],
 )
-def test_with_too_few_meals_or_foods_it_says_how_many_more_are_needed(
+def test_too_few_meals_or_foods_report_how_many_are_missing(
     foods: list[tuple[str | None, str]], says: str, tmp_path: Path, no_url: None
 ) -> None:
     with pytest.raises(DataError, match=says):
         split(food_store(tmp_path / "data", foods))
 
 
-def test_with_many_meals_a_share_is_held_out_by_their_names(tmp_path: Path, no_url: None) -> None:
+def test_many_meals_hold_out_a_share_by_name(tmp_path: Path, no_url: None) -> None:
     foods = [(f"meal {n}", ("pesto", "ketchup")[n % 2]) for n in range(16)]
     found = split(food_store(tmp_path / "data", foods))
     assert {region.group for region in found.val} == {f"data/meal {n}" for n in (2, 3, 5, 9)}
@@ -236,8 +234,9 @@ def test_with_many_meals_a_share_is_held_out_by_their_names(tmp_path: Path, no_u
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
-    """A store whose project has 16 photos, each a meal of its own with one food; by their names 2, 3, 5 and 9
-    are held out. The working directory is an empty one.
+    """Make a store with a project of 16 one-food photos, each its own meal, and enter an empty directory.
+
+    Their names put meals 2, 3, 5 and 9 into the validation split.
     """
     monkeypatch.setattr(training.data.sources, "open_segmenter", lambda config: GrabCutSegmenter())
     (tmp_path / "work").mkdir()
@@ -247,12 +246,12 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_url: None) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Path:
-    """The checkpoint in use, which knows ketchup but not pesto, and reads pictures with a dark padding."""
+    """Make the current checkpoint, which knows ketchup but not pesto and uses a dark padding."""
     save_checkpoint(tmp_path / "start", small_model(3), ("soup", "ketchup", "rice"), padding=40)
     return tmp_path / "start"
 
 
-def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
+def test_project_trains_a_checkpoint_and_compares_it_with_the_previous_one(
     data: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -262,7 +261,7 @@ def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == compared
     assert (compared["regions"], compared["photos"], compared["classes"]) == (4, 4, 2)
     assert compared["better"] is (compared["new_macro_f1"] > compared["old_macro_f1"])
-    assert compared["old_macro_f1"] <= 0.5  # pesto is missed whatever it says
+    assert compared["old_macro_f1"] <= 0.5  # it misses pesto in every case
     knows = {name: compared[name] for name in ("old_classes", "new_classes", "forgotten", "learned")}
     assert knows == {"old_classes": 3, "new_classes": 2, "forgotten": 2, "learned": 1}
     assert compared["calibrated"] is True
@@ -288,7 +287,7 @@ def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
         "compare",
     ]
     assert progress[-1]["event"] == "done"
-    # the modules began as those of the checkpoint in use, and learned
+    # the modules started from the current checkpoint and learned
     before, after = load_checkpoint(start).model, load_checkpoint(out / "checkpoint").model
     for name, backbone in before.backbones.items():
         learned = after.backbones[name].state_dict()
@@ -304,7 +303,7 @@ def test_a_project_trains_a_checkpoint_that_is_compared_with_the_one_before(
         (["--epochs", "0"], "epochs must be at least 1"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(
+def test_bad_input_prints_one_line_with_status_2(
     arguments: list[str],
     says: str,
     data: Path,
@@ -322,7 +321,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert (last["event"], last["message"]) == ("failed", said)
 
 
-def test_a_folder_without_a_store_is_named(
+def test_error_names_a_folder_without_a_store(
     start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [
@@ -338,7 +337,7 @@ def test_a_folder_without_a_store_is_named(
     assert "no annotation store" in capsys.readouterr().err
 
 
-def test_a_project_with_too_few_meals_is_not_trained_on(
+def test_project_with_too_few_meals_fails_before_training(
     tmp_path: Path, start: Path, no_url: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = food_store(tmp_path / "few", [("a", "pesto"), ("a", "ketchup")])
@@ -348,7 +347,7 @@ def test_a_project_with_too_few_meals_is_not_trained_on(
     assert "finish at least 1 more photo" in said
 
 
-def test_a_checkpoint_that_sees_one_picture_is_not_started_from(
+def test_baseline_checkpoint_fails_as_a_starting_point(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = SinglePictureConfig("roi", MODULE, 2, fusion="features", hidden=8, input_size=32)

@@ -1,4 +1,4 @@
-"""Publishing a checkpoint, against a Hub that only writes down what it is given."""
+"""Publishing a checkpoint to a fake Hub that records its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: as in training.push
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see training.push
     HfHubHTTPError,
     HTTPError,
     OfflineModeIsEnabled,
@@ -25,7 +25,7 @@ METRICS = {"macro_f1": 0.75, "top1": 0.8, "without_context": {"macro_f1": 0.5}}
 
 
 class Hub:
-    """Stands for HfApi. Keeps every call; `fails` is what it raises instead of answering."""
+    """Fake HfApi that records every call and raises `fails` if it is set."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -82,7 +82,7 @@ def refused(status: int, message: str | None = None) -> HfHubHTTPError:
     return HfHubHTTPError("many\nlines", response=response, server_message=message)
 
 
-def test_a_checkpoint_is_published_in_one_commit(
+def test_checkpoint_is_published_in_one_commit(
     folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push.main([str(folder), "ann/meals"]) == 0
@@ -99,7 +99,7 @@ def test_a_checkpoint_is_published_in_one_commit(
         assert hub.files[name] == (folder / name).read_bytes()
 
 
-def test_the_published_card_has_front_matter_and_the_local_one_stays(folder: Path, hub: Hub) -> None:
+def test_published_card_has_front_matter_and_the_local_card_stays_unchanged(folder: Path, hub: Hub) -> None:
     push.push(folder, "ann/meals")
 
     assert (folder / "README.md").read_text() == CARD
@@ -118,7 +118,7 @@ def test_the_published_card_has_front_matter_and_the_local_one_stays(folder: Pat
     ]
 
 
-def test_without_figures_the_card_gives_none(folder: Path) -> None:
+def test_card_without_figures_lists_none(folder: Path) -> None:
     made = load_checkpoint(folder)
     save_checkpoint(folder, made.model, made.classes, metrics={"top1": "unknown"})
     card = push.with_front_matter(CARD, load_checkpoint(folder), "meals")
@@ -128,14 +128,14 @@ def test_without_figures_the_card_gives_none(folder: Path) -> None:
     }
 
 
-def test_a_card_with_front_matter_is_published_as_it_is(folder: Path, hub: Hub) -> None:
+def test_card_with_front_matter_is_published_unchanged(folder: Path, hub: Hub) -> None:
     card = b"---\r\nlicense: mit\r\n---\r\n# meals\r\n"
     (folder / "README.md").write_bytes(card)
     push.push(folder, "ann/meals")
     assert hub.files["README.md"] == card
 
 
-def test_a_private_repository_a_branch_and_a_message(folder: Path, hub: Hub) -> None:
+def test_private_branch_and_message_options_reach_the_hub(folder: Path, hub: Hub) -> None:
     arguments = ["--private", "--revision", "trial", "--message", "More soup"]
     assert push.main([str(folder), "ann/meals", *arguments]) == 0
     assert hub.calls == [
@@ -145,11 +145,11 @@ def test_a_private_repository_a_branch_and_a_message(folder: Path, hub: Hub) -> 
     ]
 
 
-def test_the_address_names_the_branch(folder: Path, hub: Hub) -> None:
+def test_address_names_the_branch(folder: Path, hub: Hub) -> None:
     assert push.push(folder, "ann/meals", revision="trial") == "https://hub.example/ann/meals/tree/trial"
 
 
-def test_what_should_be_private_does_not_go_to_a_public_repository(folder: Path, hub: Hub) -> None:
+def test_private_push_to_a_public_repository_fails(folder: Path, hub: Hub) -> None:
     hub.public = True
     with pytest.raises(
         push.PushError, match="ann/meals is on the Hugging Face Hub already, and it is public"
@@ -167,7 +167,7 @@ def test_what_should_be_private_does_not_go_to_a_public_repository(folder: Path,
         (lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe"), "is published with its model card"),
     ],
 )
-def test_a_damaged_checkpoint_never_leaves_the_machine(
+def test_damaged_checkpoint_is_not_uploaded(
     damage: Any, says: str, folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(folder)
@@ -192,7 +192,7 @@ def test_a_damaged_checkpoint_never_leaves_the_machine(
         (RuntimeError("Error while uploading"), "could not be published: Error while uploading"),
     ],
 )
-def test_what_the_hub_refuses_is_one_line_and_status_2(
+def test_hub_error_prints_one_line_with_status_2(
     error: Exception, says: str, folder: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub.fails = error
@@ -203,7 +203,9 @@ def test_what_the_hub_refuses_is_one_line_and_status_2(
     assert hub.files == {}
 
 
-def test_without_a_token_nothing_is_asked(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_token_fails_before_any_request(
+    folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(push, "get_token", lambda: None)
     with pytest.raises(push.PushError, match="no token for the Hugging Face Hub; set HF_TOKEN"):
         push.push(folder, "ann/meals")
@@ -211,7 +213,7 @@ def test_without_a_token_nothing_is_asked(folder: Path, hub: Hub, monkeypatch: p
 
 
 @pytest.mark.parametrize("repository", ["meals", "a/b/c"])
-def test_a_repository_without_owner_is_refused(repository: str, folder: Path, hub: Hub) -> None:
+def test_repository_without_owner_fails(repository: str, folder: Path, hub: Hub) -> None:
     with pytest.raises(push.PushError, match="named owner/name"):
         push.push(folder, repository)
     assert hub.calls == []

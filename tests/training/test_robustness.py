@@ -48,7 +48,7 @@ def data(masked_data: Path) -> Path:
 def run(
     checkpoint: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of the command line."""
+    """Return a function that runs the command and returns its status, output and errors."""
 
     def run_with(*more: str, folder: Path = checkpoint) -> tuple[int, str, str]:
         status = main([str(folder), "--data", str(data), *more])
@@ -90,7 +90,7 @@ def test_every_graded_condition_is_measured_and_written(
     ]
 
 
-def test_conditions_are_chosen_and_none_is_measured_twice(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_selected_conditions_are_measured_once(run: Callable[..., tuple[int, str, str]]) -> None:
     chosen = ("translocation=1", "clean", "erode=0", "translocation=0.5", "translocation=1.0")
     status, printed, _ = run("--json", "--conditions", *chosen)
     assert status == 0
@@ -101,14 +101,14 @@ def test_conditions_are_chosen_and_none_is_measured_twice(run: Callable[..., tup
     assert {key: rows[2][key] for key in same} == same
 
 
-def test_a_baseline_bears_noise_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_baseline_is_measured_under_noise(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     model = SinglePicture(SinglePictureConfig("photo", SPEC, 2, fusion="features", hidden=8, input_size=32))
     save_checkpoint(tmp_path / "photo only", model, CLASSES)
     status, printed, _ = run("--conditions", "permutation=1", "shift=1", folder=tmp_path / "photo only")
     assert status == 0
     assert "| condition | strength | macro F1 | top-1 | 95 % of macro F1 | kept |" in printed
     (shifted,) = (line for line in printed.splitlines() if line.startswith("| shift | 1 |"))
-    assert shifted.endswith("| 1.000 |")  # it sees the photo, whatever the mask
+    assert shifted.endswith("| 1.000 |")  # it sees the whole photo for any mask
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_baseline_bears_noise_too(run: Callable[..., tuple[int, str, str]], tm
         (["--device", "toaster"], "'toaster'"),
     ],
 )
-def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
+def test_failed_measurement_prints_one_line_with_status_2(
     run: Callable[..., tuple[int, str, str]], more: list[str], sentence: str
 ) -> None:
     status, printed, errors = run(*more)
@@ -130,10 +130,10 @@ def test_what_cannot_be_measured_ends_with_one_line_and_status_2(
     assert sentence in errors
 
 
-def test_kept_is_the_share_that_is_called_the_same(
+def test_kept_is_the_share_of_unchanged_predictions(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Path, data: Path
 ) -> None:
-    """What a region is called when all is clean counts, right or wrong."""
+    """The reference is the clean prediction, whether correct or wrong."""
     called = iter([[0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 0, 0]])
 
     def scored(
@@ -155,7 +155,7 @@ def test_kept_is_the_share_that_is_called_the_same(
     assert [row["top1"] for row in rows] == [0.5, 0.75, 0.5]
 
 
-def test_kept_is_of_regions_that_could_be_read_both_times(
+def test_kept_covers_regions_readable_in_both_conditions(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Path, data: Path
 ) -> None:
     names = tuple(region.name for region in validation(data))
@@ -169,10 +169,10 @@ def test_kept_is_of_regions_that_could_be_read_both_times(
     rows = robustness(
         load_checkpoint(checkpoint), validation(data), (Condition("erode", 0.1),), skip_broken=True
     )
-    assert [row["kept"] for row in rows] == [1, 0.5]  # of the second and the third region
+    assert [row["kept"] for row in rows] == [1, 0.5]  # for the second and third regions
 
 
-def test_a_background_that_cannot_be_read_takes_no_region_out(
+def test_unreadable_background_removes_no_region(
     run: Callable[..., tuple[int, str, str]], data: Path, tmp_path: Path
 ) -> None:
     good, broken = tmp_path / "good.png", tmp_path / "broken.png"
@@ -186,13 +186,13 @@ def test_a_background_that_cannot_be_read_takes_no_region_out(
     assert run(*asked)[0] == 2
 
 
-def test_the_wrong_object_may_be_of_a_class_not_known(
+def test_wrong_object_can_have_an_unknown_class(
     monkeypatch: pytest.MonkeyPatch, run: Callable[..., tuple[int, str, str]], data: Path
 ) -> None:
     path = data / "annotations.json"
     described = json.loads(path.read_text())
     for annotation in described["annotations"]:
-        annotation.pop("ignore", None)  # now the coin on every photo is a region
+        annotation.pop("ignore", None)  # turns the coin on every photo into a region
     path.write_text(json.dumps(described))
     views = []
 
@@ -219,7 +219,7 @@ def test_the_wrong_object_may_be_of_a_class_not_known(
         np.testing.assert_array_equal(view(region).squares[0], letterbox.apply(cut_out(photo, coin).roi))
 
 
-def test_foods_are_laid_on_photos_given(
+def test_foods_are_pasted_on_the_given_backgrounds(
     checkpoint: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     white = tmp_path / "white.png"
@@ -246,7 +246,7 @@ def test_foods_are_laid_on_photos_given(
         assert laid.squares[1].mean() > 200 > clean.squares[1].mean()
 
 
-def test_conditions_are_drawn_in_any_order_and_without_any(tmp_path: Path) -> None:
+def test_chart_accepts_conditions_in_any_order_or_none(tmp_path: Path) -> None:
     def row(condition: str, strength: float, f1: float) -> dict[str, Any]:
         interval = [f1 - 0.1, f1 + 0.1]
         return {"condition": condition, "strength": strength, "macro_f1": f1, "macro_f1_interval": interval}

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_measures_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_measures_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--segmenter", "grabcut", "--data", str(folder), "--clicks", "3"]
     assert segmenter_eval.main([*command, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -43,7 +43,7 @@ def test_the_command_measures_a_folder(folder: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("extra", [[], ["--no-photos"]])
-def test_a_sheet_shows_the_masks(folder: Path, tmp_path: Path, extra: list[str]) -> None:
+def test_sheet_shows_the_masks(folder: Path, tmp_path: Path, extra: list[str]) -> None:
     sheet = tmp_path / "sheet.jpg"
     command = [
         "--segmenter",
@@ -69,13 +69,13 @@ def test_a_sheet_shows_the_masks(folder: Path, tmp_path: Path, extra: list[str])
     [["--segmenter", "scissors"], ["--clicks", "0"], ["--split", "test"], ["--groups", "g9"]],
     ids=lambda arguments: arguments[0],
 )
-def test_what_cannot_be_measured_ends_with_one_line(
+def test_failed_measurement_prints_one_line(
     folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert segmenter_eval.main(["--data", str(folder), *arguments]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-def test_a_missing_folder_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_folder_prints_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segmenter_eval.main(["--data", str(tmp_path / "nowhere")]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

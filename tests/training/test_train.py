@@ -1,6 +1,4 @@
-"""Whole runs of the command, from photos to a checkpoint the app loads; stopped, continued and shared by
-processes.
-"""
+"""Whole runs of the command, from photos to a checkpoint, including resumed and multi-process runs."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ MOBILENET = {"name": "mobilenetv2_035"}
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps precision and device for the life of a process."""
+    """Reset Accelerate, which keeps precision and device for the life of a process."""
     forget_accelerate()
     yield
     forget_accelerate()
@@ -62,9 +60,10 @@ Write = Callable[..., list[str]]
 
 @pytest.fixture
 def write(made_data: Path, tmp_path: Path) -> Write:
-    """Writes a file of options and gives the arguments that name it.
+    """Return a function that writes an options file and returns the arguments that name it.
 
-    12 regions to train on in batches of 6, 2 epochs; changes have two underscores for a dot.
+    The run has 12 training regions in batches of 6 and 2 epochs. In the names of changed options, two
+    underscores stand for a dot.
     """
 
     def written(run: str = "run", **changes: Any) -> list[str]:
@@ -98,15 +97,15 @@ def write(made_data: Path, tmp_path: Path) -> Write:
 
 
 def history(run_folder: Path) -> list[dict[str, Any]]:
-    """What metrics.jsonl tells, but for how fast it went."""
+    """Return the records of metrics.jsonl without the speed."""
     records = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
     return [{k: v for k, v in record.items() if k != "regions_per_second"} for record in records]
 
 
-# From every source
+# Sources
 
 
-def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
+def test_run_writes_a_checkpoint_that_the_app_loads_with_its_records(
     write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
     arguments = write(notes=["Drawn by the test itself."], ambiguous=["ketchup"], model__roi_module=MOBILENET)
@@ -166,7 +165,7 @@ def test_a_run_leaves_a_checkpoint_the_app_loads_and_all_there_is_to_know(
 
 
 @pytest.mark.parametrize("kind", ["foodseg103", "rvernet"])
-def test_the_layouts_of_foodseg103_and_of_the_reference_are_trained_on(
+def test_foodseg103_and_paired_folders_can_be_trained_on(
     write: Write, made_foodseg103: Path, made_pairs: Path, tmp_path: Path, kind: str
 ) -> None:
     source = {
@@ -178,11 +177,11 @@ def test_the_layouts_of_foodseg103_and_of_the_reference_are_trained_on(
     classifier = load_classifier(AppConfig(checkpoint=tmp_path / "run" / "checkpoint", device="cpu"))
     assert classifier.labels == ("ketchup", "pesto")
     assert classifier.metrics["regions"] == 4
-    # there is nothing to click on where there are no whole photos
+    # clicks need whole photos
     assert bool(classifier.metrics["from_one_click"]) == (kind == "foodseg103")
 
 
-def test_several_sources_are_one_data_set(
+def test_several_sources_form_one_data_set(
     write: Write, made_data: Path, made_pairs: Path, tmp_path: Path
 ) -> None:
     sources = [{"path": str(made_data)}, {"path": str(made_pairs), "format": "rvernet", "val_share": 0.4}]
@@ -192,7 +191,7 @@ def test_several_sources_are_one_data_set(
     assert load_checkpoint(tmp_path / "run" / "checkpoint").metrics["regions"] > 4
 
 
-def test_anything_that_has_regions_is_trained_on(write: Write, made_source: Any, tmp_path: Path) -> None:
+def test_any_region_source_can_be_trained_on(write: Write, made_source: Any, tmp_path: Path) -> None:
     data = assemble([made_source])
     options = read_options(write(trackers=[]), TrainOptions)
     model = build_model(options.model, len(data.classes))
@@ -209,9 +208,7 @@ def test_anything_that_has_regions_is_trained_on(write: Write, made_source: Any,
 
 
 @pytest.mark.parametrize("kind", ["photo", "roi", "extra_roi"])
-def test_models_of_one_picture_are_trained_by_the_same_command(
-    write: Write, tmp_path: Path, kind: str
-) -> None:
+def test_command_trains_baselines(write: Write, tmp_path: Path, kind: str) -> None:
     assert main([*write(), "--model.kind", kind]) == 0
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint")
     assert checkpoint.model.pictures == (kind,)
@@ -222,9 +219,7 @@ def test_models_of_one_picture_are_trained_by_the_same_command(
         load_classifier(AppConfig(checkpoint=tmp_path / "run" / "checkpoint", device="cpu"))
 
 
-def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
-    write: Write, tmp_path: Path
-) -> None:
+def test_modules_learn_from_their_own_teachers_before_pairing(write: Write, tmp_path: Path) -> None:
     checkpoints = {}
     for picture in ("roi", "extra_roi"):
         teacher = {"model__kind": picture, "model__roi_module": MOBILENET, "optimization__epochs": 1}
@@ -245,10 +240,10 @@ def test_modules_learn_from_teachers_of_their_own_before_they_are_paired(
     assert pair.training["options"]["model"]["start"] == start
 
 
-def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
+def test_skip_leaves_out_and_names_unreadable_regions(
     write: Write, made_data: Path, tmp_path: Path, capsys: Any
 ) -> None:
-    for number in (3, 13):  # one to train on, one to validate on
+    for number in (3, 13):  # one training and one validation region
         (made_data / "images" / f"{number}.png").write_bytes(f"no photo {number}".encode())
     assert main(write()) == 2
     assert "3.png" in capsys.readouterr().err.splitlines()[-1]
@@ -258,7 +253,7 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
     assert [line.split(":")[0] for line in named] == ["data/103", "data/113"]
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -284,16 +279,16 @@ def test_regions_that_cannot_be_read_are_left_out_and_named_if_asked_for(
         (["--run_folder", "/dev/null/run"], "The run cannot be set up"),
     ],
 )
-def test_bad_input_ends_with_one_line_and_status_2(
+def test_bad_input_prints_one_line_with_status_2(
     write: Write, tmp_path: Path, extra: list[str], sentence: str, capsys: Any
 ) -> None:
     assert main([*write(), *extra]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert sentence in said
-    assert not (tmp_path / "cache").exists()  # no time was spent on masks
+    assert not (tmp_path / "cache").exists()  # no masks were made
 
 
-def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsys: Any) -> None:
+def test_run_without_validation_regions_fails(write: Write, made_data: Path, capsys: Any) -> None:
     path = made_data / "annotations.json"
     path.write_text(path.read_text().replace('"val"', '"test"'))
     assert main(write()) == 2
@@ -301,7 +296,7 @@ def test_without_validation_there_is_no_run(write: Write, made_data: Path, capsy
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "trackio"])
-def test_a_tracker_that_is_not_installed_is_named(
+def test_error_names_a_missing_tracker_package(
     write: Write, monkeypatch: Any, capsys: Any, tracker: str
 ) -> None:
     monkeypatch.setattr(training.train, "get_available_trackers", lambda: ["tensorboard"])
@@ -311,23 +306,23 @@ def test_a_tracker_that_is_not_installed_is_named(
     )
 
 
-def test_a_tracker_that_does_not_start_is_named(write: Write, tmp_path: Path, capsys: Any) -> None:
+def test_error_names_a_tracker_that_does_not_start(write: Write, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "rvernet").write_text("in the way of the events")
     assert main(write()) == 2
     assert "The trackers tensorboard cannot start" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_without_trackers_there_is_metrics_jsonl_alone(write: Write, tmp_path: Path) -> None:
+def test_run_without_trackers_writes_only_metrics_jsonl(write: Write, tmp_path: Path) -> None:
     assert main([*write(), "--trackers", "[]"]) == 0
     assert len(history(tmp_path / "run")) == 2
     assert not [*(tmp_path / "run").rglob("events.*")]
 
 
-# Stopped and continued
+# Stopping and resuming
 
 
-def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_path: Path) -> None:
+def test_finished_run_exports_again_without_training(write: Write, tmp_path: Path) -> None:
     arguments = write()
     assert main(arguments) == 0
     first = (tmp_path / "run" / "checkpoint" / "model.safetensors").read_bytes()
@@ -339,18 +334,18 @@ def test_a_finished_run_is_exported_again_without_training(write: Write, tmp_pat
     assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration == Calibration(1.5, 0.4)
 
 
-def test_a_calibration_of_other_weights_is_not_kept(write: Write, tmp_path: Path) -> None:
+def test_export_drops_the_calibration_of_other_weights(write: Write, tmp_path: Path) -> None:
     assert main(write()) == 0
     set_calibration(tmp_path / "run" / "checkpoint", Calibration(1.5, 0.4))
     assert main([*write(), "--seed", "1", "--run_folder", str(tmp_path / "other")]) == 0
     assert load_checkpoint(tmp_path / "run" / "checkpoint").calibration is None
 
 
-def test_what_a_segmenter_draws_does_not_change_the_weights(
+def test_random_draws_of_the_segmenter_do_not_change_the_weights(
     write: Write, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def open_and_draw(config: AppConfig) -> Any:
-        torch.rand(3)  # as random weights do before the segmenter's own are loaded
+        torch.rand(3)  # like random weights before the segmenter loads its own
         return open_segmenter(config)
 
     assert main(write("plain", optimization__module_loss=0.1, trackers=[])) == 0
@@ -362,9 +357,7 @@ def test_what_a_segmenter_draws_does_not_change_the_weights(
     assert all(torch.equal(tensor, draws[name]) for name, tensor in plain.items())
 
 
-def test_a_run_that_is_refused_leaves_the_one_in_its_folder_as_it_is(
-    write: Write, tmp_path: Path, capsys: Any
-) -> None:
+def test_refused_run_does_not_change_the_run_in_its_folder(write: Write, tmp_path: Path, capsys: Any) -> None:
     arguments = write()
     assert main(arguments) == 0
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
@@ -375,14 +368,14 @@ def test_a_run_that_is_refused_leaves_the_one_in_its_folder_as_it_is(
 
 @pytest.fixture
 def one_thread() -> Iterator[dict[str, str]]:
-    """The environment of processes that compute as this one then does, to the last bit."""
+    """Limit threads to one and return an environment for processes with bit-identical results."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     torch.set_num_threads(threads)
 
 
-def test_a_killed_run_goes_on_to_the_same_end(
+def test_killed_run_resumes_to_the_same_result(
     write: Write, tmp_path: Path, one_thread: dict[str, str]
 ) -> None:
     changes = {
@@ -401,7 +394,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
     command = [sys.executable, "-m", "training.train", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=one_thread, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        told = json.loads(running.stdout.readline())  # at the end of the first epoch of four
+        told = json.loads(running.stdout.readline())  # after the first of four epochs
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
     assert told["epoch"] == 1
@@ -417,13 +410,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
     assert all(torch.equal(tensor, killed[name]) for name, tensor in whole.items())
 
 
-# Several processes
+# Multiple processes
 
 
 def launched(
     module: str, arguments: list[str], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """A module as two processes have run it, to a good end."""
+    """Run a module in two processes and check that it succeeds."""
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launcher += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
     launcher += ["--dynamo_backend", "no", "-m", module, *arguments]
@@ -432,10 +425,8 @@ def launched(
     return done
 
 
-def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
-    """On CPUs, `accelerate launch --cpu` starts a single process unless there is MPI; its other launcher
-    starts two.
-    """
+def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
+    """Use the GPU launcher, because `accelerate launch --cpu` starts a single process without MPI."""
     torch.manual_seed(4)
     save_file(timm.create_model(DEIT["name"], **TINY).state_dict(), tmp_path / "w.safetensors")
     changes = {
@@ -450,7 +441,7 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
     assert main(write("one", **changes)) == 0
     done = launched("training.train", write("two", **changes), one_thread)
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [record["epoch"] for record in told] == [1, 2]  # by one of the two only
+    assert [record["epoch"] for record in told] == [1, 2]  # written by only one of the two
 
     states = [torch.load(tmp_path / run / "state.pt", weights_only=True) for run in ("one", "two")]
     for part in ("model", "ema"):
@@ -463,7 +454,7 @@ def test_two_processes_do_what_one_does(write: Write, tmp_path: Path, one_thread
         assert {k: v for k, v in two.items() if k != "loss"} == {k: v for k, v in one.items() if k != "loss"}
 
 
-def test_two_processes_resume_a_state_that_one_of_them_has(
+def test_two_processes_resume_from_the_state_of_the_main_one(
     write: Write, tmp_path: Path, one_thread: dict[str, str]
 ) -> None:
     changes = {

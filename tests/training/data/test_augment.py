@@ -15,13 +15,13 @@ def random(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_without_any_change_it_is_a_plain_cut_out() -> None:
+def test_no_augmentation_gives_the_plain_cut_outs() -> None:
     cutouts = Augmentation(flip=0).draw(MASK, random(0)).apply(PHOTO, MASK)
     np.testing.assert_array_equal(cutouts.roi, PHOTO * MASK[:, :, None])
     np.testing.assert_array_equal(cutouts.extra_roi, PHOTO * ~MASK[:, :, None])
 
 
-def test_both_pictures_are_flipped_together() -> None:
+def test_flip_applies_to_both_cut_outs() -> None:
     flipped = 0
     for seed in range(20):
         cutouts = Augmentation(flip=0.5).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -32,7 +32,7 @@ def test_both_pictures_are_flipped_together() -> None:
     assert 4 < flipped < 16
 
 
-def test_the_window_is_shared_and_holds_the_whole_region() -> None:
+def test_both_cut_outs_share_a_window_around_the_whole_region() -> None:
     sizes = set()
     for seed in range(40):
         cutouts = Augmentation(flip=0, min_crop=0.3).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -49,13 +49,13 @@ def test_the_window_is_shared_and_holds_the_whole_region() -> None:
     assert len(sizes) > 10
 
 
-def test_a_region_larger_than_the_window_decides_its_size() -> None:
+def test_window_grows_to_fit_a_larger_region() -> None:
     everything = np.ones((20, 30), np.bool_)
     cutouts = Augmentation(flip=0, min_crop=0.1).draw(everything, random(3)).apply(PHOTO, everything)
     np.testing.assert_array_equal(cutouts.roi, PHOTO)
 
 
-def test_brightness_is_one_factor_for_both_pictures() -> None:
+def test_one_brightness_factor_applies_to_both_cut_outs() -> None:
     grey = np.full((20, 30, 3), 100, np.uint8)
     levels = set()
     for seed in range(10):
@@ -69,7 +69,7 @@ def test_brightness_is_one_factor_for_both_pictures() -> None:
     assert len(levels) > 3
 
 
-def test_the_context_is_blanked_as_often_as_asked_and_the_region_never() -> None:
+def test_context_dropout_blanks_the_context_at_the_given_rate_and_never_the_region() -> None:
     blanked = 0
     for seed in range(200):
         cutouts = Augmentation(flip=0, context_dropout=0.25).draw(MASK, random(seed)).apply(PHOTO, MASK)
@@ -78,7 +78,7 @@ def test_the_context_is_blanked_as_often_as_asked_and_the_region_never() -> None
     assert 30 < blanked < 70
 
 
-def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay() -> None:
+def test_equal_seeds_give_equal_cut_outs_and_inputs_stay_unchanged() -> None:
     photo, mask = PHOTO.copy(), MASK.copy()
     change = Augmentation(0.5, 0.5, 0.2, 0.2)
     one, other = (change.draw(mask, random(7)).apply(photo, mask) for _ in range(2))
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_pictures_and_the_inputs_stay() -> None:
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (19, 29), (0, 29)])
-def test_a_region_in_a_corner_stays_whole(corner: tuple[int, int]) -> None:
+def test_window_keeps_a_region_in_a_corner_whole(corner: tuple[int, int]) -> None:
     mask = np.zeros((20, 30), np.bool_)
     mask[corner] = True
     for seed in range(20):
@@ -110,6 +110,8 @@ def test_a_region_in_a_corner_stays_whole(corner: tuple[int, int]) -> None:
         ((12, 5, 12, 8), 0.0),
     ],
 )
-def test_a_window_keeps_a_share_of_a_box(box: tuple[float, float, float, float], share: float) -> None:
+def test_window_reports_the_share_of_a_box_inside_it(
+    box: tuple[float, float, float, float], share: float
+) -> None:
     change = Change(slice(4, 10), slice(10, 20), flipped=True, gain=1, blank=False)
     assert change.kept(box) == pytest.approx(share)

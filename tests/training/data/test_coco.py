@@ -17,7 +17,7 @@ from training.data.regions import DataError, OpenPhoto, SourceRegions, assemble
 MASK = np.zeros((40, 48), np.bool_)
 MASK[5:9, 7:9] = True
 RUNS = [7 * 40 + 5, 4, 36, 4, 39 * 40 + 31]
-"""Of MASK, column by column."""
+"""Run lengths of MASK in column-major order."""
 
 
 def change(folder: Path, edit: Callable[..., Any]) -> None:
@@ -35,12 +35,12 @@ def splits(found: SourceRegions) -> dict[str, int]:
     return dict(Counter(r.split for r in found.regions))
 
 
-def forget_splits(described: dict[str, list[dict[str, Any]]]) -> None:
+def remove_all_splits(described: dict[str, list[dict[str, Any]]]) -> None:
     for image in described["images"]:
         del image["split"]
 
 
-def test_regions_come_from_the_file(made_data: Path) -> None:
+def test_reader_returns_the_regions_of_the_file(made_data: Path) -> None:
     found = read(made_data)
     assert splits(found) == {"train": 12, "val": 4}
     first, second = found.regions[:2]
@@ -50,17 +50,17 @@ def test_regions_come_from_the_file(made_data: Path) -> None:
     assert (first.photo, first.size_hw) == (made_data / "images" / "0.png", (40, 48))
     assert first.box_xyxy == (x, y, x + width, y + height)
     assert first.share == 256 / (40 * 48)
-    assert first.masked == ()  # a box only
+    assert first.masked == ()  # has only a box
     assert (second.name, second.label, len(second.masked)) == ("coco/101", "pesto", 1)
 
 
-def test_classes_come_from_the_file_in_the_order_of_their_ids_also_those_without_regions(
+def test_classes_follow_category_ids_and_include_classes_without_regions(
     made_data: Path,
 ) -> None:
-    assert read(made_data).labels == ("pesto", "ketchup", "coin")  # 6, 7 and 9; every coin is ignored
+    assert read(made_data).labels == ("pesto", "ketchup", "coin")  # ids 6, 7 and 9; every coin is ignored
 
 
-def test_stray_files_among_the_photos_do_no_harm(made_data: Path) -> None:
+def test_reader_ignores_stray_files_among_the_photos(made_data: Path) -> None:
     expected = read(made_data)
     for name in (".DS_Store", "99.png", "annotations.json"):
         (made_data / "images" / name).write_bytes(b"")
@@ -69,30 +69,30 @@ def test_stray_files_among_the_photos_do_no_harm(made_data: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["iscrowd", "ignore"])
-def test_crowds_and_ignored_annotations_are_left_out(made_data: Path, reason: str) -> None:
+def test_reader_skips_crowd_and_ignored_annotations(made_data: Path, reason: str) -> None:
     change(made_data, lambda described: described["annotations"][0].update({reason: 1}))
     assert "coco/100" not in [r.name for r in read(made_data).regions]
 
 
-def test_categories_may_be_renamed(made_data: Path) -> None:
+def test_rename_changes_category_names(made_data: Path) -> None:
     found = read(made_data, rename={"pesto": "green pesto", "coin": "ketchup"})
     assert found.labels == ("green pesto", "ketchup")
     assert found.regions[1].label == "green pesto"
 
 
-def test_only_categories_that_there_are_can_be_renamed(made_data: Path) -> None:
+def test_renaming_an_unknown_category_fails(made_data: Path) -> None:
     with pytest.raises(DataError, match=r"no categories pest, soup to rename"):
         read(made_data, rename={"soup": "stew", "pest": "pesto"})
 
 
-def test_no_photo_is_opened_to_read_the_regions(made_data: Path) -> None:
+def test_reading_regions_opens_no_photo(made_data: Path) -> None:
     expected = read(made_data)
     for photo in (made_data / "images").iterdir():
         photo.write_bytes(b"not a photo")
     assert read(made_data) == expected
 
 
-def test_two_foods_in_one_photo_are_two_regions_of_one_group(made_data: Path) -> None:
+def test_two_foods_on_a_photo_are_two_regions_in_one_group(made_data: Path) -> None:
     def add(described: dict[str, list[dict[str, Any]]]) -> None:
         described["annotations"].append({"id": 99, "image_id": 0, "category_id": 6, "bbox": [1, 1, 4, 4]})
 
@@ -104,57 +104,57 @@ def test_two_foods_in_one_photo_are_two_regions_of_one_group(made_data: Path) ->
     ]
 
 
-def test_photos_may_lie_in_folders_of_their_own(made_data: Path) -> None:
+def test_reader_finds_photos_in_subfolders(made_data: Path) -> None:
     (made_data / "images" / "one").mkdir()
     (made_data / "images" / "0.png").rename(made_data / "images" / "one" / "0.png")
     change(made_data, lambda described: described["images"][0].update(file_name="one/0.png"))
     assert read(made_data).regions[0].photo == made_data / "images" / "one" / "0.png"
 
 
-def test_annotations_may_lie_elsewhere(made_data: Path, tmp_path: Path) -> None:
+def test_reader_accepts_annotations_from_another_path(made_data: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.json"
     (made_data / "annotations.json").rename(elsewhere)
     assert len(read(made_data, annotations=elsewhere).regions) == 16
 
 
-def test_without_a_group_each_photo_is_its_own(made_data: Path) -> None:
+def test_each_photo_without_a_group_forms_its_own_group(made_data: Path) -> None:
     change(made_data, lambda described: [image.pop("group") for image in described["images"]])
     assert [r.group for r in read(made_data).regions[-2:]] == ["coco/14.png", "coco/15.png"]
 
 
-def test_a_group_in_both_splits_is_an_error(made_data: Path) -> None:
+def test_group_in_both_splits_fails(made_data: Path) -> None:
     change(made_data, lambda described: described["images"][13].update(group="g3"))
     with pytest.raises(DataError, match=r"1 groups are in both train and val.*coco/g3"):
         assemble([CocoFolder("coco", made_data)])
 
 
-def test_groups_may_be_numbers(made_data: Path) -> None:
+def test_reader_accepts_numeric_groups(made_data: Path) -> None:
     change(made_data, lambda described: [image.update(group=7) for image in described["images"][:2]])
     assert splits(read(made_data, held_out=["7"])) == {"train": 10, "val": 6}
 
 
-def test_without_a_split_what_is_held_out_decides(made_data: Path) -> None:
-    change(made_data, forget_splits)
+def test_held_out_groups_define_the_split_if_the_file_has_none(made_data: Path) -> None:
+    change(made_data, remove_all_splits)
     found = read(made_data, held_out=["g2", "g5"])
     assert [r.name for r in found.regions if r.split == "val"] == ["coco/102", "coco/105"]
     assert splits(found) == {"train": 14, "val": 2}
 
 
-def test_without_a_split_a_share_decides(made_data: Path) -> None:
-    change(made_data, forget_splits)
+def test_val_share_defines_the_split_if_the_file_has_none(made_data: Path) -> None:
+    change(made_data, remove_all_splits)
     found = splits(read(made_data, val_share=0.5))
     assert found["train"] + found["val"] == 16
     assert 4 <= found["val"] <= 12
 
 
-def test_without_a_split_all_may_be_of_one(made_data: Path) -> None:
-    change(made_data, forget_splits)
+def test_one_split_can_hold_all_photos_if_the_file_has_none(made_data: Path) -> None:
+    change(made_data, remove_all_splits)
     assert splits(read(made_data, unsplit="val")) == {"val": 16}
     change(made_data, lambda described: described["images"][0].update(split="test"))
     assert splits(read(made_data, unsplit="val")) == {"test": 1, "val": 15}
 
 
-def test_a_split_of_null_is_none(made_data: Path) -> None:
+def test_null_split_counts_as_missing(made_data: Path) -> None:
     change(made_data, lambda described: [image.update(split=None) for image in described["images"][:2]])
     assert splits(read(made_data, unsplit="test")) == {"test": 2, "train": 10, "val": 4}
 
@@ -163,11 +163,11 @@ def drop_split(described: dict[str, list[dict[str, Any]]]) -> None:
     del described["images"][0]["split"]
 
 
-def odd_split(described: dict[str, list[dict[str, Any]]]) -> None:
+def set_unknown_split(described: dict[str, list[dict[str, Any]]]) -> None:
     described["images"][0]["split"] = "some"
 
 
-def lost_photos(described: dict[str, list[dict[str, Any]]]) -> None:
+def break_photo_paths(described: dict[str, list[dict[str, Any]]]) -> None:
     described["images"][3]["file_name"] = "gone.png"
     described["images"][4]["file_name"] = "nowhere/at/all.png"
 
@@ -176,8 +176,8 @@ def lost_photos(described: dict[str, list[dict[str, Any]]]) -> None:
     ("edit", "sentence"),
     [
         (drop_split, "split None for 0.png"),
-        (odd_split, "split 'some' for 0.png; known are train, val, test"),
-        (lost_photos, "2 photos are missing, first .*gone.png"),
+        (set_unknown_split, "split 'some' for 0.png; known are train, val, test"),
+        (break_photo_paths, "2 photos are missing, first .*gone.png"),
         (lambda described: described.pop("images"), "not a COCO instance file"),
         (lambda described: described.update(images=["0.png"]), "not a COCO instance file"),
         (lambda described: described.update(annotations=["0.png"]), "not a COCO instance file"),
@@ -189,7 +189,7 @@ def lost_photos(described: dict[str, list[dict[str, Any]]]) -> None:
         (lambda described: described["images"][0].update(width="48"), "not a COCO instance file"),
     ],
 )
-def test_a_file_that_contradicts_is_refused(made_data: Path, edit: Callable[..., Any], sentence: str) -> None:
+def test_inconsistent_file_fails(made_data: Path, edit: Callable[..., Any], sentence: str) -> None:
     change(made_data, edit)
     with pytest.raises(DataError, match=sentence):
         read(made_data)
@@ -204,27 +204,27 @@ def test_a_file_that_contradicts_is_refused(made_data: Path, edit: Callable[...,
         (b"\xff\xfe", "is damaged, or not a JSON file"),
     ],
 )
-def test_a_damaged_file_is_named(made_data: Path, content: bytes, sentence: str) -> None:
+def test_error_names_the_damaged_file(made_data: Path, content: bytes, sentence: str) -> None:
     (made_data / "annotations.json").write_bytes(content)
     with pytest.raises(DataError, match=rf"annotations\.json {sentence}"):
         read(made_data)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_error_names_the_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"annotations\.json cannot be read"):
         read(tmp_path)
 
 
-def test_regions_of_missing_photos_may_be_left_out_and_are_named(made_data: Path) -> None:
-    change(made_data, lost_photos)
+def test_skip_leaves_out_and_names_regions_of_missing_photos(made_data: Path) -> None:
+    change(made_data, break_photo_paths)
     found = read(made_data, skip_missing=True)
     assert len(found.regions) == 14
     assert found.left_out == {"photo missing": ("coco/103", "coco/104")}
 
 
-def test_a_group_held_out_may_miss_its_photos(made_data: Path) -> None:
-    change(made_data, forget_splits)
-    change(made_data, lost_photos)
+def test_held_out_group_can_lack_its_photos(made_data: Path) -> None:
+    change(made_data, remove_all_splits)
+    change(made_data, break_photo_paths)
     found = read(made_data, skip_missing=True, held_out=["g3", "g5"])
     assert [r.name for r in found.regions if r.split == "val"] == ["coco/105"]
 
@@ -247,7 +247,7 @@ def test_the_fingerprint_changes_with_the_file(made_data: Path) -> None:
     ],
     ids=["compressed RLE", "uncompressed RLE", "polygon", "two polygons"],
 )
-def test_photo_and_mask_are_read_together(
+def test_region_reads_its_photo_and_mask(
     made_data: Path, segmentation: dict[str, Any] | dict[str, list[int]] | list[list[int]]
 ) -> None:
     change(made_data, lambda described: described["annotations"][0].update(segmentation=segmentation))
@@ -258,14 +258,14 @@ def test_photo_and_mask_are_read_together(
     np.testing.assert_array_equal(mask, MASK)
 
 
-def test_the_mask_is_reduced_with_its_photo(made_data: Path) -> None:
+def test_mask_shrinks_with_its_photo(made_data: Path) -> None:
     change(made_data, lambda described: described["annotations"][0].update(segmentation=to_rle(MASK)))
     photo, mask = read(made_data).regions[0].masked[0].read(PhotoCache(0, max_side=24).open)
     assert photo.shape == (20, 24, 3)
     assert np.argwhere(mask).tolist() == [[3, 3], [3, 4]]
 
 
-def test_an_empty_list_of_polygons_is_a_box_only(made_data: Path) -> None:
+def test_empty_polygon_list_leaves_only_the_box(made_data: Path) -> None:
     change(made_data, lambda described: described["annotations"][0].update(segmentation=[]))
     assert read(made_data).regions[0].masked == ()
 
@@ -292,18 +292,18 @@ def blank(path: Path) -> OpenPhoto:
         *("without a size", "no polygon", "text", "a number"),
     ],
 )
-def test_a_mask_of_no_use_is_named(tmp_path: Path, segmentation: Any) -> None:
+def test_error_names_the_unusable_mask(tmp_path: Path, segmentation: Any) -> None:
     masked = AnnotatedPhoto(tmp_path / "0.png", (40, 48), segmentation, "annotation 100 (0.png)")
     with pytest.raises(DataError, match=r"annotation 100 \(0\.png\)"):
         masked.read(blank)
 
 
-def test_a_photo_of_another_size_than_annotated_is_named(tmp_path: Path) -> None:
+def test_error_names_a_photo_whose_size_differs_from_the_annotation(tmp_path: Path) -> None:
     masked = AnnotatedPhoto(tmp_path / "0.png", (40, 50), to_rle(MASK), "annotation 100")
     with pytest.raises(DataError, match=r"0\.png is \(40, 48\).*annotated as \(40, 50\)"):
         masked.read(blank)
 
 
-def test_compressed_rle_stays_as_it_is() -> None:
+def test_reader_keeps_compressed_rle_unchanged() -> None:
     for segmentation in (to_rle(MASK), {"size": [40, 48], "counts": RUNS}):
         assert AnnotatedPhoto(Path("0.png"), (40, 48), segmentation, "it").rle() == to_rle(MASK)

@@ -21,13 +21,13 @@ from training.data.regions import DataError, assemble
 
 @pytest.fixture
 def read(made_foodseg103: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Reads the made folder."""
+    """Return a function that reads the generated folder."""
     return lambda **options: FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache", **options).read()
 
 
 @pytest.fixture
-def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the mask files decoded."""
+def decoded_masks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the names of decoded mask files."""
     names: list[str] = []
     decode = training.data.foodseg103._read_index
 
@@ -48,13 +48,13 @@ def photo_path(folder: Path, name: int, split: str = "train") -> Path:
 
 
 def rewrite(path: Path, index: NDArray[np.uint16] | NDArray[np.uint8]) -> None:
-    """Another mask in a file, which is a second newer than before."""
+    """Replace the mask in a file and advance its modification time by one second."""
     changed = path.stat().st_mtime_ns + 10**9
     Image.fromarray(index).save(path)
     os.utime(path, ns=(changed, changed))
 
 
-def test_every_category_of_a_photo_is_a_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_each_category_of_a_photo_becomes_a_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     found = read()
     assert Counter(r.split for r in found.regions) == {"train": 12, "test": 4}
     assert found.labels == ("ketchup", "pesto")
@@ -66,7 +66,7 @@ def test_every_category_of_a_photo_is_a_region(made_foodseg103: Path, read: Call
     assert first.share == 256 / (40 * 48)
 
 
-def test_two_categories_on_a_photo_are_two_regions_of_one_group(
+def test_two_categories_on_a_photo_are_two_regions_in_one_group(
     made_foodseg103: Path, read: Callable[..., Any]
 ) -> None:
     index = np.zeros((40, 48), np.uint8)
@@ -80,7 +80,7 @@ def test_two_categories_on_a_photo_are_two_regions_of_one_group(
     np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 2)
 
 
-def test_masks_with_and_without_a_palette_are_read_alike(
+def test_masks_with_and_without_a_palette_read_the_same(
     made_foodseg103: Path, read: Callable[..., Any]
 ) -> None:
     for name, mode in ((0, "P"), (1, "L")):
@@ -92,7 +92,7 @@ def test_masks_with_and_without_a_palette_are_read_alike(
         np.testing.assert_array_equal(mask, index == 1 + name)
 
 
-def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_reader_accepts_a_palette_with_few_colours(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     path = mask_path(made_foodseg103, 0)
     with Image.open(path) as image:
         image.load()
@@ -100,13 +100,11 @@ def test_a_palette_of_few_colours_is_read_as_well(made_foodseg103: Path, read: C
     assert read().regions[0].share == 256 / (40 * 48)
 
 
-def test_masks_of_sixteen_bits_are_read_with_all_their_bits(
-    made_foodseg103: Path, read: Callable[..., Any]
-) -> None:
+def test_reader_keeps_all_bits_of_a_16_bit_mask(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     with (made_foodseg103 / "category_id.txt").open("a") as file:
         file.write("258\tpeas\n65535\tlast\n")
     index = np.zeros((40, 48), np.uint16)
-    index[2:4, 3:5], index[10:12, 20:30] = 258, 65535  # 2 and 255 in eight bits
+    index[2:4, 3:5], index[10:12, 20:30] = 258, 65535  # would become 2 and 255 in 8 bits
     rewrite(mask_path(made_foodseg103, 0), index)
     one, other = read().regions[:2]
     assert (one.label, one.share, other.label, other.share) == ("peas", 4 / 1920, "last", 20 / 1920)
@@ -114,7 +112,7 @@ def test_masks_of_sixteen_bits_are_read_with_all_their_bits(
     np.testing.assert_array_equal(other.masked[0].read(open_photo)[1], index == 65535)
 
 
-def test_groups_are_read_where_a_file_says_them(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_reader_takes_groups_from_the_groups_file(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     said = [{"name": "0", "group": "monday"}, {"name": "1", "group": "monday"}]
     (made_foodseg103 / "groups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
     assert [r.group for r in read().regions[:3]] == ["food/monday", "food/monday", "food/2"]
@@ -122,7 +120,7 @@ def test_groups_are_read_where_a_file_says_them(made_foodseg103: Path, read: Cal
     assert [r.name for r in found if r.split == "val"] == ["food/train/0/1", "food/train/1/2"]
 
 
-def test_the_mask_is_reduced_with_its_photo(read: Callable[..., Any]) -> None:
+def test_mask_shrinks_with_its_photo(read: Callable[..., Any]) -> None:
     region = read().regions[0]
     whole = region.masked[0].read(open_photo)[1]
     photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
@@ -131,7 +129,7 @@ def test_the_mask_is_reduced_with_its_photo(read: Callable[..., Any]) -> None:
     np.testing.assert_array_equal(mask, covered >= 2)
 
 
-def test_category_names_may_have_spaces_and_stand_after_tabs_or_spaces(
+def test_category_names_can_contain_spaces_and_follow_tabs_or_spaces(
     made_foodseg103: Path, read: Callable[..., Any]
 ) -> None:
     (made_foodseg103 / "category_id.txt").write_text(
@@ -140,7 +138,7 @@ def test_category_names_may_have_spaces_and_stand_after_tabs_or_spaces(
     assert read().labels == ("tomato ketchup", "green  pesto", "other ingredients")
 
 
-def test_categories_may_be_renamed(read: Callable[..., Any]) -> None:
+def test_rename_changes_category_names(read: Callable[..., Any]) -> None:
     found = read(rename={"pesto": "sauce", "ketchup": "sauce"})
     assert found.labels == ("sauce",)
     assert {r.label for r in found.regions} == {"sauce"}
@@ -148,7 +146,7 @@ def test_categories_may_be_renamed(read: Callable[..., Any]) -> None:
         read(rename={"soup": "stew"})
 
 
-def test_names_may_be_listed_with_folders_endings_and_spaces(
+def test_listed_names_can_have_folders_extensions_and_spaces(
     made_foodseg103: Path, read: Callable[..., Any]
 ) -> None:
     for folder in ("img_dir", "ann_dir"):
@@ -159,7 +157,7 @@ def test_names_may_be_listed_with_folders_endings_and_spaces(
     assert names == ["food/train/a plate/1", "food/train/1/2", "food/train/2/1"]
 
 
-def test_files_that_are_not_listed_do_no_harm(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_reader_ignores_files_outside_the_lists(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     expected = read()
     for folder in ("img_dir", "ann_dir"):
         (made_foodseg103 / "Images" / folder / ".DS_Store").write_bytes(b"")
@@ -168,14 +166,14 @@ def test_files_that_are_not_listed_do_no_harm(made_foodseg103: Path, read: Calla
     assert read() == expected
 
 
-def test_photos_may_be_held_out(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_held_out_photos_form_the_validation_split(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     found = read(held_out=["8", "9", "10", "11"])
     assert Counter(r.split for r in found.regions) == {"train": 8, "val": 4, "test": 4}
     some = [r for r in read(val_share=0.5).regions if r.split == "val"]
     assert 0 < len(some) < 12
 
 
-def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103: Path, tmp_path: Path) -> None:
+def test_photo_in_training_and_test_lists_fails(made_foodseg103: Path, tmp_path: Path) -> None:
     for path in (mask_path(made_foodseg103, 3), photo_path(made_foodseg103, 3)):
         (path.parents[1] / "test" / path.name).write_bytes(path.read_bytes())
     (made_foodseg103 / "ImageSets" / "test.txt").write_text("3")
@@ -183,43 +181,43 @@ def test_a_photo_to_train_and_to_test_on_is_an_error(made_foodseg103: Path, tmp_
         assemble([FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache")])
 
 
-def test_masks_are_looked_at_once(read: Callable[..., Any], looked_at: list[str]) -> None:
+def test_reader_decodes_each_mask_once(read: Callable[..., Any], decoded_masks: list[str]) -> None:
     expected = read()
-    assert len(looked_at) == 16
+    assert len(decoded_masks) == 16
     assert read() == expected
-    assert len(looked_at) == 16
+    assert len(decoded_masks) == 16
 
 
-def test_a_changed_mask_is_looked_at_again_and_no_other(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+def test_reader_decodes_only_the_changed_mask_again(
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     read()
-    looked_at.clear()
+    decoded_masks.clear()
     index = np.zeros((40, 48), np.uint8)
     index[0, :7] = 2
     rewrite(mask_path(made_foodseg103, 4), index)
     found = read()
-    assert looked_at == ["4.png"]
+    assert decoded_masks == ["4.png"]
     assert [(r.label, r.share) for r in found.regions if r.group == "food/4"] == [("pesto", 7 / 1920)]
 
 
-def test_what_was_looked_at_before_an_error_is_kept(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+def test_index_survives_a_later_error(
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     path = mask_path(made_foodseg103, 7)
     content = path.read_bytes()
     path.unlink()
     with pytest.raises(DataError, match=r"7\.png is missing or damaged"):
         read()
-    assert looked_at == [f"{i}.png" for i in range(7)]
+    assert decoded_masks == [f"{i}.png" for i in range(7)]
     path.write_bytes(content)
-    looked_at.clear()
+    decoded_masks.clear()
     read()
-    assert looked_at == [f"{i}.png" for i in range(7, 16)]
+    assert decoded_masks == [f"{i}.png" for i in range(7, 16)]
 
 
-def test_an_error_does_not_make_it_forget_the_rest(
-    made_foodseg103: Path, read: Callable[..., Any], looked_at: list[str]
+def test_error_keeps_the_other_index_entries(
+    made_foodseg103: Path, read: Callable[..., Any], decoded_masks: list[str]
 ) -> None:
     read()
     rewrite(mask_path(made_foodseg103, 3), np.ones((40, 48), np.uint8))
@@ -229,20 +227,20 @@ def test_an_error_does_not_make_it_forget_the_rest(
     with pytest.raises(DataError, match=r"7\.png"):
         read()
     path.write_bytes(content)
-    looked_at.clear()
+    decoded_masks.clear()
     read()
-    assert looked_at == ["7.png"]
+    assert decoded_masks == ["7.png"]
 
 
-def test_folders_do_not_share_what_was_looked_at(
-    made_foodseg103: Path, tmp_path: Path, looked_at: list[str]
+def test_each_folder_has_its_own_index(
+    made_foodseg103: Path, tmp_path: Path, decoded_masks: list[str]
 ) -> None:
     for folder in (made_foodseg103, shutil.copytree(made_foodseg103, tmp_path / "other")):
         FoodSeg103Folder("food", folder, tmp_path / "cache").read()
-    assert len(looked_at) == 32
+    assert len(decoded_masks) == 32
 
 
-def test_no_photo_is_opened_to_read_the_regions(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_reading_regions_opens_no_photo(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     expected = read()
     for path in made_foodseg103.glob("Images/img_dir/*/*"):
         path.write_bytes(b"not a photo")
@@ -258,9 +256,7 @@ def test_the_fingerprint_changes_with_the_groups(made_foodseg103: Path, read: Ca
     assert len(set(marks)) == 3
 
 
-def test_the_fingerprint_changes_with_masks_and_names_only(
-    made_foodseg103: Path, read: Callable[..., Any]
-) -> None:
+def test_fingerprint_depends_only_on_masks_and_names(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     before = read().fingerprint
     assert len(before) == 12
     path = mask_path(made_foodseg103, 0)
@@ -268,17 +264,17 @@ def test_the_fingerprint_changes_with_masks_and_names_only(
         index = np.asarray(image)
     rewrite(path, index)
     assert read().fingerprint == before
-    rewrite(path, np.ascontiguousarray(index[::-1]))  # as many pixels elsewhere
+    rewrite(path, np.ascontiguousarray(index[::-1]))  # same pixel count at another place
     moved = read().fingerprint
     assert moved != before
     assert read(rename={"pesto": "sauce"}).fingerprint != moved
 
 
-def cut_off(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def colour(path: Path) -> None:
+def replace_with_color_image(path: Path) -> None:
     Image.new("RGB", (48, 40)).save(path)
 
 
@@ -286,14 +282,14 @@ SPOILS = {
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_bytes(b"not a mask"),
-    "cut off": cut_off,
-    "in colour": colour,
+    "cut off": truncate,
+    "in colour": replace_with_color_image,
     "a JPEG": lambda path: Image.new("L", (48, 40)).save(path, "JPEG"),
 }
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(
+def test_unusable_mask_fails_or_is_skipped_and_named(
     made_foodseg103: Path, read: Callable[..., Any], spoil: Callable[..., Any]
 ) -> None:
     spoil(mask_path(made_foodseg103, 5))
@@ -304,9 +300,7 @@ def test_a_mask_of_no_use_stops_or_is_left_out_and_is_named(
     assert found.left_out == {"mask missing or damaged": ("food/train/5",)}
 
 
-def test_a_missing_photo_stops_or_is_left_out_and_is_named(
-    made_foodseg103: Path, read: Callable[..., Any]
-) -> None:
+def test_missing_photo_fails_or_is_skipped_and_named(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     photo_path(made_foodseg103, 5).unlink()
     photo_path(made_foodseg103, 12, "test").unlink()
     with pytest.raises(DataError, match=r"2 photos are missing, first .*img_dir/train/5\.jpg"):
@@ -316,13 +310,13 @@ def test_a_missing_photo_stops_or_is_left_out_and_is_named(
     assert found.left_out == {"photo missing": ("food/train/5", "food/test/12")}
 
 
-def test_a_category_without_a_name_is_refused(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_category_without_a_name_fails(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     rewrite(mask_path(made_foodseg103, 5), np.full((40, 48), 3, np.uint8))
     with pytest.raises(DataError, match=r"5\.png has the category 3, not among the 2"):
         read(skip_broken=True)
 
 
-def test_a_mask_of_background_alone_has_no_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
+def test_mask_with_only_background_has_no_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     rewrite(mask_path(made_foodseg103, 5), np.zeros((40, 48), np.uint8))
     assert "food/5" not in [r.group for r in read().regions]
 
@@ -338,7 +332,7 @@ def test_a_mask_of_background_alone_has_no_region(made_foodseg103: Path, read: C
         ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_named(
+def test_error_names_the_unreadable_list(
     made_foodseg103: Path, read: Callable[..., Any], name: str, content: bytes | None, sentence: str
 ) -> None:
     path = made_foodseg103 / name
@@ -350,13 +344,11 @@ def test_a_list_that_cannot_be_read_is_named(
         read(skip_broken=True)
 
 
-def test_what_went_missing_after_the_index_is_named_when_it_is_read(
-    made_foodseg103: Path, read: Callable[..., Any]
-) -> None:
+def test_reading_names_a_mask_changed_after_indexing(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     regions = read().regions[:3]
     rewrite(mask_path(made_foodseg103, 0), np.full((40, 48), 2, np.uint8))
     rewrite(mask_path(made_foodseg103, 1), np.full((48, 40), 2, np.uint8))
-    cut_off(mask_path(made_foodseg103, 2))
+    truncate(mask_path(made_foodseg103, 2))
     for region, sentence in zip(
         regions,
         (
@@ -370,7 +362,7 @@ def test_what_went_missing_after_the_index_is_named_when_it_is_read(
             region.masked[0].read(open_photo)
 
 
-def test_what_is_kept_is_json_and_no_part_of_it_is_left(read: Callable[..., Any], tmp_path: Path) -> None:
+def test_index_is_json_and_leaves_no_partial_files(read: Callable[..., Any], tmp_path: Path) -> None:
     read()
     (kept,) = (tmp_path / "cache").iterdir()
     assert len(json.loads(kept.read_text())) == 16

@@ -26,7 +26,7 @@ from training.data.regions import DataError, OpenPhoto, Region
 
 
 class HalfBox:
-    """Masks the left half of the box or the clicked pixel, and records its prompts."""
+    """Segmenter that returns the left half of the box or the clicked pixel, and records its prompts."""
 
     name, fingerprint = "halfbox", "v1"
 
@@ -57,7 +57,7 @@ class HalfBox:
 
 
 class Interrupted(HalfBox):
-    """Is stopped by a person after two masks."""
+    """Segmenter that raises KeyboardInterrupt after two masks."""
 
     def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
         if len(self.boxes) == 2:
@@ -67,13 +67,13 @@ class Interrupted(HalfBox):
 
 @pytest.fixture
 def found(made_data: Path) -> Callable[..., Any]:
-    """Reads the regions of `made_data`, even ones with a box only and odd ones with a polygon."""
+    """Read the regions of `made_data`: even ids have only a box, odd ids a polygon."""
     return lambda: CocoFolder("coco", made_data).read()
 
 
 @pytest.fixture
 def make(found: Callable[..., Any], tmp_path: Path) -> Callable[..., list[Region]]:
-    """Makes masks of some of the regions of `made_data`."""
+    """Return a function that makes masks of some regions of `made_data`."""
 
     def make(
         segmenter: HalfBox | Interrupted,
@@ -114,7 +114,7 @@ def half_of_the_box(region: Region) -> NDArray[np.bool_]:
     return mask
 
 
-def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(
+def test_segmenter_runs_once_per_box_and_never_for_annotated_masks(
     found: Callable[..., Any], make: Callable[..., list[Region]]
 ) -> None:
     segmenter = HalfBox()
@@ -122,19 +122,19 @@ def test_boxes_prompt_the_segmenter_once_and_annotated_masks_never(
     assert segmenter.boxes == [r.box_xyxy for r in found().regions[::2]]
     assert segmenter.clicks == []
     np.testing.assert_array_equal(masks_of(made[0])[0], half_of_the_box(made[0]))
-    assert masks_of(made[1])[0].sum() == 16 * 16  # its polygon
+    assert masks_of(made[1])[0].sum() == 16 * 16  # from its polygon
     assert [r.name for r in made] == [r.name for r in found().regions]
     assert [replace(r, masked=()) for r in made] == [replace(r, masked=()) for r in found().regions]
 
 
-def test_masks_are_made_once(make: Callable[..., list[Region]]) -> None:
+def test_cache_prevents_a_second_segmentation(make: Callable[..., list[Region]]) -> None:
     first = [masks_of(r) for r in make(HalfBox())]
     again = HalfBox()
     np.testing.assert_array_equal([masks_of(r) for r in make(again)], first)
     assert again.encoded == 0
 
 
-def test_masks_made_are_read_with_reduced_photos_too(make: Callable[..., list[Region]]) -> None:
+def test_made_masks_shrink_with_reduced_photos(make: Callable[..., list[Region]]) -> None:
     region = make(HalfBox())[0]
     photo, mask = region.masked[0].read(PhotoCache(0, max_side=24).open)
     assert photo.shape == (20, 24, 3)
@@ -142,7 +142,7 @@ def test_masks_made_are_read_with_reduced_photos_too(make: Callable[..., list[Re
     np.testing.assert_array_equal(mask, expected)
 
 
-def test_a_click_goes_into_the_middle_of_a_box(
+def test_click_lands_in_the_center_of_a_box(
     make: Callable[..., list[Region]], found: Callable[..., Any]
 ) -> None:
     (region,) = make(HalfBox(), ["click"], slice(1))
@@ -150,32 +150,32 @@ def test_a_click_goes_into_the_middle_of_a_box(
     assert np.argwhere(masks_of(region)[0]).tolist() == [[(y0 + y1) // 2, (x0 + x1) // 2]]
 
 
-def test_a_click_goes_to_the_innermost_point_of_an_annotated_mask(
+def test_click_lands_on_the_innermost_point_of_an_annotated_mask(
     make: Callable[..., list[Region]], made_data: Path
 ) -> None:
     mask = np.zeros((40, 48), np.bool_)
     mask[2:38, 2] = True  # a long line
-    mask[30:35, 2:7] = True  # with a foot: its middle is the innermost point
+    mask[30:35, 2:7] = True  # with a foot whose center is the innermost point
     annotate(made_data, segmentation=to_rle(mask), bbox=[2, 2, 5, 36])
     segmenter = HalfBox()
     make(segmenter, ["click"], slice(1))
     assert segmenter.clicks == [(4, 32)]
 
 
-def test_clicks_make_no_masks_of_boxes(make: Callable[..., list[Region]]) -> None:
+def test_click_kind_sends_no_box_prompts(make: Callable[..., list[Region]]) -> None:
     segmenter = HalfBox()
     make(segmenter, ["click"])
     assert (len(segmenter.clicks), segmenter.boxes) == (16, [])
 
 
-def test_every_kind_asked_for_is_there_in_its_order(make: Callable[..., list[Region]]) -> None:
+def test_regions_get_every_requested_kind_in_order(make: Callable[..., list[Region]]) -> None:
     made = make(HalfBox(), ["click", "annotated"])
     assert [[m.sum() for m in masks_of(r)] for r in made[:2]] == [[1, 8 * 16], [1, 16 * 16]]
     clicks_only = [masks_of(r)[0] for r in make(HalfBox(), ["click"])]
     np.testing.assert_array_equal([masks_of(r)[0] for r in made], clicks_only)
 
 
-def test_masks_of_clicks_and_of_boxes_are_kept_apart(make: Callable[..., list[Region]]) -> None:
+def test_cache_separates_click_masks_from_box_masks(make: Callable[..., list[Region]]) -> None:
     boxed = [masks_of(r) for r in make(HalfBox())]
     make(HalfBox(), ["click"])
     again = HalfBox()
@@ -183,7 +183,7 @@ def test_masks_of_clicks_and_of_boxes_are_kept_apart(make: Callable[..., list[Re
     assert again.boxes == []
 
 
-def test_a_photo_is_decoded_and_encoded_once_for_all_its_regions(
+def test_each_photo_is_decoded_and_encoded_once_for_all_its_regions(
     make: Callable[..., list[Region]], made_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = made_data / "annotations.json"
@@ -203,13 +203,13 @@ def test_a_photo_is_decoded_and_encoded_once_for_all_its_regions(
     assert (opened, segmenter.encoded, len(segmenter.clicks)) == (["0.png"], 1, 16)
 
 
-def test_an_unknown_kind_is_refused(make: Callable[..., list[Region]]) -> None:
+def test_unknown_kind_fails(make: Callable[..., list[Region]]) -> None:
     with pytest.raises(ValueError, match="among annotated, click, got wink"):
         make(HalfBox(), ["wink", "click"])
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"fingerprint": "v2"}])
-def test_another_segmenter_does_not_get_the_first_ones_masks(
+def test_cache_does_not_share_masks_between_segmenters(
     make: Callable[..., list[Region]], change: dict[str, str]
 ) -> None:
     make(HalfBox())
@@ -220,7 +220,7 @@ def test_another_segmenter_does_not_get_the_first_ones_masks(
     assert len(newer.boxes) == 8
 
 
-def test_changed_annotations_do_not_get_the_first_ones_masks(
+def test_changed_annotations_invalidate_cached_masks(
     make: Callable[..., list[Region]], made_data: Path
 ) -> None:
     make(HalfBox())
@@ -230,7 +230,7 @@ def test_changed_annotations_do_not_get_the_first_ones_masks(
     assert len(newer.boxes) == 8
 
 
-def test_masks_made_before_an_interruption_are_kept(make: Callable[..., list[Region]]) -> None:
+def test_interruption_keeps_finished_masks(make: Callable[..., list[Region]]) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(Interrupted())
     rest = HalfBox()
@@ -238,7 +238,7 @@ def test_masks_made_before_an_interruption_are_kept(make: Callable[..., list[Reg
     assert len(rest.boxes) == 6
 
 
-def test_more_regions_are_added_to_the_masks_kept(make: Callable[..., list[Region]]) -> None:
+def test_later_run_adds_masks_of_new_regions(make: Callable[..., list[Region]]) -> None:
     make(HalfBox(), some=slice(5))
     rest = HalfBox()
     make(rest, some=slice(3, None))
@@ -248,7 +248,7 @@ def test_more_regions_are_added_to_the_masks_kept(make: Callable[..., list[Regio
     assert last.boxes == []
 
 
-def test_where_nothing_is_found_the_box_is_the_mask(
+def test_box_becomes_the_mask_if_the_segmenter_finds_nothing(
     make: Callable[..., list[Region]], made_data: Path
 ) -> None:
     annotate(made_data, bbox=[3.5, 4.0, 5.2, 6.0])
@@ -258,7 +258,7 @@ def test_where_nothing_is_found_the_box_is_the_mask(
     assert len(rows) == 6 * 6
 
 
-def test_where_a_click_finds_nothing_the_mask_is_the_box_around_the_annotated_one(
+def test_click_without_result_gives_the_box_around_the_annotated_mask(
     make: Callable[..., list[Region]],
 ) -> None:
     (region,) = make(HalfBox(fails=True), ["click"], slice(1, 2))
@@ -268,7 +268,7 @@ def test_where_a_click_finds_nothing_the_mask_is_the_box_around_the_annotated_on
     assert len(rows) == (y1 - y0) * (x1 - x0)
 
 
-def test_boxes_beyond_the_photo_are_cut_off(make: Callable[..., list[Region]], made_data: Path) -> None:
+def test_boxes_are_clipped_to_the_photo(make: Callable[..., list[Region]], made_data: Path) -> None:
     annotate(made_data, bbox=[-5, 10, 500, 8])
     segmenter = HalfBox()
     make(segmenter, some=slice(1))
@@ -277,7 +277,7 @@ def test_boxes_beyond_the_photo_are_cut_off(make: Callable[..., list[Region]], m
 
 @pytest.mark.parametrize("kind", ["annotated", "click"])
 @pytest.mark.parametrize("box", [[60, 10, 5, 5], [48, 10, 5, 5], [-9, 10, 5, 5]])
-def test_a_box_without_a_part_in_the_photo_is_named(
+def test_error_names_a_box_outside_the_photo(
     make: Callable[..., list[Region]], made_data: Path, kind: str, box: list[int]
 ) -> None:
     annotate(made_data, bbox=box)
@@ -285,26 +285,26 @@ def test_a_box_without_a_part_in_the_photo_is_named(
         make(HalfBox(), [kind])
 
 
-def test_a_box_without_area_is_named(make: Callable[..., list[Region]], made_data: Path) -> None:
+def test_error_names_a_box_without_area(make: Callable[..., list[Region]], made_data: Path) -> None:
     annotate(made_data, bbox=[4, 4, 0, 5])
     with pytest.raises(DataError, match=r"The box of coco/100 cannot be used"):
         make(HalfBox())
 
 
-def cut_off(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
 
 SPOILS = {
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
-    "cut off": cut_off,
+    "cut off": truncate,
 }
 
 
 @pytest.mark.parametrize("kinds", [["annotated"], ["click", "annotated"]])
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_a_photo_of_no_use_stops_or_is_named_when_its_region_is_read(
+def test_unusable_photo_fails_at_once_or_on_reading_its_region(
     make: Callable[..., list[Region]],
     found: Callable[..., Any],
     made_data: Path,
@@ -335,7 +335,7 @@ def test_a_photo_of_no_use_stops_or_is_named_when_its_region_is_read(
     assert len(again.boxes) == 1
 
 
-def test_a_photo_of_another_size_than_annotated_is_named(
+def test_error_names_a_photo_whose_size_differs_from_the_annotation(
     make: Callable[..., list[Region]], made_data: Path
 ) -> None:
     path = made_data / "annotations.json"
@@ -346,7 +346,7 @@ def test_a_photo_of_another_size_than_annotated_is_named(
         make(HalfBox())
 
 
-def test_a_damaged_mask_is_named_before_it_is_clicked(
+def test_error_names_a_damaged_mask_before_the_click(
     make: Callable[..., list[Region]], made_data: Path
 ) -> None:
     annotate(made_data, segmentation={"size": [40, 48], "counts": ["x"]})
@@ -354,7 +354,7 @@ def test_a_damaged_mask_is_named_before_it_is_clicked(
         make(HalfBox(), ["click"])
 
 
-def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103: Path, tmp_path: Path) -> None:
+def test_moved_mask_gets_a_new_click(made_foodseg103: Path, tmp_path: Path) -> None:
     def click() -> list[Any] | list[tuple[float, float]]:
         read = FoodSeg103Folder("food", made_foodseg103, tmp_path / "cache").read()
         maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"food": read.fingerprint})
@@ -375,7 +375,7 @@ def test_masks_of_an_index_are_clicked_again_when_they_move(made_foodseg103: Pat
     assert turned[int(y), int(x)] == 1
 
 
-def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs: Path, tmp_path: Path) -> None:
+def test_regions_without_a_whole_photo_keep_their_mask(made_pairs: Path, tmp_path: Path) -> None:
     read = PairedFolders("pairs", made_pairs).read()
     maker = MaskMaker(segmenter := HalfBox(), tmp_path / "masks", {"pairs": read.fingerprint})
     made = maker.masked(read.regions, ["click", "annotated"])
@@ -383,7 +383,7 @@ def test_regions_without_a_whole_photo_keep_the_mask_they_have(made_pairs: Path,
     assert segmenter.encoded == 0
 
 
-def test_sources_keep_their_masks_apart(
+def test_cache_separates_masks_by_source(
     found: Callable[..., Any], made_source: Store, tmp_path: Path
 ) -> None:
     coco = found()
@@ -405,7 +405,7 @@ def test_sources_keep_their_masks_apart(
         ({"box_xyxy": None}, "coco/100 has neither a mask nor a box"),
     ],
 )
-def test_a_region_with_nothing_to_go_by_is_named(
+def test_error_names_a_region_without_box_or_mask(
     found: Callable[..., Any], tmp_path: Path, kind: str, lacks: dict[str, None], sentence: str
 ) -> None:
     read = found()

@@ -33,7 +33,7 @@ def names(found: SourceRegions) -> list[str]:
 
 
 def both(*places: str) -> list[str]:
-    """A file in both folders of pictures."""
+    """Return the path of a file in both picture folders."""
     return [
         f"{split}/{kind}/{rest}"
         for p in places
@@ -42,7 +42,7 @@ def both(*places: str) -> list[str]:
     ]
 
 
-def test_every_pair_is_a_region(made_pairs: Path) -> None:
+def test_each_pair_becomes_a_region(made_pairs: Path) -> None:
     found = read(made_pairs)
     assert Counter(r.split for r in found.regions) == {"train": 12, "test": 4}
     assert found.labels == ("ketchup", "pesto")
@@ -52,7 +52,7 @@ def test_every_pair_is_a_region(made_pairs: Path) -> None:
     assert (first.photo, first.size_hw, first.box_xyxy, first.share) == (None, None, None, None)
 
 
-def test_files_are_paired_by_split_class_and_name_never_by_name_alone(tmp_path: Path) -> None:
+def test_pairs_match_in_split_class_and_name(tmp_path: Path) -> None:
     touch(tmp_path, *both("train/soup/1.jpg", "train/bread/1.jpg", "test/soup/2.jpg"))
     regions = {r.name: r for r in read(tmp_path).regions}
     assert list(regions) == [
@@ -71,7 +71,7 @@ def test_files_are_paired_by_split_class_and_name_never_by_name_alone(tmp_path: 
 @pytest.mark.parametrize(
     "partner", ["train/extra-roi/bread/1.jpg", "test/extra-roi/soup/1.jpg", "train/extra-roi/soup/1.png"]
 )
-def test_a_file_of_another_class_split_or_ending_is_no_partner(tmp_path: Path, partner: str) -> None:
+def test_files_of_different_class_split_or_extension_do_not_pair(tmp_path: Path, partner: str) -> None:
     touch(tmp_path, "train/roi/soup/1.jpg", partner, *both("train/soup/2.jpg"))
     with pytest.raises(DataError, match=r"2 files of .* have no partner, first pairs/"):
         read(tmp_path)
@@ -82,7 +82,7 @@ def test_a_file_of_another_class_split_or_ending_is_no_partner(tmp_path: Path, p
 
 
 @pytest.mark.parametrize("kind", ["roi", "extra-roi"])
-def test_a_file_without_a_partner_stops_or_is_left_out_and_is_named(made_pairs: Path, kind: str) -> None:
+def test_unpaired_file_fails_or_is_skipped_and_named(made_pairs: Path, kind: str) -> None:
     (made_pairs / "train" / kind / "pesto" / "3.jpg").unlink()
     with pytest.raises(DataError, match=r"1 files of .* have no partner, first pairs/train/pesto/3\.jpg"):
         read(made_pairs)
@@ -91,7 +91,7 @@ def test_a_file_without_a_partner_stops_or_is_left_out_and_is_named(made_pairs: 
     assert found.left_out == {"without a partner": ("pairs/train/pesto/3.jpg",)}
 
 
-def test_hidden_and_stray_files_do_no_harm(made_pairs: Path) -> None:
+def test_reader_ignores_hidden_and_stray_files(made_pairs: Path) -> None:
     expected = read(made_pairs)
     strays = [
         ".DS_Store",
@@ -107,7 +107,7 @@ def test_hidden_and_stray_files_do_no_harm(made_pairs: Path) -> None:
     assert read(made_pairs) == expected
 
 
-def test_the_order_of_folders_and_files_is_that_of_their_names(tmp_path: Path) -> None:
+def test_folders_and_files_are_sorted_by_name(tmp_path: Path) -> None:
     touch(tmp_path, *both("train/soup/2.jpg", "train/bread/9.PNG", "train/soup/10.jpg", "train/Salad/1.webp"))
     found = read(tmp_path)
     assert names(found) == [
@@ -117,25 +117,25 @@ def test_the_order_of_folders_and_files_is_that_of_their_names(tmp_path: Path) -
     assert found.labels == ("Salad", "bread", "soup")
 
 
-def test_no_picture_is_opened(made_pairs: Path) -> None:
+def test_reading_pairs_opens_no_picture(made_pairs: Path) -> None:
     expected = read(made_pairs)
     for path in made_pairs.rglob("*.jpg"):
         path.write_bytes(b"")
     assert read(made_pairs).regions == expected.regions
 
 
-def test_classes_may_be_renamed(made_pairs: Path) -> None:
+def test_rename_changes_class_names(made_pairs: Path) -> None:
     found = read(made_pairs, rename={"pesto": "sauce", "ketchup": "sauce"})
     assert found.labels == ("sauce",)
     assert {r.label for r in found.regions} == {"sauce"}
 
 
-def test_only_classes_that_there_are_can_be_renamed(made_pairs: Path) -> None:
+def test_renaming_an_unknown_class_fails(made_pairs: Path) -> None:
     with pytest.raises(DataError, match=r"no classes soup to rename"):
         read(made_pairs, rename={"soup": "stew"})
 
 
-def test_pairs_of_one_name_are_one_group(tmp_path: Path) -> None:
+def test_pairs_with_the_same_name_form_a_group(tmp_path: Path) -> None:
     touch(tmp_path, *both("train/soup/1.jpg", "train/bread/1.png", "train/soup/2.jpg"))
     found = read(tmp_path, held_out=["1"])
     assert [(r.name, r.split) for r in found.regions] == [
@@ -145,7 +145,7 @@ def test_pairs_of_one_name_are_one_group(tmp_path: Path) -> None:
     ]
 
 
-def test_groups_are_read_where_a_file_says_them(tmp_path: Path) -> None:
+def test_reader_takes_groups_from_the_groups_file(tmp_path: Path) -> None:
     touch(tmp_path, *both("train/soup/1.jpg", "train/bread/2.png", "train/soup/3.jpg"))
     said = [{"name": "1", "group": "monday"}, {"name": "2", "group": "monday"}, {"name": "9", "group": "x"}]
     (tmp_path / "groups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
@@ -161,24 +161,24 @@ def test_groups_are_read_where_a_file_says_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"{", b"[]\n", b"7\n", b'{"name": "1"}\n', b"\xff\n", b'{"name": "1", "group": "a"}\n\n{']
 )
-def test_a_damaged_list_of_groups_is_named(tmp_path: Path, content: bytes) -> None:
+def test_error_names_the_damaged_groups_file(tmp_path: Path, content: bytes) -> None:
     touch(tmp_path, *both("train/soup/1.jpg"))
     (tmp_path / "groups.jsonl").write_bytes(content)
     with pytest.raises(DataError, match=r"groups\.jsonl is damaged, or not a list of groups"):
         read(tmp_path)
 
 
-def test_a_name_to_train_and_to_test_on_is_an_error(tmp_path: Path) -> None:
+def test_name_in_training_and_test_folders_fails(tmp_path: Path) -> None:
     touch(tmp_path, *both("train/soup/1.jpg", "test/soup/1.jpg"))
     with pytest.raises(DataError, match=r"in both train and test.*pairs/1"):
         assemble([PairedFolders("pairs", tmp_path)])
 
 
-def test_a_share_may_be_held_out(made_pairs: Path) -> None:
+def test_val_share_holds_out_training_pairs(made_pairs: Path) -> None:
     assert 0 < sum(r.split == "val" for r in read(made_pairs, val_share=0.5).regions) < 12
 
 
-def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
+def test_folder_without_pairs_fails(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no train/roi/<class>/<name> with a partner"):
         read(tmp_path)
 
@@ -214,20 +214,20 @@ MASK[5:15, 8:20] = True
 def opened(
     roi: NDArray[np.uint8], extra_roi: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Photo and mask of a pair of pictures."""
+    """Return photo and mask of a pair of pictures."""
     pictures = {Path("roi"): roi, Path("extra-roi"): extra_roi}
     return CutoutPair(*pictures).read(lambda path: OpenPhoto(pictures[path], pictures[path].shape[:2]))
 
 
-def test_photo_and_mask_are_put_together_again() -> None:
+def test_pair_restores_photo_and_mask() -> None:
     cutouts = cut_out(PHOTO, MASK)
     photo, mask = opened(cutouts.roi, cutouts.extra_roi)
     np.testing.assert_array_equal(photo, PHOTO)
     np.testing.assert_array_equal(mask, MASK)
 
 
-def test_faint_noise_in_what_was_black_does_not_reach_the_mask() -> None:
-    photo = PHOTO // 2 + np.uint8(60)  # 60 to 187
+def test_mask_ignores_faint_noise_on_black() -> None:
+    photo = PHOTO // 2 + np.uint8(60)  # values 60 to 187
     cutouts = cut_out(photo, MASK)
     noise = np.random.default_rng(1).integers(0, 9, (2, 24, 32, 3), dtype=np.uint8)
     found, mask = opened(
@@ -237,7 +237,7 @@ def test_faint_noise_in_what_was_black_does_not_reach_the_mask() -> None:
     assert np.all(found - photo < 9)
 
 
-def test_noise_over_white_does_not_turn_it_black() -> None:
+def test_noise_on_white_does_not_wrap_to_black() -> None:
     white = np.full((24, 32, 3), 255, np.uint8)
     cutouts = cut_out(white, MASK)
     photo, mask = opened(cutouts.roi, cutouts.extra_roi + np.uint8(7) * MASK[:, :, None])
@@ -245,7 +245,7 @@ def test_noise_over_white_does_not_turn_it_black() -> None:
     np.testing.assert_array_equal(mask, MASK)
 
 
-def test_jpeg_does_not_move_the_mask(tmp_path: Path) -> None:
+def test_jpeg_compression_keeps_the_mask(tmp_path: Path) -> None:
     photo = np.full((24, 32, 3), (90, 120, 150), np.uint8)
     photo[MASK] = (200, 40, 30)
     cutouts = cut_out(photo, MASK)
@@ -255,8 +255,8 @@ def test_jpeg_does_not_move_the_mask(tmp_path: Path) -> None:
     assert np.count_nonzero(mask ^ MASK) <= 4
 
 
-def test_a_reduced_pair_has_no_dark_rim_around_the_region(tmp_path: Path) -> None:
-    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), MASK)  # its edges are inside reduced pixels
+def test_reduced_pair_has_no_dark_rim_around_the_region(tmp_path: Path) -> None:
+    cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), MASK)  # edges cross reduced pixels
     for name in ("roi", "extra_roi"):
         Image.fromarray(getattr(cutouts, name)).save(tmp_path / f"{name}.png")
     pair = CutoutPair(tmp_path / "roi.png", tmp_path / "extra_roi.png")
@@ -266,7 +266,7 @@ def test_a_reduced_pair_has_no_dark_rim_around_the_region(tmp_path: Path) -> Non
     np.testing.assert_array_equal(mask, MASK.reshape(6, 4, 8, 4).sum(axis=(1, 3)) >= 8)
 
 
-def test_a_region_smaller_than_a_reduced_pixel_keeps_one(tmp_path: Path) -> None:
+def test_region_smaller_than_a_reduced_pixel_keeps_one_pixel(tmp_path: Path) -> None:
     mask = np.zeros((24, 32), np.bool_)
     mask[9, 13] = True
     cutouts = cut_out(np.full((24, 32, 3), 200, np.uint8), mask)
@@ -278,12 +278,12 @@ def test_a_region_smaller_than_a_reduced_pixel_keeps_one(tmp_path: Path) -> None
     assert np.argwhere(reduced).tolist() == [[2, 3]]
 
 
-def test_pictures_of_two_sizes_are_named() -> None:
+def test_error_names_pictures_of_different_sizes() -> None:
     with pytest.raises(DataError, match=r"roi is \(24, 32\) high and wide, extra-roi \(24, 31\)"):
         opened(PHOTO, PHOTO[:, 1:])
 
 
-def test_a_roi_picture_that_is_black_is_named() -> None:
+def test_error_names_a_black_roi_picture() -> None:
     with pytest.raises(DataError, match="roi shows nothing"):
         opened(np.zeros_like(PHOTO), PHOTO)
     with pytest.raises(DataError, match="roi shows nothing"):
@@ -292,7 +292,7 @@ def test_a_roi_picture_that_is_black_is_named() -> None:
 
 @pytest.mark.parametrize("kind", ["roi", "extra-roi"])
 @pytest.mark.parametrize("content", [b"", b"not a photo"])
-def test_a_picture_of_no_use_is_named(made_pairs: Path, kind: str, content: bytes) -> None:
+def test_error_names_an_unusable_picture(made_pairs: Path, kind: str, content: bytes) -> None:
     path = made_pairs / "train" / kind / "ketchup" / "0.jpg"
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"train/{kind}/ketchup/0\.jpg"):

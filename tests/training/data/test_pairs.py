@@ -30,7 +30,7 @@ CHANGED = Augmentation(flip=0.5, min_crop=0.6, brightness=0.3)
 HEIGHT, WIDTH = 20, 30
 ROWS, COLUMNS = np.mgrid[1 : HEIGHT + 1, 1 : WIDTH + 1].astype(np.uint8)
 MAP = np.stack([ROWS, COLUMNS, np.full_like(ROWS, 200)], axis=2)
-"""A photo whose pixels say where they are: row + 1, column + 1, 200."""
+"""A photo whose pixels encode their position: row + 1, column + 1, 200."""
 FOOD = np.zeros((HEIGHT, WIDTH), np.bool_)
 FOOD[6:12, 8:15] = True
 FOOD[6, 8] = False
@@ -38,7 +38,7 @@ FOOD[6, 8] = False
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """MAP and a mask; without a mask it is broken."""
+    """Return MAP and a mask, or raise DataError if the mask is None."""
 
     mask: Mask | None
 
@@ -49,8 +49,8 @@ class Given:
 
 
 @dataclass(frozen=True)
-class AsItIs(Letterbox):
-    """Changes nothing, to see what was cut out."""
+class NoChange(Letterbox):
+    """Augmentation that changes nothing, so that tests see the plain cut-outs."""
 
     size: int = 64
 
@@ -70,14 +70,14 @@ def item_of(
     letterbox: Letterbox | None = None,
     **options: Any,
 ) -> tuple[list[NDArray[np.uint8]], int, list[str]]:
-    made = PairedRegions(regions, pictures, augmentation, letterbox or AsItIs(), **options)
+    made = PairedRegions(regions, pictures, augmentation, letterbox or NoChange(), **options)
     return made[place][:3]
 
 
-# Which regions make up a step
+# Regions of a step
 
 
-def test_without_balance_every_region_is_taken_once_an_epoch() -> None:
+def test_unbalanced_plan_uses_each_region_once_per_epoch() -> None:
     plan = Plan((0,) * 9 + (1,) * 3, batch_size=4, epochs=5)
     assert (plan.steps_per_epoch, plan.steps) == (3, 15)
     orders = [plan.epoch(e) for e in range(5)]
@@ -87,7 +87,7 @@ def test_without_balance_every_region_is_taken_once_an_epoch() -> None:
     assert len({tuple(order.ravel()) for order in orders}) == 5
 
 
-def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch() -> None:
+def test_incomplete_batch_drops_different_regions_each_epoch() -> None:
     plan = Plan((0,) * 11, batch_size=4, epochs=20)
     assert (plan.steps_per_epoch, plan.steps) == (2, 40)
     left = set()
@@ -98,36 +98,36 @@ def test_what_does_not_fill_a_batch_is_another_remainder_in_every_epoch() -> Non
     assert left == set(range(11))
 
 
-def test_fewer_regions_than_a_batch_are_repeated() -> None:
+def test_plan_repeats_regions_to_fill_a_small_batch() -> None:
     plan = Plan((0, 1, 0), batch_size=8, epochs=2)
     assert plan.steps_per_epoch == 1
     assert sorted(Counter(plan.epoch(0).ravel().tolist()).values()) == [2, 3, 3]
 
 
 @pytest.mark.parametrize(("balance", "share"), [(0.5, 3 / 4), (1.0, 1 / 2), (0.25, 9**0.75 / (9**0.75 + 1))])
-def test_with_balance_classes_are_drawn_by_their_size_to_a_power(balance: float, share: float) -> None:
+def test_balanced_plan_draws_classes_by_a_power_of_their_size(balance: float, share: float) -> None:
     classes = (1,) * 10 + (0,) * 90
     plan = Plan(classes, batch_size=100, epochs=100, balance=balance)
     drawn = np.concatenate([plan.epoch(e).ravel() for e in range(100)])
     assert len(drawn) == 10_000
-    assert np.mean(drawn >= 10) == pytest.approx(share, abs=0.02)  # four standard deviations
+    assert np.mean(drawn >= 10) == pytest.approx(share, abs=0.02)  # tolerance: four standard deviations
     assert set(drawn.tolist()) == set(range(100))
 
 
-def test_within_a_class_balanced_draws_are_equally_likely() -> None:
+def test_balanced_plan_draws_regions_of_a_class_uniformly() -> None:
     plan = Plan((0,) * 4 + (1,) * 16, batch_size=20, epochs=500, balance=1.0)
     counts = np.bincount(np.concatenate([plan.epoch(e).ravel() for e in range(500)]))
     np.testing.assert_allclose(counts[:4], 10_000 / 8, rtol=0.15)
     np.testing.assert_allclose(counts[4:], 10_000 / 32, rtol=0.3)
 
 
-def test_a_class_without_regions_changes_nothing() -> None:
+def test_class_without_regions_does_not_change_the_plan() -> None:
     plan = Plan((0, 0, 5, 5), batch_size=4, epochs=1, balance=1.0)
     assert plan.epoch(0).shape == (1, 4)
 
 
 @pytest.mark.parametrize("balance", [0.0, 0.7])
-def test_the_plan_depends_on_the_seed_and_the_epoch_only(balance: float) -> None:
+def test_plan_depends_only_on_seed_and_epoch(balance: float) -> None:
     plan = Plan((0, 1, 1, 1, 2, 2) * 4, batch_size=6, epochs=3, balance=balance, seed=5)
     np.testing.assert_array_equal(plan.epoch(2), replace(plan, epochs=9).epoch(2))
     assert not np.array_equal(plan.epoch(2), plan.epoch(1))
@@ -138,7 +138,7 @@ PLAN = Plan((0, 1) * 13, batch_size=8, epochs=3, seed=3)
 
 
 def steps_of(plan: Plan, parts: int, micro_batches: int, step: int = 0) -> list[list[tuple[Any, ...]]]:
-    """The places of each step, in the order of processes and micro-batches."""
+    """Return the places of each step, ordered by process and micro-batch."""
     runs = [list(plan.batches_from(step, part, parts, micro_batches)) for part in range(parts)]
     assert {len(run) for run in runs} == {(plan.steps - step) * micro_batches}
     return [
@@ -147,7 +147,7 @@ def steps_of(plan: Plan, parts: int, micro_batches: int, step: int = 0) -> list[
     ]
 
 
-def test_a_place_names_epoch_draw_and_region() -> None:
+def test_place_holds_epoch_draw_and_region() -> None:
     places = [place for batch in PLAN.batches_from(0) for place in batch]
     assert [place[:2] for place in places] == [(e, d) for e in range(3) for d in range(24)]
     assert [place[2] for place in places] == [i for e in range(3) for i in PLAN.epoch(e).ravel()]
@@ -155,23 +155,23 @@ def test_a_place_names_epoch_draw_and_region() -> None:
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
 @pytest.mark.parametrize("micro_batches", [1, 2])
-def test_a_step_takes_the_same_regions_however_it_is_shared(parts: int, micro_batches: int) -> None:
+def test_step_uses_the_same_regions_for_any_number_of_processes(parts: int, micro_batches: int) -> None:
     assert steps_of(PLAN, parts, micro_batches) == list(PLAN.batches_from(0))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 8, 9])
 @pytest.mark.parametrize(("part", "parts", "micro_batches"), [(0, 1, 1), (1, 2, 1), (0, 2, 2)])
-def test_batches_from_a_step_are_the_tail_of_all(
+def test_batches_from_a_later_step_are_the_tail_of_all_batches(
     step: int, part: int, parts: int, micro_batches: int
 ) -> None:
     everything = list(PLAN.batches_from(0, part, parts, micro_batches))
     assert list(PLAN.batches_from(step, part, parts, micro_batches)) == everything[step * micro_batches :]
 
 
-# What is made of a region
+# Items
 
 
-def test_a_region_becomes_its_cut_outs() -> None:
+def test_item_holds_the_cut_outs_of_its_region() -> None:
     (roi, extra_roi), true, broken = item_of([region(0, FOOD)])
     np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
     np.testing.assert_array_equal(extra_roi, MAP * ~FOOD[:, :, None])
@@ -179,7 +179,7 @@ def test_a_region_becomes_its_cut_outs() -> None:
 
 
 @pytest.mark.parametrize("pictures", [("photo",), ("roi",), ("extra_roi",), ("extra_roi", "roi", "photo")])
-def test_the_pictures_asked_for_are_made_in_their_order(
+def test_item_holds_the_requested_pictures_in_order(
     pictures: tuple[str, ...],
 ) -> None:
     squares, _, _ = item_of([region(0, FOOD)], pictures=pictures)
@@ -189,7 +189,7 @@ def test_the_pictures_asked_for_are_made_in_their_order(
         np.testing.assert_array_equal(square, of[name])
 
 
-def test_squares_are_letterboxed_alike() -> None:
+def test_both_squares_have_the_same_letterbox() -> None:
     letterbox = Letterbox(16, padding=125)
     (roi, extra_roi), _, _ = item_of([region(0, FOOD)], letterbox=letterbox)
     np.testing.assert_array_equal(roi, letterbox.apply(MAP * FOOD[:, :, None]))
@@ -197,7 +197,7 @@ def test_squares_are_letterboxed_alike() -> None:
     assert roi.shape == (16, 16, 3)
 
 
-def test_both_cut_outs_share_every_change_whatever_the_seed() -> None:
+def test_both_cut_outs_share_every_change_for_any_seed() -> None:
     seen = set()
     for seed in range(200):
         (roi, extra_roi), _, _ = item_of(
@@ -234,11 +234,11 @@ def test_both_cut_outs_share_a_change_of_brightness() -> None:
     assert len(levels) > 20
 
 
-def test_context_dropout_blanks_the_extra_roi_picture_alone() -> None:
+def test_context_dropout_blanks_only_the_extra_roi_picture() -> None:
     blanked = 0
     for seed in range(60):
         made = PairedRegions(
-            [region(0, FOOD)], BOTH, Augmentation(flip=0, context_dropout=0.5), AsItIs(), seed=seed
+            [region(0, FOOD)], BOTH, Augmentation(flip=0, context_dropout=0.5), NoChange(), seed=seed
         )
         (roi, extra_roi), _, _, blank, _ = made[0, 0, 0]
         np.testing.assert_array_equal(roi, MAP * FOOD[:, :, None])
@@ -247,7 +247,7 @@ def test_context_dropout_blanks_the_extra_roi_picture_alone() -> None:
     assert 15 < blanked < 45
 
 
-def test_one_of_several_masks_is_drawn_each_time() -> None:
+def test_each_item_draws_one_of_several_masks() -> None:
     other = ~FOOD
     taken: Counter[bool] = Counter()
     for draw in range(100):
@@ -257,19 +257,19 @@ def test_one_of_several_masks_is_drawn_each_time() -> None:
     assert 30 < taken[True] < 70
 
 
-def test_the_photo_is_left_as_it_is() -> None:
+def test_making_an_item_does_not_change_the_photo() -> None:
     before = MAP.copy()
     for seed in range(20):
         item_of([region(0, FOOD)], augmentation=CHANGED, seed=seed)
     np.testing.assert_array_equal(MAP, before)
 
 
-# Photos are decoded once
+# Decoding photos once
 
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Names of the files decoded, in their order."""
+    """Record the names of decoded files in order."""
     names = []
 
     def counting(path: Path, **limits: float) -> LoadedPhoto:
@@ -284,7 +284,7 @@ def paired(regions: list[Region] | tuple[Region, ...], **options: Any) -> Paired
     return PairedRegions(regions, BOTH, CHANGED, Letterbox(32), **options)
 
 
-def test_a_photo_is_decoded_once_for_both_cut_outs(made_source: Store, decoded: list[Any]) -> None:
+def test_both_cut_outs_share_one_decoded_photo(made_source: Store, decoded: list[Any]) -> None:
     made = paired(made_source.regions)
     made[0, 0, 3]
     assert decoded == ["3.png"]
@@ -292,7 +292,7 @@ def test_a_photo_is_decoded_once_for_both_cut_outs(made_source: Store, decoded: 
     assert decoded == ["3.png", "3.png"]
 
 
-def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source: Store, decoded: list[Any]) -> None:
+def test_sufficient_memory_decodes_each_photo_once(made_source: Store, decoded: list[Any]) -> None:
     made = paired(made_source.regions, max_cache_mb=1)
     for epoch in range(3):
         for index in range(16):
@@ -300,14 +300,14 @@ def test_a_photo_is_decoded_once_at_all_where_there_is_memory(made_source: Store
     assert decoded == [f"{i}.png" for i in range(16)]
 
 
-def test_regions_of_one_photo_share_it(made_source: Store, decoded: list[Any]) -> None:
+def test_regions_of_a_photo_share_one_decoded_photo(made_source: Store, decoded: list[Any]) -> None:
     first = made_source.regions[0]
     made = paired([first, replace(first, name="store/again")], max_cache_mb=1)
     made[0, 0, 0], made[0, 1, 1]
     assert decoded == ["0.png"]
 
 
-def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_shrink_to_the_size_that_the_smallest_window_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = set()
 
     class Large:
@@ -325,10 +325,10 @@ def test_photos_are_no_larger_than_the_smallest_window_needs(monkeypatch: pytest
     assert sides == {(100, 200, 3)}
 
 
-# An item depends on the seed and its place only
+# Items depend only on seed and place
 
 
-def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source: Store) -> None:
+def test_items_do_not_depend_on_order_or_cache(made_source: Store) -> None:
     places = [(epoch, draw, draw % 16) for epoch in range(2) for draw in range(20)]
     expected = {place: paired(made_source.regions, seed=4)[place] for place in places}
     kept = paired(made_source.regions, seed=4, max_cache_mb=1)
@@ -341,15 +341,13 @@ def test_items_do_not_depend_on_the_order_or_on_what_is_kept(made_source: Store)
 @pytest.mark.parametrize(
     "other", [((0, 5, 3), 5), ((0, 6, 3), 4), ((1, 5, 3), 4)], ids=["seed", "draw", "epoch"]
 )
-def test_items_change_with_the_seed_and_the_place(
-    made_source: Store, other: tuple[tuple[int, int, int], int]
-) -> None:
+def test_items_depend_on_seed_and_place(made_source: Store, other: tuple[tuple[int, int, int], int]) -> None:
     place, seed = other
     one = paired(made_source.regions, seed=4)[0, 5, 3]
     assert not np.array_equal(one[0], paired(made_source.regions, seed=seed)[place][0])
 
 
-def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source: Store) -> None:
+def test_batches_do_not_depend_on_the_worker_process(made_source: Store) -> None:
     plan = Plan((0, 1) * 8, batch_size=4, epochs=1)
     made = paired(made_source.regions, max_cache_mb=1)
     here, there = (
@@ -370,7 +368,7 @@ def test_batches_do_not_depend_on_the_process_they_are_made_in(made_source: Stor
         assert torch.equal(one.indices, other.indices)
 
 
-def test_a_batch_stacks_the_pictures(made_source: Store) -> None:
+def test_batch_stacks_the_pictures(made_source: Store) -> None:
     made = paired(made_source.regions)
     items = [made[0, draw, index] for draw, index in enumerate((2, 3, 8))]
     batch = collate(items)
@@ -384,7 +382,7 @@ def test_a_batch_stacks_the_pictures(made_source: Store) -> None:
         np.testing.assert_array_equal([p[number] for p in batch.pictures], item.squares)
 
 
-def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows() -> None:
+def test_batch_tells_blank_pictures_and_the_foods_shown() -> None:
     one, other = (
         Item([MAP], number, [], blank, np.array(others))
         for number, blank, others in ((3, True, [True, False]), (4, False, [False, False]))
@@ -394,15 +392,15 @@ def test_a_batch_says_of_each_picture_whether_it_is_blank_and_what_it_shows() ->
     assert (batch.blank.dtype, batch.others.dtype) == (torch.bool, torch.bool)
 
 
-# What cannot be read
+# Broken regions
 
 
-def test_a_broken_region_stops() -> None:
+def test_broken_region_fails() -> None:
     with pytest.raises(DataError, match="nothing to see"):
         item_of([region(0, None), region(1, FOOD)])
 
 
-def test_another_region_takes_the_place_of_a_broken_one_which_is_named() -> None:
+def test_skip_replaces_and_names_a_broken_region() -> None:
     regions = [region(0, FOOD), region(1, None), region(2, FOOD)]
     chosen = set()
     for draw in range(20):
@@ -413,7 +411,7 @@ def test_another_region_takes_the_place_of_a_broken_one_which_is_named() -> None
     assert chosen == {0, 2}
 
 
-def test_a_batch_keeps_its_size_and_names_what_is_broken() -> None:
+def test_batch_keeps_its_size_and_names_broken_regions() -> None:
     regions = [region(0, FOOD), region(1, None), region(2, None)]
     made = PairedRegions(regions, BOTH, PLAIN, Letterbox(8), skip_broken=True)
     batch = collate([made[0, draw, draw % 3] for draw in range(6)])
@@ -422,7 +420,7 @@ def test_a_batch_keeps_its_size_and_names_what_is_broken() -> None:
     assert set(batch.broken) == {"a/1: nothing to see", "a/2: nothing to see"}
 
 
-def test_a_region_is_named_once_for_a_place() -> None:
+def test_each_place_names_a_broken_region_once() -> None:
     regions = [region(0, FOOD), *(region(i, None) for i in range(1, 6))]
     for draw in range(20):
         _, true, broken = item_of(regions, (0, draw, 4), skip_broken=True)
@@ -431,12 +429,12 @@ def test_a_region_is_named_once_for_a_place() -> None:
         assert len(broken) == len(set(broken))
 
 
-def test_where_none_can_be_read_it_stops() -> None:
+def test_all_regions_unreadable_fails() -> None:
     with pytest.raises(DataError, match="None of the 3 training regions can be read, first a/1: nothing"):
         item_of([region(i, None) for i in range(3)], (0, 0, 1), skip_broken=True)
 
 
-def test_a_file_that_breaks_is_replaced_as_well(made_source: Store) -> None:
+def test_skip_replaces_a_file_that_breaks_later(made_source: Store) -> None:
     photo = made_source.regions[3].photo
     assert photo is not None
     photo.write_bytes(photo.read_bytes()[:-200])
@@ -447,11 +445,11 @@ def test_a_file_that_breaks_is_replaced_as_well(made_source: Store) -> None:
     assert sentence.startswith("store/3: ")
 
 
-def test_there_are_as_many_items_as_regions() -> None:
-    assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, AsItIs())) == 7
+def test_length_equals_the_number_of_regions() -> None:
+    assert len(PairedRegions([region(0, FOOD)] * 7, BOTH, PLAIN, NoChange())) == 7
 
 
-# What else is on the photo
+# Other foods on the photo
 
 
 def on_photo(photo: str | None, label: str, box: tuple[int, int, int, int] | None = None) -> Region:
@@ -465,7 +463,7 @@ def on_photo(photo: str | None, label: str, box: tuple[int, int, int, int] | Non
 WHOLE = Change(slice(0, HEIGHT), slice(0, WIDTH), flipped=False, gain=1, blank=False)
 
 
-def test_the_other_foods_of_a_photo_are_those_of_its_other_regions() -> None:
+def test_other_foods_of_a_photo_come_from_its_other_regions() -> None:
     on_two = [("one", "rice"), ("two", "soup"), ("one", "soup"), ("one", "rice"), ("three", "kimchi")]
     others = OtherFoods([on_photo(*names) for names in on_two], ["kimchi", "rice", "soup"])
     found = [others.shown(index, WHOLE, (HEIGHT, WIDTH)) for index in range(5)]
@@ -473,25 +471,25 @@ def test_the_other_foods_of_a_photo_are_those_of_its_other_regions() -> None:
     assert np.array(found, int).tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
 
 
-def test_another_food_is_shown_where_a_quarter_of_its_box_is_in_the_window() -> None:
+def test_window_shows_another_food_if_it_holds_a_quarter_of_its_box() -> None:
     boxes = {"rice": (0, 0, 8, 8), "soup": (0, 0, 8, 7), "kimchi": (12, 12, 14, 14)}
     regions = [on_photo("one", "tea", (0, 0, 1, 1)), *(on_photo("one", *of) for of in boxes.items())]
     others = OtherFoods(regions, ["tea", "rice", "soup", "kimchi"])
     window = replace(WHOLE, rows=slice(4, 20), columns=slice(4, 20), flipped=True)
     # 16 of 64 pixels of the rice and 12 of 56 of the soup
     assert others.shown(0, window, (HEIGHT, WIDTH)).tolist() == [False, True, False, True]
-    # the same of a photo half as large
+    # the same photo at half the size
     half = replace(window, rows=slice(2, 10), columns=slice(2, 10))
     assert others.shown(0, half, (HEIGHT // 2, WIDTH // 2)).tolist() == [False, True, False, True]
 
 
-def test_an_item_tells_the_foods_of_its_own_window() -> None:
+def test_item_lists_the_foods_inside_its_own_window() -> None:
     regions = [on_photo("one", "soup", (8, 6, 15, 12)), on_photo("one", "rice", (0, 0, 2, 2))]
     others = OtherFoods(regions, ["rice", "soup"])
     augmentation = Augmentation(flip=0, min_crop=0.5)
     told = set()
     for seed in range(40):
-        item = PairedRegions(regions, BOTH, augmentation, AsItIs(), seed=seed, others=others)[0, 0, 0]
+        item = PairedRegions(regions, BOTH, augmentation, NoChange(), seed=seed, others=others)[0, 0, 0]
         corner = np.sum(item.squares, axis=0)[0, 0]
         in_window = max(0, 3 - int(corner[0])) * max(0, 3 - int(corner[1])) >= 1
         assert item.others.tolist() == [in_window, False]
@@ -499,12 +497,12 @@ def test_an_item_tells_the_foods_of_its_own_window() -> None:
     assert told == {True, False}
 
 
-def test_cut_outs_without_a_photo_do_not_tell_what_else_is_on_it() -> None:
+def test_cut_outs_without_a_photo_list_no_other_foods() -> None:
     with pytest.raises(ConfigError, match="needs whole photos with their regions; a/None/soup has none"):
         OtherFoods([on_photo("one", "rice"), on_photo(None, "soup")], ["rice", "soup"])
 
 
-def test_what_prepares_batches_can_be_sent_to_a_process_that_did_not_fork() -> None:
+def test_batch_preparation_can_be_pickled_for_a_spawned_process() -> None:
     made = PairedRegions([region("food", FOOD)], BOTH, PLAIN, Letterbox(16), max_cache_mb=1)
     sent = pickle.loads(pickle.dumps(made))
     (roi, _), index, broken, *_ = sent[0, 0, 0]

@@ -1,4 +1,4 @@
-"""A project of the app's store as a source: what was labelled is what is trained on."""
+"""A project of the app's store as a training source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LABELS = (LabelName("rice"), LabelName("soup"), LabelName("beans"), LabelName("n
 
 
 def draw(number: int) -> Photo:
-    """A photo without any two pixels in a row alike, another for each number."""
+    """Return a photo without equal neighboring pixels, different for each number."""
     return np.random.default_rng(number).integers(0, 256, (*SIZE_HW, 3), np.uint8)
 
 
@@ -55,7 +55,7 @@ def block(top: int, left: int, height: int, width: int, size_hw: tuple[int, int]
 
 @dataclass(frozen=True)
 class Kitchen:
-    """A project that photos are added to and labelled in, one by one."""
+    """A project in which tests add and label photos one by one."""
 
     store: Store
     files: PhotoFiles
@@ -78,7 +78,7 @@ class Kitchen:
             commit(self.store, give_verdict, item, self.ann, DONE)
 
     def finished(self, number: int, label: str = "rice", meal: str | None = None) -> int:
-        """A photo with one food that is done."""
+        """Add a finished photo with one food."""
         item = self.add(number, meal)
         self.put(item, label, block(2, 3, 10, 12))
         self.done(item)
@@ -114,7 +114,7 @@ def new_kitchen(store: Store, name: str = "Kitchen") -> Kitchen:
 # Regions
 
 
-def test_regions_are_the_foods_as_they_were_saved(kitchen: Kitchen) -> None:
+def test_regions_match_the_saved_foods(kitchen: Kitchen) -> None:
     rice, soup = block(2, 3, 10, 12), block(5, 20, 4, 5)
     soup[6, 22] = False
     item = kitchen.add(1, meal="Monday")
@@ -135,7 +135,7 @@ def test_regions_are_the_foods_as_they_were_saved(kitchen: Kitchen) -> None:
         assert np.array_equal(pixels, draw(1))
 
 
-def test_the_mask_lies_on_the_upright_photo(kitchen: Kitchen) -> None:
+def test_mask_matches_the_upright_photo(kitchen: Kitchen) -> None:
     upright = np.zeros((30, 20, 3), np.uint8)
     mask = block(4, 3, 8, 10, (30, 20))
     upright[mask] = 250
@@ -151,7 +151,7 @@ def test_the_mask_lies_on_the_upright_photo(kitchen: Kitchen) -> None:
     assert pixels[~mask].max() < 50
 
 
-def test_only_what_is_done_and_named_is_taken(kitchen: Kitchen) -> None:
+def test_source_takes_only_labeled_foods_of_finished_photos(kitchen: Kitchen) -> None:
     done, begun = kitchen.add(1), kitchen.add(2)
     named = kitchen.put(done, "rice", block(2, 3, 4, 4))
     kitchen.put(done, None, block(8, 3, 4, 4))
@@ -162,7 +162,7 @@ def test_only_what_is_done_and_named_is_taken(kitchen: Kitchen) -> None:
     assert [region.name for region in kitchen.read()] == [f"kitchen/{named.id}"]
 
 
-def test_no_photo_is_opened_to_read_the_regions(kitchen: Kitchen) -> None:
+def test_reading_regions_opens_no_photo(kitchen: Kitchen) -> None:
     kitchen.finished(1)
     before = kitchen.read()
     for folder in ("originals", "photos"):
@@ -174,7 +174,7 @@ def test_no_photo_is_opened_to_read_the_regions(kitchen: Kitchen) -> None:
         before[0].masked[0].read(open_photo)
 
 
-def test_labels_are_those_of_the_project_in_its_order_and_may_be_renamed(kitchen: Kitchen) -> None:
+def test_labels_follow_the_project_order_and_can_be_renamed(kitchen: Kitchen) -> None:
     kitchen.finished(1, "beans")
     kitchen.finished(2, "soup")
     assert kitchen.source().read().labels == ("rice", "soup", "beans", "never seen")
@@ -187,7 +187,7 @@ def test_labels_are_those_of_the_project_in_its_order_and_may_be_renamed(kitchen
 
 
 @pytest.mark.parametrize("val_share", [0.1, 0.3, 0.5, 0.7])
-def test_a_meal_is_never_split(kitchen: Kitchen, val_share: float) -> None:
+def test_split_never_divides_a_meal(kitchen: Kitchen, val_share: float) -> None:
     meals = [f"tray {number % 6}" for number in range(18)]
     for number, meal in enumerate(meals):
         kitchen.finished(number, meal=meal)
@@ -202,7 +202,7 @@ def test_a_meal_is_never_split(kitchen: Kitchen, val_share: float) -> None:
     assert set(splits) == {f"kitchen/tray {number}" for number in range(6)} | {f"kitchen/{of_itself}"}
 
 
-def test_a_meal_stays_where_it_is_when_others_are_added(kitchen: Kitchen) -> None:
+def test_meal_keeps_its_split_as_others_are_added(kitchen: Kitchen) -> None:
     for number in range(8):
         kitchen.finished(number, meal=f"tray {number}")
     before = {region.group: region.split for region in kitchen.read(val_share=0.5)}
@@ -213,7 +213,7 @@ def test_a_meal_stays_where_it_is_when_others_are_added(kitchen: Kitchen) -> Non
     assert {group: after[group] for group in before} == before
 
 
-def test_leftovers_go_with_the_photo_before_the_meal(kitchen: Kitchen) -> None:
+def test_leftovers_share_the_split_of_the_photo_before_the_meal(kitchen: Kitchen) -> None:
     before, after, before_alone, after_alone = (
         kitchen.finished(number, meal=meal) for number, meal in enumerate(("Monday", None, None, None))
     )
@@ -224,7 +224,7 @@ def test_leftovers_go_with_the_photo_before_the_meal(kitchen: Kitchen) -> None:
     assert alone == left_alone != monday
 
 
-def test_meals_can_be_held_out_by_name(kitchen: Kitchen) -> None:
+def test_held_out_names_select_meals(kitchen: Kitchen) -> None:
     for number, meal in enumerate(("Monday", "Tuesday", "Monday")):
         kitchen.finished(number, meal=meal)
     assert [region.split for region in kitchen.read(held_out=("Monday",))] == ["val", "train", "val"]
@@ -235,7 +235,7 @@ def test_meals_can_be_held_out_by_name(kitchen: Kitchen) -> None:
 # Fingerprints
 
 
-def test_the_fingerprint_follows_what_is_trained_on(kitchen: Kitchen) -> None:
+def test_fingerprint_follows_the_training_data(kitchen: Kitchen) -> None:
     item = kitchen.add(1)
     saved = kitchen.put(item, "rice", block(2, 3, 10, 12))
     kitchen.done(item)
@@ -257,7 +257,7 @@ def test_the_fingerprint_follows_what_is_trained_on(kitchen: Kitchen) -> None:
     assert len({marks[0], other_label, other_mask, one_more}) == 4
 
 
-def test_the_fingerprint_is_the_same_wherever_the_folder_lies(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_fingerprint_does_not_depend_on_the_folder_path(kitchen: Kitchen, tmp_path: Path) -> None:
     for number in range(3):
         kitchen.finished(number, meal="Monday")
     moved = tmp_path / "elsewhere" / "under another name"
@@ -266,7 +266,7 @@ def test_the_fingerprint_is_the_same_wherever_the_folder_lies(kitchen: Kitchen, 
 
 
 @pytest.mark.parametrize("meal", [None, "Tuesday"])
-def test_the_fingerprint_tells_meals_and_photos_apart(kitchen: Kitchen, meal: str | None) -> None:
+def test_fingerprint_distinguishes_meals_from_photos(kitchen: Kitchen, meal: str | None) -> None:
     kitchen.finished(1, meal="Monday")
     other = new_kitchen(Store(kitchen.store.folder.with_name("other")))
     other.finished(1 if meal else 2, meal=meal or "Monday")
@@ -274,15 +274,15 @@ def test_the_fingerprint_tells_meals_and_photos_apart(kitchen: Kitchen, meal: st
     other.store.close()
 
 
-def test_a_label_that_is_renamed_is_another_training(kitchen: Kitchen) -> None:
+def test_renamed_label_changes_the_fingerprint(kitchen: Kitchen) -> None:
     kitchen.finished(1, "soup")
     assert kitchen.source(rename={"soup": "broth"}).read().fingerprint != kitchen.fingerprint()
 
 
-# As the options name it
+# Options
 
 
-def test_options_name_a_project(kitchen: Kitchen) -> None:
+def test_options_open_the_named_project(kitchen: Kitchen) -> None:
     for number in range(12):
         kitchen.finished(number, ("rice", "soup")[number % 2], meal=f"tray {number}")
     options = DataOptions(sources=(Source(kitchen.store.folder, format="project", val_share=0.4),))
@@ -295,7 +295,7 @@ def test_options_name_a_project(kitchen: Kitchen) -> None:
     assert all(np.array_equal(mask, block(2, 3, 10, 12)) for mask in masks)
 
 
-def test_of_several_projects_one_is_named(kitchen: Kitchen) -> None:
+def test_several_projects_require_a_project_name(kitchen: Kitchen) -> None:
     other = new_kitchen(kitchen.store, "Other")
     kitchen.finished(1)
     other.finished(1, "soup")
@@ -307,7 +307,7 @@ def test_of_several_projects_one_is_named(kitchen: Kitchen) -> None:
             kitchen.read(project=wrong)
 
 
-def test_the_database_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_accepts_a_database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}"
     store = Store(tmp_path / "data", url)
     new_kitchen(store).finished(1)
@@ -318,11 +318,11 @@ def test_the_database_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
     assert [region.label for region in found.train] == ["rice"]
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_folder_without_a_store_is_named_and_left_as_it_is(tmp_path: Path, there: bool) -> None:
+def test_error_names_a_folder_without_a_store_and_leaves_it_unchanged(tmp_path: Path, there: bool) -> None:
     folder = tmp_path / "data"
     if there:
         folder.mkdir()
@@ -332,19 +332,19 @@ def test_a_folder_without_a_store_is_named_and_left_as_it_is(tmp_path: Path, the
     assert not there or not any(folder.iterdir())
 
 
-def test_a_damaged_store_is_a_data_error(tmp_path: Path) -> None:
+def test_damaged_store_raises_a_data_error(tmp_path: Path) -> None:
     (tmp_path / DATABASE_NAME).write_bytes(b"no database " * 100)
     with pytest.raises(DataError, match="cannot be opened"):
         ProjectSource("kitchen", tmp_path).read()
 
 
-def test_a_store_without_projects_is_a_data_error(tmp_path: Path) -> None:
+def test_store_without_projects_raises_a_data_error(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with pytest.raises(DataError, match="has the projects none"):
         ProjectSource("kitchen", tmp_path).read()
 
 
-def test_a_project_without_anything_finished_has_nothing_to_train_on(kitchen: Kitchen) -> None:
+def test_project_without_finished_photos_raises_a_data_error(kitchen: Kitchen) -> None:
     item = kitchen.add(1)
     kitchen.put(item, "rice", block(2, 3, 10, 12))
     assert kitchen.read() == []

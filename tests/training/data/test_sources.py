@@ -31,7 +31,7 @@ LAST = ("8", "9", "10", "11")
 
 
 class Corner:
-    """A segmenter that masks the first pixel, whatever it is asked."""
+    """A segmenter that masks the first pixel for every prompt."""
 
     name, fingerprint = "corner", "v1"
 
@@ -46,7 +46,7 @@ class Corner:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Names of the segmenters opened; each is a Corner."""
+    """Replace every segmenter by a Corner and record the names of opened ones."""
     names = []
 
     def opening(config: AppConfig) -> Corner:
@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def options(tmp_path: Path) -> Callable[..., Any]:
-    """Makes options of sources, with a cache of the test's own."""
+    """Return a function that makes options of sources with a cache in the test's folder."""
     return lambda *sources, **others: DataOptions(sources=sources, cache=tmp_path / "cache", **others)
 
 
@@ -67,11 +67,11 @@ def areas(region: Region) -> list[int]:
     return [int(masked.read(open_photo)[1].sum()) for masked in region.masked]
 
 
-# The same food through every source
+# Equal foods from every source
 
 
 def save(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Without loss, whatever the ending."""
+    """Save a picture as lossless PNG data under any file extension."""
     Image.fromarray(pixels).save(path, "PNG")
 
 
@@ -79,7 +79,7 @@ def save(path: Path, pixels: NDArray[np.uint8]) -> None:
 def alike(
     made_data: Path, made_foodseg103: Path, made_pairs: Path, made_source: Store, tmp_path: Path
 ) -> dict[str, list[Region]]:
-    """The same 16 foods from every kind of source, in the order of their numbers."""
+    """Return the same 16 foods from every kind of source, ordered by number."""
     described = json.loads((made_data / "annotations.json").read_text())
     for i, region in enumerate(made_source.regions):
         photo, mask = region.masked[0].read(open_photo)
@@ -110,7 +110,7 @@ SOURCES = ["coco", "foodseg103", "pairs", "store"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_photo_mask_and_class_are_the_same_through_every_source(
+def test_every_source_gives_the_same_photo_mask_and_class(
     alike: dict[str, list[Region]], source: str
 ) -> None:
     assert [r.label for r in alike[source]] == ["ketchup", "pesto"] * 8
@@ -122,7 +122,7 @@ def test_photo_mask_and_class_are_the_same_through_every_source(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_squares_are_the_same_through_every_source(alike: dict[str, list[Region]], source: str) -> None:
+def test_every_source_gives_the_same_squares(alike: dict[str, list[Region]], source: str) -> None:
     def squares(regions: list[Region]) -> list[list[NDArray[np.uint8]]]:
         made = PairedRegions(
             regions,
@@ -136,7 +136,7 @@ def test_squares_are_the_same_through_every_source(alike: dict[str, list[Region]
     np.testing.assert_array_equal(squares(alike[source]), squares(alike["store"]))
 
 
-def test_sources_of_every_kind_make_one_data_set(
+def test_sources_of_every_kind_form_one_data_set(
     made_data: Path, made_foodseg103: Path, made_pairs: Path, made_source: Store, tmp_path: Path
 ) -> None:
     data = assemble(
@@ -152,10 +152,10 @@ def test_sources_of_every_kind_make_one_data_set(
     assert list(data.fingerprints) == SOURCES
 
 
-# Options -> data set
+# From options to a data set
 
 
-def test_the_format_decides_what_reads_a_source(tmp_path: Path, options: Callable[..., Any]) -> None:
+def test_format_selects_the_reader(tmp_path: Path, options: Callable[..., Any]) -> None:
     kinds = {"coco": CocoFolder, "foodseg103": FoodSeg103Folder, "rvernet": PairedFolders}
     for format, kind in kinds.items():
         source = Source(tmp_path, format)
@@ -166,7 +166,7 @@ def test_the_format_decides_what_reads_a_source(tmp_path: Path, options: Callabl
 
 @pytest.fixture
 def folders(made_data: Path, made_foodseg103: Path, made_pairs: Path) -> dict[str, Path]:
-    """Folders without validation, by format."""
+    """Return folders without a validation split by format."""
     described = json.loads((made_data / "annotations.json").read_text())
     for image in described["images"]:
         del image["split"]
@@ -176,7 +176,7 @@ def folders(made_data: Path, made_foodseg103: Path, made_pairs: Path) -> dict[st
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_what_a_source_says_of_itself_holds_for_every_format(
+def test_source_options_apply_to_every_format(
     folders: dict[str, Path], options: Callable[..., Any], format: str
 ) -> None:
     source = Source(folders[format], format, rename={"pesto": "sauce"}, held_out=LAST)
@@ -188,7 +188,7 @@ def test_what_a_source_says_of_itself_holds_for_every_format(
     assert shared.fingerprints.keys() == {folders[format].name}
 
 
-def test_the_same_groups_are_held_out_by_a_share_through_every_format(
+def test_val_share_holds_out_the_same_groups_in_every_format(
     folders: dict[str, Path], options: Callable[..., Any]
 ) -> None:
     held_out = [
@@ -199,7 +199,7 @@ def test_the_same_groups_are_held_out_by_a_share_through_every_format(
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_a_missing_folder_is_named(tmp_path: Path, options: Callable[..., Any], format: str) -> None:
+def test_error_names_the_missing_folder(tmp_path: Path, options: Callable[..., Any], format: str) -> None:
     with pytest.raises(DataError, match="nowhere"):
         read_data(options(Source(tmp_path / "nowhere", format), broken="skip"))
 
@@ -222,7 +222,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("format", ["coco", "foodseg103", "rvernet"])
-def test_a_missing_file_stops_or_is_left_out_as_the_options_say(
+def test_missing_file_fails_or_is_skipped_as_configured(
     folders: dict[str, Path], options: Callable[..., Any], format: str
 ) -> None:
     path, sentence, name, reason = MISSING[format]
@@ -235,7 +235,7 @@ def test_a_missing_file_stops_or_is_left_out_as_the_options_say(
     assert f"left out, {reason}: 1 ({name})" in data.summary()
 
 
-def test_the_options_say_which_regions_are_kept(made_data: Path, options: Callable[..., Any]) -> None:
+def test_options_select_the_regions(made_data: Path, options: Callable[..., Any]) -> None:
     source = Source(made_data)
     assert read_data(options(source, classes=("ketchup", "pesto"))).classes == ("ketchup", "pesto")
     assert read_data(options(source, classes=("ketchup",))).classes == ("ketchup",)
@@ -246,12 +246,14 @@ def test_the_options_say_which_regions_are_kept(made_data: Path, options: Callab
     assert len(read_data(options(source, min_per_class=6)).train) == 12
 
 
-def test_annotations_may_lie_elsewhere(made_data: Path, options: Callable[..., Any], tmp_path: Path) -> None:
+def test_reader_accepts_annotations_from_another_path(
+    made_data: Path, options: Callable[..., Any], tmp_path: Path
+) -> None:
     elsewhere = (made_data / "annotations.json").rename(tmp_path / "elsewhere.json")
     assert len(read_data(options(Source(made_data, annotations=elsewhere))).train) == 12
 
 
-def test_photos_without_a_split_are_refused_or_of_the_split_given(
+def test_photos_without_a_split_fail_or_get_the_configured_split(
     folders: dict[str, Path], options: Callable[..., Any]
 ) -> None:
     source = Source(folders["coco"])
@@ -261,7 +263,7 @@ def test_photos_without_a_split_are_refused_or_of_the_split_given(
     assert {r.split for r in found.regions} == {"val"}
 
 
-def test_sources_are_named_after_their_folders_and_numbered_where_two_are_alike(tmp_path: Path) -> None:
+def test_sources_take_folder_names_and_numbers_for_duplicates(tmp_path: Path) -> None:
     def named(*places: str) -> list[str]:
         return source_names([Source(tmp_path / place) for place in places])
 
@@ -270,7 +272,7 @@ def test_sources_are_named_after_their_folders_and_numbered_where_two_are_alike(
     assert named("x/../b/.") == ["b"]
 
 
-def test_two_folders_of_one_name_are_two_sources(
+def test_folders_with_the_same_name_are_two_sources(
     made_data: Path, options: Callable[..., Any], tmp_path: Path
 ) -> None:
     other = tmp_path / "other" / "data"
@@ -280,10 +282,10 @@ def test_two_folders_of_one_name_are_two_sources(
     assert list(data.fingerprints) == ["data-1", "data-2"]
 
 
-# Masks of every kind asked for
+# Requested kinds of masks
 
 
-def test_no_segmenter_is_opened_where_all_masks_are_annotated(
+def test_annotated_masks_need_no_segmenter(
     made_foodseg103: Path, options: Callable[..., Any], opened: list[Any]
 ) -> None:
     chosen = options(Source(made_foodseg103, "foodseg103", held_out=LAST))
@@ -293,7 +295,7 @@ def test_no_segmenter_is_opened_where_all_masks_are_annotated(
     assert opened == []
 
 
-def test_boxes_of_training_and_validation_become_masks(
+def test_training_and_validation_boxes_become_masks(
     made_data: Path, options: Callable[..., Any], opened: list[Any]
 ) -> None:
     chosen = options(Source(made_data), segmenter="small_sam")
@@ -304,7 +306,7 @@ def test_boxes_of_training_and_validation_become_masks(
     assert [areas(r) for r in (*data.train[:2], *data.val[:2])] == [[1], [256], [1], [256]]
 
 
-def test_training_regions_get_all_kinds_of_masks_and_the_others_the_first(
+def test_training_regions_get_all_mask_kinds_and_others_the_first(
     made_data: Path, options: Callable[..., Any], opened: list[Any]
 ) -> None:
     chosen = options(Source(made_data), masks=("annotated", "click"))
@@ -312,7 +314,7 @@ def test_training_regions_get_all_kinds_of_masks_and_the_others_the_first(
     assert [areas(r) for r in (data.train[1], data.val[1])] == [[256, 1], [256]]
 
 
-def test_only_the_splits_asked_for_get_masks(
+def test_only_requested_splits_get_masks(
     made_source: Store, options: Callable[..., Any], opened: list[Any], tmp_path: Path
 ) -> None:
     data = assemble([made_source])
@@ -322,7 +324,7 @@ def test_only_the_splits_asked_for_get_masks(
     assert [areas(r) for r in changed.test] == [[1]] * 4
 
 
-def test_masks_are_kept_in_the_cache_folder(
+def test_masks_go_to_the_cache_folder(
     made_data: Path, options: Callable[..., Any], opened: list[Any], tmp_path: Path
 ) -> None:
     chosen = options(Source(made_data))
@@ -331,7 +333,7 @@ def test_masks_are_kept_in_the_cache_folder(
 
 
 @pytest.mark.parametrize("masks", [("annotated",), ("click", "annotated")])
-def test_a_broken_photo_stops_or_is_kept_to_be_named_as_the_options_say(
+def test_broken_photo_fails_or_is_kept_as_configured(
     made_data: Path, options: Callable[..., Any], opened: list[Any], masks: tuple[str, ...]
 ) -> None:
     (made_data / "images" / "0.png").write_bytes(b"")

@@ -20,14 +20,14 @@ from training.evidence.measure import View
 from training.evidence.noise import MASK_ERRORS
 
 PICTURES = ("roi", "extra_roi", "photo")
-LETTERBOX = Letterbox(60, 90)  # as wide as the photos, so that nothing is rounded
+LETTERBOX = Letterbox(60, 90)  # equals the photo width, so that nothing is rounded
 SIZE_HW = (48, 60)
 DISTURBING = (*NOISES, *MASK_ERRORS, "background")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A photo of random pixels that fits its place in the file system, and a rectangle as the mask."""
+    """A photo of random pixels with a rectangular mask."""
 
     seed: int
     rows: slice
@@ -68,7 +68,7 @@ def differs(one: Sequence[Photo], other: Sequence[Photo]) -> bool:
 
 @pytest.fixture
 def backgrounds(tmp_path: Path) -> list[Path]:
-    """Two photos of one colour each, one high, one wide."""
+    """Return two photos of one colour each, one tall and one wide."""
     paths = [tmp_path / "high.png", tmp_path / "wide.png"]
     for path, size_hw, level in zip(paths, ((90, 40), (30, 80)), (40, 200), strict=True):
         cv2.imwrite(str(path), np.full((*size_hw, 3), level, np.uint8))
@@ -88,12 +88,12 @@ def backgrounds(tmp_path: Path) -> list[Path]:
         ("background", Condition("background", 1)),
     ],
 )
-def test_conditions_are_read(text: str, condition: Condition) -> None:
+def test_condition_names_are_parsed(text: str, condition: Condition) -> None:
     assert Condition.parse(text) == condition
     assert Condition.parse(str(condition)) == condition
 
 
-def test_conditions_are_called_as_they_are_written() -> None:
+def test_conditions_print_as_written() -> None:
     assert str(Condition.parse("clean")) == "clean"
     assert str(Condition.parse("erode=0.50")) == "erode=0.5"
 
@@ -112,17 +112,17 @@ def test_conditions_are_called_as_they_are_written() -> None:
         ("erode=much", "erode must be a number, got 'much'"),
     ],
 )
-def test_conditions_that_do_not_exist_are_refused(text: str, sentence: str) -> None:
+def test_unknown_conditions_fail(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         Condition.parse(text)
 
 
-def test_the_graded_conditions_exist_and_every_condition_is_graded() -> None:
+def test_graded_conditions_cover_every_condition() -> None:
     assert {Condition(name, strength).name for name in GRADES for strength in GRADES[name]} == set(DISTURBING)
     assert set(MOST) <= {CLEAN, *DISTURBING}
 
 
-def test_clean_is_the_apps_way() -> None:
+def test_clean_condition_matches_the_app() -> None:
     view = Condition(CLEAN).view(PICTURES, LETTERBOX, REGIONS)
     for region in REGIONS:
         seen = view(region)
@@ -131,7 +131,7 @@ def test_clean_is_the_apps_way() -> None:
 
 
 @pytest.mark.parametrize("name", DISTURBING)
-def test_strength_0_is_clean(name: str) -> None:
+def test_strength_0_matches_the_clean_condition(name: str) -> None:
     clean, view = (
         condition.view(PICTURES, LETTERBOX, REGIONS) for condition in (Condition(CLEAN), Condition(name, 0))
     )
@@ -141,9 +141,7 @@ def test_strength_0_is_clean(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DISTURBING)
-def test_what_is_drawn_depends_on_the_seed_and_the_regions_name_alone(
-    name: str, backgrounds: list[Path]
-) -> None:
+def test_draws_depend_only_on_seed_and_region_name(name: str, backgrounds: list[Path]) -> None:
     def view(seed: int, regions: tuple[Region, ...] = REGIONS) -> Any:
         return Condition(name, 0.5).view(PICTURES, LETTERBOX, regions, seed, backgrounds)
 
@@ -152,11 +150,13 @@ def test_what_is_drawn_depends_on_the_seed_and_the_regions_name_alone(
     second = view(seed=3)
     for region in reversed(REGIONS):
         assert_same(second(region).squares, forwards[region.name])
-        assert_same(second(region).squares, forwards[region.name])  # and not on how often it was seen
+        assert_same(
+            second(region).squares, forwards[region.name]
+        )  # independent of the number of earlier draws
 
 
 @pytest.mark.parametrize("name", ["permutation", "shift", "drop"])
-def test_other_seeds_and_other_names_draw_otherwise(name: str) -> None:
+def test_different_seeds_or_names_give_different_draws(name: str) -> None:
     seen = Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS, seed=0)(RICE).squares
     assert differs(seen, Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS, seed=1)(RICE).squares)
     renamed = Region("made/other", RICE.label, RICE.group, "val", RICE.masked, RICE.photo)
@@ -164,7 +164,7 @@ def test_other_seeds_and_other_names_draw_otherwise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["permutation", "translocation"])
-def test_noise_is_the_same_for_both_pictures(name: str) -> None:
+def test_both_pictures_get_the_same_noise(name: str) -> None:
     roi, extra_roi, photo = Condition(name, 1).view(PICTURES, LETTERBOX, REGIONS)(RICE).squares
     clean = Condition(CLEAN).view(PICTURES, LETTERBOX, REGIONS)(RICE).squares
     assert differs((photo,), clean[2:])
@@ -173,7 +173,7 @@ def test_noise_is_the_same_for_both_pictures(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["erode", "dilate", "shift", "drop"])
-def test_a_wrong_mask_leaves_the_photo_as_it_is(name: str) -> None:
+def test_wrong_mask_leaves_the_photo_unchanged(name: str) -> None:
     view = Condition(name, 0.5).view(PICTURES, LETTERBOX, REGIONS)
     roi, _, photo = view(RICE).squares
     clean_roi, _, clean_photo = View(PICTURES, LETTERBOX)(RICE).squares
@@ -181,7 +181,7 @@ def test_a_wrong_mask_leaves_the_photo_as_it_is(name: str) -> None:
     assert (roi != clean_roi).any()
 
 
-def test_the_wrong_object_is_another_food_of_the_same_photo() -> None:
+def test_wrong_object_is_another_food_of_the_same_photo() -> None:
     view = Condition("wrong_object", 1).view(PICTURES, LETTERBOX, REGIONS)
     photo, mask = SOUP.masked[0].read(open_photo)
     assert_same(view(RICE).squares, squares_of(photo, mask))
@@ -190,14 +190,14 @@ def test_the_wrong_object_is_another_food_of_the_same_photo() -> None:
 
 
 @pytest.mark.parametrize("region", [ALONE, WITHOUT_PHOTO], ids=["alone", "without a photo"])
-def test_where_there_is_no_other_food_the_wrong_object_is_mirrored(region: Region) -> None:
-    another = made_region("made/another", None, slice(0, 5), slice(0, 5))  # cut-outs have no photo in common
+def test_wrong_object_is_the_mirrored_mask_without_another_food(region: Region) -> None:
+    another = made_region("made/another", None, slice(0, 5), slice(0, 5))  # cut-outs share no photo
     view = Condition("wrong_object", 1).view(PICTURES, LETTERBOX, (*REGIONS, another))
     photo, mask = region.masked[0].read(open_photo)
     assert_same(view(region).squares, squares_of(photo, mask[:, ::-1]))
 
 
-def test_half_of_the_objects_are_wrong_at_half_the_strength() -> None:
+def test_half_strength_swaps_half_of_the_objects() -> None:
     regions = [made_region(f"made/{i}", i, slice(10, 30), slice(5, 25)) for i in range(200)]
     view = Condition("wrong_object", 0.5).view(("roi",), LETTERBOX, regions)
     clean = View(("roi",), LETTERBOX)
@@ -205,7 +205,7 @@ def test_half_of_the_objects_are_wrong_at_half_the_strength() -> None:
     assert wrong == pytest.approx(100, abs=25)
 
 
-def test_a_food_is_laid_on_another_photo(backgrounds: list[Path]) -> None:
+def test_background_condition_pastes_the_food_on_another_photo(backgrounds: list[Path]) -> None:
     view = Condition("background", 1).view(PICTURES, LETTERBOX, REGIONS, backgrounds=backgrounds)
     photo, mask = RICE.masked[0].read(open_photo)
     levels = set()
@@ -218,7 +218,7 @@ def test_a_food_is_laid_on_another_photo(backgrounds: list[Path]) -> None:
     assert levels == {40, 200}
 
 
-def test_a_background_that_cannot_be_read_stops_or_another_takes_its_place(backgrounds: list[Path]) -> None:
+def test_unreadable_background_fails_or_is_replaced(backgrounds: list[Path]) -> None:
     backgrounds[0].write_bytes(b"")
     regions = [Region(f"made/{i}", "rice", "g", "val", RICE.masked, RICE.photo) for i in range(20)]
     photo, mask = RICE.masked[0].read(open_photo)
@@ -238,7 +238,7 @@ def _on(level: int, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask[:, :, None], photo, np.uint8(level))
 
 
-def test_without_backgrounds_foods_are_laid_on_photos_of_other_groups(tmp_path: Path) -> None:
+def test_photos_of_other_groups_are_the_default_backgrounds(tmp_path: Path) -> None:
     regions = []
     for i, group in enumerate(("meal", "meal", "other meal")):
         path = tmp_path / f"{i}.png"

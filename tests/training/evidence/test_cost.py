@@ -8,7 +8,7 @@ from training.evidence.cost import measure_cost
 
 
 class Two(nn.Module):
-    """Two inputs, each through a layer of its own, joined by a third."""
+    """A model that sends two inputs through separate layers and joins them in a third."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Attention(nn.Module):
         return nn.functional.scaled_dot_product_attention(x, x, x)
 
 
-def test_size_work_and_memory_of_a_model_of_two_inputs() -> None:
+def test_cost_gives_size_work_and_memory_of_a_two_input_model() -> None:
     model = Two()
     cost = measure_cost(model, (torch.rand(1, 100), torch.rand(1, 200)), repeats=5)
     parameters = 100 * 1000 + 1000 + 200 * 1000 + 1000 * 10 + 10
@@ -42,7 +42,7 @@ def test_size_work_and_memory_of_a_model_of_two_inputs() -> None:
     assert not model.training
 
 
-def test_attention_is_counted_as_its_two_products() -> None:
+def test_attention_counts_as_two_matrix_products() -> None:
     cost = measure_cost(Attention(), (torch.rand(1, 3, 20, 8),), repeats=1)
     assert cost.flops == 2 * (2 * 3 * 20 * 20 * 8)
     assert cost.parameters == 0
@@ -53,7 +53,7 @@ def test_shared_parameters_count_once() -> None:
     assert measure_cost(nn.Sequential(layer, layer), (torch.rand(1, 4),), repeats=1).parameters == 20
 
 
-def test_the_latency_is_the_median_after_a_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latency_is_the_median_after_a_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Two()
     seconds = iter([0.0, 0.5, 1.0, 1.002, 2.0, 2.001])  # 500 ms, 2 ms, 1 ms
     monkeypatch.setattr("training.evidence.cost.time.perf_counter", lambda: next(seconds))
@@ -63,7 +63,7 @@ def test_the_latency_is_the_median_after_a_warm_up(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_the_memory_is_that_of_the_cpu_and_the_allocators_rounding() -> None:
+def test_gpu_memory_equals_cpu_memory_plus_allocator_rounding() -> None:
     model, inputs = Two(), (torch.rand(1, 100), torch.rand(1, 200))
     on_cpu = measure_cost(model, inputs)
     on_gpu = measure_cost(model.cuda(), tuple(x.cuda() for x in inputs))

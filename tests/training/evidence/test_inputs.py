@@ -38,7 +38,7 @@ def checkpoint(model: RveRNet, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(made_data: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Labelled]:
-    """What more arguments make of the made data and the checkpoint."""
+    """Return a function that opens the generated data and the checkpoint with more arguments."""
 
     def open_with(*more: str, data: Path | None = made_data) -> Labelled:
         parser = argparse.ArgumentParser()
@@ -76,18 +76,16 @@ def trained_on(
     folder: Path,
     model: RveRNet,
     classes: tuple[str, str] = CLASSES,
-    as_it_is: bool = False,
+    with_fingerprints: bool = False,
     command: str | None = None,
     **data: Any,
 ) -> DataOptions:
-    """Write down in the checkpoint that it was trained on these data, and if asked to the fingerprints they
-    have.
-    """
+    """Record in the checkpoint these training data and, if requested, their fingerprints."""
     options = DataOptions(**data)
     training: dict[str, Any] = {"options": {"data": to_json(options)}}
     if command is not None:
         training["command"] = command
-    if as_it_is:
+    if with_fingerprints:
         training["data"] = dict(read_data(options).fingerprints)
     save_checkpoint(folder, model, classes, training=training)
     return options
@@ -97,7 +95,7 @@ def names(regions: Sequence[Region]) -> list[str]:
     return [region.name.removeprefix("data/") for region in regions]
 
 
-def test_validation_regions_are_measured_on_with_a_mask_each(opened: Callable[..., Labelled]) -> None:
+def test_validation_regions_have_one_mask_each(opened: Callable[..., Labelled]) -> None:
     labelled = opened()
     assert labelled.checkpoint.name == "tiny"
     assert names(labelled.regions) == ["112", "113", "114", "115"]
@@ -106,12 +104,12 @@ def test_validation_regions_are_measured_on_with_a_mask_each(opened: Callable[..
     assert labelled.left_out == ()
 
 
-def test_other_splits_and_all_of_them(opened: Callable[..., Labelled]) -> None:
+def test_split_option_selects_one_split_or_all(opened: Callable[..., Labelled]) -> None:
     assert names(opened("--split", "train").regions) == [str(i) for i in range(100, 112)]
     assert names(opened("--split", "all").regions) == [str(i) for i in range(100, 116)]
 
 
-def test_a_folder_without_splits_is_measured_as_a_whole(
+def test_folder_without_splits_is_measured_as_a_whole(
     opened: Callable[..., Labelled], made_data: Path
 ) -> None:
     edit(made_data, without_splits)
@@ -120,7 +118,7 @@ def test_a_folder_without_splits_is_measured_as_a_whole(
     assert names(opened().regions) == everything
 
 
-def test_without_a_folder_all_that_was_trained_on_is_measured(
+def test_training_data_is_the_default_to_measure_on(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -134,11 +132,11 @@ def test_without_a_folder_all_that_was_trained_on_is_measured(
         f"{source}/{i}" for source in ("data", "other") for i in range(112, 116)
     ]
     assert opened().name == "data"
-    edit(other, call_category("ketchup", "rabbit"))  # of which there was too little to train on
+    edit(other, call_category("ketchup", "rabbit"))  # a class with too few training regions
     assert names(opened(data=None).regions) == [*map(str, range(112, 116)), "other/113", "other/115"]
 
 
-def test_names_are_not_changed_in_many_folders_at_once(
+def test_renaming_classes_needs_a_single_folder(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet
 ) -> None:
     trained_on(checkpoint, model, sources=(Source(made_data),))
@@ -146,25 +144,25 @@ def test_names_are_not_changed_in_many_folders_at_once(
         opened("--rename", '{"pesto": "ketchup"}', data=None)
 
 
-def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_needs_a_folder(
+def test_checkpoint_without_training_record_needs_a_folder(
     opened: Callable[..., Labelled],
 ) -> None:
     with pytest.raises(ConfigError, match="tiny does not say what it was trained on"):
         opened(data=None)
 
 
-def test_an_empty_split_is_an_error(opened: Callable[..., Labelled]) -> None:
+def test_empty_split_fails(opened: Callable[..., Labelled]) -> None:
     with pytest.raises(DataError, match="no test region"):
         opened("--split", "test")
 
 
-def test_masks_of_one_click_take_the_place_of_the_annotated(opened: Callable[..., Labelled]) -> None:
+def test_one_click_masks_replace_the_annotated_masks(opened: Callable[..., Labelled]) -> None:
     (annotated, clicked) = (opened("--masks", kind).regions[1].masked for kind in ("annotated", "click"))
     assert len(clicked) == len(annotated) == 1
     assert clicked != annotated
 
 
-def test_labels_not_known_are_left_out_and_named_or_an_error(
+def test_unknown_labels_fail_or_are_skipped_and_named(
     opened: Callable[..., Labelled], made_data: Path
 ) -> None:
     edit(made_data, call_category("pesto", "soup"))
@@ -180,7 +178,7 @@ def test_labels_not_known_are_left_out_and_named_or_an_error(
         assert labelled.left_out == ("left out, of labels that tiny does not know: 2 of 4 regions (2 soup)",)
 
 
-def test_data_of_the_training_that_are_missing_are_left_out_and_named(
+def test_missing_training_data_are_skipped_and_named(
     opened: Callable[..., Labelled],
     made_data: Path,
     checkpoint: Path,
@@ -202,7 +200,7 @@ def test_data_of_the_training_that_are_missing_are_left_out_and_named(
     assert opened(data=None).left_out == (line.partition(";")[0],)
 
 
-def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(
+def test_missing_all_training_data_requires_a_folder(
     opened: Callable[..., Labelled], checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
     trained_on(checkpoint, model, sources=(Source(tmp_path / "sauces"),))
@@ -212,16 +210,14 @@ def test_where_all_data_of_the_training_are_missing_a_folder_is_needed(
         opened(data=None)
 
 
-def test_where_no_class_is_known_there_is_nothing_to_measure(
-    opened: Callable[..., Labelled], made_data: Path
-) -> None:
+def test_data_without_a_known_class_fails(opened: Callable[..., Labelled], made_data: Path) -> None:
     edit(made_data, call_category("pesto", "soup"))
     edit(made_data, call_category("ketchup", "stew"))
     with pytest.raises(DataError, match=r"no val region of a class that tiny knows"):
         opened("--known_only")
 
 
-def test_classes_are_renamed(opened: Callable[..., Labelled], made_data: Path) -> None:
+def test_rename_maps_classes(opened: Callable[..., Labelled], made_data: Path) -> None:
     edit(made_data, call_category("pesto", "green sauce"))
     labels = [region.label for region in opened("--rename", '{"green sauce": "pesto"}').regions]
     assert labels == ["ketchup", "pesto", "ketchup", "pesto"]
@@ -236,14 +232,14 @@ def test_classes_are_renamed(opened: Callable[..., Labelled], made_data: Path) -
         ('{"broth": "pesto"}', DataError, "no categories broth to rename"),
     ],
 )
-def test_what_cannot_be_renamed_is_refused(
+def test_invalid_renaming_fails(
     opened: Callable[..., Labelled], text: str, error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
         opened("--rename", text)
 
 
-def test_a_folder_it_was_trained_on_is_read_as_it_was_then(
+def test_training_folder_is_read_with_its_training_options(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet
 ) -> None:
     edit(made_data, without_splits)
@@ -255,11 +251,11 @@ def test_a_folder_it_was_trained_on_is_read_as_it_was_then(
     assert {"103", "104"} < set(names(labelled.regions)) < {str(i) for i in range(100, 116)}
     assert {region.label for region in labelled.regions} == {"ketchup", "pesto"}
     with pytest.raises(DataError, match="green sauce"):
-        opened("--all_labels", "--rename", "{}")  # what the arguments say comes first
+        opened("--all_labels", "--rename", "{}")  # arguments take precedence
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
-def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
+def test_moved_or_copied_training_folder_is_read_with_its_training_options(
     opened: Callable[..., Labelled],
     made_data: Path,
     checkpoint: Path,
@@ -270,7 +266,7 @@ def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
     edit(made_data, without_splits)
     edit(made_data, call_category("pesto", "green sauce"))
     source = Source(made_data, rename={"green sauce": "pesto"}, held_out=("g3", "g4"), val_share=0.3)
-    options = trained_on(checkpoint, model, as_it_is=True, sources=(source,), min_share=0.01)
+    options = trained_on(checkpoint, model, with_fingerprints=True, sources=(source,), min_share=0.01)
     expected = names(read_data(options).val)
     how(made_data, tmp_path / "elsewhere")
     labelled = opened(data=tmp_path / "elsewhere")
@@ -283,7 +279,7 @@ def test_a_moved_or_copied_folder_is_read_as_it_was_when_it_was_trained_on(
         opened("--all_labels", data=tmp_path / "elsewhere")
 
 
-def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
+def test_moved_folder_matches_by_format_and_annotations(
     opened: Callable[..., Labelled],
     made_foodseg103: Path,
     made_data: Path,
@@ -305,7 +301,7 @@ def test_a_moved_folder_is_known_by_its_own_format_and_annotations(
         assert len(found) in (2, 4)
 
 
-def test_its_folder_is_found_by_another_path_to_it(
+def test_training_folder_is_recognized_by_another_path(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
     edit(made_data, without_splits)
@@ -315,10 +311,10 @@ def test_its_folder_is_found_by_another_path_to_it(
     assert names(opened(data=tmp_path / "link").regions) == ["105"]
 
 
-def test_a_source_is_called_as_it_was_then(
+def test_source_keeps_its_training_name(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
-    """Groups are held out by a hash of their names, and the source's name is a part of them."""
+    """The held-out groups depend on a hash of their names, which include the source's name."""
     edit(made_data, without_splits)
     other = tmp_path / "other" / "data"
     other.mkdir(parents=True)
@@ -347,7 +343,7 @@ def test_all_annotation_files_of_the_folder_are_read(
     assert len(opened("--split", "all").regions) == 16
 
 
-def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
+def test_minimum_size_applies_only_to_training_folders(
     opened: Callable[..., Labelled], made_data: Path, checkpoint: Path, model: RveRNet, tmp_path: Path
 ) -> None:
     def shrink(described: dict[str, list[dict[str, Any]]]) -> None:
@@ -373,7 +369,7 @@ def test_regions_too_small_to_be_trained_on_are_left_out_there_alone(
         {"options": {"data": {"sources": [{"path": "data", "colour": "red"}]}}},
     ],
 )
-def test_what_another_program_wrote_of_its_training_is_no_obstacle(
+def test_foreign_training_record_does_not_fail(
     opened: Callable[..., Labelled],
     checkpoint: Path,
     model: RveRNet,
@@ -383,16 +379,14 @@ def test_what_another_program_wrote_of_its_training_is_no_obstacle(
     assert len(opened().regions) == 4
 
 
-def test_classes_asked_for_must_be_known(opened: Callable[..., Labelled]) -> None:
+def test_requested_classes_must_be_known(opened: Callable[..., Labelled]) -> None:
     labelled = opened()
     labelled.require_known(("pesto",))
     with pytest.raises(DataError, match="tiny does not know the classes broth, soup"):
         labelled.require_known(("soup", "pesto", "broth"))
 
 
-def test_what_cannot_be_opened_is_an_error(
-    opened: Callable[..., Labelled], checkpoint: Path, tmp_path: Path
-) -> None:
+def test_unreadable_inputs_fail(opened: Callable[..., Labelled], checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"annotations\.json cannot be read"):
         opened(data=tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="scissors"):

@@ -26,7 +26,7 @@ from training.evidence.measure import Scores, View, confusion, counts, describe,
 CLASSES = ("ketchup", "pesto", "grape")
 SPEC = ModuleSpec("mobilenetv2_035", {}, (0.5, 0.4, 0.6), (0.5, 0.3, 0.4))
 
-# true 0: two right, one taken for 1; true 1: one right, one taken for 2; class 2 has no region
+# true 0: two correct, one predicted as 1; true 1: one correct, one predicted as 2; class 2 has no region
 TRUE = np.array([0, 0, 0, 1, 1])
 LOGITS = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2]]
 BLANKED = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 0]]
@@ -44,7 +44,7 @@ def scores_of(
 
 @dataclass
 class Made:
-    """A region's photo and mask, made of random pixels, that counts how often it is read."""
+    """Random photo and mask of a region that count their reads."""
 
     size_hw: tuple[int, int]
     seed: int = 0
@@ -87,9 +87,7 @@ def read(region: Region) -> Cutouts:
     return cut_out(*region.masked[0].read(open_photo))
 
 
-def test_what_is_measured_is_what_the_apps_classifier_says(
-    checkpoint: Checkpoint, regions: list[Region]
-) -> None:
+def test_scores_equal_those_of_the_app_classifier(checkpoint: Checkpoint, regions: list[Region]) -> None:
     scores = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, batch_size=4)
     assert scores.names == tuple(f"made/{i}" for i in range(5))
     assert scores.groups == tuple(f"g{i}" for i in range(5))
@@ -107,7 +105,7 @@ def test_what_is_measured_is_what_the_apps_classifier_says(
     assert np.abs(scores.logits - scores.without_context).max(axis=1).min() > 1e-4
 
 
-def test_the_size_of_the_batches_changes_nothing(checkpoint: Checkpoint, regions: list[Region]) -> None:
+def test_batch_size_does_not_change_the_scores(checkpoint: Checkpoint, regions: list[Region]) -> None:
     whole, single = (
         score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, batch_size=size)
         for size in (32, 1)
@@ -119,7 +117,7 @@ def test_the_size_of_the_batches_changes_nothing(checkpoint: Checkpoint, regions
 
 
 @pytest.mark.parametrize("picture", ["photo", "roi", "extra_roi"])
-def test_a_baseline_is_measured_on_its_picture_alone(
+def test_baseline_is_measured_on_its_only_picture(
     picture: str, regions: list[Region], tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
@@ -137,7 +135,7 @@ def test_a_baseline_is_measured_on_its_picture_alone(
         counts(scores, without_context=True)
 
 
-def test_the_model_is_measured_in_eval_mode(checkpoint: Checkpoint, regions: list[Region]) -> None:
+def test_scoring_puts_the_model_in_eval_mode(checkpoint: Checkpoint, regions: list[Region]) -> None:
     expected = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
     checkpoint.model.train()
     found = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
@@ -145,7 +143,7 @@ def test_the_model_is_measured_in_eval_mode(checkpoint: Checkpoint, regions: lis
     np.testing.assert_array_equal(found.logits, expected.logits)
 
 
-def test_a_broken_region_stops_or_is_left_out_and_named(checkpoint: Checkpoint) -> None:
+def test_broken_region_fails_or_is_skipped_and_named(checkpoint: Checkpoint) -> None:
     regions = made_regions(Made((40, 48)), Made((40, 48), broken=True), Made((30, 40), seed=2))
     with pytest.raises(DataError, match="damaged"):
         score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES)
@@ -165,7 +163,7 @@ def test_a_broken_region_stops_or_is_left_out_and_named(checkpoint: Checkpoint) 
         np.testing.assert_allclose(scores.logits, sound.logits, atol=1e-5)
 
 
-def test_where_nothing_can_be_read_there_are_no_figures(checkpoint: Checkpoint) -> None:
+def test_unreadable_regions_give_no_figures(checkpoint: Checkpoint) -> None:
     regions = made_regions(Made((40, 48), broken=True))
     scores = score(checkpoint.model, checkpoint.preprocessing, regions, CLASSES, skip_broken=True)
     assert len(scores) == 0
@@ -176,11 +174,11 @@ def test_where_nothing_can_be_read_there_are_no_figures(checkpoint: Checkpoint) 
             figure(scores, CLASSES)
 
 
-def test_a_view_remembers_what_its_memory_holds() -> None:
+def test_view_caches_what_fits_in_its_memory() -> None:
     square = 32 * 32 * 3
     made = [Made((40, 48), seed) for seed in range(3)]
     regions = made_regions(*made)
-    view = View(("roi", "extra_roi"), Letterbox(32), keep_mb=2.5 * 2 * square / 1e6)  # two of the three
+    view = View(("roi", "extra_roi"), Letterbox(32), keep_mb=2.5 * 2 * square / 1e6)  # fits two of the three
     first = [view(region) for region in regions]
     again = [view(region) for region in regions]
     assert [one.reads for one in made] == [1, 1, 2]
@@ -189,7 +187,7 @@ def test_a_view_remembers_what_its_memory_holds() -> None:
         np.testing.assert_array_equal(one.squares, other.squares)
 
 
-def test_a_view_without_memory_makes_everything_again() -> None:
+def test_view_without_memory_caches_nothing() -> None:
     made = Made((40, 48))
     (region,) = made_regions(made)
     view = View(("photo",), Letterbox(32))
@@ -199,7 +197,7 @@ def test_a_view_without_memory_makes_everything_again() -> None:
     assert made.reads == 3
 
 
-def test_a_photo_is_decoded_once_for_the_regions_on_it(
+def test_each_photo_is_decoded_once_for_its_regions(
     monkeypatch: pytest.MonkeyPatch, made_source: Store
 ) -> None:
     opened = []
@@ -217,7 +215,7 @@ def test_a_photo_is_decoded_once_for_the_regions_on_it(
 
 
 @pytest.mark.parametrize("without_context", [BLANKED, None])
-def test_scores_come_back_from_their_file(
+def test_scores_survive_saving_and_loading(
     without_context: NDArray[np.float32] | None, tmp_path: Path
 ) -> None:
     scores = scores_of(without_context=without_context, broken=("made/7: gone", "made/9: süß"))
@@ -246,7 +244,7 @@ def overwrite_the_middle(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     "damage", [cut_short, overwrite_the_middle, lambda content: b"", lambda content: b"text"]
 )
-def test_damaged_scores_are_an_error_with_the_files_name(
+def test_error_names_the_damaged_scores_file(
     damage: Callable[..., Any] | Callable[..., bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "scores.npz"
@@ -257,7 +255,7 @@ def test_damaged_scores_are_an_error_with_the_files_name(
         Scores.load(path)
 
 
-def test_missing_scores_and_other_arrays_are_an_error(tmp_path: Path) -> None:
+def test_missing_scores_or_other_arrays_fail(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         Scores.load(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "other.npz", logits=LOGITS)
@@ -265,7 +263,7 @@ def test_missing_scores_and_other_arrays_are_an_error(tmp_path: Path) -> None:
         Scores.load(tmp_path / "other.npz")
 
 
-def test_scores_over_parts_are_joined() -> None:
+def test_scores_of_parts_are_joined() -> None:
     whole = scores_of(broken=("x: gone",))
     first = Scores(NAMES[:2], GROUPS[:2], TRUE[:2], LOGITS[:2], BLANKED[:2])
     second = Scores(NAMES[2:], GROUPS[2:], TRUE[2:], LOGITS[2:], BLANKED[2:], ("x: gone",))
@@ -280,11 +278,11 @@ def test_scores_over_parts_are_joined() -> None:
     assert Scores.joined([whole]) is whole
 
 
-def test_confusion_counts_true_rows_and_predicted_columns() -> None:
+def test_confusion_has_true_rows_and_predicted_columns() -> None:
     np.testing.assert_array_equal(confusion(TRUE, LOGITS), [[2, 1, 0], [0, 1, 1], [0, 0, 0]])
 
 
-def test_probabilities_are_the_softmax_at_a_temperature() -> None:
+def test_probabilities_are_a_softmax_with_temperature() -> None:
     logits = np.array([[np.log(9), 0]], np.float32)
     np.testing.assert_allclose(probabilities(logits), [[0.9, 0.1]], atol=1e-6)
     np.testing.assert_allclose(probabilities(logits, 2), [[0.75, 0.25]], atol=1e-6)
@@ -302,13 +300,13 @@ def test_figures_with_and_without_context() -> None:
     assert figures(scores_of(without_context=None), CLASSES) == {"macro_f1": 0.65, "top1": 0.6}
 
 
-def test_a_figure_of_classes_without_a_region_is_left_out() -> None:
+def test_figures_omit_classes_without_regions() -> None:
     found = figures(scores_of(), CLASSES, ambiguous=("grape",))
     assert sorted(found) == ["macro_f1", "macro_f1_without_context", "top1", "top1_without_context"]
     assert figures(scores_of(), CLASSES, ambiguous=("grape", "pesto"))["ambiguous_f1"] == 0.5
 
 
-def test_the_description_tells_each_class_and_what_was_not_measured() -> None:
+def test_description_lists_each_class_and_the_skipped_regions() -> None:
     found = describe(scores_of(), CLASSES, ambiguous=("ketchup", "pesto"))
     assert found == {
         "regions": 5,
@@ -326,7 +324,7 @@ def test_the_description_tells_each_class_and_what_was_not_measured() -> None:
     assert single["by_class"]["pesto"] == {"regions": 2, "groups": 2, "f1": 0.5}
 
 
-def test_each_of_several_sources_has_its_own_figures() -> None:
+def test_each_source_has_its_own_figures() -> None:
     names = ("meals/1", "meals/2", "trays/1", "trays/2", "trays/3")
     scores = replace(scores_of(), names=names)
     of_meals = Scores(names[:2], GROUPS[:2], TRUE[:2], LOGITS[:2], BLANKED[:2])

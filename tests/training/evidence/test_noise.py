@@ -27,7 +27,7 @@ def random(seed: int = 0) -> np.random.Generator:
 
 
 class Towards:
-    """A generator that draws one direction."""
+    """A generator that always draws one direction."""
 
     def __init__(self, angle: float) -> None:
         self.angle = angle
@@ -56,11 +56,11 @@ def mask_of(rows: slice, columns: slice, size_hw: tuple[int, int] = (20, 30)) ->
     return mask
 
 
-SQUARE = mask_of(slice(6, 13), slice(10, 17))  # 7 x 7, deepest pixel (9, 13)
+SQUARE = mask_of(slice(6, 13), slice(10, 17))  # 7 x 7 pixels, deepest pixel (9, 13)
 RADIUS = np.sqrt(49 / np.pi)
 
 
-def test_patches_are_moved_whole_and_none_is_lost() -> None:
+def test_permutation_moves_whole_patches_and_loses_none() -> None:
     original = numbered_patches(3, 4, patch=2)
     permuted = permute_patches(original, 2, 1.0, random())
     patches = permuted[::2, ::2, 0]
@@ -72,28 +72,28 @@ def test_patches_are_moved_whole_and_none_is_lost() -> None:
     np.testing.assert_array_equal(original, numbered_patches(3, 4, patch=2))
 
 
-def test_a_share_of_the_patches_moves_and_the_edges_that_fill_none_stay() -> None:
+def test_permutation_moves_a_share_of_patches_and_keeps_partial_edges() -> None:
     original = picture(11, 9)
-    permuted = permute_patches(original, 2, 0.25, random())  # 5 x 4 patches, 5 of them drawn
+    permuted = permute_patches(original, 2, 0.25, random())  # draws 5 of 5 x 4 patches
     changed = (permuted != original).any(axis=2)
     assert not changed[10:].any()
     assert not changed[:, 8:].any()
     assert 0 < changed[:10, :8].reshape(5, 2, 4, 2).any(axis=(1, 3)).sum() <= 5
 
 
-def test_a_picture_smaller_than_a_patch_is_left_alone() -> None:
+def test_picture_smaller_than_a_patch_stays_unchanged() -> None:
     original = picture(3, 30)
     np.testing.assert_array_equal(permute_patches(original, 4, 1.0, random()), original)
 
 
-def test_a_picture_is_moved_and_the_bare_part_filled() -> None:
+def test_translocation_fills_the_uncovered_part() -> None:
     square = np.arange(9, dtype=np.uint8).reshape(3, 3)
     np.testing.assert_array_equal(translocate(square, 1, -1, fill=7), [[7, 3, 4], [7, 6, 7], [7, 7, 7]])
     np.testing.assert_array_equal(translocate(square, -3, 0, fill=7), np.full((3, 3), 7))
 
 
 @pytest.mark.parametrize("none", [PatchPermutation(share=0), Translocation(factor=0)])
-def test_no_noise_is_the_letterbox(none: PatchPermutation | Translocation) -> None:
+def test_zero_noise_equals_the_letterbox(none: PatchPermutation | Translocation) -> None:
     pictures = [picture(30, 47, seed=1), picture(30, 47, seed=2)]
     letterbox = Letterbox(32, padding=9)
     for found, original in zip(none.apply(pictures, letterbox, random()), pictures, strict=True):
@@ -101,7 +101,7 @@ def test_no_noise_is_the_letterbox(none: PatchPermutation | Translocation) -> No
 
 
 @pytest.mark.parametrize("noise", [PatchPermutation(share=0.7, patch=8), Translocation(factor=0.5)])
-def test_a_pair_still_fits_and_the_callers_pictures_stay(noise: PatchPermutation | Translocation) -> None:
+def test_noise_keeps_pairs_aligned_and_inputs_unchanged(noise: PatchPermutation | Translocation) -> None:
     photo = picture(40, 64)
     roi = photo * mask_of(slice(5, 25), slice(10, 40), (40, 64))[:, :, None]
     pair = [roi, photo - roi]
@@ -114,7 +114,7 @@ def test_a_pair_still_fits_and_the_callers_pictures_stay(noise: PatchPermutation
     np.testing.assert_array_equal(pair, before)
 
 
-def test_the_padding_takes_no_part_in_the_permutation() -> None:
+def test_permutation_does_not_touch_the_padding() -> None:
     letterbox = Letterbox(32)
     (found,) = PatchPermutation(1.0, patch=8).apply([picture(16, 32)], letterbox, random())
     assert (found[:8] == 125).all()
@@ -139,7 +139,7 @@ def test_translocation_grows_with_its_factor_and_with_the_square() -> None:
     np.testing.assert_array_equal(found, translocate(small, 30, -42, 125))
 
 
-def test_noise_out_of_range_or_on_pictures_that_do_not_belong_together_is_refused() -> None:
+def test_noise_out_of_range_or_on_mismatched_pictures_fails() -> None:
     for make in (
         lambda: PatchPermutation(1.1),
         lambda: PatchPermutation(0.5, 0),
@@ -152,50 +152,50 @@ def test_noise_out_of_range_or_on_pictures_that_do_not_belong_together_is_refuse
             noise.apply([picture(4, 4), picture(4, 5)], Letterbox(8), random())
 
 
-def test_erosion_and_dilation_move_the_outline_by_whole_distances() -> None:
+def test_erosion_and_dilation_move_the_outline_by_their_distance() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 1 / RADIUS), mask_of(slice(7, 12), slice(11, 16)))
-    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(slice(6, 13), slice(9, 18))  # no corners
+    grown = mask_of(slice(5, 14), slice(10, 17)) | mask_of(slice(6, 13), slice(9, 18))  # without corners
     np.testing.assert_array_equal(dilate(SQUARE, 1 / RADIUS), grown)
 
 
-def test_erosion_leaves_the_deepest_pixel_and_takes_the_photos_edge_for_no_outline() -> None:
+def test_erosion_keeps_the_deepest_pixel_and_ignores_the_photo_edge() -> None:
     np.testing.assert_array_equal(erode(SQUARE, 5), mask_of(slice(9, 10), slice(13, 14)))
     at_the_edge = mask_of(slice(0, 20), slice(0, 10))
     radius = np.sqrt(200 / np.pi)
     np.testing.assert_array_equal(erode(at_the_edge, 3 / radius), mask_of(slice(0, 20), slice(0, 7)))
 
 
-def test_a_shift_is_measured_in_equivalent_radii() -> None:
+def test_shift_is_measured_in_equivalent_radii() -> None:
     right, down = towards(0), towards(np.pi / 2)
     np.testing.assert_array_equal(shift(SQUARE, 3 / RADIUS, right), mask_of(slice(6, 13), slice(13, 20)))
     np.testing.assert_array_equal(shift(SQUARE, 3 / RADIUS, down), mask_of(slice(9, 16), slice(10, 17)))
     assert len({shift(SQUARE, 1, random(seed)).tobytes() for seed in range(8)}) > 4
 
 
-def test_a_shift_ends_where_the_deepest_pixel_would_leave_the_photo() -> None:
+def test_shift_stops_before_the_deepest_pixel_leaves_the_photo() -> None:
     np.testing.assert_array_equal(shift(SQUARE, 50, towards(0)), mask_of(slice(6, 13), slice(26, 30)))
     np.testing.assert_array_equal(shift(SQUARE, 50, towards(-np.pi / 2)), mask_of(slice(0, 4), slice(10, 17)))
 
 
-def test_what_is_dropped_lies_beyond_a_line() -> None:
+def test_dropped_part_lies_beyond_a_line() -> None:
     rightmost, lowest = towards(0), towards(np.pi / 2)
     np.testing.assert_array_equal(drop(SQUARE, 3 / 7, rightmost), mask_of(slice(6, 13), slice(10, 14)))
     np.testing.assert_array_equal(drop(SQUARE, 3 / 7, lowest), mask_of(slice(6, 10), slice(10, 17)))
 
 
 @pytest.mark.parametrize("strength", [0.25, 0.5, 0.9])
-def test_the_share_dropped_is_the_strength_in_any_direction(strength: float) -> None:
+def test_dropped_share_equals_the_strength_in_any_direction(strength: float) -> None:
     left = [drop(SQUARE, strength, random(seed)) for seed in range(8)]
     assert not any((mask & ~SQUARE).any() for mask in left)
     assert {mask.sum() for mask in left} == {round((1 - strength) * 49)}
     assert len({mask.tobytes() for mask in left}) > 4
 
 
-def test_all_dropped_leaves_the_deepest_pixel() -> None:
+def test_full_drop_keeps_the_deepest_pixel() -> None:
     np.testing.assert_array_equal(drop(SQUARE, 1, random()), mask_of(slice(9, 10), slice(13, 14)))
 
 
-def test_the_wrong_object_is_one_of_the_others_or_else_the_mirrored_mask() -> None:
+def test_wrong_object_is_another_mask_or_the_mirrored_one() -> None:
     others = [mask_of(slice(0, 3), slice(0, 3)), mask_of(slice(17, 20), slice(0, 3))]
     found = {wrong_object(SQUARE, 1, random(seed), others).tobytes() for seed in range(8)}
     assert found == {other.tobytes() for other in others}
@@ -210,7 +210,7 @@ def test_the_wrong_object_is_one_of_the_others_or_else_the_mirrored_mask() -> No
     [SQUARE, mask_of(slice(0, 1), slice(29, 30)), np.ones((20, 30), np.bool_)],
     ids=["square", "pixel", "whole photo"],
 )
-def test_every_error_gives_a_mask_never_empty_and_at_strength_0_the_same(
+def test_mask_errors_never_give_an_empty_mask_and_do_nothing_at_strength_0(
     error: Callable[..., Any], mask: NDArray[np.bool_]
 ) -> None:
     before = mask.copy()
@@ -225,6 +225,6 @@ def test_every_error_gives_a_mask_never_empty_and_at_strength_0_the_same(
 
 
 @pytest.mark.parametrize("error", MASK_ERRORS.values(), ids=MASK_ERRORS)
-def test_a_strength_below_0_is_refused(error: Callable[..., Any]) -> None:
+def test_negative_strength_fails(error: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         error(SQUARE, -0.1, random(), [])

@@ -35,7 +35,7 @@ ONE_PICTURE = Scores(NAMES, GROUPS, TRUE, LOGITS, None)
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
-    """Draw, look whether a PNG was written, and give the figure."""
+    """Return a function that draws, checks that a PNG was written and returns the figure."""
     figures = []
 
     class Kept(Figure):
@@ -70,7 +70,7 @@ SQUARE = np.zeros((20, 30), np.bool_)
 SQUARE[5:15, 8:20] = True
 
 
-def test_the_worst_come_first_with_what_they_are_and_are_called(
+def test_worst_regions_come_first_with_true_and_predicted_classes(
     drawn: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "WORST", 4)
@@ -91,25 +91,25 @@ def test_the_worst_come_first_with_what_they_are_and_are_called(
     assert (picture.get_array()[~SQUARE] < 250).all()
 
 
-def test_the_worst_are_called_as_surely_as_the_app_shows(drawn: Callable[..., Any]) -> None:
+def test_worst_regions_show_the_probabilities_of_the_app(drawn: Callable[..., Any]) -> None:
     figure = drawn(draw_worst, SCORES, made_regions(SQUARE), CLASSES, temperature=2.0)
     assert figure.axes[0].get_title() == f"pesto\ncalled grape, {probabilities(LOGITS, 2.0)[4].max():.0%}"
 
 
 @pytest.mark.parametrize("mask", [np.ones((20, 30), np.bool_), SQUARE], ids=["whole photo", "square"])
-def test_worst_masks_of_any_kind_are_drawn_without_a_warning(
+def test_masks_of_any_shape_are_drawn_without_a_warning(
     drawn: Callable[..., Any], mask: NDArray[np.bool_], recwarn: pytest.WarningsRecorder
 ) -> None:
     assert len(drawn(draw_worst, SCORES, made_regions(mask), CLASSES).axes) == 8
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 
 
-def test_where_nothing_was_measured_nothing_is_the_worst(drawn: Callable[..., Any]) -> None:
+def test_no_measured_region_gives_no_worst_regions(drawn: Callable[..., Any]) -> None:
     nothing = Scores((), (), TRUE[:0], LOGITS[:0], None)
     assert not any(axes.get_title() for axes in drawn(draw_worst, nothing, [], CLASSES).axes)
 
 
-def test_the_confusion_matrix_has_its_counts_and_names(drawn: Callable[..., Any]) -> None:
+def test_confusion_matrix_shows_counts_and_names(drawn: Callable[..., Any]) -> None:
     figure = drawn(draw_confusion, confusion(TRUE, LOGITS), CLASSES)
     (axes,) = figure.axes
     written = {text.get_position(): text.get_text() for text in axes.texts}
@@ -119,7 +119,7 @@ def test_the_confusion_matrix_has_its_counts_and_names(drawn: Callable[..., Any]
     np.testing.assert_allclose(axes.get_images()[0].get_array()[0], [2 / 3, 1 / 3, 0])
 
 
-def test_counts_have_room_beside_long_names(drawn: Callable[..., Any]) -> None:
+def test_counts_have_room_beside_long_class_names(drawn: Callable[..., Any]) -> None:
     names = ("a food with a very long name indeed", "b", "c")
     figure = drawn(draw_confusion, 1000 * confusion(TRUE, LOGITS), names)
     figure.draw_without_rendering()
@@ -132,7 +132,7 @@ def points(line: Line2D) -> NDArray[np.float64]:
     return np.stack((line.get_xdata(), line.get_ydata()), axis=1)
 
 
-def test_reliability_is_the_share_of_right_ones_over_what_was_said(drawn: Callable[..., Any]) -> None:
+def test_reliability_plots_accuracy_over_probability(drawn: Callable[..., Any]) -> None:
     margin = np.log([9, 9, 9, 9, 3, 3]).astype(np.float32)  # probabilities 0.9 and 0.75
     logits = np.stack((margin, np.zeros(6, np.float32)), axis=1)
     scores = Scores(tuple("abcdef"), tuple("abcdef"), np.array([0, 0, 0, 1, 0, 1]), logits, None)
@@ -143,12 +143,14 @@ def test_reliability_is_the_share_of_right_ones_over_what_was_said(drawn: Callab
     (axes,) = drawn(draw_reliability, scores, Calibration(2.0, 0.7)).axes
     calibrated = axes.lines[-1]
     assert calibrated.get_label() == "temperature 2.00"
-    np.testing.assert_allclose(points(calibrated)[1], [0.75, 0.75], atol=1e-6)  # odds of 9 are now 3
+    np.testing.assert_allclose(
+        points(calibrated)[1], [0.75, 0.75], atol=1e-6
+    )  # the temperature turns odds of 9 into 3
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == ["not sure below", "uncalibrated", "temperature 2.00"]
 
 
-def test_curves_are_those_of_the_history(drawn: Callable[..., Any]) -> None:
+def test_curves_match_the_history(drawn: Callable[..., Any]) -> None:
     history = [
         {"epoch": 1, "loss": 2.0, "val_macro_f1": 0.4, "val_top1": 0.5, "learning_rate": 0.1},
         {"epoch": 2, "loss": 1.0, "val_macro_f1": 0.6, "val_top1": 0.7, "learning_rate": 0.0},
@@ -166,7 +168,7 @@ def test_figures_have_titles() -> None:
     assert title("top1_without_context") == "top-1 without context"
 
 
-def test_the_table_tells_figures_with_and_without_context_and_by_class() -> None:
+def test_table_shows_figures_with_and_without_context_and_by_class() -> None:
     lines = figures_table(describe(SCORES, CLASSES, ("ketchup", "pesto")))
     assert lines == [
         "| | macro F1 | top-1 | F1 of ketchup, pesto |",
@@ -195,7 +197,7 @@ def test_classes_of_one_group_are_counted() -> None:
     assert figures_table(both)[-1] == f"2 classes rest on {sentence}"
 
 
-def test_several_sources_have_a_line_each() -> None:
+def test_table_has_one_line_per_source() -> None:
     scores = replace(SCORES, names=("meals/1", "meals/2", "meals/3", "trays/1", "trays/2"))
     metrics = describe(scores, CLASSES, ("pesto",))
     lines = figures_table(metrics)
@@ -209,7 +211,7 @@ def test_several_sources_have_a_line_each() -> None:
     ]
 
 
-def test_the_table_of_one_picture_has_no_context_to_leave_out() -> None:
+def test_table_of_a_baseline_has_no_context_columns() -> None:
     assert figures_table(describe(ONE_PICTURE, CLASSES)) == [
         "| | macro F1 | top-1 |",
         "|---|---|---|",
@@ -224,7 +226,7 @@ def test_the_table_of_one_picture_has_no_context_to_leave_out() -> None:
     ]
 
 
-def test_masks_of_one_click_have_their_own_lines() -> None:
+def test_one_click_masks_have_their_own_lines() -> None:
     metrics = describe(SCORES, CLASSES, ("pesto",))
     assert figures_table(metrics, "click")[2].startswith("| masks of one click | 0.6500 |")
     clicked = {"macro_f1": 0.5, "top1": 0.25, "macro_f1_without_context": 0.1, "top1_without_context": 0.2}
@@ -269,7 +271,7 @@ def training(**how: Any) -> dict[str, Any]:
     }
 
 
-def test_the_card_tells_what_was_trained_on_what_and_how_well(drawn: Callable[..., Any]) -> None:
+def test_card_describes_model_data_and_figures(drawn: Callable[..., Any]) -> None:
     metrics = describe(SCORES, CLASSES)
     card = model_card("mine", CLASSES, training(notes=("Rendered only.", "No bowls.")), metrics)
     for line in (
@@ -292,7 +294,7 @@ def test_the_card_tells_what_was_trained_on_what_and_how_well(drawn: Callable[..
     assert "## Limits" not in model_card("mine", CLASSES, training(), metrics)
 
 
-def test_the_card_of_a_baseline_and_of_masks_of_one_click() -> None:
+def test_card_describes_a_baseline_and_one_click_masks() -> None:
     card = model_card("mine", CLASSES, training(kind="roi"), describe(ONE_PICTURE, CLASSES))
     assert "A model of one picture (roi), to compare RveRNet with: `mobilenetv2_100`" in card
     assert "extra-ROI" not in card

@@ -17,11 +17,11 @@ DISTILLED = ModuleSpec("deit_tiny_distilled_patch16_224", TINY)
 
 
 def as_logits(*rows: tuple[float, ...]) -> Tensor:
-    """Logits, of any scale, with these probabilities."""
+    """Return logits with an arbitrary offset for these probabilities."""
     return torch.tensor(rows).log() + 5
 
 
-def test_a_hard_target_is_cross_entropy_with_the_teachers_decision() -> None:
+def test_hard_target_is_cross_entropy_with_the_teacher_class() -> None:
     student = as_logits((0.25, 0.75), (0.5, 0.5))
     teacher = as_logits((0.9, 0.1), (0.4, 0.6))
     expected = -(math.log(0.25) + math.log(0.5)) / 2
@@ -29,21 +29,21 @@ def test_a_hard_target_is_cross_entropy_with_the_teachers_decision() -> None:
         assert teacher_loss(student, teacher, "hard", temperature).item() == pytest.approx(expected)
 
 
-def test_a_soft_target_is_the_divergence_of_the_student_from_the_teacher() -> None:
+def test_soft_target_is_the_kl_divergence_from_the_teacher() -> None:
     student, teacher = as_logits((0.25, 0.75), (0.5, 0.5)), as_logits((0.5, 0.5), (0.5, 0.5))
     one = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
     assert teacher_loss(student, teacher, "soft", 1.0).item() == pytest.approx(one / 2)
     assert teacher_loss(teacher, teacher, "soft", 1.0).item() == pytest.approx(0, abs=1e-7)
 
 
-def test_the_temperature_softens_both_and_its_square_makes_up_for_it() -> None:
+def test_temperature_softens_both_and_its_square_rescales_the_loss() -> None:
     student, teacher = as_logits((0.1, 0.9)), as_logits((0.8, 0.2))
-    # at temperature 2 probabilities go with the square root: 1 to 3, and 2 to 1
+    # temperature 2 takes the square root of the odds: 1 to 3, and 2 to 1
     expected = 2 / 3 * math.log((2 / 3) / (1 / 4)) + 1 / 3 * math.log((1 / 3) / (3 / 4))
     assert teacher_loss(student, teacher, "soft", 2.0).item() == pytest.approx(4 * expected)
 
 
-def test_the_gradient_of_a_soft_target_keeps_its_size_at_any_temperature() -> None:
+def test_soft_target_gradient_keeps_its_size_at_any_temperature() -> None:
     sizes = []
     for temperature in (50.0, 100.0):
         student = torch.tensor([[1.0, -1.0, 0.0]], requires_grad=True)
@@ -54,7 +54,7 @@ def test_the_gradient_of_a_soft_target_keeps_its_size_at_any_temperature() -> No
     assert sizes[0] > 0.1
 
 
-def test_the_mean_is_over_the_rows_that_count() -> None:
+def test_mean_covers_only_the_selected_rows() -> None:
     losses = torch.tensor([1.0, 2.0, 6.0])
     assert mean_over(losses, torch.tensor([True, False, True])) == 3.5
     assert mean_over(losses, torch.tensor([False, False, False])) == 0
@@ -70,7 +70,7 @@ def single() -> SinglePicture:
     return SinglePicture(SinglePictureConfig("roi", DISTILLED, 3, fusion="logits", hidden=5, input_size=32))
 
 
-def test_without_tokens_a_student_says_what_the_model_says() -> None:
+def test_student_without_tokens_returns_the_model_logits() -> None:
     model, pictures = pair(), torch.randn(2, 2, 3, 32, 32)
     said = Student(model).train()(*pictures)
     assert torch.equal(said.logits, model(*pictures))
@@ -79,7 +79,7 @@ def test_without_tokens_a_student_says_what_the_model_says() -> None:
 
 
 @pytest.mark.parametrize("make", [pair, single])
-def test_with_tokens_it_says_what_its_class_tokens_and_its_distillation_tokens_say(
+def test_student_with_tokens_returns_class_and_distillation_logits(
     make: Callable[..., RveRNet] | Callable[..., SinglePicture],
 ) -> None:
     model = make()
@@ -101,7 +101,9 @@ def test_with_tokens_it_says_what_its_class_tokens_and_its_distillation_tokens_s
 
 
 @pytest.mark.parametrize(("of", "learned"), [("logits", "head"), ("of_tokens", "head_dist")])
-def test_labels_teach_the_class_token_and_the_teacher_the_distillation_token(of: str, learned: str) -> None:
+def test_labels_train_the_class_token_and_the_teacher_trains_the_distillation_token(
+    of: str, learned: str
+) -> None:
     model = single()
     said = Student(model, tokens=True).train()(torch.randn(2, 3, 32, 32))
     getattr(said, of).sum().backward()
@@ -112,7 +114,7 @@ def test_labels_teach_the_class_token_and_the_teacher_the_distillation_token(of:
 
 @pytest.mark.parametrize("make", [pair, single])
 @pytest.mark.parametrize("tokens", [False, True])
-def test_each_module_may_name_the_class_by_itself(
+def test_each_module_can_have_its_own_class_head(
     make: Callable[..., RveRNet] | Callable[..., SinglePicture], tokens: bool
 ) -> None:
     model = make()
@@ -129,7 +131,7 @@ def test_each_module_may_name_the_class_by_itself(
     assert not any(name.startswith("heads") for name in model.state_dict())
 
 
-def test_the_extra_roi_module_may_name_the_foods_it_sees() -> None:
+def test_extra_roi_module_can_have_a_head_for_the_foods_it_sees() -> None:
     model = pair()
     pictures = torch.randn(2, 2, 3, 32, 32)
     student = Student(model, others=True).train()
@@ -141,7 +143,7 @@ def test_the_extra_roi_module_may_name_the_foods_it_sees() -> None:
     torch.testing.assert_close(said.logits, model(*pictures))
 
 
-def test_tokens_are_asked_of_every_backbone() -> None:
+def test_token_distillation_needs_tokens_in_every_backbone() -> None:
     model = pair(ModuleSpec("deit_tiny_patch16_224", TINY))
     Student(model)
     with pytest.raises(ConfigError, match="The backbone for extra_roi has no distillation token"):

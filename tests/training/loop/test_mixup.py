@@ -16,7 +16,7 @@ def mixed(mix: Mix, seed: int, smoothing: float = 0.0) -> tuple[list[Tensor], Te
 
 
 def shares(target: Tensor) -> Tensor:
-    """Of each region's own class in what the mixed pictures show, with every class once in the batch."""
+    """Return the share of each region's own class in the mixed pictures of a batch without repeats."""
     return target[torch.arange(4), TRUE]
 
 
@@ -50,12 +50,12 @@ def test_cutmix_gives_both_pictures_the_same_box() -> None:
     assert len(areas) > 5
 
 
-def test_smoothing_is_that_of_the_loss() -> None:
+def test_label_smoothing_matches_the_loss() -> None:
     plain, smooth = (mixed(Mix(mixup=1.0), 0, smoothing=smoothing)[1] for smoothing in (0.0, 0.1))
     torch.testing.assert_close(smooth, 0.9 * plain + 0.1 / 5)
 
 
-def test_with_both_ways_either_is_taken_as_often() -> None:
+def test_mixup_and_cutmix_are_equally_likely() -> None:
     ways = []
     for seed in range(60):
         (roi, _), _ = mixed(Mix(mixup=1.0, cutmix=1.0), seed)
@@ -63,10 +63,10 @@ def test_with_both_ways_either_is_taken_as_often() -> None:
     assert ways.count("cut") / 60 == pytest.approx(0.5, abs=0.12)
 
 
-def test_the_seed_alone_decides_and_what_is_given_stays() -> None:
+def test_mixing_depends_only_on_the_seed_and_keeps_its_inputs() -> None:
     before = ROI.clone(), EXTRA_ROI.clone()
     one, first = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
-    np.random.seed(99)  # noqa: NPY002 -- whatever was drawn before
+    np.random.seed(99)  # noqa: NPY002 -- global draws must not matter
     other, again = mixed(Mix(mixup=0.5, cutmix=0.5), 3)
     for a, b in zip([*one, first], [*other, again], strict=True):
         assert torch.equal(a, b)
@@ -74,7 +74,7 @@ def test_the_seed_alone_decides_and_what_is_given_stays() -> None:
     assert torch.equal(EXTRA_ROI, before[1])
 
 
-def test_one_picture_alone_is_mixed_as_well() -> None:
+def test_single_picture_is_mixed() -> None:
     (only,), target = Mix(mixup=1.0).apply([ROI], TRUE, 5, 0.0, 7)
     (roi, _), of_both = mixed(Mix(mixup=1.0), 7)
     assert torch.equal(only, roi)
@@ -85,11 +85,11 @@ def test_one_picture_alone_is_mixed_as_well() -> None:
     ("mix", "active"),
     [(Mix(), False), (Mix(mixup=0.2), True), (Mix(cutmix=0.2), True)],
 )
-def test_it_is_active_where_it_may_change_something(mix: Mix, active: bool) -> None:
+def test_mixing_is_active_if_it_can_change_a_batch(mix: Mix, active: bool) -> None:
     assert mix.active is active
 
 
 @pytest.mark.parametrize("values", [{"mixup": -0.1}, {"cutmix": 101}])
-def test_values_out_of_range_are_refused(values: dict[str, float]) -> None:
+def test_values_out_of_range_fail(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(values))} must be in"):
         Mix(**values)

@@ -1,4 +1,4 @@
-"""What the backbones of a run start from, and batch norm measured on what they read."""
+"""Initial weights of the backbones, and batch norm measured on their inputs."""
 
 from __future__ import annotations
 
@@ -38,16 +38,14 @@ def same(module: nn.Module, other: nn.Module, rtol: float = 1e-5, atol: float = 
     return all(torch.allclose(t, others[name], rtol, atol) for name, t in module.state_dict().items())
 
 
-def test_a_pair_is_built_as_its_options_say() -> None:
+def test_pair_is_built_from_its_options() -> None:
     model = build_model(ModelOptions(SPEC, extra_roi_module=OTHER, **SCRATCH), 5)
     assert model.config == RveRNetConfig(SPEC, OTHER, 5, fusion="features", hidden=8, input_size=32)
     assert build_model(ModelOptions(SPEC, **SCRATCH), 5).config.modules == {"roi": SPEC, "extra_roi": SPEC}
 
 
 @pytest.mark.parametrize(("kind", "backbones"), [("rvernet", 2), ("photo", 1)])
-def test_no_backbone_is_built_that_is_not_used(
-    monkeypatch: pytest.MonkeyPatch, kind: str, backbones: int
-) -> None:
+def test_unused_backbones_are_not_built(monkeypatch: pytest.MonkeyPatch, kind: str, backbones: int) -> None:
     built: list[str] = []
     create = timm.create_model
 
@@ -61,7 +59,7 @@ def test_no_backbone_is_built_that_is_not_used(
 
 
 @pytest.mark.parametrize("kind", ["photo", "roi", "extra_roi"])
-def test_a_model_of_one_picture_is_built_as_its_options_say(kind: str) -> None:
+def test_baseline_is_built_from_its_options(kind: str) -> None:
     model = build_model(ModelOptions(SPEC, kind=kind, **SCRATCH), 5)
     assert model.config == SinglePictureConfig(kind, SPEC, 5, fusion="features", hidden=8, input_size=32)
 
@@ -79,7 +77,7 @@ def test_a_model_of_one_picture_is_built_as_its_options_say(kind: str) -> None:
         (ModelOptions(ModuleSpec("mobilenetv2_035", {"wings": 2}), **SCRATCH), 2, "wings"),
     ],
 )
-def test_options_that_make_no_model_are_refused(options: ModelOptions, classes: int, sentence: str) -> None:
+def test_invalid_model_options_fail(options: ModelOptions, classes: int, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as error:
         build_model(options, classes)
     assert "\n" not in str(error.value)
@@ -124,7 +122,7 @@ def everything_else(tensors: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("edit", [lack, surplus, other_shape, everything_else])
-def test_weights_of_another_backbone_are_refused_in_one_line(edit: Callable[..., None]) -> None:
+def test_weights_of_another_backbone_fail_with_one_line(edit: Callable[..., None]) -> None:
     backbone = timm.create_model("mobilenetv2_035", num_classes=0)
     tensors = dict(timm.create_model("mobilenetv2_035").state_dict())
     edit(tensors)
@@ -135,7 +133,7 @@ def test_weights_of_another_backbone_are_refused_in_one_line(edit: Callable[...,
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights", b"\x80\x04\x95"])
-def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_error_names_a_file_without_weights(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(WeightsError, match=r"w\.safetensors cannot be read"):
@@ -147,13 +145,13 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, content: bytes | 
 
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the Hugging Face Hub, and no network."""
+    """Provide an empty Hugging Face cache without network access."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
 
 
-def test_without_a_network_the_way_out_is_named(hub_cache: Path) -> None:
+def test_offline_error_suggests_a_remedy(hub_cache: Path) -> None:
     with pytest.raises(WeightsError) as error:
         build_model(ModelOptions(OTHER, fusion="features", input_size=32), 2)
     assert str(error.value).startswith(
@@ -163,12 +161,12 @@ def test_without_a_network_the_way_out_is_named(hub_cache: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_weights_that_nobody_published_are_refused_as_well(hub_cache: Path) -> None:
+def test_unpublished_weights_fail(hub_cache: Path) -> None:
     with pytest.raises(WeightsError, match="pretrained weights of mobilenetv2_035"):
         read_weights("pretrained", SPEC)
 
 
-def test_cached_weights_are_taken_without_a_network(hub_cache: Path) -> None:
+def test_cached_weights_load_without_a_network(hub_cache: Path) -> None:
     torch.manual_seed(5)
     source = timm.create_model("mobilenetv2_050")
     repository = timm.get_pretrained_cfg("mobilenetv2_050").hf_hub_id
@@ -207,7 +205,7 @@ def roi_only(tmp_path: Path) -> tuple[Path, SinglePicture]:
 FLOAT16 = {"rtol": 1e-3, "atol": 1e-3}
 
 
-def test_backbones_start_from_those_that_see_the_same_picture_of_any_classes(
+def test_backbones_start_from_the_same_module_of_a_checkpoint_with_any_classes(
     pair: tuple[Path, RveRNet],
 ) -> None:
     folder, source = pair
@@ -220,7 +218,7 @@ def test_backbones_start_from_those_that_see_the_same_picture_of_any_classes(
     assert same(single.backbones["extra_roi"], source.extra_roi_module, **FLOAT16)
 
 
-def test_or_from_the_only_one_there_is_and_the_others_from_the_weights(
+def test_backbones_start_from_a_single_module_and_the_rest_from_the_weights(
     roi_only: tuple[Path, SinglePicture], file: Path
 ) -> None:
     folder, source = roi_only
@@ -232,7 +230,7 @@ def test_or_from_the_only_one_there_is_and_the_others_from_the_weights(
     assert same(model.backbones["roi"], timm.create_model("mobilenetv2_035"), rtol=0, atol=0)
 
 
-def test_what_there_is_to_start_from_must_fit(pair: tuple[Path, RveRNet], tmp_path: Path) -> None:
+def test_incompatible_start_checkpoint_fails(pair: tuple[Path, RveRNet], tmp_path: Path) -> None:
     folder, _ = pair
     with pytest.raises(CheckpointError, match="no backbone that sees the picture photo"):
         build_model(ModelOptions(SPEC, kind="photo", start={"photo": folder}, **SCRATCH), 2)
@@ -251,7 +249,7 @@ def test_what_there_is_to_start_from_must_fit(pair: tuple[Path, RveRNet], tmp_pa
 
 
 def backbone_with(kind: str) -> Any:
-    """With folded batch norm, which says mean 0 and variance 1, or with statistics of its own."""
+    """Return a backbone with folded batch norm (mean 0, variance 1) or with its own statistics."""
     torch.manual_seed(8)
     backbone = timm.create_model("mobilenetv2_035", num_classes=0).double()
     for norm in (m for m in backbone.modules() if isinstance(m, _BatchNorm)):
@@ -271,7 +269,7 @@ def batches() -> list[Tensor]:
 
 
 @pytest.mark.parametrize("kind", ["folded", "ordinary"])
-def test_measuring_leaves_what_the_backbone_computes_as_it_is(kind: str) -> None:
+def test_measuring_batch_norm_keeps_the_output_of_the_backbone(kind: str) -> None:
     backbone = backbone_with(kind).eval()
     with torch.no_grad():
         before = [backbone(batch) for batch in batches()]
@@ -281,7 +279,7 @@ def test_measuring_leaves_what_the_backbone_computes_as_it_is(kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["folded", "ordinary"])
-def test_statistics_are_those_of_what_goes_in(kind: str) -> None:
+def test_measured_statistics_match_the_layer_inputs(kind: str) -> None:
     backbone = backbone_with(kind)
     inputs: dict[str, list[Tensor]] = {}
     for name, module in backbone.named_modules():
@@ -297,7 +295,7 @@ def test_statistics_are_those_of_what_goes_in(kind: str) -> None:
         torch.testing.assert_close(norm.running_var, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_a_batch_normalised_by_its_own_statistics_then_comes_out_as_in_use() -> None:
+def test_training_mode_output_matches_eval_mode_after_measuring() -> None:
     backbone = backbone_with("folded")
     (batch,) = batches()[:1]
     measure_batch_norm(backbone, [batch])
@@ -306,14 +304,14 @@ def test_a_batch_normalised_by_its_own_statistics_then_comes_out_as_in_use() -> 
     torch.testing.assert_close(in_training, in_use, rtol=1e-6, atol=1e-6)
 
 
-def test_backbones_without_batch_norm_stay_as_they_are() -> None:
+def test_backbones_without_batch_norm_stay_unchanged() -> None:
     backbone = timm.create_model("deit_tiny_patch16_224", img_size=32, depth=1, num_classes=0)
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
     assert measure_batch_norm(backbone, [torch.randn(2, 3, 32, 32)]) == 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
 
 
-def test_activations_that_are_not_finite_are_an_error() -> None:
+def test_non_finite_activations_fail() -> None:
     backbone = timm.create_model("mobilenetv2_035", num_classes=0)
     with pytest.raises(RvernetError, match="not finite"):
         measure_batch_norm(backbone, [torch.full((1, 3, 32, 32), float("inf"))])

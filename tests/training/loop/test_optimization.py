@@ -22,22 +22,24 @@ from training.loop.optimization import (
 )
 
 
-def test_the_learning_rate_rises_at_every_step_and_then_falls_as_a_cosine_to_about_0() -> None:
+def test_learning_rate_warms_up_and_then_follows_a_cosine_to_about_0() -> None:
     shares = [learning_rate_share(step, 20, 0.2) for step in range(20)]
-    assert shares[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])  # the very first step learns already
+    assert shares[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])  # the first step already learns
     assert shares[12] == pytest.approx(0.5 * (1 + math.cos(math.pi * 8 / 16)))
     assert shares[4:] == sorted(shares[4:], reverse=True)
     assert 0 < shares[19] < 0.02
 
 
 @pytest.mark.parametrize(("step", "steps", "warmup", "share"), [(0, 10, 0, 1), (0, 1, 0, 1), (0, 1, 0.1, 1)])
-def test_without_warm_up_it_starts_at_the_peak(step: int, steps: int, warmup: float, share: float) -> None:
+def test_learning_rate_without_warm_up_starts_at_the_peak(
+    step: int, steps: int, warmup: float, share: float
+) -> None:
     assert learning_rate_share(step, steps, warmup) == share
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 0.99])
 @pytest.mark.parametrize("steps", [1, 2, 7, 500])
-def test_it_is_never_0_and_never_above_the_peak(steps: int, warmup: float) -> None:
+def test_learning_rate_stays_above_0_and_at_most_at_the_peak(steps: int, warmup: float) -> None:
     shares = [learning_rate_share(step, steps, warmup) for step in range(steps)]
     assert min(shares) > 0
     assert max(shares) <= 1
@@ -48,7 +50,7 @@ def model() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2))
 
 
-def test_matrices_and_kernels_are_decayed_and_nothing_else() -> None:
+def test_weight_decay_applies_only_to_matrices_and_kernels() -> None:
     made = model()
     made[0].bias.requires_grad_(False)
     groups = parameter_groups(made, lambda name: 0.1 if name.startswith("2.") else 0.01, 0.5)
@@ -67,7 +69,7 @@ def test_matrices_and_kernels_are_decayed_and_nothing_else() -> None:
     }
 
 
-def test_every_group_gets_its_share_of_its_own_peak() -> None:
+def test_each_group_gets_the_share_of_its_own_peak() -> None:
     optimizer = torch.optim.AdamW(parameter_groups(model(), lambda name: 0.1 * (1 + int(name[0])), 0.5))
     set_learning_rate(optimizer, 0.5)
     assert sorted({g["lr"] for g in optimizer.param_groups}) == pytest.approx([0.05, 0.1, 0.15])
@@ -75,7 +77,7 @@ def test_every_group_gets_its_share_of_its_own_peak() -> None:
     assert sorted({g["lr"] for g in optimizer.param_groups}) == pytest.approx([0.1, 0.2, 0.3])
 
 
-def test_what_is_frozen_is_named_by_whole_parts_and_thaws_again() -> None:
+def test_freeze_prefixes_match_whole_name_parts_and_can_thaw() -> None:
     backbone = nn.ModuleDict({"block": nn.Linear(2, 2), "block1": nn.Linear(2, 2), "cls": nn.Linear(2, 2)})
     freeze(backbone, ["block", "cls.bias"])
     assert [name for name, p in backbone.named_parameters() if not p.requires_grad] == [
@@ -88,7 +90,7 @@ def test_what_is_frozen_is_named_by_whole_parts_and_thaws_again() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["bloc", "blocks", "block.", "cls.weight.x", ""])
-def test_a_prefix_that_freezes_nothing_is_an_error(prefix: str) -> None:
+def test_prefix_without_a_match_fails(prefix: str) -> None:
     backbone = nn.ModuleDict({"block": nn.Linear(2, 2), "cls": nn.Linear(2, 2)})
     with pytest.raises(CheckpointError, match=f"no parameters '{prefix}'"):
         freeze(backbone, ["block", prefix])
@@ -100,7 +102,7 @@ class Chosen:
     seed: int = 0
 
 
-def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_state_survives_saving_and_loading(tmp_path: Path) -> None:
     assert load_state(tmp_path, Chosen(tmp_path)) is None
     save_state(tmp_path, Chosen(tmp_path), {"step": 1})
     save_state(
@@ -113,21 +115,21 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
 
 
-def test_a_state_of_other_options_is_refused(tmp_path: Path) -> None:
+def test_state_of_other_options_fails(tmp_path: Path) -> None:
     save_state(tmp_path, Chosen(tmp_path), {"step": 1})
     with pytest.raises(CheckpointError, match="other options; choose another run_folder"):
         load_state(tmp_path, Chosen(tmp_path, seed=1))
 
 
 class Spy:
-    """Something that must not be brought to life from a file."""
+    """An object that must not be unpickled from a file."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path, ...]]:
         return (Path.touch, (Path("unpickled"),))
 
 
 @pytest.mark.parametrize("kind", ["no state", "half a state", "empty", "another thing", "code"])
-def test_a_damaged_state_is_refused_and_nothing_in_it_runs(
+def test_damaged_state_fails_without_running_its_contents(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -22,14 +22,14 @@ export: out
 
 
 def options(**changes: Any) -> TrainOptions:
-    """Those needed, with changes to options whose dots are written as two underscores."""
+    """Return the required options with changes; two underscores in a name stand for a dot."""
     values = yaml.safe_load(NEEDED)
     for key, value in changes.items():
         put(values, key.replace("__", "."), value)
     return options_from(values, TrainOptions)
 
 
-def test_only_data_a_backbone_and_two_folders_are_needed() -> None:
+def test_only_data_backbone_and_two_folders_are_required() -> None:
     made = options()
     assert made.data.sources == (Source(Path("photos")),)
     assert made.model.roi_module == ModuleSpec("mobilenetv2_035")
@@ -39,7 +39,7 @@ def test_only_data_a_backbone_and_two_folders_are_needed() -> None:
     assert made.trackers == ("tensorboard",)
 
 
-def test_defaults_are_those_of_the_paper_where_it_has_any() -> None:
+def test_defaults_follow_the_paper() -> None:
     made = options()
     assert (made.optimization.epochs, made.optimization.batch_size) == (30, 50)
     assert (made.optimization.learning_rate, made.optimization.warmup) == (4e-3, 0.1)
@@ -47,7 +47,7 @@ def test_defaults_are_those_of_the_paper_where_it_has_any() -> None:
     assert made.augmentation.flip == 0.5
 
 
-def test_options_inside_others_are_set_by_names_with_dots(tmp_path: Path) -> None:
+def test_dotted_names_set_nested_options(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(NEEDED)
     arguments = ["--config", str(tmp_path / "a.yaml"), "--optimization.epochs", "3"]
     arguments += ["--distillation.teacher", "t", "--mix.mixup", "0.8", "--optimization.precision", "no"]
@@ -62,7 +62,7 @@ def test_options_inside_others_are_set_by_names_with_dots(tmp_path: Path) -> Non
     assert made.model.extra_roi_module == ModuleSpec("mobilenetv2_050", {"pad_type": "same"}, (0, 0, 0))
 
 
-def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None:
+def test_stored_options_can_be_read_again(tmp_path: Path) -> None:
     made = options(
         data__masks=["annotated", "click"],
         model__start={"roi": "a", "extra_roi": "b"},
@@ -77,7 +77,7 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        # unknown, missing, of another type
+        # unknown or missing names, and wrong types
         ({"epochs": 3}, "Unknown option epochs; known are data, model,"),
         ({"optimization__epoch": 3}, "Unknown option optimization.epoch; known are epochs,"),
         ({"data__sources": [{"path": "a", "kind": "b"}]}, "Unknown option data.sources[0].kind;"),
@@ -178,14 +178,14 @@ def test_options_as_stored_with_a_run_can_be_given_again(tmp_path: Path) -> None
         ({"optimization__context_loss": -0.1}, "context_loss must not be below 0, got -0.1"),
     ],
 )
-def test_what_cannot_be_is_refused_and_named(changes: dict[str, Any], sentence: str) -> None:
+def test_invalid_options_fail_with_their_names(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         options(**changes)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_what_only_looks_like_a_contradiction_is_taken() -> None:
+def test_apparent_contradictions_are_accepted() -> None:
     both = {"roi": "a", "extra_roi": "b"}
     options(model__weights="scratch", model__start=both, model__freeze=[{"prefixes": ["a"]}])
     options(model__kind="extra_roi", augmentation__context_dropout=0.1)
@@ -200,12 +200,12 @@ KINDS: dict[str, type[Any]] = {"small_sam": SegmenterOptions, "compare_": Grid, 
     sorted((Path(__file__).parents[3] / "training" / "configs").glob("*.yaml")),
     ids=lambda path: path.stem,
 )
-def test_the_configurations_of_the_repository_are_readable(path: Path) -> None:
+def test_repository_configurations_are_readable(path: Path) -> None:
     kind = next(kind for start, kind in KINDS.items() if path.stem.startswith(start))
     assert isinstance(read_options(["--config", str(path)], kind), kind)
 
 
-def test_what_does_not_change_a_run_does_not_bind_its_state() -> None:
+def test_state_ignores_options_that_do_not_change_the_run() -> None:
     config = ["--config", str(Path(__file__).parents[3] / "training" / "configs" / "meals.yaml")]
     bound = to_json(read_options(config, TrainOptions), without_free=True)
     other = ["--data.workers", "3", "--trackers", "[]", "--save_every", "7", "--export", "elsewhere"]

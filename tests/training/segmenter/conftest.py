@@ -1,4 +1,4 @@
-"""Made scenes: coloured discs and squares on grey, with exact masks."""
+"""Generated scenes: coloured discs and squares on grey, with exact masks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.segmenter.options import SegmenterOptions, Source, Stage
 
 @pytest.fixture
 def scenes_folder(tmp_path: Path) -> Path:
-    """Four photos of 120 x 90 with a disc and a square each; the square has two pieces; g3 has no split."""
+    """Make four 120 x 90 photos with a disc and a two-piece square each; g3 has no split."""
     folder = tmp_path / "scenes"
     (folder / "images").mkdir(parents=True)
     images: list[dict[str, Any]] = []
@@ -48,7 +48,7 @@ def scenes_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def backbone(tmp_path: Path) -> Path:
-    """Random weights of the backbone, as timm names them."""
+    """Save random weights of the timm backbone."""
     torch.manual_seed(3)
     path = tmp_path / "backbone.safetensors"
     save_file(build_small_sam().image_encoder.backbone.state_dict(), path)
@@ -57,7 +57,7 @@ def backbone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(scenes_folder: Path, backbone: Path, tmp_path: Path) -> SegmenterOptions:
-    """Two steps on small windows, one on larger ones."""
+    """Return options with two steps on small windows and one on larger ones."""
     return SegmenterOptions(
         sources=(Source(scenes_folder, held_out=("g3",)),),
         stages=(Stage(2, window=64, photos=2, rounds=2), Stage(1, window=96, photos=1, rounds=3)),

@@ -8,7 +8,7 @@ from training.segmenter.augment import Change, Food, change_light, paste, warp
 
 
 @pytest.mark.parametrize("side", [64, 448])
-def test_photo_and_mask_move_together(side: int) -> None:
+def test_augmentation_moves_photo_and_mask_together(side: int) -> None:
     photo = np.full((90, 120, 3), 40, np.uint8)
     mask = np.zeros((90, 120), np.uint8)
     cv2.rectangle(mask, (40, 30), (79, 64), 255, -1)
@@ -21,7 +21,7 @@ def test_photo_and_mask_move_together(side: int) -> None:
         assert np.count_nonzero(seen ^ shown) <= 0.05 * np.count_nonzero(seen) + 40
 
 
-def test_whole_photos_lie_at_the_top_left_as_the_app_shows_them() -> None:
+def test_whole_photos_lie_at_the_top_left_as_in_the_app() -> None:
     photo = np.full((224, 448, 3), 10, np.uint8)
     mask = np.ones((224, 448), bool)
     changes = [Change.draw(np.random.default_rng(seed), (224, 448), mask, 448) for seed in range(30)]
@@ -33,7 +33,7 @@ def test_whole_photos_lie_at_the_top_left_as_the_app_shows_them() -> None:
         assert (seen[224:] == 128).all()
 
 
-def test_light_is_changed_by_the_generator_alone() -> None:
+def test_light_depends_only_on_the_generator() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     changed = [change_light(photo, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert {(c.shape, c.dtype) for c in changed} == {((32, 32, 3), np.dtype(np.uint8))}
@@ -41,7 +41,7 @@ def test_light_is_changed_by_the_generator_alone() -> None:
     assert not np.array_equal(changed[0], changed[2])
 
 
-def test_a_pasted_food_is_where_its_mask_says() -> None:
+def test_pasted_food_lies_where_its_mask_is() -> None:
     window = np.full((64, 64, 3), 20, np.uint8)
     mask = np.zeros((50, 50), bool)
     mask[10:40, 10:40] = True

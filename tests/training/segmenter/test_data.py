@@ -24,7 +24,7 @@ def names(scenes: list[Scene]) -> list[str]:
     return [scene.photo.name for scene in scenes]
 
 
-def test_split_and_held_out_groups_decide(scenes_folder: Path, tmp_path: Path) -> None:
+def test_split_and_held_out_groups_select_the_scenes(scenes_folder: Path, tmp_path: Path) -> None:
     split = scenes_of(Source(scenes_folder, held_out=("g3", "g0")), tmp_path)
     assert {name: names(scenes) for name, scenes in split.items()} == {
         "train": ["0.png", "1.png"],
@@ -35,13 +35,13 @@ def test_split_and_held_out_groups_decide(scenes_folder: Path, tmp_path: Path) -
     assert [len(s.pieces) for s in split["train"]] == [2, 2]
 
 
-def test_annotations_may_lie_elsewhere(scenes_folder: Path, tmp_path: Path) -> None:
+def test_reader_accepts_annotations_from_another_path(scenes_folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.json"
     (scenes_folder / "annotations.json").rename(elsewhere)
     assert len(scenes_of(Source(scenes_folder, annotations=elsewhere), tmp_path)["train"]) == 3
 
 
-def test_boxes_become_masks(made_data: Path, tmp_path: Path) -> None:
+def test_segmenter_turns_boxes_into_masks(made_data: Path, tmp_path: Path) -> None:
     split = scenes_of(Source(made_data, boxes=True), tmp_path)
     assert (len(split["train"]), len(split["val"])) == (12, 4)
     for scene in split["train"]:
@@ -59,7 +59,7 @@ def test_boxes_become_masks(made_data: Path, tmp_path: Path) -> None:
     ],
     ids=["no annotations", "no mask", "a damaged mask", "an unknown split"],
 )
-def test_what_is_no_set_of_masks_is_refused(
+def test_data_without_usable_masks_fail(
     scenes_folder: Path, tmp_path: Path, spoil: Callable[..., Any]
 ) -> None:
     path = scenes_folder / "annotations.json"
@@ -75,7 +75,7 @@ def windows_of(options: SegmenterOptions) -> Windows:
     return Windows([scenes["train"] for scenes in split], options)
 
 
-def test_a_window_depends_on_seed_and_place_only(options: SegmenterOptions) -> None:
+def test_window_depends_only_on_seed_and_place(options: SegmenterOptions) -> None:
     one, other = windows_of(options), windows_of(options)
     other[0, 0]
     for place in ((0, 1), (2, 0)):
@@ -88,7 +88,7 @@ def test_a_window_depends_on_seed_and_place_only(options: SegmenterOptions) -> N
 
 
 @pytest.mark.parametrize("side", [64, 448])
-def test_targets_are_masks_of_what_the_window_shows(options: SegmenterOptions, side: int) -> None:
+def test_targets_are_masks_of_foods_in_the_window(options: SegmenterOptions, side: int) -> None:
     windows = windows_of(dataclasses.replace(options, stages=(Stage(50, window=side),)))
     for index in range(12):
         window = windows[index, 0]
@@ -99,9 +99,9 @@ def test_targets_are_masks_of_what_the_window_shows(options: SegmenterOptions, s
             inside = window.pixels[::2, ::2][target].astype(int)
             spread = inside.max(axis=1) - inside.min(axis=1)
             assert np.count_nonzero(target) >= 24
-            assert (spread > 12).mean() > 0.8 or spread.max() < 30  # coloured food, or drawn grey
+            assert (spread > 12).mean() > 0.8 or spread.max() < 30  # coloured food or grey background
 
 
-def test_sources_without_photos_are_refused(options: SegmenterOptions) -> None:
+def test_sources_without_photos_fail(options: SegmenterOptions) -> None:
     with pytest.raises(DataError):
         Windows([[]], options)

@@ -31,7 +31,7 @@ def finish(trainer: SegmenterTrainer, stop_after: int | None = None) -> dict[str
     return dict(trainer.sam.state_dict())
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(options: SegmenterOptions, tmp_path: Path) -> None:
+def test_resumed_run_reaches_the_same_weights(options: SegmenterOptions, tmp_path: Path) -> None:
     whole = finish(trainer_of(options))
     parts = dataclasses.replace(options, run_folder=tmp_path / "parts")
     finish(trainer_of(parts), stop_after=1)
@@ -44,7 +44,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(options: SegmenterOptions, tm
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
 
 
-def test_what_is_frozen_stays_and_the_rest_learns(options: SegmenterOptions) -> None:
+def test_frozen_parts_stay_and_the_rest_learns(options: SegmenterOptions) -> None:
     trainer = trainer_of(options)
     before = {name: value.clone() for name, value in trainer.sam.state_dict().items()}
     after = finish(trainer)
@@ -54,7 +54,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(options: SegmenterOptions) -> 
     assert {"image_encoder.backbone.blocks.5.0.conv_pw.weight", "mask_decoder.mask_tokens.weight"} <= changed
 
 
-def test_a_run_of_other_options_is_not_continued(options: SegmenterOptions) -> None:
+def test_resuming_with_other_options_fails(options: SegmenterOptions) -> None:
     finish(trainer_of(options), stop_after=1)
     with pytest.raises(CheckpointError, match="other options"):
         trainer_of(dataclasses.replace(options, paste=0.1)).resume()
@@ -63,7 +63,7 @@ def test_a_run_of_other_options_is_not_continued(options: SegmenterOptions) -> N
         trainer_of(options).resume()
 
 
-def test_the_whole_command_writes_weights_the_app_can_open(options: SegmenterOptions, tmp_path: Path) -> None:
+def test_command_writes_weights_that_the_app_opens(options: SegmenterOptions, tmp_path: Path) -> None:
     train(options)
     state = load_file(options.export)
     assert {value.dtype for value in state.values()} == {torch.float16}
@@ -83,7 +83,9 @@ def test_the_whole_command_writes_weights_the_app_can_open(options: SegmenterOpt
     )
 
 
-def test_looking_at_the_model_on_the_way_changes_nothing(options: SegmenterOptions, tmp_path: Path) -> None:
+def test_validation_during_training_does_not_change_the_weights(
+    options: SegmenterOptions, tmp_path: Path
+) -> None:
     train(options)
     alone = finish(trainer_of(dataclasses.replace(options, run_folder=tmp_path / "alone")))
     looked_at = torch.load(options.run_folder / "state.pt", weights_only=True)["model"]
@@ -91,7 +93,7 @@ def test_looking_at_the_model_on_the_way_changes_nothing(options: SegmenterOptio
         torch.testing.assert_close(looked_at[name], value, rtol=0, atol=0)
 
 
-def test_weights_that_do_not_fit_are_refused(options: SegmenterOptions, tmp_path: Path) -> None:
+def test_incompatible_weights_fail(options: SegmenterOptions, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     assert options.backbone_weights is not None
     other.write_bytes(options.backbone_weights.read_bytes())
@@ -104,8 +106,8 @@ def test_weights_that_do_not_fit_are_refused(options: SegmenterOptions, tmp_path
 @pytest.mark.parametrize(
     "arguments",
     [["--steps", "3"], ["--sources", "[]", "--stages", "[]", "--run_folder", "a", "--export", "b"]],
-    ids=["unknown", "nothing to learn from"],
+    ids=["unknown option", "no source"],
 )
-def test_wrong_options_end_with_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_fail_with_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -8,27 +8,27 @@ import torch
 from training.segmenter.loss import interactive_loss, ious, mask_losses
 
 
-def test_focal_and_dice_by_hand() -> None:
-    logits = torch.zeros(1, 1, 1, 2)  # probability 1/2 everywhere
+def test_focal_and_dice_losses_match_hand_computed_values() -> None:
+    logits = torch.zeros(1, 1, 1, 2)  # probability is 1/2 everywhere
     targets = torch.tensor([[[1.0, 0.0]]])
     focal = 0.25 * math.log(2)
     dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
     assert mask_losses(logits, targets).item() == pytest.approx(20 * focal + dice)
 
 
-def test_sure_and_right_costs_nothing() -> None:
+def test_confident_correct_masks_have_no_loss() -> None:
     targets = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
     logits = (targets * 200 - 100)[:, None]
     assert mask_losses(logits, targets).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_ious_by_hand() -> None:
+def test_ious_match_hand_computed_values() -> None:
     targets = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     logits = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]], [[1.0, -1.0, 1.0, -1.0]], [[-1.0, -1.0, -1.0, -1.0]]]])
     torch.testing.assert_close(ious(logits, targets), torch.tensor([[1.0, 1 / 3, 0.0]]))
 
 
-def test_only_the_best_guess_and_the_single_mask_learn() -> None:
+def test_only_the_best_candidate_and_the_single_mask_learn() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 4, 8, 8, requires_grad=True)
     targets = (torch.rand(2, 8, 8) > 0.5).float()
@@ -42,7 +42,7 @@ def test_only_the_best_guess_and_the_single_mask_learn() -> None:
     assert torch.equal(learning, expected)
 
 
-def test_after_the_first_click_the_guesses_count_less() -> None:
+def test_candidates_weigh_less_after_the_first_click() -> None:
     torch.manual_seed(0)
     logits, targets = torch.randn(1, 4, 8, 8), (torch.rand(1, 8, 8) > 0.5).float()
     predicted = ious(logits, targets)

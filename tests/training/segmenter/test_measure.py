@@ -12,7 +12,7 @@ from training.segmenter.measure import Answer, answer, summary
 
 
 class Stub:
-    """Answers the n-th click with the n-th mask, and a box with the box; None means nothing was found."""
+    """Segmenter that returns the n-th mask for the n-th click (None: no candidates) and the box for a box."""
 
     name, fingerprint = "stub", "1"
 
@@ -51,16 +51,16 @@ def embedding() -> Embedding:
     return Embedding("stub", (20, 30), np.zeros((1, 1, 1, 1), np.float32))
 
 
-def test_clicks_go_on_until_the_mask_is_right(embedding: Embedding) -> None:
+def test_clicks_continue_until_the_mask_is_right(embedding: Embedding) -> None:
     found = answer(Stub(HALF, TRUE), embedding, TRUE, clicks=4)
     assert found == Answer((0.5, 1.0, 1.0, 1.0), 0.5, 1.0)
 
 
-def test_where_nothing_is_found_the_mask_so_far_counts(embedding: Embedding) -> None:
+def test_click_without_result_keeps_the_previous_mask(embedding: Embedding) -> None:
     assert answer(Stub(None, HALF, None), embedding, TRUE, clicks=3).click_ious == (0.0, 0.5, 0.5)
 
 
-def test_summary_means_over_foods() -> None:
+def test_summary_averages_over_foods() -> None:
     figures = summary([Answer((0.5, 0.9, 0.9), 0.6, 0.8), Answer((0.86, 0.86, 0.86), 1.0, 1.0)])
     assert figures == {
         "foods": 2,

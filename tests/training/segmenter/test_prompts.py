@@ -15,7 +15,7 @@ def targets() -> NDArray[np.bool_]:
 
 
 def at(prompts: Prompts) -> NDArray[np.int64]:
-    """Prompted points in mask pixels, (M, N, 2)."""
+    """Return the prompt points in mask pixels, shape (M, N, 2)."""
     rows, columns = prompts.offset_yx
     assert prompts.points is not None
     placed = (prompts.points + 0.5 - np.array([columns, rows]) * 8) / 2 - 0.5
@@ -23,7 +23,7 @@ def at(prompts: Prompts) -> NDArray[np.int64]:
     return result
 
 
-def test_the_first_click_lies_in_its_target() -> None:
+def test_first_click_lies_inside_its_target() -> None:
     for seed in range(30):
         prompts = Prompts.first(targets(), (3, 5), False, np.random.default_rng(seed))
         assert prompts.boxes is None
@@ -33,7 +33,7 @@ def test_the_first_click_lies_in_its_target() -> None:
             assert target[y, x]
 
 
-def test_boxes_are_those_of_the_targets_shaken_a_little() -> None:
+def test_box_prompts_are_jittered_target_boxes() -> None:
     exact = np.array([[12, 8, 32, 40], [36, 40, 60, 60]]) - 0.5 + [40, 24, 40, 24]
     drawn = [Prompts.first(targets(), (3, 5), True, np.random.default_rng(s)).boxes for s in range(40)]
     boxes = np.stack([box for box in drawn if box is not None])
@@ -43,7 +43,7 @@ def test_boxes_are_those_of_the_targets_shaken_a_little() -> None:
     assert np.abs(boxes.mean(axis=0) - exact).max() < 2
 
 
-def test_corrections_are_put_where_the_mask_is_wrong() -> None:
+def test_correction_clicks_land_where_the_mask_is_wrong() -> None:
     for seed in range(30):
         rng = np.random.default_rng(seed)
         prompts = Prompts.first(targets(), (0, 0), False, rng)
@@ -60,7 +60,7 @@ def test_corrections_are_put_where_the_mask_is_wrong() -> None:
         assert y1 < 8
 
 
-def test_a_right_mask_is_clicked_inside() -> None:
+def test_correct_mask_is_clicked_inside() -> None:
     rng = np.random.default_rng(0)
     prompts = Prompts.first(targets(), (0, 0), False, rng)
     prompts.correct(targets(), targets(), rng)
@@ -69,7 +69,7 @@ def test_a_right_mask_is_clicked_inside() -> None:
     assert all(t[y, x] for t, (x, y) in zip(targets(), at(prompts)[:, 1], strict=True))
 
 
-def test_tensors_are_what_sam_takes() -> None:
+def test_prompt_tensors_match_the_sam_input() -> None:
     rng = np.random.default_rng(0)
     clicks, boxes = Prompts.first(targets(), (0, 0), False, rng).tensors(torch.device("cpu"))
     assert clicks is not None
@@ -81,9 +81,9 @@ def test_tensors_are_what_sam_takes() -> None:
     assert (boxes.shape, boxes.dtype) == ((2, 4), torch.float32)
 
 
-def test_what_is_kept_is_what_the_app_would_show() -> None:
+def test_cleaned_mask_matches_the_app() -> None:
     found = targets()
-    found[0, 22:30, 2:8] = found[1, 2:10, 20:28] = True  # apart from what is clicked
+    found[0, 22:30, 2:8] = found[1, 2:10, 20:28] = True  # separate from the clicked part
     logits = np.where(found, 2.0, -2.0).astype(np.float32)
     clicked = Prompts.first(targets(), (3, 5), False, np.random.default_rng(0))
     np.testing.assert_array_equal(clicked.keep(logits) > 0, targets())

@@ -1,4 +1,4 @@
-"""Options from YAML and the command line, shown on options made up here."""
+"""Options from YAML and the command line, tested with example options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class Kitchen:
             raise ValueError(f"expected an hour at most, got {self.minutes} minutes")
 
 
-def test_values_get_their_types() -> None:
+def test_values_are_converted_to_the_option_types() -> None:
     values = {
         "folder": "a/b",
         "oven": {"heat": 200, "trays": ["upper", "lower"], "names": {"one": "two"}},
@@ -64,7 +64,7 @@ def test_values_get_their_types() -> None:
     assert options_from({"folder": "a", "oven": None}, Kitchen).oven is None
 
 
-def test_a_text_stands_for_options_of_which_only_the_first_is_given() -> None:
+def test_string_sets_the_first_option_of_a_group() -> None:
     assert options_from({"folder": "a", "spice": "salt"}, Kitchen).spice == Spice("salt")
     assert read_options(["--folder", "a", "--spice", "{name: salt, grams: 2}"], Kitchen).spice == Spice(
         "salt", 2
@@ -103,19 +103,19 @@ def test_a_text_stands_for_options_of_which_only_the_first_is_given() -> None:
         ({"ovens": {"heat": 1}}, "ovens cannot be {'heat': 1}: expected list, got dict."),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(changes: dict[Any, Any], sentence: str) -> None:
+def test_error_names_the_path_of_the_wrong_option(changes: dict[Any, Any], sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         options_from({"folder": "a", **changes}, Kitchen)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_option_is_named() -> None:
+def test_error_names_the_missing_option() -> None:
     with pytest.raises(ConfigError, match=r"^Missing required options: folder\.$"):
         options_from({}, Kitchen)
 
 
-def test_options_become_json_and_come_back() -> None:
+def test_options_survive_a_json_round_trip() -> None:
     kitchen = Kitchen(Path("a"), Oven(200, trays=("x",)), (Oven(1),), anything={"b": (1, 2)})
     plain = to_json(kitchen)
     assert plain["folder"] == "a"
@@ -133,7 +133,7 @@ oven: {heat: 1e2, fan: true}    # and text there
 """
 
 
-def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
+def test_command_line_overrides_the_file(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(FILE)
     assert read_options(["--config", str(file)], Kitchen) == Kitchen(
@@ -162,17 +162,17 @@ def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
         ("[1e3]", [1000.0]),
     ],
 )
-def test_values_are_read_as_yaml_1_2_has_them(text: str, value: Any) -> None:
+def test_values_follow_yaml_1_2(text: str, value: Any) -> None:
     read = read_options(["--folder", "a", "--anything", text], Kitchen).anything
     assert read == value
     assert type(read) is type(value)
 
 
-def test_options_inside_others_need_no_others_around_them() -> None:
+def test_nested_option_creates_its_parent() -> None:
     assert read_options(["--folder", "a", "--oven.heat", "3"], Kitchen).oven == Oven(3.0)
 
 
-def test_options_inside_others_leave_what_was_read_as_it_is() -> None:
+def test_put_does_not_change_the_original_values() -> None:
     inner: dict[str, Any] = {"heat": 1}
     values: dict[str, Any] = {"oven": inner}
     put(values, "oven.fan", True)
@@ -197,7 +197,7 @@ def test_options_inside_others_leave_what_was_read_as_it_is() -> None:
         (["--folder", "a", "--oven.gas.pressure", "3"], "Unknown option oven.gas;"),
     ],
 )
-def test_a_command_line_that_cannot_be_read_is_refused(arguments: list[str], sentence: str) -> None:
+def test_unreadable_command_line_fails(arguments: list[str], sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_options(arguments, Kitchen)
     assert sentence in str(error.value)
@@ -205,7 +205,7 @@ def test_a_command_line_that_cannot_be_read_is_refused(arguments: list[str], sen
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n", b"a: [\n", b"\x00", b"\xff\xfe\xff"])
-def test_a_file_that_holds_no_options_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_file_without_options_fails(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=r"^The options file .*a\.yaml .*\.$"):
         read_options(["--config", str(tmp_path / "a.yaml")], Kitchen)

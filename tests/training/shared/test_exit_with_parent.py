@@ -1,4 +1,4 @@
-"""A process that ends when whoever started it does, and by itself when it is done."""
+"""A child process exits with its parent, or by itself after its work."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ child.wait()
 """
 
 
-def test_it_ends_with_the_program_that_started_it_even_where_that_is_killed() -> None:
-    """All that it says comes through one pipe, which is at its end when both processes are."""
+def test_child_exits_even_if_its_parent_is_killed() -> None:
+    """Both processes write to one pipe, which reaches its end after both have exited."""
     hear, say = os.pipe()
     starter = subprocess.Popen([sys.executable, "-c", STARTER, ATTENDED], stdout=say, stderr=say, cwd=ROOT)
     os.close(say)
@@ -36,7 +36,7 @@ def test_it_ends_with_the_program_that_started_it_even_where_that_is_killed() ->
         assert b"ended with the program that started it" in heard.read()
 
 
-def test_one_that_is_done_ends_by_itself() -> None:
+def test_finished_child_exits_by_itself() -> None:
     quiet = ATTENDED.replace("time.sleep(600)", "")
     process = subprocess.Popen(
         [sys.executable, "-c", quiet], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT

@@ -1,4 +1,4 @@
-"""The help names every option of a tree, with its default and its meaning."""
+"""The help lists every option of a tree with its default and description."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Kitchen:
     pots: list[str] = field(default_factory=list)
 
 
-def test_every_option_is_there() -> None:
+def test_help_lists_every_option() -> None:
     assert help_text(Kitchen, "config").splitlines()[2:] == [
         "--oven (default: None)",
         "    the oven; None cooks cold.",
@@ -57,7 +57,7 @@ def test_every_option_is_there() -> None:
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_is_printed_and_ends_the_command(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_option_prints_the_help_and_exits(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         read_options(["--oven.heat", "3", flag], Kitchen)
     assert ended.value.code == 0

@@ -1,4 +1,4 @@
-"""Progress of a run as another program reads it."""
+"""Progress of a run in the form that other programs read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.shared.progress import PROGRESS_NAME, Progress, one_line
 
 
 def lines_in(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the file without their times, which are checked here."""
+    """Check the times in the file and return its lines without them."""
     lines = [json.loads(line) for line in (folder / PROGRESS_NAME).read_text().splitlines()]
     for line in lines:
         at = datetime.fromisoformat(line.pop("at"))
@@ -23,13 +23,13 @@ def lines_in(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def test_a_run_is_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_reports_progress_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     with Progress(folder) as progress:
         progress.stage("data")
         progress.stage("train", 4, unit="step")
         progress.step(1, loss=0.5)
-        assert lines_in(folder)[-1]["done"] == 1  # before the run ends
+        assert lines_in(folder)[-1]["done"] == 1  # the run has not ended yet
         progress.step(2, loss=math.nan)
         progress.epoch({"epoch": 1, "val_macro_f1": 0.25, "loss": math.inf})
     assert (folder / PROGRESS_NAME).name == "progress.jsonl"
@@ -51,10 +51,10 @@ def test_a_run_is_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
     printed = capsys.readouterr()
     assert printed.out == '{"epoch": 1, "val_macro_f1": 0.25, "loss": Infinity}\n'
-    assert printed.err == ""  # no terminal
+    assert printed.err == ""  # stderr is not a terminal
 
 
-def test_a_run_that_continues_appends(tmp_path: Path) -> None:
+def test_resumed_run_appends_its_progress(tmp_path: Path) -> None:
     def interrupted() -> None:
         with Progress(tmp_path) as progress:
             progress.stage("train", 3, unit="step")
@@ -81,7 +81,7 @@ def fail(folder: Path, error: Exception, stage: str) -> None:
         raise error
 
 
-def test_a_run_that_fails_says_why_on_one_line(tmp_path: Path) -> None:
+def test_failed_run_reports_the_reason_on_one_line(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         fail(tmp_path, OSError("The disk\nis full."), "export")
     assert lines_in(tmp_path)[-1] == {
@@ -93,13 +93,13 @@ def test_a_run_that_fails_says_why_on_one_line(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_that_is_refused_before_its_first_stage_writes_nothing(tmp_path: Path) -> None:
+def test_run_that_fails_before_its_first_stage_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="options"):
         fail(tmp_path, ValueError("Other options."), "")
     assert not any(tmp_path.iterdir())
 
 
-def test_the_error_of_a_run_is_not_hidden_by_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_progress_file_does_not_hide_the_error_of_the_run(tmp_path: Path) -> None:
     def run() -> None:
         with Progress(tmp_path / "run") as progress:
             progress.stage("train", 3)
@@ -111,7 +111,7 @@ def test_the_error_of_a_run_is_not_hidden_by_a_file_that_cannot_be_written(tmp_p
         run()
 
 
-def test_without_a_folder_nothing_is_reported(
+def test_run_without_a_folder_reports_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -126,5 +126,5 @@ def test_without_a_folder_nothing_is_reported(
 @pytest.mark.parametrize(
     ("error", "line"), [(ValueError("a\n  b"), "a b"), (ValueError(""), "ValueError"), (KeyError("k"), "'k'")]
 )
-def test_errors_fit_on_one_line(error: Exception, line: str) -> None:
+def test_long_errors_shrink_to_one_line(error: Exception, line: str) -> None:
     assert one_line(error) == line
