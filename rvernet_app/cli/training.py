@@ -44,7 +44,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
     for needed in ("training", "accelerate"):
         if importlib.util.find_spec(needed) is None:
             raise ConfigError(
-                f"Training needs the package {needed!r}, which is not installed: "
-                "pip install 'rvernet-app[train]'."
+                f"Training needs the package {needed!r}, which is not installed. "
+                "Install this program with its extra: pip install '.[train]'"
             )
     return subprocess.call([sys.executable, "-m", f"training.{name}", *arguments])
