@@ -56,13 +56,13 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     files = PhotoFiles(
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
-    labeling = Labeling(store, files, handlers.shelf, handlers.present)
+    labeling = Labeling(store, files, handlers.photos, handlers.present)
     adding = Adding(store, files, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
-    ranking = Ranking(store, files, handlers.shelf, pipeline)
-    reviewing = Reviewing(store, files, handlers.shelf, handlers.present)
+    ranking = Ranking(store, files, handlers.photos, pipeline)
+    reviewing = Reviewing(store, files, handlers.photos, handlers.present)
     exporting = Exporting(store, files, handlers.served)
-    streams, api = Streams(pipeline, handlers.shelf), Api(pipeline)
+    streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
     with demo:
         newest = gr.State(Newest())

@@ -33,7 +33,7 @@ class Labeling:
     """Answers about a store's projects, for the page.
 
     Args:
-        shelf: where the engine looks for the photos it is asked about.
+        photos: where the engine looks for the photos it is asked about.
         present: makes what the page shows of a photo and its name.
     """
 
@@ -41,12 +41,12 @@ class Labeling:
         self,
         store: Store,
         files: PhotoFiles,
-        shelf: PhotoCache,
+        photos: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store
         self._files = files
-        self._shelf = shelf
+        self._photos = photos
         self._present = present
 
     @property
@@ -133,7 +133,7 @@ class Labeling:
             )
             sha256, name = item.photo.sha256, item.name
         try:  # outside the transaction: decoding a photo takes long
-            photo = self._shelf.add(self._files.original(sha256))
+            photo = self._photos.add(self._files.original(sha256))
         except RvernetError as error:
             return replies.ItemReply(item=reply.item, position=reply.position, error=str(error))
         return reply.model_copy(update={"photo": self._present(photo, name)})

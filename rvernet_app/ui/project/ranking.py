@@ -26,10 +26,10 @@ UNREADABLE = 0.0
 class Ranking:
     """Looks photos over one by one, for as long as the page asks."""
 
-    def __init__(self, store: Store, files: PhotoFiles, shelf: PhotoCache, pipeline: Pipeline) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, pipeline: Pipeline) -> None:
         self._store = store
         self._files = files
-        self._shelf = shelf
+        self._photos = photos
         self._pipeline = pipeline
 
     @property
@@ -51,7 +51,7 @@ class Ranking:
 
     def _uncertainty(self, sha256: str) -> float:
         try:
-            photo = self._shelf.add(self._files.original(sha256))
+            photo = self._photos.add(self._files.original(sha256))
         except PhotoError:
             return UNREADABLE
         return self._mean_uncertainty(photo)

@@ -25,19 +25,19 @@ class Reviewing:
     """Answers about a store's reviews and reports, for the page.
 
     Args:
-        shelf, present: as for `Labeling`.
+        photos, present: as for `Labeling`.
     """
 
     def __init__(
         self,
         store: Store,
         files: PhotoFiles,
-        shelf: PhotoCache,
+        photos: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
         self._store = store
         self._files = files
-        self._shelf = shelf
+        self._photos = photos
         self._present = present
 
     @property
@@ -57,7 +57,7 @@ class Reviewing:
             review_reply = _compared(session, item)
             sha256, name = item.photo.sha256, item.name
             place = {"item": item.id, "position": item.position}
-        photo = self._shelf.add(self._files.original(sha256))  # outside the transaction: decoding takes long
+        photo = self._photos.add(self._files.original(sha256))  # outside the transaction: decoding takes long
         return review_reply.model_copy(update={**place, "photo": self._present(photo, name)})
 
     def accept(self, asked: requests.Decide, me: str) -> replies.Review:

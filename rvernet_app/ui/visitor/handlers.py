@@ -47,12 +47,12 @@ class Handlers:
     """Answers about single photos, by one engine that all visitors share.
 
     Attributes:
-        shelf: the photos that may be asked about.
+        photos: the photos that may be asked about.
         served: the files that the page may fetch.
     """
 
     def __init__(self, pipeline: Pipeline, samples: Mapping[str, Sample]) -> None:
-        self.shelf = PhotoCache(pipeline.config)
+        self.photos = PhotoCache(pipeline.config)
         self.served = ServedFiles()
         self._pipeline = pipeline
         self._samples = samples
@@ -65,12 +65,12 @@ class Handlers:
         """Open a sample or an uploaded file."""
         sample = self._samples.get(asked.sample or "")
         if sample is not None:
-            return self.present(self.shelf.add(sample.path), sample.title, sample.name)
+            return self.present(self.photos.add(sample.path), sample.title, sample.name)
         path = uploaded_file(asked.path)
-        return self.present(self.shelf.add(path), (asked.name or path.name)[:200])
+        return self.present(self.photos.add(path), (asked.name or path.name)[:200])
 
     def present(self, photo: LoadedPhoto, name: str, sample: str | None = None) -> PhotoReply:
-        """Return what the page shows of a photo on the shelf."""
+        """Return what the page shows of an open photo."""
         height, width = photo.size_hw
         shown = fit_within(photo.pixels, DISPLAY_SIDE)
         return PhotoReply(
@@ -85,7 +85,7 @@ class Handlers:
 
     def prepare(self, asked: Prepare) -> Prepared:
         """Encode a photo ahead of the first click, and warm the classifier up for it."""
-        photo = self.shelf.get(asked.photo)
+        photo = self.photos.get(asked.photo)
         timings: dict[str, float] = {}
         with timed(timings, "encode"):
             self._pipeline.encode(photo)
@@ -94,7 +94,7 @@ class Handlers:
 
     def segment(self, asked: Segment) -> Segmented:
         """Find the food at a prompt; a mask corrected by hand is added to or cut from."""
-        photo = self.shelf.get(asked.photo)
+        photo = self.photos.get(asked.photo)
         prompt = replace(asked.prompt(), low_res_mask=self._recall(asked.refine))
         timings: dict[str, float] = {}
         candidates = self._pipeline.segment(photo, prompt, timings)
@@ -107,13 +107,13 @@ class Handlers:
 
     def edit_mask(self, asked: EditMask) -> EditedMask:
         """Correct a mask by hand."""
-        photo = self.shelf.get(asked.photo)
+        photo = self.photos.get(asked.photo)
         mask = np.zeros(photo.size_hw, np.bool_) if asked.rle is None else from_rle(asked.rle, photo.size_hw)
         return EditedMask(mask=mask_reply(require_not_empty(asked.edit.apply(mask))))
 
     def download(self, asked: Download) -> DownloadReply:
         """Put the files that the command line writes for a food into a ZIP."""
-        photo = self.shelf.get(asked.photo)
+        photo = self.photos.get(asked.photo)
         mask = from_rle(asked.rle, photo.size_hw)
         result = self._pipeline.explain_mask(
             photo, mask, score=asked.score, label=asked.label, cam_method=asked.method

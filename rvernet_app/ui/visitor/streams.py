@@ -39,12 +39,12 @@ class Streams:
     """Answers in steps, by one engine that all visitors share.
 
     Args:
-        shelf: the photos that may be asked about.
+        photos: the photos that may be asked about.
     """
 
-    def __init__(self, pipeline: Pipeline, shelf: PhotoCache) -> None:
+    def __init__(self, pipeline: Pipeline, photos: PhotoCache) -> None:
         self._pipeline = pipeline
-        self._shelf = shelf
+        self._photos = photos
 
     def evidence(self, newest: Newest, event: gr.EventData) -> Iterator[Any]:
         """Yield the suggestions and cut-outs of a mask, then its activation maps as well."""
@@ -58,7 +58,7 @@ class Streams:
             yield {"seq": seq, **error_json(error, "evidence")}
 
     def _evidence(self, asked: EvidenceRequest, overtaken: Callable[[], bool]) -> Iterator[Any]:
-        photo = self._shelf.get(asked.photo)
+        photo = self._photos.get(asked.photo)
         steps = self._pipeline.evidence(
             photo,
             from_rle(asked.rle, photo.size_hw),
@@ -86,7 +86,7 @@ class Streams:
             yield {"proposals": error_json(error, "propose")}
 
     def _propose(self, asked: Propose, overtaken: Callable[[], bool]) -> Iterator[Any]:
-        photo = self._shelf.get(asked.photo)
+        photo = self._photos.get(asked.photo)
         shown = -1.0
         for found in propose(self._pipeline.segmenter, self._pipeline.encode(photo)):
             if overtaken():

@@ -55,7 +55,7 @@ class Page:
     desk: Desk
     labeling: Labeling
     adding: Adding
-    shelf: PhotoCache
+    photos: PhotoCache
 
     @property
     def handlers(self) -> dict[str, StoreHandler]:
@@ -75,10 +75,10 @@ class Page:
 
 def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     """Build the handlers of a newly set up store."""
-    shelf = PhotoCache(AppConfig(photos_dir=folder / "shelf"))
+    photos = PhotoCache(AppConfig(photos_dir=folder / "photos"))
     desk = set_up(store)
-    labeling, adding = Labeling(store, desk.files, shelf, present), Adding(store, desk.files, import_dir)
-    return Page(desk, labeling, adding, shelf)
+    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, import_dir)
+    return Page(desk, labeling, adding, photos)
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def test_the_next_photo_opens_with_the_visitors_own_foods(page: Page) -> None:
     }
     assert (second["id"], second["label"], second["portion"]) == (unnamed.id, None, None)
     # The photo is in the cache that the engine reads.
-    assert page.shelf.get(opened["photo"]["id"]).size_hw == (6, 8)
+    assert page.photos.get(opened["photo"]["id"]).size_hw == (6, 8)
 
 
 def test_the_queue_leads_from_photo_to_photo(page: Page) -> None:

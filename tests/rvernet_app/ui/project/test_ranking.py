@@ -96,8 +96,8 @@ def page(tmp_path: Path) -> Iterator[Page]:
     store = Store(tmp_path / "data")
     desk = set_up(store, photos=3)
     engine = Engine(TwoFoods(), Sure(0.75, 0.5))
-    shelf = PhotoCache(AppConfig(photos_dir=tmp_path / "shelf"))
-    yield Page(desk, Ranking(store, desk.files, shelf, cast("Pipeline", engine)), engine)
+    photos = PhotoCache(AppConfig(photos_dir=tmp_path / "photos"))
+    yield Page(desk, Ranking(store, desk.files, photos, cast("Pipeline", engine)), engine)
     store.close()
 
 

@@ -47,7 +47,7 @@ def handlers(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def streams(pipeline: Pipeline, handlers: Handlers) -> Streams:
-    return Streams(pipeline, handlers.shelf)
+    return Streams(pipeline, handlers.photos)
 
 
 def opened(handlers: Handlers) -> str:
