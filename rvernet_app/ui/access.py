@@ -11,17 +11,11 @@ import gradio as gr
 from gradio import processing_utils, utils
 
 from rvernet_app.errors import PhotoError, RvernetError
-from rvernet_app.ui.requests import Request, Text
+from rvernet_app.ui.requests import Signed
 
 
 class LoginError(RvernetError):
     """Nobody is logged in where one has to be."""
-
-
-class Signed(Request):
-    """A message that says who sends it."""
-
-    me: Text | None = None
 
 
 class Login(Protocol):

@@ -64,6 +64,12 @@ class Request(BaseModel):
             ) from error
 
 
+class Signed(Request):
+    """A request that says who opened the page, if the page knows."""
+
+    me: Text | None = None
+
+
 class Empty(Request):
     """A request that needs no fields."""
 

@@ -25,7 +25,7 @@ from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
 from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_reply
-from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.requests import Empty, Signed
 from rvernet_app.ui.visitor.replies import PhotoReply
 
 
@@ -279,7 +279,7 @@ def _find(session: Session, me: str) -> int:
     return projects.find_annotator(session, me) or projects.NOBODY
 
 
-def _require_own(asked: requests.Signed, me: str) -> None:
+def _require_own(asked: Signed, me: str) -> None:
     """Raise LoginError if the page was opened by someone else, who was logged in then."""
     if asked.me and asked.me != me:
         raise LoginError(

@@ -11,19 +11,13 @@ from pydantic import Field
 from rvernet_app.errors import PromptError
 from rvernet_app.store.annotations import MAX_STEP, Draft, Portion
 from rvernet_app.store.database import is_text
-from rvernet_app.ui.requests import Name, Number, Request, Text, WholeNumber
+from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
 
 Id = WholeNumber
-
-
-class Signed(Request):
-    """A request that saves something: "me" is who opened the page, if the page knows."""
-
-    me: Text | None = None
 
 
 class OfProject(Request):

@@ -71,13 +71,6 @@ class PromptRequest(Request):
         )
 
 
-class Refine(Request):
-    """The candidate of an earlier reply that a next prompt starts from."""
-
-    token: Any = None
-    candidate: Any = None
-
-
 class Segment(PromptRequest):
     """Find the food at a prompt.
 
