@@ -5,7 +5,8 @@ import { words } from "../words.js";
 
 export function drawFacts({ find, state }) {
   const { segmenter, checkpoint, classes, rows } = state.facts;
-  find("#rv-models-label").textContent = `knows ${classes.length} foods`;
+  const known = [make("span", { class: "rv-wide" }, "knows "), `${classes.length} foods`];
+  find("#rv-models-label").replaceChildren(...known);
   find("#rv-models").title = `Masks by ${segmenter}, names by ${checkpoint}`;
   const facts = rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
   find("#rv-facts").replaceChildren(...facts);

@@ -33,7 +33,7 @@ export function titleOf({ current, project, reviewing, reviewed }) {
   return [current.name, `photo ${current.position + 1} of ${totalOf(progress) + progress.full}`];
 }
 
-// Attributes of the root by which styles and tests know what is shown.
+// Sets the attributes of the root that styles and tests read.
 function drawRoot({ root, state, overlay }) {
   const { current, project, reviewing, tool } = state;
   root.dataset.state = current || reviewing ? "photo" : "empty";
