@@ -63,7 +63,7 @@ class PhotoCache:
         """
         try:
             self._make_folder()
-            tempfile.TemporaryFile(dir=self._folder).close()  # a folder that exists may still be read-only
+            files.try_folder(self._folder)  # it may exist and still be read-only
         except OSError as error:
             raise ConfigError(
                 f"Opened photos cannot be kept in {self._parent} ({error.strerror or error}). "
@@ -76,7 +76,7 @@ class PhotoCache:
         Raises:
             PhotoError: the file is not a photo or exceeds a limit, or the copy cannot be written.
         """
-        data = read_file(source, max_mb=self._max_mb)
+        data = self._read(source)
         photo = self._decode(data)
         kept = self._folder / photo.sha256
         try:
@@ -105,9 +105,19 @@ class PhotoCache:
             kept = self._folder / sha256
             if not kept.is_file():
                 raise PhotoError("This photo is no longer on the server; open it again.")
-            photo = self._decode(read_file(kept, max_mb=self._max_mb))
+            photo = self._decode(self._read(kept))
             self._remember(photo)
         return photo
+
+    def _read(self, path: Path) -> bytes:
+        """Read a file as `read_file`, with an error that shows visitors no path of the server."""
+        try:
+            return read_file(path, max_mb=self._max_mb)
+        except PhotoError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            log.error("%s", error)
+            raise PhotoError("The server cannot read this photo any more; open it again.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:
         return read_photo(data, max_mb=self._max_mb, max_megapixels=self._max_megapixels)

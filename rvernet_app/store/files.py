@@ -76,7 +76,9 @@ class PhotoFiles:
                 write(path, encoded.getvalue(), durable=False)
             return path.read_bytes()
         except OSError as error:
-            raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+            raise StoreError(
+                f"The file of photo {sha256[:12]} cannot be read: {error.strerror or 'it is damaged'}."
+            ) from error
 
 
 def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
