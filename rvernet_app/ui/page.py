@@ -121,7 +121,8 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     """
     check_paths(demo)
     site = FastAPI(openapi_url=None)
-    return gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    return site
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:
