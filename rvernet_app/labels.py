@@ -8,21 +8,24 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
+from rvernet_app.portions import UNITS
 from rvernet_app.spreadsheet import as_typed, neutral
 
 MAX_NAME = 200
 """Characters in a name or a synonym."""
 MAX_CODE = 100
 """Characters in a food code."""
-COLUMNS = ("name", "synonyms", "parent", "colour", "food_code")
+COLUMNS = ("name", "synonyms", "parent", "colour", "food_code", "unit")
 """Columns of a label set as CSV; only the name is required."""
 DEFAULT_FILES = ("foodseg103.txt", "staples.txt")
 """Files of the default label set, in its order."""
+DRINKS_FILE = "drinks.txt"
+"""Names of the default label set whose portions are given in millilitres."""
 GOLDEN_ANGLE = 0.381966
 """Part of the colour wheel between two neighbours in a list; the golden angle keeps their hues far apart."""
 
@@ -37,9 +40,11 @@ class LabelName:
         parent: name of the more general label, such as "fruit" for "apple".
         colour: "#rrggbb"; None for a colour by its place in the set, see `colour_of`.
         food_code: its code in a food composition database, such as an FDC id of FoodData Central.
+        unit: in which its portions are given unless someone says otherwise, one of UNITS.
 
     Raises:
-        LabelError: a name is empty or too long, the food code is too long, or the colour is not "#rrggbb".
+        LabelError: a name is empty or too long, the food code is too long, the colour is not "#rrggbb", or
+            there is no such unit.
     """
 
     name: str
@@ -47,6 +52,7 @@ class LabelName:
     parent: str | None = None
     colour: str | None = None
     food_code: str | None = None
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", " ".join(self.name.split()))
@@ -58,6 +64,8 @@ class LabelName:
             raise LabelError(f"The food code of {self.name!r} has more than {MAX_CODE} characters.")
         if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
             raise LabelError(f"A colour is written as #rrggbb, not {self.colour!r}.")
+        if self.unit is not None and self.unit not in UNITS:
+            raise LabelError(f"The unit of {self.name!r} is one of {', '.join(UNITS)}, not {self.unit!r}.")
 
 
 def read_label_set(path: Path) -> list[LabelName]:
@@ -79,7 +87,9 @@ def default_label_set() -> list[LabelName]:
     FoodSeg103 comes first, so that its classes keep their numbers in exports.
     """
     folder = ASSETS_DIR / "label_sets"
-    return [label for name in DEFAULT_FILES for label in read_label_set(folder / name)]
+    drinks = {label.name for label in read_label_set(folder / DRINKS_FILE)}
+    labels = (label for name in DEFAULT_FILES for label in read_label_set(folder / name))
+    return [replace(label, unit="ml") if label.name in drinks else label for label in labels]
 
 
 def parse_label_set(text: str) -> list[LabelName]:
@@ -105,7 +115,8 @@ def label_set_csv(labels: Sequence[LabelName]) -> str:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(COLUMNS)
     for label in labels:
-        cells = label.name, "; ".join(label.synonyms), label.parent, label.colour, label.food_code
+        synonyms = "; ".join(label.synonyms)
+        cells = label.name, synonyms, label.parent, label.colour, label.food_code, label.unit
         rows.writerow([neutral(cell) for cell in cells])
     return file.getvalue()
 
@@ -141,6 +152,7 @@ def _csv_labels(lines: Sequence[str], separator: str) -> Iterator[LabelName]:
                 cells["parent"] or None,
                 cells["colour"] or None,
                 cells["food_code"] or None,
+                cells["unit"] or None,
             )
 
 

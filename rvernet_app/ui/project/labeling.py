@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
@@ -15,16 +14,16 @@ from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.labels import parse_label_set
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store import annotations as stored_foods
 from rvernet_app.store import history, listing, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.tables import DONE, METHODS, UNITS, Event, Item
+from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
-from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_reply
+from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_set_reply
 from rvernet_app.ui.requests import Empty, Signed
 from rvernet_app.ui.visitor.replies import PhotoReply
 
@@ -103,7 +102,7 @@ class Labeling:
                 id=project.id,
                 name=project.name,
                 new_labels=project.new_labels,
-                labels=[label_reply(label) for label in labels_of(session, project.id)],
+                label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
                 annotators=sorted(projects.annotator_names(session).values()),
             )
@@ -170,7 +169,7 @@ class Labeling:
                 revision=asked.revision or 0,
                 step=asked.step or None,
             )
-        return replies.SavedReply(**asdict(saved))
+            return _saved_reply(session, saved)
 
     def delete_food(self, asked: requests.DeleteFood, me: str) -> replies.SavedReply:
         """Delete a food of a photo."""
@@ -180,7 +179,7 @@ class Labeling:
             deleted = stored_foods.delete(
                 session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step or None
             )
-        return replies.SavedReply(**asdict(deleted))
+            return _saved_reply(session, deleted)
 
     def undo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
         """Take back the visitor's last step on a photo."""
@@ -272,6 +271,16 @@ class Labeling:
         except RvernetError:
             return None
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
+
+
+def _saved_reply(session: Session, saved: stored_foods.Saved) -> replies.SavedReply:
+    row = session.get_one(Annotation, saved.id)
+    return replies.SavedReply(
+        id=saved.id,
+        revision=saved.revision,
+        label=row.label_id,
+        labels_version=projects.project(session, row.project_id).labels_version,
+    )
 
 
 def _find(session: Session, me: str) -> int:
