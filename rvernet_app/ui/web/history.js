@@ -4,7 +4,7 @@
 import { complain, status } from "./feedback.js";
 import { takeOver } from "./project/outbox.js";
 import { reached, tellOf, whileHeld } from "./project/sync.js";
-import { pendingFood, redo, undo, updatePhoto } from "./state.js";
+import { isPending, redo, undo, updatePhoto } from "./state.js";
 
 const SAYS = {
   undo_food: { done: "Taken back", nothing: "There is nothing more to take back" },
@@ -20,7 +20,7 @@ function walk(page, onPage, inStore) {
   const { current } = state;
   if (!current) return;
   if (current.item) askInTurn(page, current, inStore);
-  else if (!pendingFood(state)) onPage(state, current);
+  else if (!isPending(state, current)) onPage(state, current);
 }
 
 // One after the other: each is asked for when the one before is on the page.
