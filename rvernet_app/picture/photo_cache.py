@@ -73,6 +73,19 @@ class PhotoCache:
             self._remember(photo)
         return photo
 
+    def forget(self, sha256: str) -> None:
+        """Remove a photo from memory and from the disk, if it is there.
+
+        Raises:
+            PhotoError: its file cannot be removed.
+        """
+        with self._lock:
+            self._decoded.pop(sha256, None)
+        try:
+            (self._folder / sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise PhotoError(f"The copy of a deleted photo could not be removed: {error}.") from error
+
     def _decode(self, data: bytes) -> LoadedPhoto:
         return read_photo(data, max_mb=self._max_mb, max_megapixels=self._max_megapixels)
 

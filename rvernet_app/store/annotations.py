@@ -18,6 +18,7 @@ from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.event_log import add, change, locked, now, require_revision
 from rvernet_app.store.matching import reopen
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -326,11 +327,13 @@ def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: there is no such photo.
     """
     item = locked(session, Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 
