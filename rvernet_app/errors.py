@@ -6,6 +6,7 @@
     + PhotoTooLargeError
   x PromptError
   x SegmentationError
+    + NoFoodError
   x WeightsError
   x CheckpointError
   x LabelError
@@ -24,6 +25,8 @@ Errors with a module in brackets are defined there, beside the only code that ra
 """
 
 from __future__ import annotations
+
+NO_FOOD = "No food found here. Click the middle of a food, or draw a box around it."
 
 
 class RvernetError(Exception):
@@ -48,6 +51,13 @@ class PromptError(RvernetError):
 
 class SegmentationError(RvernetError):
     """The segmenter found no usable mask for a prompt."""
+
+
+class NoFoodError(SegmentationError):
+    """A first click hit no food. A prompt that insists is not refused."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_FOOD)
 
 
 class WeightsError(RvernetError):

@@ -154,7 +154,7 @@ def save(
     """
     if len(draft.note) > MAX_NOTE:
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
     if draft.label_id is not None:
@@ -199,7 +199,7 @@ def delete(
     Raises:
         ConflictError, FullError, StoreError: as `save`.
     """
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     row = lock_annotation(session, id, item_id)
     require_revision(row, revision)
@@ -210,7 +210,8 @@ def delete(
     return Saved(row.id, row.revision)
 
 
-def _require_step(step: str | None) -> None:
+def require_step(step: str | None) -> None:
+    """Raise StoreError if the name of a step is empty or too long."""
     if step is not None and not 0 < len(step) <= MAX_STEP:
         raise StoreError(f"The name of a step has 1 to {MAX_STEP} characters, this one {len(step)}.")
 

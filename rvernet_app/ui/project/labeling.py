@@ -192,14 +192,14 @@ class Labeling:
 
     def _taken_back(
         self,
-        take_back: Callable[[Session, int, int], list[Event]],
+        take_back: Callable[..., list[Event]],
         asked: requests.TakeBack,
         me: str,
     ) -> replies.TakenBack:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            events = take_back(session, asked.item, mine)
+            events = take_back(session, asked.item, mine, step=asked.step or None)
         with self._store.reading() as session:
             foods = self._foods(session, session.get_one(Item, asked.item), mine)
         return replies.TakenBack(undone=bool(events), foods=foods)

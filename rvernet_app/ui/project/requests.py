@@ -131,9 +131,13 @@ class DeleteFood(Signed):
 
 
 class TakeBack(Signed):
-    """Undo or redo one step of the visitor's on a photo."""
+    """Undo or redo one step of the visitor's on a photo.
+
+    "step" names the undo, so that asking again after a lost answer takes nothing more back.
+    """
 
     item: Id
+    step: Annotated[Text, Field(max_length=MAX_STEP)] | None = None
 
 
 class GiveVerdict(Signed):
