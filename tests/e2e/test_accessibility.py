@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENS = {"desktop": (DESKTOP, False), "phone": (PHONE, True)}
 EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}
@@ -52,10 +51,8 @@ def walked(
 ) -> Iterator[Walked]:
     """One walk on each screen, with every state examined on the way."""
     folder = tmp_path_factory.mktemp("walk")
-    plates = [
-        draw_photo(folder / f"{n}.jpg", (640, 480), [(140 + n, 130), (480, 300 + n)])
-        for n in range(0, 60, 20)
-    ]
+    centres = [[(140 + n, 130), (480, 300 + n)] for n in range(0, 60, 20)]
+    plates = [draw_photo(folder / f"{n}.jpg", (640, 480), at) for n, at in enumerate(centres)]
     no_photo = folder / "menu.txt"
     no_photo.write_text("rice")
     viewport, touch = SCREENS[request.param]
