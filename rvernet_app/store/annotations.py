@@ -18,6 +18,7 @@ from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.event_log import add, change, locked, now, require_revision
 from rvernet_app.store.matching import reopen
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -154,7 +155,7 @@ def save(
     """
     if len(draft.note) > MAX_NOTE:
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
     if draft.label_id is not None:
@@ -199,7 +200,7 @@ def delete(
     Raises:
         ConflictError, FullError, StoreError: as `save`.
     """
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     row = lock_annotation(session, id, item_id)
     require_revision(row, revision)
@@ -210,7 +211,8 @@ def delete(
     return Saved(row.id, row.revision)
 
 
-def _require_step(step: str | None) -> None:
+def require_step(step: str | None) -> None:
+    """Raise StoreError if the name of a step is empty or too long."""
     if step is not None and not 0 < len(step) <= MAX_STEP:
         raise StoreError(f"The name of a step has 1 to {MAX_STEP} characters, this one {len(step)}.")
 
@@ -326,11 +328,13 @@ def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: there is no such photo.
     """
     item = locked(session, Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

@@ -74,7 +74,7 @@ export function projectPhoto(given = {}) {
 // A step with foods, as a person makes it.
 export const snapshot = (...foods) => ({ foods, active: foods.at(-1)?.id ?? null });
 
-// A store of one photo. It knows revisions, refuses stale ones, and undoes whole steps.
+// A store of one photo. It knows revisions, refuses stale ones, undoes whole steps, and no step twice.
 export class FakeStore {
   constructor() {
     this.rows = new Map(); // id -> row
@@ -84,6 +84,7 @@ export class FakeStore {
     this.lastId = 100;
     this.steps = []; // { step, before } to undo
     this.undoneSteps = [];
+    this.walked = new Set(); // names of undos and redos
   }
 
   foods = () => [...this.rows.values()].filter(({ status }) => status !== "deleted");
@@ -93,9 +94,9 @@ export class FakeStore {
     delete_food: async (message) => this.#answer("delete_food", message, () => this.#delete(message)),
     open_item: async (message) => this.#answer("open_item", message, () => ({ foods: this.foods() })),
     undo_food: async (message) =>
-      this.#answer("undo_food", message, () => this.#walk("steps", "undoneSteps")),
+      this.#answer("undo_food", message, () => this.#walk("steps", "undoneSteps", message.step)),
     redo_food: async (message) =>
-      this.#answer("redo_food", message, () => this.#walk("undoneSteps", "steps")),
+      this.#answer("redo_food", message, () => this.#walk("undoneSteps", "steps", message.step)),
   };
 
   async #answer(name, message, act) {
@@ -113,9 +114,11 @@ export class FakeStore {
 
   #copy = () => new Map([...this.rows].map(([id, row]) => [id, { ...row }]));
 
-  #walk(from, to) {
+  #walk(from, to, step) {
+    if (this.walked.has(step)) return { undone: true, foods: this.foods() };
     const last = this[from].pop();
     if (!last) return { undone: false, foods: this.foods() };
+    this.walked.add(step);
     this[to].push({ step: last.step, rows: this.#copy() });
     const now = this.rows;
     this.rows = last.rows;
@@ -162,7 +165,7 @@ const asConflict = ({ label, rle, portion, ...row }) => ({
 export function fakePage(server, given = {}) {
   const elements = new Map();
   const find = (selector) => {
-    if (!elements.has(selector)) elements.set(selector, { dataset: {} });
+    if (!elements.has(selector)) elements.set(selector, { dataset: {}, append: () => {} });
     return elements.get(selector);
   };
   const state = createState({ annotator: "Ann", ...given });
