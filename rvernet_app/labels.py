@@ -21,6 +21,8 @@ MAX_CODE = 100
 """Characters in a food code."""
 COLUMNS = ("name", "synonyms", "parent", "colour", "food_code")
 """Columns of a label set as CSV; only the name is required."""
+DEFAULT_FILES = ("foodseg103.txt", "staples.txt")
+"""Files of the default label set, in its order."""
 GOLDEN_ANGLE = 0.381966
 """Part of the colour wheel between two neighbours in a list; the golden angle keeps their hues far apart."""
 
@@ -72,8 +74,12 @@ def read_label_set(path: Path) -> list[LabelName]:
 
 
 def default_label_set() -> list[LabelName]:
-    """Return the classes of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409), ketchup and chili paste."""
-    return read_label_set(ASSETS_DIR / "label_sets" / "foodseg103.txt")
+    """Return the classes of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409), ketchup, chili paste and staples.
+
+    FoodSeg103 comes first, so that its classes keep their numbers in exports.
+    """
+    folder = ASSETS_DIR / "label_sets"
+    return [label for name in DEFAULT_FILES for label in read_label_set(folder / name)]
 
 
 def parse_label_set(text: str) -> list[LabelName]:

@@ -18,6 +18,7 @@ from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
 from rvernet_app.store.event_log import add, change, locked, now, require_revision
 from rvernet_app.store.matching import reopen
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -256,6 +257,22 @@ def give_verdict(
     return Saved(row.id, row.revision)
 
 
+def require_labelled(session: Session, item_id: int, annotator_id: int) -> None:
+    """Raise StoreError if the annotator marked no food on a photo, or one of their foods has no name.
+
+    The page asks about a single photo before it says `DONE`. Where many photos are done at once nobody can be
+    asked about each, so those are refused.
+    """
+    own = [food for food in foods(session, item_id, annotator_id) if not food.sources]
+    if not own:
+        raise StoreError("No food is marked on it.")
+    unnamed = sum(food.label_id is None for food in own)
+    if unnamed:
+        raise StoreError(
+            f"{unnamed} of its foods have no name yet." if unnamed > 1 else "A food has no name yet."
+        )
+
+
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
     """Take a place on a photo for an annotator, unless they have one, and return their verdict.
 
@@ -327,11 +344,13 @@ def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: there is no such photo.
     """
     item = locked(session, Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

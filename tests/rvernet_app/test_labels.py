@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import colorsys
+import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
+from rvernet_app.label_search import same_name
 from rvernet_app.labels import (
     MAX_NAME,
     LabelName,
@@ -134,11 +138,22 @@ def test_names_that_differ_only_in_case_are_refused(twice: tuple[str, str]) -> N
     require_unique([LabelName("soup"), LabelName(twice[0])])
 
 
-def test_the_default_is_foodseg103_with_two_sauces() -> None:
+def test_the_default_is_foodseg103_with_two_sauces_and_then_staples() -> None:
     names = [label.name for label in default_label_set()]
-    assert len(names) == 105
     assert names[0] == "candy"
-    assert names[-2:] == ["ketchup", "chili paste"]
+    assert names[103:107] == ["ketchup", "chili paste", "beef", "chicken"]
+    staples = {"ham", "butter", "turkey", "yoghurt", "water", "cola", "oats", "couscous", "quinoa", "lentils"}
+    assert staples | {"chickpeas", "zucchini", "cheese", "peas", "spinach", "jam"} <= set(names)
+
+
+def test_the_default_has_every_class_of_the_bundled_checkpoint() -> None:
+    config = json.loads((ASSETS_DIR / "weights" / "rvernet-mobilenetv2" / "config.json").read_text())
+    assert set(config["classes"]) <= {label.name for label in default_label_set()}
+
+
+def test_no_two_labels_of_the_default_share_a_name_or_synonym() -> None:
+    names = [same_name(name) for label in default_label_set() for name in (label.name, *label.synonyms)]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 def test_colours_of_neighbours_are_far_apart_in_hue() -> None:

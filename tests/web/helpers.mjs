@@ -134,7 +134,7 @@ const asConflict = ({ label, rle, portion, ...row }) => ({
 export function fakePage(server, given = {}) {
   const elements = new Map();
   const find = (selector) => {
-    if (!elements.has(selector)) elements.set(selector, { dataset: {} });
+    if (!elements.has(selector)) elements.set(selector, { dataset: {}, append: () => {} });
     return elements.get(selector);
   };
   const state = createState({ annotator: "Ann", ...given });

@@ -63,7 +63,7 @@ test("while the store is away steps wait, in this tab too, and are sent once it 
   act(food(1));
   act(food(1), food(2));
   await until(() => page.state.saved === "not saved");
-  assert.match(page.find("#rv-toast").textContent, /does not answer/);
+  assert.match(page.find("#rv-toast-text").textContent, /does not answer/);
   assert.equal(photo.outbox.length, 2);
   assert.equal(sessionStorage.length, 1);
   await assert.rejects(reached(page, photo), /not saved yet/);

@@ -14,6 +14,8 @@ from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
+MAX_ITEMS = 10_000
+"""Photos in one request."""
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
 
@@ -36,6 +38,44 @@ class CreateProject(Request):
     blind_share: Number | None = None
 
 
+class ChangeProject(OfProject):
+    """Change a project's name and settings."""
+
+    name: Text
+    new_labels: bool
+    double_share: Number
+    blind_share: Number
+
+
+class DeleteProject(OfProject):
+    """Delete a project; "name" is its name, typed once more."""
+
+    name: Text
+
+
+Items = Annotated[list[Id], Len(1, MAX_ITEMS)]
+
+
+class SomePhotos(OfProject):
+    """A request about photos of a queue; about all of them where "items" is missing."""
+
+    items: Items | None = None
+
+
+class DeletePhotos(OfProject):
+    """Delete photos."""
+
+    items: Items
+
+
+class JudgePhotos(OfProject):
+    """Give photos a verdict; "open" takes it back."""
+
+    items: Items
+    state: Literal["open", "unusable", "skipped"]
+    reason: Text | None = None
+
+
 class OpenItem(OfProject):
     """Open a photo of a queue.
 
@@ -50,14 +90,20 @@ class OpenItem(OfProject):
     step: Literal[-1, 1] | None = None
 
 
-class ListItems(OfProject):
-    """List a page of a queue, behind the position "after"."""
+class FindItems(OfProject):
+    """Find the photos of a queue that a filter leaves."""
 
-    after: WholeNumber | None = None
     state: Text | None = None
     label: Id | None = None
     by: Text | None = None
     uncertain: Number | None = None
+    search: Name | None = None
+
+
+class ListItems(FindItems):
+    """List a page of a queue, behind the position "after"."""
+
+    after: WholeNumber | None = None
 
 
 class PortionRequest(Request):

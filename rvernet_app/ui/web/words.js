@@ -10,6 +10,12 @@ export const words = (label) => label.replaceAll("_", " ");
 
 export const portionText = (portion) => (portion ? `${portion.amount} ${portion.unit}` : "");
 
+// The first suggestion as a screen reader says it.
+export function suggestionText({ suggestions, sure }) {
+  const [{ label, probability }] = suggestions;
+  return `Suggestion: ${words(label)}, ${percent(probability).replace("%", "percent")}, ${sure ? "sure" : "not sure"}`;
+}
+
 // Photos an annotator can label; photos that others have taken ("full") do not count.
 export const totalOf = ({ full, ...mine }) => Object.values(mine).reduce((sum, count) => sum + count, 0);
 
