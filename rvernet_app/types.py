@@ -19,6 +19,9 @@ Mask = NDArray[np.bool_]
 
 FOREGROUND, BACKGROUND = 1, 0
 
+KINDS = WHOLE, PART, ALIKE = "whole", "part", "alike"
+"""What a candidate is: the food at the click, a part of it, or it and all pieces like it."""
+
 TOLERANCE = 1e-3
 """Rounding error allowed in probabilities and scaled maps."""
 
@@ -47,6 +50,7 @@ class Prompt:
         box_xyxy: at most one box, left, top, right, bottom in pixels.
         low_res_mask: float32 (h, w) logits to refine, one entry of `Candidates.low_res` from the same
             segmenter and photo.
+        insist: True takes a mask also where the segmenter sees no food.
 
     Raises:
         PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, only background points
@@ -57,6 +61,7 @@ class Prompt:
     point_labels: tuple[int, ...] = ()
     box_xyxy: tuple[float, float, float, float] | None = None
     low_res_mask: NDArray[np.float32] | None = None
+    insist: bool = False
 
     def __post_init__(self) -> None:
         points = _points(self.points_xy)
@@ -157,14 +162,16 @@ class Candidates:
         masks: bool (N, H, W) in the photo's frame, N >= 1, none of them empty.
         scores: float32 (N,), predicted IoU in [0, 1].
         low_res: float32 (N, h, w) logits in the segmenter's own frame; each can be a `Prompt.low_res_mask`.
+        kinds: N of KINDS; by default all are WHOLE.
 
     Raises:
-        ValueError: a shape, a dtype or a score is wrong, or a mask is empty.
+        ValueError: a shape, a dtype, a score or a kind is wrong, or a mask is empty.
     """
 
     masks: NDArray[np.bool_]
     scores: NDArray[np.float32]
     low_res: NDArray[np.float32]
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(
@@ -185,6 +192,9 @@ class Candidates:
             _describe(self.low_res),
         )
         _require(all(mask.any() for mask in self.masks), "masks with at least one pixel", "an empty mask")
+        kinds = self.kinds or (WHOLE,) * count
+        _require(len(kinds) == count and set(kinds) <= set(KINDS), f"{count} kinds of {KINDS}", kinds)
+        object.__setattr__(self, "kinds", kinds)
 
 
 @dataclass(frozen=True, eq=False)

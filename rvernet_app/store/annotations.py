@@ -20,6 +20,7 @@ from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.event_log import add, change, locked, now, require_revision
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import reopen
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -159,7 +160,7 @@ def save(
     """
     if len(draft.note) > MAX_NOTE:
         raise StoreError(f"A note has at most {MAX_NOTE} characters, this one {len(draft.note)}.")
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
     if draft.label_id is not None:
@@ -203,7 +204,7 @@ def delete(
     Raises:
         ConflictError, FullError, StoreError: as `save`.
     """
-    _require_step(step)
+    require_step(step)
     item = lock_item(session, item_id)
     row = lock_annotation(session, id, item_id)
     require_revision(row, revision)
@@ -214,7 +215,8 @@ def delete(
     return Saved(row.id, row.revision)
 
 
-def _require_step(step: str | None) -> None:
+def require_step(step: str | None) -> None:
+    """Raise StoreError if the name of a step is empty or too long."""
     if step is not None and not 0 < len(step) <= MAX_STEP:
         raise StoreError(f"The name of a step has 1 to {MAX_STEP} characters, this one {len(step)}.")
 
@@ -257,6 +259,22 @@ def give_verdict(
     if not has_place(session, row):
         item.taken -= 1
     return Saved(row.id, row.revision)
+
+
+def require_labelled(session: Session, item_id: int, annotator_id: int) -> None:
+    """Raise StoreError if the annotator marked no food on a photo, or one of their foods has no name.
+
+    The page asks about a single photo before it says `DONE`. Where many photos are done at once nobody can be
+    asked about each, so those are refused.
+    """
+    own = [food for food in foods(session, item_id, annotator_id) if not food.sources]
+    if not own:
+        raise StoreError("No food is marked on it.")
+    unnamed = sum(food.label_id is None for food in own)
+    if unnamed:
+        raise StoreError(
+            f"{unnamed} of its foods have no name yet." if unnamed > 1 else "A food has no name yet."
+        )
 
 
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
@@ -330,11 +348,13 @@ def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: there is no such photo.
     """
     item = locked(session, Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

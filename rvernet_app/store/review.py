@@ -19,6 +19,7 @@ from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_an
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -266,7 +267,8 @@ def comments(session: Session, item_id: int) -> list[Comment]:
 def _item(session: Session, item_id: int) -> Item:
     item = session.get(Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

@@ -79,6 +79,9 @@ class Project(Base):
         double_share: share of the photos that two annotators label independently, 0 to 1.
         blind_share: share of the photos on which suggestions are hidden, 0 to 1.
         labels_version: grows with every change of the label set.
+        deleted_at: None for a project that is in use. A deleted project keeps its rows, and nothing shows
+            them. Photos deleted from a project lie in a deleted project of their own: so no query has to
+            leave them out, and no id is ever given twice.
     """
 
     __tablename__ = "project"
@@ -90,6 +93,7 @@ class Project(Base):
     blind_share: Mapped[float] = mapped_column(default=0.0)
     labels_version: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
 
 
 class Label(Base):

@@ -57,6 +57,7 @@ class Labeling:
             self.open_project,
             self.open_item,
             self.list_items,
+            self.find_items,
             self.save_food,
             self.delete_food,
             self.undo_food,
@@ -102,6 +103,8 @@ class Labeling:
                 id=project.id,
                 name=project.name,
                 new_labels=project.new_labels,
+                double_share=project.double_share,
+                blind_share=project.blind_share,
                 label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
                 annotators=sorted(projects.annotator_names(session).values()),
@@ -140,20 +143,22 @@ class Labeling:
     def list_items(self, asked: requests.ListItems, me: str) -> replies.Listed:
         """List a page of a queue, with thumbnails."""
         with self._store.reading() as session:
-            by = None if asked.by is None else projects.find_annotator(session, asked.by)
-            if asked.by is not None and by is None:
+            only = _filter(session, asked)
+            if only is None:
                 return replies.Listed(items=[])
+            after = -1 if asked.after is None else asked.after
             listed = listing.list_items(
-                session,
-                asked.project,
-                _find(session, me),
-                state=asked.state,
-                label_id=asked.label,
-                by=by,
-                uncertain=asked.uncertain,
-                after=-1 if asked.after is None else asked.after,
+                session, asked.project, _find(session, me), **asdict(only), after=after
             )
             return replies.Listed(items=[self._listed(one) for one in listed])
+
+    def find_items(self, asked: requests.FindItems, me: str) -> replies.Found:
+        """Find the photos that a filter leaves."""
+        with self._store.reading() as session:
+            only = _filter(session, asked)
+            if only is None:
+                return replies.Found(items=[])
+            return replies.Found(items=listing.find_items(session, asked.project, _find(session, me), only))
 
     def save_food(self, asked: requests.SaveFood, me: str) -> replies.SavedReply:
         """Save a food of a photo."""
@@ -191,14 +196,14 @@ class Labeling:
 
     def _taken_back(
         self,
-        take_back: Callable[[Session, int, int], list[Event]],
+        take_back: Callable[..., list[Event]],
         asked: requests.TakeBack,
         me: str,
     ) -> replies.TakenBack:
         _require_own(asked, me)
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
-            events = take_back(session, asked.item, mine)
+            events = take_back(session, asked.item, mine, step=asked.step or None)
         with self._store.reading() as session:
             foods = self._foods(session, session.get_one(Item, asked.item), mine)
         return replies.TakenBack(undone=bool(events), foods=foods)
@@ -294,6 +299,14 @@ def _require_own(asked: Signed, me: str) -> None:
         raise LoginError(
             f"You are logged in as {me} by now, and this page holds work of {asked.me}; log in as {asked.me}."
         )
+
+
+def _filter(session: Session, asked: requests.FindItems) -> listing.Filter | None:
+    """Return what is asked for; None if it names an annotator whom nobody knows."""
+    by = None if asked.by is None else projects.find_annotator(session, asked.by)
+    if asked.by is not None and by is None:
+        return None
+    return listing.Filter(asked.state, asked.label, by, asked.uncertain, asked.search)
 
 
 def _asked_item(session: Session, asked: requests.OpenItem) -> Item | None:

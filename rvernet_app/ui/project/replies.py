@@ -59,15 +59,67 @@ class LabelSetReply(Reply):
     removed: list[RemovedLabel]
 
 
-class OpenedProject(Reply):
+class ProjectSettings(Reply):
+    """What can be changed of a project; shares are in [0, 1]."""
+
+    name: str
+    new_labels: bool
+    double_share: float
+    blind_share: float
+
+
+class OpenedProject(ProjectSettings):
     """A project with its label set, the visitor's progress, and the names of its annotators."""
 
     id: int
-    name: str
-    new_labels: bool
     label_set: LabelSetReply
     progress: dict[str, int]
     annotators: list[str]
+
+
+class PersonReply(Reply):
+    """What an annotator has done in a project: numbers of photos and of foods."""
+
+    name: str
+    begun: int
+    done: int
+    foods: int
+
+
+class PeopleReply(Reply):
+    """Who works on a project."""
+
+    people: list[PersonReply]
+
+
+class LossReply(Reply):
+    """What a deletion takes away: numbers of photos and comments, and of foods by their annotators."""
+
+    photos: int
+    foods: dict[str, int]
+    people: list[str]
+    comments: int
+
+
+class DeletedPhotos(Reply):
+    """The visitor's progress, once photos are deleted."""
+
+    progress: dict[str, int]
+
+
+class Refused(Reply):
+    """A photo that could not have a verdict, and why."""
+
+    item: int
+    name: str
+    why: str
+
+
+class Judged(Reply):
+    """The visitor's progress, and the photos that could not have the verdict."""
+
+    progress: dict[str, int]
+    refused: list[Refused]
 
 
 class PortionReply(Reply):
@@ -145,6 +197,12 @@ class Listed(Reply):
     """A page of a queue."""
 
     items: list[ListedItem]
+
+
+class Found(Reply):
+    """The ids of the photos that a filter leaves, in the queue's order."""
+
+    items: list[int]
 
 
 class SavedReply(Reply):

@@ -16,6 +16,8 @@ from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNu
 MAX_SUGGESTIONS = 20
 MAX_FOUND = 200
 """Labels that one search may ask for."""
+MAX_ITEMS = 10_000
+"""Photos in one request."""
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
 
@@ -38,6 +40,44 @@ class CreateProject(Request):
     blind_share: Number | None = None
 
 
+class ChangeProject(OfProject):
+    """Change a project's name and settings."""
+
+    name: Text
+    new_labels: bool
+    double_share: Number
+    blind_share: Number
+
+
+class DeleteProject(OfProject):
+    """Delete a project; "name" is its name, typed once more."""
+
+    name: Text
+
+
+Items = Annotated[list[Id], Len(1, MAX_ITEMS)]
+
+
+class SomePhotos(OfProject):
+    """A request about photos of a queue; about all of them where "items" is missing."""
+
+    items: Items | None = None
+
+
+class DeletePhotos(OfProject):
+    """Delete photos."""
+
+    items: Items
+
+
+class JudgePhotos(OfProject):
+    """Give photos a verdict; "open" takes it back."""
+
+    items: Items
+    state: Literal["open", "unusable", "skipped"]
+    reason: Text | None = None
+
+
 class OpenItem(OfProject):
     """Open a photo of a queue.
 
@@ -52,14 +92,20 @@ class OpenItem(OfProject):
     step: Literal[-1, 1] | None = None
 
 
-class ListItems(OfProject):
-    """List a page of a queue, behind the position "after"."""
+class FindItems(OfProject):
+    """Find the photos of a queue that a filter leaves."""
 
-    after: WholeNumber | None = None
     state: Text | None = None
     label: Id | None = None
     by: Text | None = None
     uncertain: Number | None = None
+    search: Name | None = None
+
+
+class ListItems(FindItems):
+    """List a page of a queue, behind the position "after"."""
+
+    after: WholeNumber | None = None
 
 
 class PortionRequest(Request):
@@ -133,9 +179,13 @@ class DeleteFood(Signed):
 
 
 class TakeBack(Signed):
-    """Undo or redo one step of the visitor's on a photo."""
+    """Undo or redo one step of the visitor's on a photo.
+
+    "step" names the undo, so that asking again after a lost answer takes nothing more back.
+    """
 
     item: Id
+    step: Annotated[Text, Field(max_length=MAX_STEP)] | None = None
 
 
 class GiveVerdict(Signed):

@@ -48,7 +48,7 @@ class Prepare(Request):
 
 
 class PromptRequest(Request):
-    """Points and a box in pixels of the photo."""
+    """Points and a box in pixels of the photo; "insist" takes a mask also where there seems to be no food."""
 
     expected: ClassVar[str | None] = (
         f"A prompt has at most {MAX_POINTS} points [x, y, label], and a box is [left, top, right, bottom]."
@@ -56,6 +56,7 @@ class PromptRequest(Request):
 
     points: Annotated[list[Point], Len(0, MAX_POINTS)] | None = None
     box: Box | None = None
+    insist: bool | None = None
 
     def prompt(self) -> Prompt:
         """Return the prompt they make.
@@ -68,6 +69,7 @@ class PromptRequest(Request):
             points_xy=tuple((x, y) for x, y, _ in points),
             point_labels=tuple(_point_label(label) for _, _, label in points),
             box_xyxy=(self.box[0], self.box[1], self.box[2], self.box[3]) if self.box else None,
+            insist=bool(self.insist),
         )
 
 

@@ -57,7 +57,7 @@ function listeners({ find }) {
 
 function wirePhoto(page, actions, on) {
   const { find, state } = page;
-  on.each("[data-tool]", ({ tool }) => setTool(page, tool));
+  on.each("button[data-tool]", ({ tool }) => setTool(page, tool));
   on.each("[data-action]", ({ action }) => actions[action]());
   on.each("[data-open]", actions.open);
   const buttons = {
@@ -66,6 +66,10 @@ function wirePhoto(page, actions, on) {
     "#rv-undo": "undo",
     "#rv-redo": "redo",
     "#rv-clear": "clear",
+    "#rv-choose": "toggleChoosing",
+    "#rv-several-all": "selectEvery",
+    "#rv-several-remove": "removeFood",
+    "#rv-several-end": "selectOne",
     "#rv-zoom-in": "zoomIn",
     "#rv-zoom-out": "zoomOut",
     "#rv-zoom-fit": "zoomFit",
@@ -73,7 +77,7 @@ function wirePhoto(page, actions, on) {
     "#rv-help": "help",
     "#rv-models": "models",
     "#rv-download": "download",
-    "#rv-toast": "cancel",
+    "#rv-toast-close": "cancel",
   };
   for (const [selector, action] of Object.entries(buttons)) on.click(selector, actions[action]);
   on.input("#rv-brush", ({ value }) => setBrush(page, Number(value)));

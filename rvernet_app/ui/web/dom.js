@@ -52,4 +52,7 @@ export const swatch = (colour) => make("span", { class: "rv-swatch", style: `bac
 
 export const muted = (text, attributes = {}) => make("span", { class: "rv-muted", ...attributes }, text);
 
+// What a screen reader says and nobody sees.
+export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
+
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

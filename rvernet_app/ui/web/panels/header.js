@@ -53,7 +53,7 @@ function setOrDrop(node, name, value) {
 
 function drawTools({ find, state }) {
   const { current, cut, tool } = state;
-  for (const button of find.all("[data-tool]"))
+  for (const button of find.all("button[data-tool]"))
     button.setAttribute("aria-checked", String(button.dataset.tool === tool));
   find("#rv-polarity").setAttribute("aria-pressed", String(cut));
   // The store of a project knows what can be taken back; the page does not.

@@ -26,5 +26,8 @@ function tableOf({ title, columns, rows }) {
     make("thead", {}, rowOf(columns, "th")),
     make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
   );
-  return [make("h3", {}, title), make("div", { class: "rv-table" }, table)];
+  return [
+    make("h3", {}, title),
+    make("div", { class: "rv-table", tabindex: "0", role: "group", "aria-label": title }, table),
+  ];
 }
