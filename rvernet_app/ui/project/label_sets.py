@@ -11,8 +11,9 @@ import cachetools
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError
+from rvernet_app.label_files import decode_label_set, default_label_set, label_set_csv
 from rvernet_app.label_search import LabelIndex
-from rvernet_app.labels import LabelName, decode_label_set, default_label_set, label_set_csv
+from rvernet_app.labels import LabelName
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import ensure_annotator, project

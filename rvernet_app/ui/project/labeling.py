@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.labels import parse_label_set
+from rvernet_app.label_files import decode_label_set
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.portions import METHODS, UNITS
@@ -23,6 +24,7 @@ from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
+from rvernet_app.ui.project.label_sets import file_bytes
 from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_set_reply
 from rvernet_app.ui.requests import Empty, Signed
 from rvernet_app.ui.visitor.replies import PhotoReply
@@ -80,8 +82,7 @@ class Labeling:
 
     def create_project(self, asked: requests.CreateProject, me: str) -> replies.Created:
         """Make a project."""
-        label_set = asked.label_set or ""
-        labels = parse_label_set(label_set) if label_set.strip() else None
+        labels = decode_label_set(file_bytes(asked.label_set)).labels if asked.label_set else None
         with self._store.writing() as session:
             created = projects.create_project(
                 session,

@@ -31,7 +31,7 @@ class OfProject(Request):
 
 
 class CreateProject(Request):
-    """Make a project; its label set is the text of a file, or the default one."""
+    """Make a project; its label set is a file as base64, or the default one."""
 
     name: Text
     label_set: Text | None = None
