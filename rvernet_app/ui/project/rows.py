@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
 from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.portions import UNITS
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
 from rvernet_app.store.tables import Annotation, Event, Label
@@ -19,6 +20,7 @@ from rvernet_app.ui.project.replies import (
     FoodReply,
     LabelReply,
     LabelSetReply,
+    LimitsReply,
     PortionReply,
     RemovedLabel,
     Report,
@@ -70,6 +72,11 @@ def reviewed_food(row: Annotation, size_hw: tuple[int, int]) -> ReviewedFood:
         portion=portion_reply(row),
         note=row.note,
     )
+
+
+def limit_replies() -> dict[str, LimitsReply]:
+    """Return the limits of amounts by unit."""
+    return {name: LimitsReply(usual=unit.usual, most=unit.most) for name, unit in UNITS.items()}
 
 
 def label_reply(label: Label) -> LabelReply:

@@ -55,4 +55,13 @@ export const muted = (text, attributes = {}) => make("span", { class: "rv-muted"
 // What a screen reader says and nobody sees.
 export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
 
+// The bytes of a file as base64, as the server takes them.
+export const base64Of = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
+    reader.readAsDataURL(file);
+  });
+
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

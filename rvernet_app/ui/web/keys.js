@@ -74,14 +74,13 @@ export function nameOf({ code, key, ctrlKey, metaKey, shiftKey }) {
 // the canvas, or nothing, has the focus.
 export function actionOf(name, { inProject, free }) {
   const found =
-    (inProject && (IN_PROJECT[name] ?? digitOf(name, "takeNumber", 9, 0))) ||
+    (inProject && IN_PROJECT[name]) ||
     (free && (ON_CANVAS[name] ?? arrowOf(name))) ||
-    (ANYWHERE[name] ?? digitOf(name, "explainSuggestion", 5, 1));
+    (ANYWHERE[name] ?? numberOf(name));
   return found ? [found].flat() : null;
 }
 
-const digitOf = (name, action, most, first) =>
-  /^[1-9]$/.test(name) && Number(name) <= most ? [action, Number(name) - first] : null;
+const numberOf = (name) => (/^[1-9]$/.test(name) ? ["takeNumber", Number(name)] : null);
 
 function arrowOf(name) {
   const arrow = ARROWS[name.replace("shift+", "")];

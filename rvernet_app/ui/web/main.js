@@ -12,7 +12,7 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt, complain } from "./feedback.js";
+import { attempt } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { listenToKeys } from "./keys.js";
@@ -33,6 +33,7 @@ import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
 import { learnProjects, openProject } from "./project/projects.js";
 import { openItem } from "./project/queue.js";
+import { searchHere, searchLabels } from "./project/search.js";
 import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
 import { createState } from "./state.js";
@@ -74,23 +75,29 @@ function createFields(page, actions) {
     toCanvas();
     actions.nextFood();
   };
-  const label = createLabelField(find("#rv-label"), find("#rv-label-options"), {
-    search: (typed) => state.project.labels.search(typed),
+  const elements = {
+    input: find("#rv-label"),
+    list: find("#rv-label-options"),
+    says: find("#rv-label-says"),
+  };
+  const label = createLabelField(elements, {
+    search: (typed) => searchLabels(page, typed),
+    searchHere: (typed) => searchHere(state, typed),
     mayCreate: () => state.project.new_labels,
     take: (chosen) => {
       nameFood(page, chosen);
       toCanvas();
     },
-    create: (name) => {
-      createLabel(page, name);
-      toCanvas();
+    create: async (name) => {
+      const created = await createLabel(page, name);
+      if (created) toCanvas();
+      return Boolean(created);
     },
     confirm: nextFood,
     left: () => state.redraw("panels"),
   });
   const portion = createPortionFields(find("#rv-portion"), {
-    change: (changed) => changeFood(page, { portion: changed }),
-    refuse: (why) => complain(page, new Error(why)),
+    change: (changed, meant) => changeFood(page, { portion: changed }, meant),
     confirm: nextFood,
   });
   return { label, portion };
@@ -124,7 +131,7 @@ function drawOnChange(page) {
 }
 
 function createPanels(page) {
-  const { sheets, state } = page;
+  const { sheets } = page;
   const drawFoods = createFoodList(page, {
     select: (id) => selectFood(page, id),
     toggle: (id) => toggleFood(page, id),
@@ -134,7 +141,7 @@ function createPanels(page) {
   const drawCandidates = createCandidates(page, { choose: (index) => chooseCandidate(page, index) });
   const drawNaming = createNaming(page, { name: (label) => nameFood(page, label) });
   const drawEvidence = createEvidence(page, {
-    suggestion: (label) => (state.project ? takeSuggestion(page, label) : explain(page, label)),
+    suggestion: (label) => takeSuggestion(page, label),
     explain: (label) => explain(page, label),
     choose: (choice) => chooseMaps(page, choice),
     enlarge: sheets.enlarge,

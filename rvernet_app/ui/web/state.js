@@ -71,6 +71,7 @@ const VALUES = {
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
   lastAct: [() => 0, []], // when something was last done, for the seconds spent on a photo
   addingStopped: [() => false, []],
+  foodCounts: [() => new Map(), []], // label -> how many foods have it, as last counted
   labelAt: [() => null, []], // id of the label in the form of the label set; null is a new one
   polling: [() => null, []], // timer that asks how far a training is
 
@@ -239,9 +240,17 @@ export function meantFood(state) {
   return food && { photo: state.current, id: food.id, ids };
 }
 
+// The labels that foods can have: the project's, or those of the front page.
+export const labelsOf = (state) => (state.project ?? state.front)?.labels;
+
 // The label a food has; null where it has none yet.
-export const labelOf = (state, food) =>
-  food?.label ? (state.project?.labels.get(food.label) ?? null) : null;
+export const labelOf = (state, food) => (food?.label ? (labelsOf(state)?.get(food.label) ?? null) : null);
+
+// The labels given lately, newest first.
+export function recentLabels(state) {
+  const found = state.recent.map((id) => labelsOf(state)?.get(id)).filter(Boolean);
+  return [...new Set(found)];
+}
 
 // The mask that suggestions and maps are shown of.
 export function shownMask(state) {

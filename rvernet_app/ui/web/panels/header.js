@@ -67,7 +67,7 @@ function drawProject({ find, state }) {
   find("#rv-project-name").textContent = project.name;
   find("#rv-progress").textContent = progressText(project.progress);
   find("#rv-progress-bar").style.width = `${progressShare(project.progress)}%`;
-  const nameOf = (id) => project.labels.get(id).name;
+  const nameOf = (id) => project.labels.get(id)?.name ?? "";
   find("#rv-filter").textContent = isFiltered(state) ? filterText(state.filter, nameOf) : "All photos";
 }
 

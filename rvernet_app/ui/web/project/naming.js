@@ -1,11 +1,13 @@
 // What a food of a project is called, and foods taken along from the photo before.
 
 import { refuses } from "../canvas/prompts.js";
+import { explain } from "../evidence.js";
 import { attempt, complain } from "../feedback.js";
 import { changeFood, changeFoods, commitFoods } from "../foods.js";
 import { tell } from "../server.js";
 import {
   evidenceOf,
+  labelsOf,
   meantFood,
   rememberLabel,
   selectedFood,
@@ -17,11 +19,12 @@ import { words } from "../words.js";
 import { maskOf, nextId } from "../work.js";
 import { foodOf } from "./contents.js";
 import { plain, withLabel } from "./labels.js";
+import { refreshLabels } from "./search.js";
 
 // Names all foods that are meant, in one step to undo.
 export function nameFood(page, label, suggested = false, meant = meantFood(page.state)) {
   const { state } = page;
-  if (!meant || !state.project) return;
+  if (!meant || !labelsOf(state)) return;
   const changeOf = (id) => namedAs(state, label, suggested, meant.photo, id);
   rememberLabel(state, label.id);
   if (meant.ids.length < 2) changeFood(page, changeOf(meant.id), meant);
@@ -47,7 +50,8 @@ export async function takeSuggestion(page, name) {
   const { state } = page;
   const food = selectedFood(state);
   if (!food) return;
-  const label = state.project.labels.named(name);
+  if (!labelsOf(state)) return explain(page, name);
+  const label = labelsOf(state).named(name);
   const ids = selectedFoods(state).map(({ id }) => id);
   const meant = { photo: state.current, id: food.id, ids }; // the suggestions shown are of no other
   if (label) nameFood(page, label, true, meant);
@@ -58,9 +62,12 @@ export async function takeSuggestion(page, name) {
 export function createLabel(page, name, suggested = false, meant = meantFood(page.state)) {
   const { project } = page.state;
   return attempt(page, async () => {
-    const { label } = await tell(page, "add_label", { project: project.id, name });
-    setLabels(page.state, project, withLabel(project.labels, label));
+    const { label, version } = await tell(page, "add_label", { project: project.id, name });
+    if (version <= project.labels.version + 1) {
+      setLabels(page.state, project, withLabel(project.labels, label, version));
+    } else await refreshLabels(page, project, version); // others changed it too
     if (project === page.state.project) nameFood(page, label, suggested, meant);
+    return label;
   });
 }
 

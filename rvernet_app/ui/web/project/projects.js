@@ -1,11 +1,13 @@
 // Which projects there are, making one, opening one, leaving it.
 
+import { base64Of } from "../dom.js";
 import { attempt, complain } from "../feedback.js";
+import { readShare } from "../panels/amounts.js";
 import { close } from "../photos.js";
 import { tell } from "../server.js";
 import { clearFilter, dropProjectPhoto, isPending } from "../state.js";
 import { remember } from "../storage.js";
-import { createLabelSet } from "./labels.js";
+import { labelSetOf } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext, sendStashed } from "./queue.js";
 
@@ -28,12 +30,17 @@ export async function learnCopyState(page) {
 export function createProject(page, form) {
   const values = new FormData(form);
   return attempt(page, async () => {
+    const shares = ["double_share", "blind_share"].map((name) => readShare(values.get(name)));
+    const [double, blind] = shares.map(({ value, fault }) => {
+      if (fault) throw new Error(fault);
+      return value;
+    });
     const { id } = await tell(page, "create_project", {
       name: values.get("name"),
-      label_set: await values.get("label_set").text(),
+      label_set: await base64Of(values.get("label_set")),
       new_labels: values.has("new_labels"),
-      double_share: Number(values.get("double_share")) / 100,
-      blind_share: Number(values.get("blind_share")) / 100,
+      double_share: double,
+      blind_share: blind,
     });
     form.reset();
     await openProject(page, id);
@@ -46,7 +53,7 @@ export async function openProject(page, id) {
     const reply = await tell(page, "open_project", { project: id });
     forgetPhotos(state);
     clearFilter(state);
-    const project = { ...reply, labels: createLabelSet(reply.labels) };
+    const project = { ...reply, labels: labelSetOf(reply.label_set) };
     state.set({ project, recent: [], reviewing: false, reviewed: null });
     remember("rvernet-project", String(id));
     page.sheets.showFilters(project);
