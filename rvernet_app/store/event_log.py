@@ -116,6 +116,17 @@ def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None
     _record(session, row, before, by)
 
 
+def amend_all(session: Session, rows: Sequence[Base], values: Mapping[str, Any], by: int | None) -> None:
+    """Set columns of rows and leave their revisions as they are. All rows are written together."""
+    before = [snapshot(row) for row in rows]
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+    for row, columns in zip(rows, before, strict=True):
+        _record(session, row, columns, by)
+
+
 def changed_meanwhile(row: Row) -> ConflictError:
     """Return the error for a change that was made from an old revision."""
     return ConflictError(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
-from rvernet_app.store.event_log import amend, locked, record_new
+from rvernet_app.store.event_log import amend, amend_all, locked, record_new
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
 REMOVED = " (removed {})"
@@ -233,7 +233,6 @@ def _remove(
         into: the label that its foods get.
         heir_id: the label that its children belong to from now on.
     """
-    foods = food_counts(session, rows.project.id).get(row.id, 0)
     into_id = None if into is None else into.id
     if into is not None and rows.is_above(row, into):
         rows.amend(into, {"parent_id": row.parent_id}, by)
@@ -245,11 +244,12 @@ def _remove(
     mark = REMOVED.format(row.id)
     name = row.name[: MAX_NAME - len(mark)] + mark
     rows.amend(row, {"name": name, "removed": True, "into_id": into_id, "parent_id": None}, by)
-    of_label = update(Annotation).where(
+    of_label = select(Annotation).where(
         Annotation.project_id == rows.project.id, Annotation.label_id == row.id
     )
-    session.execute(of_label.values(label_id=into_id))
-    return foods
+    foods = list(session.scalars(of_label))
+    amend_all(session, foods, {"label_id": into_id}, None)  # the program's changes are no steps to undo
+    return sum(food.status != DELETED for food in foods)
 
 
 def _locked(session: Session, project_id: int) -> Project:
