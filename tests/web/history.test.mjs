@@ -184,7 +184,7 @@ test("an undo whose answer was lost is not done twice", async () => {
   store.losesAnswers = true;
   undoLast(page);
   const later = () => new Promise((resolve) => setImmediate(resolve));
-  while (!page.find("#rv-toast").textContent) {
+  while (!page.find("#rv-toast-text").textContent) {
     mock.timers.tick(10);
     await later();
   }
@@ -207,7 +207,7 @@ test("what someone else changed since is shown, and not taken back", async () =>
   undoLast(page);
   await settled();
   assert.deepEqual(said(photo.work.present), [["mask 1", 9, null]]);
-  assert.match(page.find("#rv-toast").textContent, /Someone else changed one of these foods since/);
+  assert.match(page.find("#rv-toast-text").textContent, /Someone else changed one of these foods since/);
 });
 
 test("undo on the front page waits for the mask under way, and takes it back", async () => {
