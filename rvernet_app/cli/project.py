@@ -192,6 +192,8 @@ def _lines(report: ImportReport, path: Path) -> Iterator[str]:
     left: defaultdict[str, list[str]] = defaultdict(list)
     for one in report.not_taken:
         left[one.why].append(one.what)
+    if report.unnamed:
+        left["The folder holds this photo, but nothing names it."] = list(report.unnamed)
     for why, names in left.items():
         more = "; …" if len(names) > SHOWN else ""
         yield f"  {len(names)} not imported ({'; '.join(names[:SHOWN])}{more}): {why}"

@@ -205,8 +205,8 @@ def test_brush_and_eraser_correct_the_mask_pixel_by_pixel(
     before = mask_of(standing(store, project.item)[0], plates[0])
     start, end = (300, 60), (360, 60)
     project.keys("r")
-    project.workbench.drag(start, end)
-    project.page.wait_for_selector("#rv-candidates :text('by hand')")
+    with project.page.expect_response(saves):
+        project.workbench.drag(start, end)
     project.saved()
     painted = mask_of(standing(store, project.item)[0], plates[0])
     added = painted & ~before
