@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { commitFoods, removeAll, removeFood } from "../../rvernet_app/ui/web/foods.js";
+import { commitFoods, removeAll, removeFoods } from "../../rvernet_app/ui/web/foods.js";
 import { redoLast, undoLast } from "../../rvernet_app/ui/web/history.js";
 import { takeOver } from "../../rvernet_app/ui/web/project/outbox.js";
 import { readStashes, restore } from "../../rvernet_app/ui/web/project/stash.js";
@@ -104,7 +104,7 @@ function act(photo, model, random, made) {
     },
     remove() {
       if (!foods.length) return;
-      removeFood(page, foods[at].id);
+      removeFoods(page, [foods[at].id]);
       model.do(now.filter((_, n) => n !== at));
     },
     clear() {
@@ -142,6 +142,7 @@ for (const seed of [3, 11, 2026, 70001]) {
         act(photo, model, () => 0, made);
         await until(() => page.state.saved === "not saved" && !page.state.syncing);
         clearTimeout(page.state.retry);
+        clearTimeout(page.state.toastTimer);
         store.down = false;
         photo = projectPhoto();
         page = fakePage(store.server, { current: photo });
