@@ -218,8 +218,9 @@ class ShowHistory(Request):
 
 
 class AddPhoto(OfProject):
-    """Take an uploaded photo into a queue."""
+    """Take a photo into a queue: an upload by its path, or an opened photo by its id."""
 
+    photo: Text | None = None
     path: Any = None
     name: Text
     meal: Text | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
+from rvernet_app.labels import colour_of, default_label_set
 from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import projects, review
@@ -80,6 +81,23 @@ def label_reply(label: Label) -> LabelReply:
         colour=label.colour,
         code=label.food_code,
     )
+
+
+def default_label_replies() -> list[LabelReply]:
+    """Return the default label set, numbered from 1, for who works without a project."""
+    labels = default_label_set()
+    numbers = {label.name: number for number, label in enumerate(labels, 1)}
+    return [
+        LabelReply(
+            id=number,
+            name=label.name,
+            synonyms=list(label.synonyms),
+            parent=numbers.get(label.parent or ""),
+            colour=label.colour or colour_of(number - 1),
+            code=label.food_code,
+        )
+        for number, label in enumerate(labels, 1)
+    ]
 
 
 def comment_replies(session: Session, item_id: int) -> list[CommentReply]:
