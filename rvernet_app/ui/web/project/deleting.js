@@ -1,0 +1,61 @@
+// Deleting photos and projects: first what would go is said, then it goes.
+
+import { attempt } from "../feedback.js";
+import { tell } from "../server.js";
+import { setProgress } from "../state.js";
+import { listText, plural } from "../words.js";
+import { forgetPhoto } from "./gone.js";
+import { listFirst } from "./listing.js";
+
+// What a deletion takes away, as a sentence.
+export function lossText({ photos, foods, comments, people }) {
+  const all = Object.values(foods).reduce((sum, count) => sum + count, 0);
+  const of = Object.entries(foods).map(([who, count]) => `${count} of ${who}`);
+  const parts = [plural(photos, "photo"), all ? `${plural(all, "food")} (${listText(of)})` : "no foods"];
+  if (comments) parts.push(plural(comments, "comment"));
+  const others = people.filter((who) => !(who in foods));
+  const begun = others.length ? ` ${listText(others)} also began ${photos === 1 ? "it" : "some of them"}.` : "";
+  return `This deletes ${listText(parts)}, and the files unless another project uses them.${begun}`;
+}
+
+export const lossOf = (page, items) =>
+  tell(page, "what_goes", { project: page.state.project.id, ...(items && { items }) });
+
+// Asks; true where the photos are deleted.
+export function askAndDelete(page, items, name) {
+  return attempt(page, async () => {
+    const loss = await lossOf(page, items);
+    page.find("#rv-delete-title").textContent = `Delete ${name ?? plural(items.length, "photo")}?`;
+    page.find("#rv-delete-loss").textContent = lossText(loss);
+    if ((await answerOf(page.find("#rv-delete-sheet"))) !== "delete") return false;
+    await deletePhotos(page, items);
+    return true;
+  });
+}
+
+function answerOf(sheet) {
+  sheet.returnValue = "";
+  sheet.showModal();
+  return new Promise((resolve) => {
+    sheet.addEventListener("close", () => resolve(sheet.returnValue), { once: true });
+  });
+}
+
+async function deletePhotos(page, items) {
+  const { state } = page;
+  const { project } = state;
+  const { progress } = await tell(page, "delete_photos", { project: project.id, items });
+  setProgress(state, project, progress);
+  for (const item of items) forgetPhoto(state, item);
+  await listFirst(page);
+}
+
+export function deleteProject(page, form) {
+  return attempt(page, async () => {
+    const { state } = page;
+    await tell(page, "delete_project", { project: state.project.id, name: new FormData(form).get("name") });
+    form.reset();
+    for (const item of [...state.projectPhotos.keys()]) forgetPhoto(state, item);
+    return true;
+  });
+}
