@@ -158,7 +158,7 @@ def test_from_the_first_photo_to_a_better_classifier(
     app.start()
     page.reload()
     page.wait_for_selector(f'.rv[data-item="{begun}"]')
-    assert page.text_content("#rv-progress") == f"6 of {PHOTOS} photos"
+    assert page.text_content("#rv-progress") == f"6 of {PHOTOS} labelled"
     for number in range(6, PHOTOS):
         label_photo(page, number)
 

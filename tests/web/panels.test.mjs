@@ -56,9 +56,11 @@ test("a key has a name, with what is held", () => {
   assert.equal(nameOf({ key: " ", code: "Space" }), "space");
 });
 
-test("D downloads, and in a project says done", () => {
-  assert.deepEqual(actionOf("d", { inProject: false }), ["download"]);
-  assert.deepEqual(actionOf("d", { inProject: true }), ["done"]);
+test("D says done and Shift+D downloads, in a project and outside", () => {
+  for (const inProject of [false, true]) {
+    assert.deepEqual(actionOf("d", { inProject }), ["done"]);
+    assert.deepEqual(actionOf("shift+d", { inProject }), ["download"]);
+  }
 });
 
 test("numbers explain suggestions, and in a project take them", () => {

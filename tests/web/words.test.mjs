@@ -16,20 +16,33 @@ test("a share is a whole number of percent, never 0", () => {
 });
 
 test("progress counts one's own photos, and those that others have not", () => {
-  assert.equal(words.progressText(PROGRESS), "5 of 10 photos");
+  assert.equal(words.progressText(PROGRESS), "3 of 10 labelled · 1 skipped · 1 unusable");
   assert.equal(words.totalOf(PROGRESS), 10);
-  assert.equal(words.progressShare(PROGRESS), 50);
-  assert.equal(words.progressShare({ done: 0, unusable: 0, skipped: 0 }), 0);
+  assert.equal(words.progressShare(PROGRESS), 100 / 3);
+  const none = { new: 0, open: 0, done: 0, unusable: 0, skipped: 0, full: 0 };
+  assert.equal(words.progressShare(none), 0);
+  assert.equal(words.progressText(none), "0 of 0 labelled");
+  assert.equal(words.progressShare({ ...none, done: 3, unusable: 2 }), 100);
 });
 
 test("the end of a queue says what is left", () => {
-  const none = { new: 0, open: 0, skipped: 0, done: 9 };
+  const none = { new: 0, open: 0, skipped: 0, unusable: 0, done: 9 };
   assert.equal(words.endOfQueue({ ...none, full: 0 }), "Every photo is labelled");
   assert.equal(words.endOfQueue({ ...none, full: 2 }), "All is done; others have 2 photos");
+  assert.equal(words.endOfQueue({ ...none, unusable: 2, full: 0 }), "9 photos are labelled, 2 unusable");
+  assert.equal(
+    words.endOfQueue({ ...none, unusable: 2, full: 1 }),
+    "All is done, 2 unusable; others have 1 photos",
+  );
   assert.equal(
     words.endOfQueue({ ...none, skipped: 3, full: 2 }),
     "3 photos are left, skipped or held by others",
   );
+});
+
+test("foods without a name are counted in the question before done", () => {
+  assert.equal(words.doneWithoutNames(1).title, "1 food has no name yet");
+  assert.equal(words.doneWithoutNames(2).title, "2 foods have no name yet");
 });
 
 test("a filter is read as a sentence", () => {

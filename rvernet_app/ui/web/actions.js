@@ -1,13 +1,20 @@
 // What keys and buttons do, by name.
 
+import { clickAt } from "./canvas/clicks.js";
 import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/corrections.js";
 import { movedCrosshair } from "./canvas/geometry.js";
-import { addPoint } from "./canvas/prompts.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
 import { chooseMaps, downloadFood, explainSuggestion } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
-import { nextCandidate, removeAll, removeSelected, selectFood, stepThroughFoods } from "./foods.js";
+import {
+  nextCandidate,
+  removeAll,
+  removeSelected,
+  selectEvery,
+  selectFood,
+  stepThroughFoods,
+} from "./foods.js";
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
@@ -48,7 +55,7 @@ function onPhoto(page) {
     },
     crosshairPoint: (label) => placePoint(page, label),
     cancel() {
-      state.set({ draftBox: null, crosshair: null, corners: [] });
+      state.set({ draftBox: null, crosshair: null, corners: [], callout: null });
       hideToast(page);
     },
   };
@@ -57,7 +64,7 @@ function onPhoto(page) {
 // A point where the crosshair is: 1 adds, 0 cuts away.
 function placePoint(page, label) {
   const { crosshair, cut } = page.state;
-  if (crosshair) addPoint(page, crosshair, label && !cut ? 1 : 0, false, performance.now());
+  if (crosshair) clickAt(page, crosshair, { label: label && !cut ? 1 : 0, since: performance.now() });
 }
 
 function startNextFood(page) {
@@ -76,6 +83,12 @@ function onFoods(page) {
     redo: () => redoLast(page),
     removeFood: () => removeSelected(page),
     clear: () => removeAll(page),
+    toggleChoosing: () => state.set({ choosing: !state.choosing }),
+    selectEvery: () => selectEvery(page),
+    selectOne() {
+      state.set({ choosing: false });
+      selectFood(page, state.current?.work.present.active ?? null);
+    },
     explainSuggestion: (index) => explainSuggestion(page, index),
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
     download: () => downloadFood(page),

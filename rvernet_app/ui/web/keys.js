@@ -30,7 +30,8 @@ const ANYWHERE = {
   h: "toggleMasks",
   s: "toggleScale",
   o: "open",
-  d: "download",
+  d: "done",
+  "shift+d": "download",
   l: "toggleTheme",
   "+": "zoomIn",
   "=": "zoomIn",
@@ -41,7 +42,6 @@ const ANYWHERE = {
 };
 
 const IN_PROJECT = {
-  d: "done",
   u: "nextUnlabelled",
   pagedown: "followingPhoto",
   pageup: "previousPhoto",

@@ -3,19 +3,20 @@
 import { createActions, setTheme } from "./actions.js";
 import { wireButtons } from "./buttons.js";
 import { createCanvas } from "./canvas/canvas.js";
+import { boxAround, clickAt } from "./canvas/clicks.js";
 import { addCorner, dragCorner, dropCorner, finishStroke, gripAt } from "./canvas/corrections.js";
-import { findFood } from "./canvas/geometry.js";
 import { listenToPointers } from "./canvas/pointers.js";
-import { addPoint, setBox } from "./canvas/prompts.js";
 import { proposalsArrived } from "./canvas/proposals.js";
 import { isBrush, sceneOf } from "./canvas/scene.js";
+import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
 import { attempt, complain } from "./feedback.js";
 import { listenToFiles } from "./files.js";
-import { changeFood, chooseCandidate, removeFood, selectFood } from "./foods.js";
+import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { listenToKeys } from "./keys.js";
+import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
 import { drawFacts } from "./panels/facts.js";
@@ -36,7 +37,6 @@ import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
 import { createState } from "./state.js";
 import { remembered } from "./storage.js";
-import { maskOf } from "./work.js";
 
 // `element` holds the page's HTML; the rest is how Gradio lets it speak with the server.
 export function start({ element, props, server, trigger, watch, upload }) {
@@ -58,7 +58,7 @@ export function start({ element, props, server, trigger, watch, upload }) {
 function createPage({ element, props, server, trigger, upload }) {
   const find = finder(element);
   const overlay = find(".rv-overlay");
-  const canvas = createCanvas(find(".rv-stage"), find(".rv-photo"), overlay);
+  const canvas = createCanvas(find(".rv-table"), find(".rv-photo"), overlay);
   const state = createState({
     facts: props.facts,
     method: props.method,
@@ -108,10 +108,12 @@ function drawOnChange(page) {
     earlier: () => attempt(page, () => listEarlier(page)),
   });
   const drawPanels = createPanels(page);
+  const drawCallout = createCallout(page);
   state.subscribe((parts) => {
     if (parts.has("photo")) canvas.drawPhoto(state.shown, state.view);
     if (parts.has("scene")) canvas.drawScene(sceneOf(state), state.view, state.shown);
     if (parts.has("scene")) drawSettings(page);
+    if (["callout", "photo", "panels"].some((part) => parts.has(part))) drawCallout();
     if (parts.has("facts")) drawFacts(page);
     if (parts.has("panels")) drawPanels();
     if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
@@ -125,7 +127,9 @@ function createPanels(page) {
   const { sheets, state } = page;
   const drawFoods = createFoodList(page, {
     select: (id) => selectFood(page, id),
-    remove: (id) => removeFood(page, id),
+    toggle: (id) => toggleFood(page, id),
+    through: (id) => selectThrough(page, id),
+    remove: (id) => removeFoods(page, [id]),
   });
   const drawCandidates = createCandidates(page, { choose: (index) => chooseCandidate(page, index) });
   const drawNaming = createNaming(page, { name: (label) => nameFood(page, label) });
@@ -148,8 +152,8 @@ function createPanels(page) {
 function listenToCanvas(page) {
   const { find, state } = page;
   listenToPointers(page, {
-    point: (...given) => addPoint(page, ...given),
-    box: (...given) => setBox(page, ...given),
+    point: (...given) => clickAt(page, ...given),
+    box: (...given) => boxAround(page, ...given),
     stroke: (places, cut) => finishStroke(page, places, cut),
     corner: (pixel) => addCorner(page, pixel),
     grip: (place) => gripAt(page, place),
@@ -157,14 +161,14 @@ function listenToCanvas(page) {
     dropCorner: (grip, place, cut) => dropCorner(page, grip, place, cut),
     select: (pixel) => {
       const foods = state.current?.work.present.foods ?? [];
-      selectFood(page, findFood({ foods, maskOf, pixel })?.id ?? null);
+      selectFood(page, topFood(foods, pixel)?.id ?? null);
     },
     hover: (pixel) => {
       state.set({ hovered: pixel });
       if (isBrush(state.tool)) state.redraw("scene");
     },
   });
-  new ResizeObserver(() => resize(page)).observe(find(".rv-stage"));
+  new ResizeObserver(() => resize(page)).observe(find(".rv-table"));
 }
 
 // The newest reply of the engine: evidence of a mask, or proposals all over the photo.

@@ -2,7 +2,16 @@
 // Each value says which parts of the page show it, and all changes of one task are drawn once, together.
 
 import { commitStep } from "./project/outbox.js";
-import { activeFood, commitWork, foodWith, maskOf, redoWork, undoWork } from "./work.js";
+import {
+  activeFood,
+  commitWork,
+  foodWith,
+  giveBackId,
+  maskOf,
+  redoWork,
+  selectedOf,
+  undoWork,
+} from "./work.js";
 
 const NO_FILTER = { state: null, label: null, by: null, uncertain: null };
 const NO_GRID = { filter: NO_FILTER, items: [], found: [], selected: new Set() };
@@ -16,6 +25,7 @@ const VALUES = {
   view: [() => ({ scale: 1, x: 0, y: 0, fitted: true }), ["photo", "scene"]],
   photos: [() => new Map(), ["strip"]], // outside a project, by id
   openSeq: [() => 0, []],
+  callout: [() => null, ["callout"]], // { kind, photo, at, ... } beside a photo pixel
   masksHidden: [() => false, ["scene"]],
   opacity: [() => 45, ["scene"]], // of masks, in percent
 
@@ -32,7 +42,9 @@ const VALUES = {
 
   // Masks under way.
   drafts: [() => [], ["scene", "panels"]], // prompts whose masks are not here yet, one a food
+  choosing: [() => false, ["panels"]], // a tap in the list of foods selects one more
   startNext: [() => false, []], // the next click starts a food
+  lastFood: [() => null, []], // { photo, id } of the food selected before none was
   promptSeq: [() => 0, []],
   segmenting: [() => false, []],
   editing: [() => Promise.resolve(), []], // settles when all corrections by hand so far are done
@@ -130,26 +142,33 @@ export function createState(given = {}, schedule = queueMicrotask) {
 export function commit(state, photo, snapshot) {
   if (photo.item) commitStep(photo, snapshot);
   else commitWork(photo.work, snapshot);
+  state.set({ callout: null });
   state.redraw("scene", "panels", "work");
 }
 
 // The page's own history; false where there is nothing to take back.
 export function undo(state, photo) {
   if (!undoWork(photo.work)) return false;
+  state.set({ callout: null });
   state.redraw("scene", "panels", "work");
   return true;
 }
 
 export function redo(state, photo) {
   if (!redoWork(photo.work)) return false;
+  state.set({ callout: null });
   state.redraw("scene", "panels", "work");
   return true;
 }
 
-// Which food is selected is no part of the history.
-export function select(state, photo, id) {
-  photo.work.present = { ...photo.work.present, active: id };
-  state.set({ startNext: id === null, begun: null });
+// Which food is selected is no part of the history. `also` are others that are selected with it. A food whose
+// mask is on the way by now is not selected when it comes.
+export function select(state, photo, id, also = []) {
+  const { active } = photo.work.present;
+  if (id === null && active !== null) state.set({ lastFood: { photo, id: active } });
+  photo.work.present = { ...photo.work.present, active: id, also };
+  for (const draft of state.drafts) if (draft.photo === photo) draft.left = true;
+  state.set({ startNext: id === null, begun: null, callout: null });
   state.redraw("scene", "panels", "work");
 }
 
@@ -179,7 +198,18 @@ export function dropProjectPhoto(state, item) {
 export function addDraft(state, draft) {
   const seq = state.promptSeq + 1;
   const others = state.drafts.filter(({ photo, food }) => photo !== draft.photo || food.id !== draft.food.id);
-  state.set({ promptSeq: seq, startNext: false, drafts: [...others, { ...draft, seq }] });
+  const added = { ...draft, seq, left: false };
+  state.set({ promptSeq: seq, startNext: false, callout: null, drafts: [...others, added] });
+}
+
+export const isAwaited = (state, draft) => state.drafts.includes(draft);
+
+// There is no food where it was looked for. All is as before, and a callout says so.
+export function refuseDraft(state, draft) {
+  const { photo, at, fresh, food } = draft;
+  dropDraft(state, draft);
+  if (fresh) giveBackId(photo.work, food.id);
+  if (photo === state.current) state.set({ callout: { kind: "no food", photo, at, draft } });
 }
 
 // Drops the drafts of a photo; of one of its foods when `id` is given.
@@ -197,17 +227,27 @@ export function changeDraft(state, draft, change) {
   state.redraw("scene", "panels");
 }
 
-// The food whose mask is on the way, newest first.
+// The food whose mask is on the way, newest first; none where another was selected meanwhile.
 export const pendingFood = (state) =>
-  state.drafts.findLast(({ photo }) => photo === state.current)?.food ?? null;
+  state.drafts.findLast(({ photo, left }) => photo === state.current && !left)?.food ?? null;
 
 export const selectedFood = (state) => state.current && activeFood(state.current.work);
 
-// The food that keys and fields mean: the one being found, else the one selected.
+// All that are selected, in the order of the list.
+export const selectedFoods = (state) => (state.current ? selectedOf(state.current.work.present) : []);
+
+// The food that keys and fields mean: the one being found, else the one selected. `ids` are all that a name
+// goes to.
 export function meantFood(state) {
-  const food = pendingFood(state) ?? selectedFood(state);
-  return food && { photo: state.current, id: food.id };
+  const pending = pendingFood(state);
+  const food = pending ?? selectedFood(state);
+  const ids = pending ? [pending.id] : selectedFoods(state).map(({ id }) => id);
+  return food && { photo: state.current, id: food.id, ids };
 }
+
+// The label a food has; null where it has none yet.
+export const labelOf = (state, food) =>
+  food?.label ? (state.project?.labels.get(food.label) ?? null) : null;
 
 // The mask that suggestions and maps are shown of.
 export function shownMask(state) {

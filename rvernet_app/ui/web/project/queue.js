@@ -1,5 +1,6 @@
 // A project's queue: which photo is open, and the way from one photo to the next.
 
+import { choose } from "../asking.js";
 import { attempt, busy, complain, status } from "../feedback.js";
 import { selectFood } from "../foods.js";
 import { pictureOf, show } from "../photos.js";
@@ -14,7 +15,7 @@ import {
   setProgress,
   updatePhoto,
 } from "../state.js";
-import { durationText, endOfQueue } from "../words.js";
+import { doneWithoutFoods, doneWithoutNames, durationText, endOfQueue } from "../words.js";
 import { emptyWork } from "../work.js";
 import { DELETED } from "./contents.js";
 import { forgetPhoto } from "./gone.js";
@@ -24,6 +25,7 @@ import { readStashes, restore } from "./stash.js";
 import { keep, reached, tellOf } from "./sync.js";
 import { keepSeconds, keptSeconds } from "./time.js";
 
+const NO_FOOD = "no food on it";
 const KEPT_PHOTOS = 8; // photos of a queue whose pictures stay in memory
 
 // Opens the photo asked for: { item }, { after, order } for the next to label, { position, step } for a
@@ -168,18 +170,39 @@ export async function stepTo(page, by) {
   else status(page, "No more photos that way");
 }
 
-// Says how far one is with the photo that is open, and opens the next. True where the store took it.
+// Says how far one is with the photo that is open, and opens the next. True where the store took it. A photo
+// is done unasked only where all its foods are there and have names.
 export async function giveVerdict(page, verdict, reason = "") {
   const photo = page.state.current;
-  if (!photo?.item) return false;
-  return Boolean(await attempt(page, () => sendVerdict(page, photo, verdict, reason)));
+  if (!photo) return false;
+  if (!photo.item) {
+    status(page, "Photos are marked as done in a project");
+    return false;
+  }
+  return Boolean(await attempt(page, () => decide(page, photo, verdict, reason)));
+}
+
+async function decide(page, photo, verdict, reason) {
+  await page.state.lastTurn;
+  await reached(page, photo);
+  if (verdict !== "done") return sendVerdict(page, photo, verdict, reason);
+  const answer = await confirmDone(page, photo);
+  if (answer === "unusable") return sendVerdict(page, photo, "unusable", NO_FOOD);
+  return answer === "done" && sendVerdict(page, photo, "done", reason);
+}
+
+// "done", "unusable", or null to go back.
+async function confirmDone(page, photo) {
+  const { foods } = photo.work.present;
+  const unnamed = foods.filter((food) => !food.label);
+  if (!foods.length) return choose(page, doneWithoutFoods);
+  if (!unnamed.length) return "done";
+  if (photo === page.state.current) selectFood(page, unnamed[0].id);
+  return choose(page, doneWithoutNames(unnamed.length));
 }
 
 async function sendVerdict(page, photo, verdict, reason) {
   const { state } = page;
-  await state.lastTurn;
-  await reached(page, photo);
-  if (verdict === "done") requireNames(page, photo);
   const { seconds, position } = photo;
   const message = { project: photo.project.id, state: verdict, reason, seconds };
   const { progress } = await tellOf(page, photo, "give_verdict", message);
@@ -189,13 +212,6 @@ async function sendVerdict(page, photo, verdict, reason) {
   setProgress(state, photo.project, progress);
   if (photo === state.current) await openNext(page, position);
   return true;
-}
-
-function requireNames(page, photo) {
-  const unnamed = photo.work.present.foods.find((food) => !food.label);
-  if (!unnamed) return;
-  if (photo === page.state.current) selectFood(page, unnamed.id);
-  throw new Error("This food has no name yet; name it, or remove it.");
 }
 
 export async function chooseOrder(page, order) {

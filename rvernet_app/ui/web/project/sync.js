@@ -3,7 +3,7 @@
 
 import { complain } from "../feedback.js";
 import { tell } from "../server.js";
-import { markSaved, markUnsaved, notePhoto, saveLater, stillThere, updatePhoto } from "../state.js";
+import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
 import { noteFoods } from "./listing.js";
@@ -131,8 +131,7 @@ async function takeTheirs(page, photo, id) {
   const known = photo.stored.get(id);
   const row = (await foodsInStore(page, photo)).find((each) => each.id === known.id);
   if (row) {
-    const colour = stillThere(photo, id)?.colour;
-    const food = { ...foodOf(row, id, photo.masks), ...(colour && { colour }) };
+    const food = foodOf(row, id, photo.masks);
     const content = textOf(contentOf(food));
     replaceEverywhere(photo, id, food);
     noteStored(photo, id, { id: row.id, revision: row.revision, status: row.status, content });
