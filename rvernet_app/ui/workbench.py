@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvernet_app.config import AppConfig
+from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
@@ -82,6 +83,7 @@ def make_workbench(
         ],
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
+        exports=list(EXPORTS),
     )
 
 

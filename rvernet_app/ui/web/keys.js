@@ -51,6 +51,7 @@ const IN_PROJECT = {
   i: "typeNote",
   q: "copyFoods",
   w: "projects",
+  "shift+w": "allPhotos",
   enter: "goOn",
 };
 

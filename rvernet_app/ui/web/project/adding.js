@@ -82,7 +82,9 @@ export async function addFiles(page, files) {
   const zips = files.filter(isZip);
   const photos = files.filter((file) => !isZip(file));
   const sources = photos.filter(isPhotoName).map((file) => fileSource(page, file));
-  const refused = photos.filter((file) => !isPhotoName(file)).map((file) => ({ name: pathOf(file), why: NO_PHOTO }));
+  const refused = photos
+    .filter((file) => !isPhotoName(file))
+    .map((file) => ({ name: pathOf(file), why: NO_PHOTO }));
   for (const zip of zips) await unpack(page, zip, sources, refused);
   if (state.project) await addPhotos(page, sources, refused);
 }

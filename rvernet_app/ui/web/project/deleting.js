@@ -1,11 +1,15 @@
 // Deleting photos and projects: first what would go is said, then it goes.
 
+import { choose } from "../asking.js";
 import { attempt } from "../feedback.js";
 import { tell } from "../server.js";
 import { setProgress } from "../state.js";
 import { listText, plural } from "../words.js";
 import { forgetPhoto } from "./gone.js";
 import { listFirst } from "./listing.js";
+import { openNext } from "./queue.js";
+
+const STAYS = "It cannot be taken back. The log of changes keeps that it was here and who deleted it.";
 
 // What a deletion takes away, as a sentence.
 export function lossText({ photos, foods, comments, people }) {
@@ -14,42 +18,45 @@ export function lossText({ photos, foods, comments, people }) {
   const parts = [plural(photos, "photo"), all ? `${plural(all, "food")} (${listText(of)})` : "no foods"];
   if (comments) parts.push(plural(comments, "comment"));
   const others = people.filter((who) => !(who in foods));
-  const begun = others.length ? ` ${listText(others)} also began ${photos === 1 ? "it" : "some of them"}.` : "";
-  return `This deletes ${listText(parts)}, and the files unless another project uses them.${begun}`;
+  const begun = others.length
+    ? ` ${listText(others)} also began ${photos === 1 ? "it" : "some of them"}.`
+    : "";
+  return `This deletes ${listText(parts)}, and the files, unless another project uses them.${begun}`;
 }
 
 export const lossOf = (page, items) =>
   tell(page, "what_goes", { project: page.state.project.id, ...(items && { items }) });
 
-// Asks; true where the photos are deleted.
-export function askAndDelete(page, items, name) {
+// Asks first; true where the photos are deleted.
+export function askAndDelete(page, items, name = plural(items.length, "photo")) {
   return attempt(page, async () => {
     const loss = await lossOf(page, items);
-    page.find("#rv-delete-title").textContent = `Delete ${name ?? plural(items.length, "photo")}?`;
-    page.find("#rv-delete-loss").textContent = lossText(loss);
-    if ((await answerOf(page.find("#rv-delete-sheet"))) !== "delete") return false;
+    const answer = await choose(page, {
+      title: `Delete ${name}?`,
+      text: `${lossText(loss)} ${STAYS}`,
+      choices: [
+        ["", "Keep"],
+        ["delete", "Delete"],
+      ],
+    });
+    if (answer !== "delete") return false;
     await deletePhotos(page, items);
     return true;
-  });
-}
-
-function answerOf(sheet) {
-  sheet.returnValue = "";
-  sheet.showModal();
-  return new Promise((resolve) => {
-    sheet.addEventListener("close", () => resolve(sheet.returnValue), { once: true });
   });
 }
 
 async function deletePhotos(page, items) {
   const { state } = page;
   const { project } = state;
+  const after = (state.current?.position ?? 0) - 1;
   const { progress } = await tell(page, "delete_photos", { project: project.id, items });
   setProgress(state, project, progress);
   for (const item of items) forgetPhoto(state, item);
   await listFirst(page);
+  if (!state.current && state.listed.length) await openNext(page, after);
 }
 
+// True where the project is deleted.
 export function deleteProject(page, form) {
   return attempt(page, async () => {
     const { state } = page;

@@ -6,13 +6,25 @@ import { served, tell } from "../server.js";
 
 // format -> [its name, what it is good for]; the first that the server knows is chosen.
 export const FORMATS = {
-  xlsx: ["Food record, spreadsheet (.xlsx)", "Opens in Excel or LibreOffice: a row for each food, and for each meal."],
+  xlsx: [
+    "Food record, spreadsheet (.xlsx)",
+    "Opens in Excel or LibreOffice: a row for each food, and for each meal.",
+  ],
   csv: ["Food record, two CSV tables (ZIP)", "Foods and meals as plain tables, for statistics programs."],
-  coco: ["COCO (ZIP)", "Photos and exact masks in one file of labels; the only one that comes back complete."],
+  coco: [
+    "COCO (ZIP)",
+    "Photos and exact masks in one file of labels; the only one that comes back complete.",
+  ],
   "yolo-seg": ["YOLO segmentation (ZIP)", "Outlines in text files, to train a YOLO model."],
-  foodseg103: ["FoodSeg103 (ZIP)", "A picture of labels beside each photo, as the FoodSeg103 data set has them."],
+  foodseg103: [
+    "FoodSeg103 (ZIP)",
+    "A picture of labels beside each photo, as the FoodSeg103 data set has them.",
+  ],
   rvernet: ["RveRNet pairs (ZIP)", "The food alone and what surrounds it, to train RveRNet."],
-  imagefolder: ["Hugging Face imagefolder (ZIP)", "Photos with a table, as the Hugging Face libraries load them."],
+  imagefolder: [
+    "Hugging Face imagefolder (ZIP)",
+    "Photos with a table, as the Hugging Face libraries load them.",
+  ],
 };
 
 export function showFormats({ find, props }) {

@@ -6,8 +6,8 @@ import { tell } from "../server.js";
 import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
-import { noteFoods } from "./listing.js";
 import { forgetPhoto } from "./gone.js";
+import { noteFoods } from "./listing.js";
 import { finishStep, nextDifference, noteSent, noteStored, replaceEverywhere } from "./outbox.js";
 import { writeStash } from "./stash.js";
 
