@@ -356,10 +356,11 @@ class TableReply(Reply):
 
 
 class Report(Reply):
-    """A report: tables, and a figure as a data URL."""
+    """A report: tables, a figure as a data URL if there is one, and a sentence to read first."""
 
     tables: list[TableReply]
-    figure: str
+    figure: str | None
+    note: str | None = None
 
 
 class Ranked(Reply):

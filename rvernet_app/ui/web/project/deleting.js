@@ -18,9 +18,7 @@ export function lossText({ photos, foods, comments, people }) {
   const parts = [plural(photos, "photo"), all ? `${plural(all, "food")} (${listText(of)})` : "no foods"];
   if (comments) parts.push(plural(comments, "comment"));
   const others = people.filter((who) => !(who in foods));
-  const begun = others.length
-    ? ` ${listText(others)} also began ${photos === 1 ? "it" : "some of them"}.`
-    : "";
+  const begun = others.length ? ` Begun by ${listText(others)}, without a food.` : "";
   return `This deletes ${listText(parts)}, and the files, unless another project uses them.${begun}`;
 }
 
