@@ -24,6 +24,7 @@ from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
 
 WEB_DIR = Path(__file__).parent / "web"
+FAVICON = WEB_DIR / "favicon.svg"
 STYLES = ("base", "canvas", "panels", "sheets", "naming", "project", "review", "phone")
 """Style sheets; a later one overrides an earlier one."""
 

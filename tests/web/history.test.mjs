@@ -28,9 +28,13 @@ beforeEach(() => {
   globalThis.fetch = async () => ({ status: 200 });
 });
 
-afterEach(() => {
+const stopTimers = () => {
   clearTimeout(page.state.retry);
   clearTimeout(page.state.toastTimer);
+};
+
+afterEach(() => {
+  stopTimers();
   mock.timers.reset();
 });
 
@@ -141,7 +145,7 @@ for (const seed of [3, 11, 2026, 70001]) {
         store.down = true; // what waits is kept by the tab, and sent by the next page
         act(photo, model, () => 0, made);
         await until(() => page.state.saved === "not saved" && !page.state.syncing);
-        clearTimeout(page.state.retry);
+        stopTimers();
         store.down = false;
         photo = projectPhoto();
         page = fakePage(store.server, { current: photo });
