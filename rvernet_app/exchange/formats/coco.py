@@ -193,9 +193,7 @@ class _Reader:
         self._plan = plan
         self._folder = folder
         self._places = part.places
-        self._names = {
-            category.id: category.name for category in described.categories if category.id is not None
-        }
+        self._names = {category.id: category.name for category in described.categories if category.id is not None}
         self._ids = Counter(image.id for image in described.images)
         self._of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
         for annotation in described.annotations:

@@ -48,7 +48,9 @@ def points(numbers: object) -> list[Point]:
     return found
 
 
-def require_inside(corners: Iterable[Point], size_hw: tuple[int, int], overhang: float = OVERHANG) -> None:
+def require_inside(
+    corners: Iterable[Point], size_hw: tuple[int, int], overhang: float = OVERHANG
+) -> None:
     """Check that points lie inside a photo, or at most `overhang` pixels outside.
 
     Raises:
@@ -87,9 +89,7 @@ def rle_of_parts(
         raise PromptError(refused[0][1] if refused else TOO_FEW_POINTS)
     merged = coco.merge(masks)
     rle = require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw)
-    return rle, [
-        f"Part {number} of {len(parts)} of its outline is left out: {why}" for number, why in refused
-    ]
+    return rle, [f"Part {number} of {len(parts)} of its outline is left out: {why}" for number, why in refused]
 
 
 def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int]) -> Rle:
