@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvernet_app.config import AppConfig
+from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.registry import BUNDLED
@@ -88,6 +89,7 @@ def make_workbench(
         labels=[label.to_json() for label in default_label_replies()],
         units=list(UNITS),
         portion_methods=list(METHODS),
+        exports=list(EXPORTS),
     )
 
 

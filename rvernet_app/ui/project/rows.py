@@ -121,14 +121,23 @@ def event_reply(event: Event, names: dict[int, str]) -> EventReply:
     )
 
 
-def report_reply(tables: tuple[Table, ...], figure: Figure) -> Report:
-    """Return the tables and the figure of a report."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=FIGURE_DPI)
+def report_reply(tables: tuple[Table, ...], figure: Figure | None, note: str | None = None) -> Report:
+    """Return the tables and the figure of a report, which has no background of its own.
+
+    Args:
+        note: what is to be said before them.
+    """
     return Report(
         tables=[TableReply(title=t.title, columns=list(t.columns), rows=list(t.rows)) for t in tables],
-        figure="data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"),
+        figure=None if figure is None else _data_url(figure),
+        note=note,
     )
+
+
+def _data_url(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, transparent=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _without_mask(columns: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -53,6 +53,7 @@ const IN_PROJECT = {
   pagedown: "followingPhoto",
   pageup: "previousPhoto",
   q: "copyFoods",
+  "shift+w": "allPhotos",
 };
 
 const ON_CANVAS = {

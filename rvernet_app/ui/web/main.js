@@ -24,14 +24,19 @@ import { createEvidence } from "./panels/evidence.js";
 import { drawFacts } from "./panels/facts.js";
 import { createFoodList } from "./panels/foods.js";
 import { drawFront } from "./panels/front.js";
+import { createGrid } from "./panels/grid.js";
 import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
 import { createLabelField } from "./panels/label-field.js";
 import { createNaming } from "./panels/naming.js";
 import { createPortionFields } from "./panels/portion.js";
+import { drawAdded, drawImporting } from "./panels/reports.js";
 import { createSheets } from "./panels/sheets.js";
 import { createStrip } from "./panels/strip.js";
+import { drawTabs } from "./panels/tabs.js";
 import { leaveFields, openSample, showPhoto } from "./photos.js";
 import { drawAccount } from "./project/account.js";
+import { showFormats } from "./project/export.js";
+import { moreOfGrid, openFromGrid, toggleInGrid } from "./project/grid.js";
 import { createLabelSet } from "./project/labels.js";
 import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
@@ -114,6 +119,11 @@ function drawOnChange(page) {
     more: () => attempt(page, () => listMore(page)),
     earlier: () => attempt(page, () => listEarlier(page)),
   });
+  const drawGrid = createGrid(page, {
+    open: (item) => openFromGrid(page, item),
+    toggle: (item, through) => toggleInGrid(page, item, through),
+    more: () => moreOfGrid(page),
+  });
   const drawPanels = createPanels(page);
   const drawCallout = createCallout(page);
   state.subscribe((parts) => {
@@ -124,6 +134,10 @@ function drawOnChange(page) {
     if (parts.has("facts")) drawFacts(page);
     if (parts.has("panels")) drawPanels();
     if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
+    if (parts.has("tabs")) drawTabs(page);
+    if (parts.has("grid")) drawGrid();
+    if (parts.has("added")) drawAdded(page);
+    if (parts.has("importing")) drawImporting(page);
     if (parts.has("account")) drawAccount(page);
     if (parts.has("front") || parts.has("work")) drawFront(page);
     if (parts.has("saved")) drawSaved(page);
@@ -217,7 +231,8 @@ function begin(page) {
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
   resize(page);
-  state.redraw("facts", "panels", "strip", "account", "front");
+  showFormats(page);
+  state.redraw("facts", "panels", "strip", "account", "front", "tabs");
   const project = Number(remembered("rvernet-project"));
   listenToTabs(page);
   restoreFront(page, !project);

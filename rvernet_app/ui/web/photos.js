@@ -8,6 +8,9 @@ import { keep } from "./project/sync.js";
 import { ask, served } from "./server.js";
 import { addPhoto, notePhoto } from "./state.js";
 import { remember } from "./storage.js";
+import { percent } from "./words.js";
+
+const PART = 0.9; // of the largest upload that the server takes
 
 // Sends a file to the server, which is then asked to open it.
 export async function uploaded({ props, upload }, file) {
@@ -20,6 +23,18 @@ export async function uploaded({ props, upload }, file) {
     );
   }
   return { path: (await upload(file)).path, name: file.name || "pasted photo" };
+}
+
+// Sends a file of any size in parts that the server takes; `progress` is told the share that is sent.
+export async function uploadedParts({ props, upload }, file, progress = () => {}) {
+  const size = Math.floor(props.max_photo_mb * 1e6 * PART);
+  const paths = [];
+  for (let start = 0; start === 0 || start < file.size; start += size) {
+    const part = new File([file.slice(start, start + size)], "part");
+    paths.push((await upload(part)).path);
+    progress(percent(Math.min(1, (start + size) / Math.max(1, file.size))));
+  }
+  return paths;
 }
 
 export async function pictureOf(photo) {

@@ -15,6 +15,7 @@ import {
 } from "./work.js";
 
 const NO_FILTER = { state: null, label: null, by: null, uncertain: null };
+const NO_GRID = { filter: NO_FILTER, items: [], found: [], selected: new Set() };
 
 // value -> [how it starts, the parts that are drawn when it changes]. "work" is no part of the page: it
 // stands for what follows from other foods or another selection, such as asking for suggestions.
@@ -71,12 +72,17 @@ const VALUES = {
   // The project and its queue.
   annotator: [() => null, []], // the name one goes by; the server's own where one logs in
   account: [() => null, ["account"]], // who is signed in
-  project: [() => null, ["panels", "strip"]], // { id, name, labels, new_labels, progress }
+  project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
   projectPhotos: [() => new Map(), []], // item -> photo
   order: [() => "queue", []],
   recent: [() => [], ["panels"]], // ids of the labels given last
   listed: [() => [], ["strip"]],
   filter: [() => NO_FILTER, ["strip"]],
+  tab: [() => "projects", ["tabs"]], // of the projects sheet
+  // The grid of all photos: those loaded, the ids of all that the filter leaves, and the selected ids.
+  grid: [() => NO_GRID, ["grid"]],
+  added: [() => null, ["added"]], // what came of adding photos, see project/adding.js
+  importing: [() => null, ["importing"]], // { files, format, report, done } of an import
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
   lastAct: [() => 0, []], // when something was last done, for the seconds spent on a photo
   addingStopped: [() => false, []],
@@ -291,6 +297,12 @@ export function saveLater(state, photo) {
   state.unsaved.add(photo);
 }
 
+// A photo that was deleted: nothing of it is on its way any more.
+export function forgetUnsaved(state, photo) {
+  state.unsaved.delete(photo);
+  dropDrafts(state, photo);
+}
+
 export function markSaved(state, photo) {
   state.unsaved.delete(photo);
 }
@@ -313,6 +325,15 @@ export function changeListed(state, item, changes) {
 
 export function rememberLabel(state, id) {
   state.set({ recent: [id, ...state.recent.filter((other) => other !== id)].slice(0, 6) });
+}
+
+export const changeGrid = (state, changes) => state.set({ grid: { ...state.grid, ...changes } });
+
+export const emptyGrid = (state) => state.set({ grid: NO_GRID });
+
+export function changeProject(state, project, changes) {
+  Object.assign(project, changes);
+  if (project === state.project) state.redraw("panels");
 }
 
 export const isFiltered = (state) => Object.values(state.filter).some((value) => value !== null);

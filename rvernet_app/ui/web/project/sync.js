@@ -7,6 +7,7 @@ import { tell } from "../server.js";
 import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
+import { forgetPhoto } from "./gone.js";
 import { noteFoods } from "./listing.js";
 import { finishStep, nextDifference, noteSent, noteStored, replaceEverywhere } from "./outbox.js";
 import { writeStash } from "./stash.js";
@@ -54,6 +55,11 @@ const nextToSave = (state) => [...state.unsaved].find((photo) => !photo.held);
 
 function notSaved(page, photo, error) {
   const { state } = page;
+  if (error.gone) {
+    complain(page, error);
+    state.set({ saved: state.unsaved.size ? "saving" : "saved", retry: setTimeout(() => sync(page)) });
+    return;
+  }
   // Others were quicker: the photo is there to look at, and what was done on it stays in this tab's storage.
   if (error.full) {
     markSaved(state, photo);
@@ -95,6 +101,7 @@ export async function tellOf(page, photo, name, message) {
     return await tell(page, name, { me: photo.me, item: photo.item, ...message });
   } catch (error) {
     if (!error.unanswered) noteSent(photo, null);
+    if (error.gone) forgetPhoto(page.state, photo.item);
     throw error;
   }
 }
