@@ -12,14 +12,16 @@ from sqlalchemy.orm import Session
 from rvernet_app.labels import colour_of, default_label_set
 from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.reports.tables import Table
-from rvernet_app.store import projects, review
+from rvernet_app.store import label_sets, projects, review
 from rvernet_app.store.tables import Annotation, Event, Label
 from rvernet_app.ui.project.replies import (
     CommentReply,
     EventReply,
     FoodReply,
     LabelReply,
+    LabelSetReply,
     PortionReply,
+    RemovedLabel,
     Report,
     ReviewedFood,
     TableReply,
@@ -80,6 +82,19 @@ def label_reply(label: Label) -> LabelReply:
         parent=label.parent_id,
         colour=label.colour,
         code=label.food_code,
+        unit=label.unit,
+    )
+
+
+def label_set_reply(session: Session, project_id: int) -> LabelSetReply:
+    """Return the label set of a project."""
+    return LabelSetReply(
+        version=projects.project(session, project_id).labels_version,
+        labels=[label_reply(label) for label in label_sets.labels_of(session, project_id)],
+        removed=[
+            RemovedLabel(id=label.id, name=label.name, into=label.into_id)
+            for label in label_sets.removed_labels(session, project_id)
+        ],
     )
 
 
