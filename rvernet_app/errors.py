@@ -12,6 +12,7 @@
   x LabelError
   x StoreError
     + FullError
+    + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
   x NotTakenError (rvernet_app.exchange.plan)
@@ -78,6 +79,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class GoneError(StoreError):
+    """A photo or a project was deleted."""
 
 
 class ConflictError(StoreError):

@@ -54,6 +54,12 @@ class EmbeddingCache:
             self._encode(key, encoded, segmenter, photo)
         return encoded.result()
 
+    def forget(self, photo_sha256: str) -> None:
+        """Drop the embeddings of a photo, by whatever segmenter."""
+        with self._lock:
+            for key in [key for key in self._kept if key[2] == photo_sha256]:
+                del self._kept[key]
+
     def _encode(self, key: Key, encoded: Future[Embedding], segmenter: Segmenter, photo: Photo) -> None:
         try:
             embedding = segmenter.encode(photo)

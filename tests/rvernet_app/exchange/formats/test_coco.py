@@ -266,9 +266,12 @@ def test_a_missing_size_is_accepted(kitchen: Kitchen, source: Path, said: int | 
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
 
-def test_a_photo_is_found_by_name_if_its_path_is_of_another_computer(kitchen: Kitchen, source: Path) -> None:
+@pytest.mark.parametrize("name", ["/home/someone/images/one.png", "C:\\photos\\images\\one.png"])
+def test_a_path_of_another_computer_may_end_with_the_folder(
+    kitchen: Kitchen, source: Path, name: str
+) -> None:
     content = one_photo()
-    content["images"][0]["file_name"] = "/home/someone/photos/one.png"
+    content["images"][0]["file_name"] = name
     write_coco(source, content)
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
