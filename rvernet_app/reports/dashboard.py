@@ -126,9 +126,10 @@ class DashboardReport:
     annotators: tuple[AnnotatorReport, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Return the tables of photos, labels and annotators."""
+        """Return the tables of photos, labels with foods, and annotators."""
         photos = (*self.photos.items(), ("done by two or more", self.double))
-        foods = (*self.labels, ("all", self.foods))
+        used = tuple((name, tally) for name, tally in self.labels if tally.standing + tally.rejected)
+        foods = (*used, ("all", self.foods))
         states = tuple(f"{state.capitalize()} photos" for state in STATES)
         times = ("Time per photo (quartiles)", "Time per food (quartiles)")
         return (

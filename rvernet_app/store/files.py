@@ -29,6 +29,15 @@ class PhotoFiles:
         self._folder = folder
         self._limits = {"max_mb": max_mb, "max_megapixels": max_megapixels}
 
+    @property
+    def max_bytes(self) -> int:
+        """The size of the largest file that is accepted."""
+        return int(self._limits["max_mb"] * 1e6)
+
+    def looking(self) -> PhotoFiles:
+        """Return the same files for a look: what is added is read and checked, and not kept."""
+        return _Looking(self._folder, **self._limits)
+
     def add(self, source: Path | bytes) -> LoadedPhoto:
         """Keep the original bytes of a photo, once, and a working copy.
 
@@ -101,6 +110,11 @@ class PhotoFiles:
 
     def _thumbnail(self, sha256: str) -> Path:
         return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+
+
+class _Looking(PhotoFiles):
+    def add(self, source: Path | bytes) -> LoadedPhoto:
+        return read_photo(source, **self._limits)
 
 
 def _bytes_again(source: Path | bytes, sha256: str) -> bytes:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.browser
 
 def open_label_set(project: Project) -> None:
     project.page.click("[data-action=projects]")
+    project.page.click("[data-tab=project]")
     project.page.click("#rv-labels")
 
 

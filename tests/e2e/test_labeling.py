@@ -446,6 +446,7 @@ def test_a_reviewer_accepts_one_of_two(
     second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 labelled'")
 
     second.keys("w")
+    second.page.click("[data-tab=project]")
     second.page.click("#rv-review")
     second.page.wait_for_selector("#rv-compared li")
     assert "named differently" in (second.page.text_content("#rv-compared") or "")
@@ -457,6 +458,7 @@ def test_a_reviewer_accepts_one_of_two(
     second.keys("Enter")
     second.page.wait_for_selector("#rv-comments li")
     second.page.click("[data-action=projects]")
+    second.page.click("[data-tab=reports]")
     second.page.click("[data-report=agreement]")
     second.page.wait_for_selector("#rv-report-sheet[open]")
     assert "Between annotators" in (second.page.text_content("#rv-report-tables") or "")

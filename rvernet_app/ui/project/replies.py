@@ -277,6 +277,31 @@ class AddedReply(Reply):
     problem: str | None
 
 
+class ArchiveReply(Reply):
+    """A token for a ZIP, the names of the photos in it, and of the files that are none."""
+
+    token: str
+    names: list[str]
+    others: list[str]
+
+
+class LeftOut(Reply):
+    """A part of a source that an import leaves out, and why."""
+
+    what: str
+    why: str
+
+
+class Imported(Reply):
+    """What an import did, or would do: numbers of photos and foods, new labels, and what is left out."""
+
+    photos: int
+    known_photos: int
+    foods: int
+    labels: list[str]
+    left_out: list[LeftOut]
+
+
 class FolderReply(Reply):
     """Names of the photos in a folder."""
 
@@ -395,10 +420,11 @@ class TableReply(Reply):
 
 
 class Report(Reply):
-    """A report: tables, and a figure as a data URL."""
+    """A report: tables, a figure as a data URL if there is one, and a sentence to read first."""
 
     tables: list[TableReply]
-    figure: str
+    figure: str | None
+    note: str | None = None
 
 
 class Ranked(Reply):

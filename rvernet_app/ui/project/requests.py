@@ -220,11 +220,42 @@ class ShowHistory(Request):
 
 
 class AddPhoto(OfProject):
-    """Take an uploaded photo into a queue."""
+    """Take a photo into a queue: an upload by its path, or an opened photo by its id."""
 
+    photo: Text | None = None
     path: Any = None
     name: Text
     meal: Text | None = None
+
+
+class ListArchive(Request):
+    """List the files in an uploaded ZIP; "parts" are its uploaded parts, in order."""
+
+    parts: list[Any]
+    name: Text
+
+
+class AddFromArchive(OfProject):
+    """Take a photo of a ZIP, by the token that `list_archive` gave, into a queue."""
+
+    token: Text
+    name: Text
+    meal: Text | None = None
+
+
+class ImportedFile(Request):
+    """An uploaded file of an import: its path below the folder, and its uploaded parts, in order."""
+
+    name: Text
+    parts: list[Any]
+
+
+class ImportFiles(OfProject):
+    """Import uploaded files; without "keep" only say what would come of it."""
+
+    format: Text
+    files: Annotated[list[ImportedFile], Len(1, MAX_ITEMS)]
+    keep: bool
 
 
 class ListFolder(Request):

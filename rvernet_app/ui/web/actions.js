@@ -17,10 +17,10 @@ import {
 } from "./foods.js";
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
+import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
-import { learnCopyState, learnProjects } from "./project/projects.js";
+import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { train } from "./project/training.js";
 import { evidenceOf, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 
@@ -98,6 +98,8 @@ function onProject(page) {
   const { find, state } = page;
   return {
     projects: () => attempt(page, () => openProjects(page)),
+    allPhotos: () => openGrid(page),
+    addPhotos: () => find("#rv-add-sheet").showModal(),
     done: () => giveVerdict(page, "done"),
     nextUnlabelled() {
       if (state.current?.item) openNext(page, state.current.position);
@@ -115,14 +117,6 @@ function onProject(page) {
     },
     takeNumber: (digit) => takeNumber(page, digit),
   };
-}
-
-async function openProjects(page) {
-  await learnProjects(page);
-  learnCopyState(page);
-  train(page, "training");
-  const sheet = page.find("#rv-projects-sheet");
-  if (!sheet.open) sheet.showModal();
 }
 
 // 1 to 5 take a suggestion, 6 to 9 give a label given lately; in a review they decide.

@@ -63,5 +63,21 @@ export const base64Of = (file) =>
     reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
     reader.readAsDataURL(file);
   });
+export function tableOf(columns, rows) {
+  const rowOf = (cells, tag, attributes = {}) =>
+    make("tr", {}, ...cells.map((cell) => make(tag, attributes, String(cell))));
+  return make(
+    "table",
+    {},
+    make("thead", {}, rowOf(columns, "th", { scope: "col" })),
+    make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
+  );
+}
+
+export function saveText(text, name, type = "text/plain") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  downloadFile(url, name);
+  URL.revokeObjectURL(url);
+}
 
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

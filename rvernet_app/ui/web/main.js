@@ -15,20 +15,29 @@ import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js"
 import { attempt } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
+import { createDatabase } from "./front/database.js";
+import { listenToTabs, lostByLeaving, restorePhotos } from "./front/keeping.js";
 import { listenToKeys } from "./keys.js";
 import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
 import { drawFacts } from "./panels/facts.js";
 import { createFoodList } from "./panels/foods.js";
+import { drawFront } from "./panels/front.js";
+import { createGrid } from "./panels/grid.js";
 import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
 import { createLabelField } from "./panels/label-field.js";
 import { createNaming } from "./panels/naming.js";
 import { createPortionFields } from "./panels/portion.js";
+import { drawAdded, drawImporting } from "./panels/reports.js";
 import { createSheets } from "./panels/sheets.js";
 import { createStrip } from "./panels/strip.js";
-import { leaveFields, openSample, show } from "./photos.js";
+import { drawTabs } from "./panels/tabs.js";
+import { leaveFields, openSample, showPhoto } from "./photos.js";
 import { drawAccount } from "./project/account.js";
+import { showFormats } from "./project/export.js";
+import { moreOfGrid, openFromGrid, toggleInGrid } from "./project/grid.js";
+import { createLabelSet } from "./project/labels.js";
 import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
 import { learnProjects, openProject } from "./project/projects.js";
@@ -64,12 +73,14 @@ function createPage({ element, props, server, trigger, upload }) {
     facts: props.facts,
     method: props.method,
     annotator: remembered("rvernet-me"),
+    front: { id: null, labels: createLabelSet(props.labels), new_labels: true },
   });
-  return { find, root: find(".rv"), overlay, canvas, state, props, server, trigger, upload };
+  const database = createDatabase();
+  return { find, root: find(".rv"), overlay, canvas, state, database, props, server, trigger, upload };
 }
 
 function createFields(page, actions) {
-  const { find, overlay, state } = page;
+  const { find, overlay, props, state } = page;
   const toCanvas = () => overlay.focus({ preventScroll: true });
   const nextFood = () => {
     toCanvas();
@@ -83,7 +94,7 @@ function createFields(page, actions) {
   const label = createLabelField(elements, {
     search: (typed) => searchLabels(page, typed),
     searchHere: (typed) => searchHere(state, typed),
-    mayCreate: () => state.project.new_labels,
+    mayCreate: () => (state.project ?? state.front).new_labels,
     take: (chosen) => {
       nameFood(page, chosen);
       toCanvas();
@@ -100,6 +111,7 @@ function createFields(page, actions) {
     change: (changed, meant) => changeFood(page, { portion: changed }, meant),
     confirm: nextFood,
   });
+  portion.setUp({ units: props.units, methods: props.portion_methods, limits: props.limits });
   return { label, portion };
 }
 
@@ -108,11 +120,16 @@ function createFields(page, actions) {
 function drawOnChange(page) {
   const { state, canvas } = page;
   const strip = createStrip(page, {
-    photo: (id) => show(page, state.photos.get(id)),
+    photo: (id) => showPhoto(page, state.photos.get(id)),
     sample: (name) => openSample(page, name),
     item: (item) => (state.reviewing ? openReview(page, { item }) : openItem(page, { item })),
     more: () => attempt(page, () => listMore(page)),
     earlier: () => attempt(page, () => listEarlier(page)),
+  });
+  const drawGrid = createGrid(page, {
+    open: (item) => openFromGrid(page, item),
+    toggle: (item, through) => toggleInGrid(page, item, through),
+    more: () => moreOfGrid(page),
   });
   const drawPanels = createPanels(page);
   const drawCallout = createCallout(page);
@@ -124,7 +141,12 @@ function drawOnChange(page) {
     if (parts.has("facts")) drawFacts(page);
     if (parts.has("panels")) drawPanels();
     if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
+    if (parts.has("tabs")) drawTabs(page);
+    if (parts.has("grid")) drawGrid();
+    if (parts.has("added")) drawAdded(page);
+    if (parts.has("importing")) drawImporting(page);
     if (parts.has("account")) drawAccount(page);
+    if (parts.has("front") || parts.has("work")) drawFront(page);
     if (parts.has("saved")) drawSaved(page);
     if (parts.has("work")) setTimeout(() => followMask(page));
   });
@@ -185,13 +207,30 @@ function arrived(page) {
   else evidenceArrived(page, reply);
 }
 
-function askBeforeLeaving({ root, state }) {
+// Whether something is under way, or was done, that nothing but this page has.
+function wouldLose(page) {
+  const { drafts, leaving, opening, stashFull, unsaved } = page.state;
+  const isStashed = leaving && !stashFull;
+  return (
+    (unsaved.size > 0 && !isStashed) || drafts.length > 0 || opening > 0 || lostByLeaving(page).length > 0
+  );
+}
+
+function askBeforeLeaving(page) {
+  const { root } = page;
   window.addEventListener("beforeunload", (event) => {
     if (!root.isConnected) return;
     leaveFields();
-    const isKept = state.leaving && !state.stashFull;
-    if (state.unsaved.size && !isKept) event.preventDefault();
+    if (wouldLose(page)) event.preventDefault();
   });
+}
+
+// The photos of the front page as they were left; in a project they wait.
+async function restoreFront(page, showsThem) {
+  const { state } = page;
+  await restorePhotos(page);
+  const photo = state.photos.get(remembered("rvernet-photo")) ?? [...state.photos.values()].at(-1);
+  if (showsThem && photo && !state.current && !state.project) await showPhoto(page, photo);
 }
 
 function begin(page) {
@@ -199,8 +238,11 @@ function begin(page) {
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
   resize(page);
-  state.redraw("facts", "panels", "strip", "account");
+  showFormats(page);
+  state.redraw("facts", "panels", "strip", "account", "front", "tabs");
   const project = Number(remembered("rvernet-project"));
+  listenToTabs(page);
+  restoreFront(page, !project);
   if (project) attempt(page, () => learnProjects(page).then(() => openProject(page, project)));
   // When nobody is signed in yet, the header says so.
   else if (state.facts.signs_in) learnProjects(page).catch(() => {});

@@ -25,6 +25,21 @@ export function words(label) {
   return Object.hasOwn(WRITTEN, name) ? WRITTEN[name] : name;
 }
 
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+export const plural = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+// "a, b and c".
+export const listText = (parts) =>
+  parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
+
+// How long something takes, roughly.
+export function durationText(seconds) {
+  if (seconds < 50) return `about ${plural(Math.max(5, Math.ceil(seconds / 5) * 5), "second")}`;
+  if (seconds < 90 * 60) return `about ${plural(Math.round(seconds / 60) || 1, "minute")}`;
+  return `about ${plural(Math.round(seconds / 3600), "hour")}`;
+}
+
 export const portionText = (portion) => (portion ? `${portion.amount} ${portion.unit}` : "");
 
 // The first suggestion as a screen reader says it.

@@ -1,7 +1,7 @@
-// What a food of a project is called, how much it is, and a note.
+// What a food is called, how much it is, and a note.
 
 import { fill, make } from "../dom.js";
-import { labelOf, pendingFood, recentLabels, selectedFood } from "../state.js";
+import { labelOf, labelsOf, pendingFood, recentLabels, selectedFood } from "../state.js";
 import { words } from "../words.js";
 
 const SHOWN_LABELS = 4;
@@ -9,7 +9,7 @@ export const FIRST_RECENT_KEY = 6; // keys 6 to 9 give the labels given last
 
 export function createNaming({ find, state, fields }, on) {
   const inputs = find.all(".rv-naming input, .rv-naming select, .rv-naming textarea");
-  const nameOf = (id) => words(state.project.labels.get(id)?.name ?? "");
+  const nameOf = (id) => words(labelsOf(state).get(id)?.name ?? "");
 
   function recentButton(label, index, disabled) {
     const key = String(index + FIRST_RECENT_KEY);
@@ -23,7 +23,6 @@ export function createNaming({ find, state, fields }, on) {
   }
 
   return function drawNaming() {
-    if (!state.project) return;
     const food = pendingFood(state) ?? selectedFood(state);
     for (const input of inputs) input.disabled = !food;
     fields.label.show(food?.label ? nameOf(food.label) : "");

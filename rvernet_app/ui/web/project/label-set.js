@@ -2,7 +2,7 @@
 // kept as one.
 
 import { choose } from "../asking.js";
-import { base64Of, downloadFile, fill, keepInView, make, muted, optionsOf, swatch } from "../dom.js";
+import { base64Of, fill, keepInView, make, muted, optionsOf, saveText, swatch } from "../dom.js";
 import { tell } from "../server.js";
 import { words } from "../words.js";
 import { searchLabels, showLabels } from "./search.js";
@@ -212,9 +212,7 @@ export function takeLabelSet(page, file) {
 export function downloadLabelSet(page) {
   return attemptHere(page, async () => {
     const { csv, name } = await tell(page, "label_set", { project: page.state.project.id });
-    const url = URL.createObjectURL(new Blob(["\ufeff", csv], { type: "text/csv" }));
-    downloadFile(url, name);
-    URL.revokeObjectURL(url);
+    saveText(`\ufeff${csv}`, name, "text/csv");
     return "";
   });
 }

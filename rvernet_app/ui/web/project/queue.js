@@ -1,7 +1,7 @@
 // A project's queue: which photo is open, and the way from one photo to the next.
 
 import { choose } from "../asking.js";
-import { attempt, busy, complain, status, whileBusy } from "../feedback.js";
+import { attempt, busy, complain, status } from "../feedback.js";
 import { selectFood } from "../foods.js";
 import { pictureOf, show } from "../photos.js";
 import { ask, tell } from "../server.js";
@@ -15,9 +15,10 @@ import {
   setProgress,
   updatePhoto,
 } from "../state.js";
-import { doneWithoutFoods, doneWithoutNames, endOfQueue } from "../words.js";
+import { doneWithoutFoods, doneWithoutNames, durationText, endOfQueue } from "../words.js";
 import { emptyWork } from "../work.js";
 import { DELETED } from "./contents.js";
+import { forgetPhoto } from "./gone.js";
 import { listAround, listFirst, listMore } from "./listing.js";
 import { emptyRecord, takeOver } from "./outbox.js";
 import { readStashes, restore } from "./stash.js";
@@ -42,7 +43,8 @@ export async function openItem(page, query) {
     if (seq === state.openSeq) await showItem(page, photo);
   } catch (error) {
     complain(page, error);
-    if (seq === state.openSeq && error.item && !query.item) await stepPast(page, error, query);
+    if (error.gone) await passOver(page, query);
+    else if (seq === state.openSeq && error.item && !query.item) await stepPast(page, error, query);
   } finally {
     busy(page, null);
   }
@@ -61,6 +63,14 @@ async function queueEnds(page, query, progress) {
   const { current, listed } = page.state;
   status(page, query.step ? "No more photos that way" : endOfQueue(progress));
   if (!current && listed.length) await openItem(page, { item: listed[0].item });
+}
+
+// A photo was deleted in another tab.
+async function passOver(page, { item }) {
+  const { state } = page;
+  forgetPhoto(state, item);
+  await listFirst(page);
+  if (!state.current && state.listed.length) await openNext(page, -1);
 }
 
 // A photo whose file is missing or damaged holds nobody up.
@@ -226,17 +236,28 @@ export async function chooseOrder(page, order) {
 // asked again.
 async function lookOver(page) {
   const { state } = page;
+  const { project } = state;
+  const began = performance.now();
   let stopped = false;
   const stop = () => {
     stopped = true;
   };
-  await whileBusy(page, "Looking photos over…", async () => {
-    for (let left = 1; left && !stopped && state.project; ) {
-      const reply = await tell(page, "rank_next", { project: state.project.id });
+  await attempt(page, async () => {
+    for (let left = 1, seen = 0; left && !stopped && state.project === project; seen += 1) {
+      if (!seen) busy(page, "Looking photos over…", stop);
+      const reply = await tell(page, "rank_next", { project: project.id });
       left = reply.left;
-      busy(page, `Looking photos over, ${reply.total - left} of ${reply.total}…`, stop);
+      busy(page, lookingText(reply, (performance.now() - began) / 1000 / (seen + 1)), stop);
     }
   });
+  busy(page, null);
+  return !stopped;
+}
+
+// How far it is, and how long the rest takes at so many seconds a photo.
+export function lookingText({ left, total }, secondsEach) {
+  const rest = left ? `, ${durationText(left * secondsEach)} left` : "";
+  return `Looking photos over, ${total - left} of ${total}${rest}`;
 }
 
 export async function applyFilter(page, filter) {

@@ -2,10 +2,12 @@
 // "saved" only when no step waits.
 
 import { attempt, complain } from "../feedback.js";
+import { keepPhoto } from "../front/keeping.js";
 import { tell } from "../server.js";
 import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
+import { forgetPhoto } from "./gone.js";
 import { noteFoods } from "./listing.js";
 import {
   finishStep,
@@ -22,9 +24,11 @@ export const RETRY_MS = 5000;
 const PAUSE_MS = 5;
 export const FULL = "This photo has all the annotators it wants; go on to the next.";
 
-// Keeps in this tab what waits of a photo, and starts to send it.
+// Keeps in this tab what waits of a photo, and starts to send it. A photo of the front page is kept by the
+// browser.
 export function keep(page, photo) {
-  if (!photo?.item || photo.refused) return;
+  if (photo && !photo.item) return keepPhoto(page, photo);
+  if (!photo || photo.refused) return;
   markUnsaved(page.state, photo);
   stash(page, photo);
   if (!page.state.syncing) sync(page);
@@ -59,6 +63,11 @@ const nextToSave = (state) => [...state.unsaved].find((photo) => !photo.held);
 
 function notSaved(page, photo, error) {
   const { state } = page;
+  if (error.gone) {
+    complain(page, error);
+    state.set({ saved: state.unsaved.size ? "saving" : "saved", retry: setTimeout(() => sync(page)) });
+    return;
+  }
   // Others were quicker: the photo is there to look at, and what was done on it stays in this tab's storage.
   if (error.full) {
     markSaved(state, photo);
@@ -117,6 +126,7 @@ export async function tellOf(page, photo, name, message) {
     return await tell(page, name, { me: photo.me, item: photo.item, ...message });
   } catch (error) {
     if (!error.unanswered) noteSent(photo, null);
+    if (error.gone) forgetPhoto(page.state, photo.item);
     throw error;
   }
 }
