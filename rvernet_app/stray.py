@@ -50,7 +50,9 @@ def is_stray(path: PurePath | str) -> bool:
         path: relative to the folder that is searched, because that folder itself may be hidden; with "/" or,
             from Windows, back slashes.
     """
-    *folders, name = [part for part in str(path).replace("\\", "/").lower().split("/") if part not in (".", "")]
+    *folders, name = [
+        part for part in str(path).replace("\\", "/").lower().split("/") if part not in (".", "")
+    ]
     if name.startswith((".", *STARTS)) or name.endswith(SUFFIXES) or name in FILES:
         return True
     # An unfinished download can have its suffix before the real one, as in "a.partial.jpg".

@@ -10,18 +10,21 @@ from types import MappingProxyType
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
+from rvernet_app.picture.masks import area_and_box
+from rvernet_app.picture.overlaps import visible_rles
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects
-from rvernet_app.store.tables import Annotation
 from training.data.coco import AnnotatedPhoto
 from training.data.regions import DataError, Region, SourceRegions, split_by_group
 
 
 class ProjectSource:
     """A `RegionSource` of the finished photos of a project. No photo is opened.
+
+    A region is what is visible of a food, as in an export; see `picture.overlaps`.
 
     Args:
         name: of the source.
@@ -64,6 +67,7 @@ class ProjectSource:
         )
         mark = hashlib.sha256()
         regions: list[Region] = []
+        covered: list[str] = []
         try:
             with store.reading() as session:
                 found = {project.name: project.id for project in all_projects(session)}
@@ -78,46 +82,46 @@ class ProjectSource:
                     of_photo = self._regions(photo, files)
                     regions.extend(of_photo)
                     mark.update(_described(photo, of_photo))
+                    taken = {region.name for region in of_photo}
+                    names = (f"{self.name}/{food.annotation.id}" for food in photo.foods)
+                    covered.extend(name for name in names if name not in taken)
         finally:
             store.close()
         return SourceRegions(
             regions=split_by_group(regions, self._held_out, self._val_share, self.name),
             labels=tuple(dict.fromkeys(self._rename.get(label, label) for label in labels)),
             fingerprint=mark.hexdigest()[:12],
+            left_out={"completely covered by other foods": tuple(covered)} if covered else {},
         )
 
     def _regions(self, photo: FinalPhoto, files: PhotoFiles) -> list[Region]:
         row = photo.item.photo
         path, size_hw = files.working_copy(row.sha256, row.format), (row.height, row.width)
-        return [
-            Region(
-                name=(name := f"{self.name}/{food.annotation.id}"),
-                label=self._rename.get(food.label.name, food.label.name),
-                group=f"{self.name}/{photo.meal}",
-                split="train",
-                masked=(AnnotatedPhoto(path, size_hw, dict(food.rle), name),),
-                photo=path,
-                size_hw=size_hw,
-                box_xyxy=_box_xyxy(food.annotation),
-                share=food.annotation.area / (row.height * row.width),
+        shown = visible_rles([food.rle for food in photo.foods], size_hw)
+        regions = []
+        for food, rle in zip(photo.foods, shown, strict=True):
+            if rle is None:
+                continue
+            name = f"{self.name}/{food.annotation.id}"
+            area, (left, top, width, height) = area_and_box(rle)
+            regions.append(
+                Region(
+                    name=name,
+                    label=self._rename.get(food.label.name, food.label.name),
+                    group=f"{self.name}/{photo.meal}",
+                    split="train",
+                    masked=(AnnotatedPhoto(path, size_hw, dict(rle), name),),
+                    photo=path,
+                    size_hw=size_hw,
+                    box_xyxy=(float(left), float(top), float(left + width), float(top + height)),
+                    share=area / (row.height * row.width),
+                )
             )
-            for food in photo.foods
-        ]
+        return regions
 
 
 def _described(photo: FinalPhoto, regions: Sequence[Region]) -> bytes:
     """Return everything that a training uses of a photo, independent of the place of the folder."""
-    foods = [
-        (food.annotation.id, region.label, food.rle)
-        for food, region in zip(photo.foods, regions, strict=True)
-    ]
+    rles = {food.annotation.id: food.rle for food in photo.foods}
+    foods = [(id, region.label, rles[id]) for region in regions for id in (int(region.name.split("/")[-1]),)]
     return json.dumps((photo.item.photo.sha256, photo.meal, foods)).encode()
-
-
-def _box_xyxy(row: Annotation) -> tuple[float, float, float, float]:
-    return (
-        float(row.box_x),
-        float(row.box_y),
-        float(row.box_x + row.box_w),
-        float(row.box_y + row.box_h),
-    )

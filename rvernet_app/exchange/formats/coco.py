@@ -11,14 +11,14 @@ import json
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.exchange.exporting import ExportPhoto
+from rvernet_app.exchange.exporting import ExportPhoto, VisibleFood
 from rvernet_app.exchange.formats.coco_file import (
     CocoAnnotation,
     CocoCategory,
@@ -35,14 +35,13 @@ from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.annotations import MAX_NOTE, Portion
-from rvernet_app.store.consensus import FinalFood
 from rvernet_app.store.database import is_text
 from rvernet_app.store.tables import Label
 
 TOP_CATEGORY = "food"
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Categories count from 1 in the order of the label set."""
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
     (folder / "images").mkdir()
@@ -106,15 +105,15 @@ def _image_row(photo: ExportPhoto) -> dict[str, Any]:
     return row if photo.final.before is None else row | {"before": photo.final.before.photo.sha256}
 
 
-def _annotation_row(food: FinalFood, image_id: int, category_id: int) -> dict[str, Any]:
+def _annotation_row(food: VisibleFood, image_id: int, category_id: int) -> dict[str, Any]:
     row = food.annotation
     return {
         "id": row.id,
         "image_id": image_id,
         "category_id": category_id,
         "segmentation": food.rle,
-        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
-        "area": row.area,
+        "bbox": list(food.box_xywh),
+        "area": food.area,
         "iscrowd": 0,
         "attributes": {
             "amount": row.amount,
@@ -193,7 +192,9 @@ class _Reader:
         self._plan = plan
         self._folder = folder
         self._places = part.places
-        self._names = {category.id: category.name for category in described.categories if category.id is not None}
+        self._names = {
+            category.id: category.name for category in described.categories if category.id is not None
+        }
         self._ids = Counter(image.id for image in described.images)
         self._of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
         for annotation in described.annotations:
