@@ -33,7 +33,8 @@ def test_the_report_counts_what_is_exported_and_left_out(kitchen: Kitchen, tmp_p
     left_out = dict(report.left_out)
     covered = (disc(SMALL, 20, 24, 14) & disc(SMALL, 30, 24, 10)).sum() + disc(SMALL, 52, 24, 4).sum()
     assert left_out.pop("pixels of foods covered by another food") == covered
-    if name in ("coco", "yolo-seg", "foodseg103"):
+    assert left_out.pop("foods whose holes the polygons fill", 0) == 2 * (name == "coco-polygons")
+    if name in ("coco", "coco-polygons", "yolo-seg", "foodseg103", "xlsx"):
         assert (report.photos, report.foods) == (6, 10)
         assert left_out == LEFT_OUT
     else:
