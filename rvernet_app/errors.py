@@ -6,11 +6,13 @@
     + PhotoTooLargeError
   x PromptError
   x SegmentationError
+    + NoFoodError
   x WeightsError
   x CheckpointError
   x LabelError
   x StoreError
     + FullError
+    + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
   x NotTakenError (rvernet_app.exchange.plan)
@@ -24,6 +26,8 @@ Errors with a module in brackets are defined there, beside the only code that ra
 """
 
 from __future__ import annotations
+
+NO_FOOD = "No food found here. Click the middle of a food, or draw a box around it."
 
 
 class RvernetError(Exception):
@@ -50,6 +54,13 @@ class SegmentationError(RvernetError):
     """The segmenter found no usable mask for a prompt."""
 
 
+class NoFoodError(SegmentationError):
+    """A first click hit no food. A prompt that insists is not refused."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_FOOD)
+
+
 class WeightsError(RvernetError):
     """Weights are missing or damaged, or the download failed."""
 
@@ -68,6 +79,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class GoneError(StoreError):
+    """A photo or a project was deleted."""
 
 
 class ConflictError(StoreError):

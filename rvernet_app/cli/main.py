@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from rvernet_app.cli import project, training
 from rvernet_app.config import CAM_METHODS, AppConfig
+from rvernet_app.environment import RedactingFormatter, redacted, without_proxies
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.malloc import keep_memory
 from rvernet_app.picture.photos import read_photo
@@ -68,6 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--negative", type=_point_xy, action="append", default=[], metavar="X,Y", help="not on the food"
     )
     predict.add_argument("--box", type=_box_xyxy, metavar="X0,Y0,X1,Y1", help="around the food")
+    predict.add_argument(
+        "--anyway", action="store_true", help="take a mask also where there seems to be no food"
+    )
     predict.add_argument("--segmenter", metavar="NAME", help="default: the best found locally")
     predict.add_argument(
         "--checkpoint",
@@ -92,10 +97,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace, config: AppConfig) -> None:
+    logging.basicConfig(handlers=[_plain_log()])
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio reads it when it is imported
-    from rvernet_app.ui.serve import serve  # late: other commands need no page
+    with without_proxies(os.environ):  # Gradio makes clients when it is imported, which fails with SOCKS
+        from rvernet_app.ui.serve import serve  # late: other commands need no page
 
     serve(config)
+
+
+def _plain_log() -> logging.Handler:
+    """Return a handler that writes messages to stderr, without passwords."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter())
+    return handler
 
 
 def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -112,6 +126,7 @@ def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
         points_xy=(*arguments.point, *arguments.negative),
         point_labels=(FOREGROUND,) * len(arguments.point) + (BACKGROUND,) * len(arguments.negative),
         box_xyxy=arguments.box,
+        insist=arguments.anyway,
     )
     prompt.require_within(photo.size_hw)
     result = build_pipeline(config).click(photo, prompt)
@@ -153,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(given)
         arguments.run(arguments, AppConfig.from_env())
     except (RvernetError, OSError) as error:
-        print(f"rvernet: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"rvernet: {redacted(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("rvernet: stopped", file=sys.stderr)

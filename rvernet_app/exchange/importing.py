@@ -61,6 +61,8 @@ class Import(Protocol):
         annotator: int | str,
         source: Path,
         progress: Progress | None = None,
+        *,
+        keep: bool = True,
     ) -> ImportReport:
         """Import everything that can be used. If an error occurs, no row is written.
 
@@ -74,6 +76,7 @@ class Import(Protocol):
                 source has no usable photo.
             source: a folder, a file, or a ZIP of a folder.
             progress: called after each photo that is read.
+            keep: False only looks: the report says what an import would do, and nothing is written.
 
         Raises:
             StoreError: the project or the annotator does not exist, the source cannot be read, or the rows
@@ -91,6 +94,8 @@ def import_source(
     annotator: int | str,
     source: Path,
     progress: Progress | None = None,
+    *,
+    keep: bool = True,
 ) -> ImportReport:
     """Import a source that `read` understands, see `Import`.
 
@@ -101,7 +106,7 @@ def import_source(
             projects.project(session, project)
         if isinstance(annotator, int) and session.get(Annotator, annotator) is None:
             raise StoreError("There is no such annotator.")
-    plan = Plan(files, progress)
+    plan = Plan(files if keep else files.looking(), progress)
     with unpacked(source, plan) as place:
         read(place, plan)
     plan.tell_apart()
@@ -110,7 +115,12 @@ def import_source(
     with store.writing() as session:
         by = annotator if isinstance(annotator, int) else projects.ensure_annotator(session, annotator)
         writer = _PlanWriter(session, _ensure_project(session, project, by), by, format_name)
-        return writer.write(plan)
+        report = writer.write(plan)
+        if not keep:
+            session.rollback()
+        elif not all(files.has(one.photo.sha256, one.photo.format) for one in plan.photos):
+            raise StoreError("One of these photos was deleted while they were imported. Import them again.")
+        return report
 
 
 def _ensure_project(session: Session, project: int | str, by: int) -> int:

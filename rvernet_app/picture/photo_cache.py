@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import re
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -13,28 +16,59 @@ import cachetools
 
 from rvernet_app import files
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import PhotoError
+from rvernet_app.errors import ConfigError, PhotoError
 from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
+
+log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 24 * 3600
 DECODED_BYTES = 400_000_000
+FOLDER_NAME = "opened-photos"
+"""Folder of the cache below `photos_dir`, which may hold files of other programs and people."""
+MARK_NAME = "CACHEDIR.TAG"
+MARK = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# RveRNet made this folder. It keeps opened photos here and removes them after a day.\n"
+)
+"""Content of the file that marks a folder as ours. The first line tells backup programs to skip the folder,
+see bford.info/cachedir."""
+
+_PHOTO_NAME = re.compile(r"[0-9a-f]{64}")
+_UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{12}\.part")
 
 
 class PhotoCache:
     """Keeps opened photos, so that the SHA-256 of a file is enough to find its photo. Safe between threads.
 
     Visitors share the cache without seeing each other's photos: only a person who has a file knows its
-    SHA-256. Adding a photo removes the files that nobody has used for KEEP_SECONDS.
+    SHA-256. Adding a photo removes the files that nobody has used for KEEP_SECONDS. Only files that this
+    class wrote are removed: they lie in a marked folder, and each has its own SHA-256 as its name.
     """
 
     def __init__(self, config: AppConfig) -> None:
-        self._folder = config.photos_dir
+        self._parent = config.photos_dir
+        self._folder = config.photos_dir / FOLDER_NAME
         self._max_mb = config.max_photo_mb
         self._max_megapixels = config.max_photo_megapixels
         self._decoded: cachetools.LRUCache[str, LoadedPhoto] = cachetools.LRUCache(
             DECODED_BYTES, getsizeof=lambda photo: photo.pixels.nbytes
         )
         self._lock = threading.Lock()
+
+    def claim(self) -> None:
+        """Make the folder of the cache, unless it exists.
+
+        Raises:
+            ConfigError: the folder cannot be written, or another program or a person made it.
+        """
+        try:
+            self._make_folder()
+            tempfile.TemporaryFile(dir=self._folder).close()  # a folder that exists may still be read-only
+        except OSError as error:
+            raise ConfigError(
+                f"Opened photos cannot be kept in {self._parent} ({error.strerror or error}). "
+                "Set RVERNET_PHOTOS_DIR to a folder that this account can write."
+            ) from error
 
     def add(self, source: Path) -> LoadedPhoto:
         """Decode a file and keep a copy of it. The file is read once.
@@ -46,12 +80,14 @@ class PhotoCache:
         photo = self._decode(data)
         kept = self._folder / photo.sha256
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # photos are private
+            self._make_folder()
             self._remove_old_files()
-            if not kept.exists():
+            if not kept.is_file() or kept.stat().st_size != len(data):  # a power cut may have cut it short
                 files.write(kept, data, durable=False)
-        except OSError as error:
-            raise PhotoError(f"The photo cannot be saved in {self._folder}: {error}.") from error
+        except (ConfigError, OSError) as error:
+            log.error("A photo cannot be kept: %s", error)
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "see its log"
+            raise PhotoError(f"The server cannot keep this photo ({why}).") from error
         self._remember(photo)
         return photo
 
@@ -61,17 +97,39 @@ class PhotoCache:
         Raises:
             PhotoError: `sha256` is not 64 hex digits, or the photo is not in the cache.
         """
-        if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            raise PhotoError("That is not the name of a photo.")
+        sha256 = _require_name(sha256)
         with self._lock:
             photo = self._decoded.get(sha256)
         if photo is None:
-            kept = self._folder / sha256
-            if not kept.is_file():
-                raise PhotoError("This photo is no longer on the server; open it again.")
-            photo = self._decode(read_file(kept, max_mb=self._max_mb))
+            photo = self._decode(read_file(self.file(sha256), max_mb=self._max_mb))
             self._remember(photo)
         return photo
+
+    def file(self, sha256: object) -> Path:
+        """Return the file of an opened photo, as it came.
+
+        Raises:
+            PhotoError: as `get`.
+        """
+        kept = self._folder / _require_name(sha256)
+        if not kept.is_file():
+            raise PhotoError("This photo is no longer on the server; open it again.")
+        return kept
+
+    def forget(self, sha256: str) -> None:
+        """Remove a photo from memory and from the disk, if it is there.
+
+        Raises:
+            PhotoError: its file cannot be removed.
+        """
+        with self._lock:
+            self._decoded.pop(sha256, None)
+        if not (self._folder / MARK_NAME).is_file():  # somebody else's folder
+            return
+        try:
+            (self._folder / sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise PhotoError(f"The copy of a deleted photo could not be removed: {error}.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:
         return read_photo(data, max_mb=self._max_mb, max_megapixels=self._max_megapixels)
@@ -83,9 +141,62 @@ class PhotoCache:
             with self._lock:
                 self._decoded[photo.sha256] = photo
 
+    def _make_folder(self) -> None:
+        """Make the marked folder in one step, so that another process never sees it without its mark.
+
+        Raises:
+            ConfigError: another program or a person made a folder of this name.
+            OSError: the folder cannot be made.
+        """
+        if self._is_marked():
+            return
+        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # photos are private
+        made = Path(tempfile.mkdtemp(prefix=f".{FOLDER_NAME}.", dir=self._parent))
+        try:
+            (made / MARK_NAME).write_text(MARK, encoding="ascii", newline="")
+            made.rename(self._folder)
+        except OSError as error:
+            (made / MARK_NAME).unlink(missing_ok=True)
+            made.rmdir()
+            if self._is_marked():  # another process was faster
+                return
+            if not self._folder.exists():
+                raise
+            raise ConfigError(
+                f"RveRNet did not make {self._folder} and leaves it alone. "
+                "Set RVERNET_PHOTOS_DIR to another folder."
+            ) from error
+
+    def _is_marked(self) -> bool:
+        try:
+            return (self._folder / MARK_NAME).read_bytes() == MARK.encode()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def _remove_old_files(self) -> None:
         oldest = time.time() - KEEP_SECONDS
-        for file in self._folder.glob("*"):
-            with suppress(FileNotFoundError):  # another process was faster
-                if file.stat().st_mtime < oldest:
+        for file in self._folder.iterdir():
+            try:
+                if _is_unused_file(file, oldest) and _is_ours(file):
                     file.unlink()
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):  # another process was faster
+                    log.warning("An old photo cannot be removed: %s", error)
+
+
+def _require_name(sha256: object) -> str:
+    if not isinstance(sha256, str) or not _PHOTO_NAME.fullmatch(sha256):
+        raise PhotoError("That is not the name of a photo.")
+    return sha256
+
+
+def _is_unused_file(path: Path, since: float) -> bool:
+    """Return whether this is a file, no link, that nobody has used since a time."""
+    return path.is_file() and not path.is_symlink() and path.lstat().st_mtime < since
+
+
+def _is_ours(file: Path) -> bool:
+    """Return whether the cache wrote a file of its folder: a photo by its content, or an unfinished one."""
+    if _PHOTO_NAME.fullmatch(file.name):
+        return hashlib.sha256(file.read_bytes()).hexdigest() == file.name
+    return _UNFINISHED_NAME.fullmatch(file.name) is not None

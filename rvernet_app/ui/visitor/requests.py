@@ -34,9 +34,13 @@ Radius = Annotated[float, Field(gt=0, le=MAX_RADIUS)]
 
 
 class OpenPhoto(Request):
-    """Open a sample by its name, or an upload by its path and the name it had."""
+    """Open a sample by its name, an upload by its path, or a photo that was open before by its id.
+
+    "name" is the name that the file had.
+    """
 
     sample: Text | None = None
+    photo: Text | None = None
     path: Any = None
     name: Text = ""
 
@@ -48,7 +52,7 @@ class Prepare(Request):
 
 
 class PromptRequest(Request):
-    """Points and a box in pixels of the photo."""
+    """Points and a box in pixels of the photo; "insist" takes a mask also where there seems to be no food."""
 
     expected: ClassVar[str | None] = (
         f"A prompt has at most {MAX_POINTS} points [x, y, label], and a box is [left, top, right, bottom]."
@@ -56,6 +60,7 @@ class PromptRequest(Request):
 
     points: Annotated[list[Point], Len(0, MAX_POINTS)] | None = None
     box: Box | None = None
+    insist: bool | None = None
 
     def prompt(self) -> Prompt:
         """Return the prompt they make.
@@ -68,6 +73,7 @@ class PromptRequest(Request):
             points_xy=tuple((x, y) for x, y, _ in points),
             point_labels=tuple(_point_label(label) for _, _, label in points),
             box_xyxy=(self.box[0], self.box[1], self.box[2], self.box[3]) if self.box else None,
+            insist=bool(self.insist),
         )
 
 

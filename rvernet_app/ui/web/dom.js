@@ -52,4 +52,24 @@ export const swatch = (colour) => make("span", { class: "rv-swatch", style: `bac
 
 export const muted = (text, attributes = {}) => make("span", { class: "rv-muted", ...attributes }, text);
 
+// What a screen reader says and nobody sees.
+export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
+
+export function tableOf(columns, rows) {
+  const rowOf = (cells, tag, attributes = {}) =>
+    make("tr", {}, ...cells.map((cell) => make(tag, attributes, String(cell))));
+  return make(
+    "table",
+    {},
+    make("thead", {}, rowOf(columns, "th", { scope: "col" })),
+    make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
+  );
+}
+
+export function saveText(text, name, type = "text/plain") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  downloadFile(url, name);
+  URL.revokeObjectURL(url);
+}
+
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

@@ -1,4 +1,4 @@
-// Asking the server. A reply with an error is thrown as that error.
+// Asking the server. A reply with an error is thrown as that error, with all else the reply says.
 
 const CHECK_MS = 5000;
 const LOGGED_OUT =
@@ -11,7 +11,7 @@ export const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
 export async function ask({ server }, name, message) {
   const reply = await server[name](message).catch(() => null);
   if (!reply) throw await unanswered("Check that it is running, then try again.");
-  if (reply.error) throw new Error(reply.error);
+  if (reply.error) throw Object.assign(new Error(reply.error), reply);
   return reply;
 }
 

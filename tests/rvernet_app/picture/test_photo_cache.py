@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import PhotoError, PhotoTooLargeError
+from rvernet_app.errors import ConfigError, PhotoError, PhotoTooLargeError
 from rvernet_app.picture import photo_cache
-from rvernet_app.picture.photo_cache import KEEP_SECONDS, PhotoCache
+from rvernet_app.picture.photo_cache import FOLDER_NAME, KEEP_SECONDS, MARK, MARK_NAME, PhotoCache
 from rvernet_app.picture.photos import read_file
 
 
@@ -27,6 +27,21 @@ def config(tmp_path: Path) -> AppConfig:
 def picture(path: Path, grey: int) -> Path:
     Image.fromarray(np.full((6, 8, 3), grey, np.uint8)).save(path)
     return path
+
+
+def kept_in(config: AppConfig) -> Path:
+    return config.photos_dir / FOLDER_NAME
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def make_old(*paths: Path) -> None:
+    """Set the time of last use to more than a day ago."""
+    a_day_ago = time.time() - KEEP_SECONDS - 60
+    for path in paths:
+        os.utime(path, (a_day_ago, a_day_ago))
 
 
 def test_a_photo_is_found_by_its_content_also_by_a_new_cache(tmp_path: Path, config: AppConfig) -> None:
@@ -41,7 +56,7 @@ def test_the_same_photo_is_kept_once(tmp_path: Path, config: AppConfig) -> None:
     first = cache.add(picture(tmp_path / "a.png", 40))
     second = cache.add(picture(tmp_path / "b.png", 40))
     assert first.sha256 == second.sha256
-    assert [file.name for file in config.photos_dir.iterdir()] == [first.sha256]
+    assert names(kept_in(config)) == {MARK_NAME, first.sha256}
 
 
 def test_a_file_that_is_not_a_photo_is_not_kept(tmp_path: Path, config: AppConfig) -> None:
@@ -67,10 +82,81 @@ def test_a_photo_that_is_gone_is_an_error(config: AppConfig) -> None:
 def test_files_that_were_not_used_for_a_day_are_removed(tmp_path: Path, config: AppConfig) -> None:
     cache = PhotoCache(config)
     old = cache.add(picture(tmp_path / "a.png", 1))
-    a_day_ago = time.time() - KEEP_SECONDS - 60
-    os.utime(config.photos_dir / old.sha256, (a_day_ago, a_day_ago))
+    unfinished = kept_in(config) / f".{old.sha256}.{'0' * 12}.part"
+    unfinished.write_bytes(b"as a killed process leaves it")
+    make_old(kept_in(config) / old.sha256, kept_in(config) / MARK_NAME, unfinished)
     new = cache.add(picture(tmp_path / "b.png", 2))
-    assert [file.name for file in config.photos_dir.iterdir()] == [new.sha256]
+    assert names(kept_in(config)) == {MARK_NAME, new.sha256}
+
+
+def test_files_and_folders_of_others_stay_whatever_their_age_and_name(
+    tmp_path: Path, config: AppConfig
+) -> None:
+    own = config.photos_dir
+    own.mkdir()
+    picture(own / "holiday.jpg", 7)
+    data = (own / "holiday.jpg").read_bytes()
+    (own / hashlib.sha256(data).hexdigest()).write_bytes(data)
+    (own / "trip").mkdir()
+    before = names(own)
+    make_old(*own.iterdir(), own)
+
+    cache = PhotoCache(config)
+    old = cache.add(picture(tmp_path / "a.png", 1))
+    inside = kept_in(config)
+    (inside / "notes.txt").write_text("by hand")
+    (inside / ("b" * 64)).write_text("not what its name says")
+    (inside / "trip").mkdir()
+    (inside / ("c" * 64)).symlink_to(own / "holiday.jpg")
+    make_old(*(path for path in inside.iterdir() if not path.is_symlink()))
+    new = cache.add(picture(tmp_path / "b.png", 2))
+
+    by_hand = {"notes.txt", "b" * 64, "c" * 64, "trip"}
+    assert names(inside) == {MARK_NAME, new.sha256} | by_hand
+    assert old.sha256 not in names(inside)
+    assert names(own) - {FOLDER_NAME} - {f"{FOLDER_NAME}/{name}" for name in names(inside)} == before
+    assert (own / "holiday.jpg").read_bytes() == data
+
+
+def test_a_folder_that_someone_else_made_is_refused_and_stays_as_it_was(
+    tmp_path: Path, config: AppConfig
+) -> None:
+    kept_in(config).mkdir(parents=True)
+    (kept_in(config) / "holiday.jpg").write_text("mine")
+    with pytest.raises(ConfigError, match=r"did not make .*opened-photos.* Set RVERNET_PHOTOS_DIR"):
+        PhotoCache(config).claim()
+    with pytest.raises(PhotoError, match="cannot keep this photo"):
+        PhotoCache(config).add(picture(tmp_path / "a.png", 1))
+    assert names(config.photos_dir) == {FOLDER_NAME, f"{FOLDER_NAME}/holiday.jpg"}
+
+
+def test_claiming_makes_the_marked_folder_once(config: AppConfig) -> None:
+    for _ in range(2):
+        PhotoCache(config).claim()
+        assert names(config.photos_dir) == {FOLDER_NAME, f"{FOLDER_NAME}/{MARK_NAME}"}
+    assert (kept_in(config) / MARK_NAME).read_text() == MARK
+
+
+def test_of_two_processes_that_make_the_folder_the_slower_one_uses_it(
+    config: AppConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def be_slower(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
+        PhotoCache(config).claim()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", be_slower)
+    PhotoCache(config).claim()
+    assert names(config.photos_dir) == {FOLDER_NAME, f"{FOLDER_NAME}/{MARK_NAME}"}
+
+
+def test_a_kept_file_that_was_cut_short_is_written_again(tmp_path: Path, config: AppConfig) -> None:
+    photo = PhotoCache(config).add(picture(tmp_path / "a.png", 40))
+    (kept_in(config) / photo.sha256).write_bytes(b"")
+    PhotoCache(config).add(tmp_path / "a.png")
+    assert (PhotoCache(config).get(photo.sha256).pixels == 40).all()
 
 
 def test_only_the_last_decoded_photos_stay_in_memory(
@@ -81,8 +167,8 @@ def test_only_the_last_decoded_photos_stay_in_memory(
     photos = [cache.add(picture(tmp_path / f"{grey}.png", grey)) for grey in range(5)]
     assert all((cache.get(photo.sha256).pixels == grey).all() for grey, photo in enumerate(photos))
 
-    for file in config.photos_dir.iterdir():
-        file.unlink()
+    for photo in photos:
+        (kept_in(config) / photo.sha256).unlink()
 
     assert [int(cache.get(photo.sha256).pixels[0, 0, 0]) for photo in photos[3:]] == [3, 4]
     for photo in photos[:3]:
@@ -106,7 +192,7 @@ def test_a_file_that_changes_while_it_is_added_is_kept_as_it_was_read(
 
     assert (photo.pixels == 40).all()
     assert photo.sha256 == hashlib.sha256(before).hexdigest()
-    assert (config.photos_dir / photo.sha256).read_bytes() == before
+    assert (kept_in(config) / photo.sha256).read_bytes() == before
 
 
 def test_a_file_over_the_limit_is_not_kept(tmp_path: Path) -> None:
@@ -116,14 +202,25 @@ def test_a_file_over_the_limit_is_not_kept(tmp_path: Path) -> None:
     assert not small.photos_dir.exists()
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_that_shows_visitors_no_path(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
     config = AppConfig(photos_dir=tmp_path / "file")
-    with pytest.raises(PhotoError, match=r"The photo cannot be saved in .*file"):
+    with pytest.raises(PhotoError) as raised:
         PhotoCache(config).add(picture(tmp_path / "a.png", 40))
+    assert str(raised.value) == "The server cannot keep this photo (File exists)."
+    assert str(tmp_path / "file") in caplog.text
+    with pytest.raises(ConfigError) as refused:
+        PhotoCache(config).claim()
+    assert str(refused.value) == (
+        f"Opened photos cannot be kept in {tmp_path / 'file'} (File exists). "
+        "Set RVERNET_PHOTOS_DIR to a folder that this account can write."
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
 def test_other_users_of_the_machine_cannot_read_the_photos(tmp_path: Path, config: AppConfig) -> None:
     PhotoCache(config).add(picture(tmp_path / "a.png", 40))
     assert stat.S_IMODE(config.photos_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(kept_in(config).stat().st_mode) == 0o700

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.store.annotations import Portion, Saved, delete, foods, give_verdict
 from rvernet_app.store.database import migrate, migration_config
-from rvernet_app.store.history import undo
+from rvernet_app.store.history import redo, undo
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DELETED, DONE, REJECTED, SAVED, Annotation
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
@@ -220,6 +220,21 @@ def test_a_step_name_outside_1_to_64_characters_is_refused(desk: Desk, step: str
     with pytest.raises(StoreError, match="1 to 64 characters"):
         desk.delete(saved, step=step)
     assert notes(desk) == ["peas"]
+
+
+def test_an_undo_of_the_same_name_takes_nothing_more_back(desk: Desk) -> None:
+    """The page asks again after a lost answer."""
+    for note in ("peas", "beans", "rice"):
+        desk.save(note)
+    first = [commit(desk.store, undo, desk.items[0], desk.ann, step="once") for _ in range(2)]
+    assert [[event.id for event in events] for events in first] == [[first[0][0].id]] * 2
+    assert notes(desk) == ["peas", "beans"]
+    commit(desk.store, undo, desk.items[0], desk.ben, step="once")  # names of others do not count
+    for _ in range(2):
+        commit(desk.store, redo, desk.items[0], desk.ann, step="again")
+    assert notes(desk) == ["peas", "beans", "rice"]
+    commit(desk.store, undo, desk.items[0], desk.ann, step="twice")
+    assert notes(desk) == ["peas", "beans"]
 
 
 def test_undoing_a_note_keeps_the_decision(desk: Desk) -> None:

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -29,26 +29,45 @@ from tests.rvernet_app.store.desk import Desk, set_up
 
 
 class Page:
-    """A fake of the built page; it serves until the given event."""
+    """A fake of the built page and of its server, which runs until the given event."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens = happens
-        self.options: dict[str, Any] = {}
+        self.auth: Callable[[str, str], bool] | None = None
         self.closed = False
-
-    def launch(self, **options: Any) -> None:
-        self.options = options
-        self._happens()
 
     def close(self) -> None:
         self.closed = True
 
+    def wait(self, seconds: float) -> bool:
+        self._happens()
+        return True
+
+
+def web_app(page: Page, config: AppConfig, auth: Callable[[str, str], bool] | None) -> Page:
+    page.auth = auth
+    return page
+
+
+@contextmanager
+def running(page: Page, sockets: object) -> Iterator[Page]:
+    try:
+        yield page
+    finally:
+        page.close()
+
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of the program, which leaves the memory settings of the tests unchanged."""
+    """The data folder of the program, which leaves the memory settings of the tests unchanged and serves a
+    fake page."""
     monkeypatch.setattr("rvernet_app.cli.main.keep_memory", lambda: None)
     monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RVERNET_PHOTOS_DIR", str(tmp_path / "photos"))
+    monkeypatch.setenv("RVERNET_PORT", "0")
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr("rvernet_app.ui.serve.web_app", web_app)
+    monkeypatch.setattr("rvernet_app.ui.serve.running", running)
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
@@ -87,7 +106,7 @@ def test_the_page_is_open_if_there_are_no_accounts(data: Path, monkeypatch: pyte
     page = Page(lambda: None)
     serve(monkeypatch, page)
     assert main(["serve"]) == 0
-    assert page.options["auth"] is None
+    assert page.auth is None
 
 
 def test_the_page_asks_for_a_password_if_there_are_accounts(
@@ -97,8 +116,9 @@ def test_the_page_asks_for_a_password_if_there_are_accounts(
     serve(monkeypatch, page)
     Accounts(data).add("Ann", "correct horse")
     assert main(["serve"]) == 0
-    assert page.options["auth"]("Ann", "correct horse")
-    assert not page.options["auth"]("Ann", "battery staple")
+    assert page.auth is not None
+    assert page.auth("Ann", "correct horse")
+    assert not page.auth("Ann", "battery staple")
 
 
 def test_damaged_accounts_are_reported_and_let_nobody_in(
@@ -198,6 +218,7 @@ def test_a_terminated_program_pushes_once_more_and_ends(desk: Desk, tmp_path: Pa
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stdout.readline().startswith("RveRNet is at http://127.0.0.1:")
         assert process.stdout.readline() == "saved\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "pushing\n"

@@ -1,13 +1,12 @@
 // What the selected food may be, seen with what surrounds it and seen alone.
 
-import { fill, make } from "../dom.js";
+import { fill, make, spoken } from "../dom.js";
 import { percent, words } from "../words.js";
 
 export function createSuggestions({ find }, on) {
   const list = find("#rv-suggestions");
 
   function rowOf({ label, probability, without_context: without }, index, explained) {
-    const spoken = `${percent(probability)} with its surroundings, ${percent(without)} the food alone`;
     return make(
       "li",
       {},
@@ -18,7 +17,6 @@ export function createSuggestions({ find }, on) {
           class: "rv-suggestion",
           "aria-pressed": String(label === explained),
           title: `${words(label)} (${index + 1})`,
-          "aria-label": `${words(label)}: ${spoken}`,
           onclick: () => on.take(label),
         },
         make("span", { class: "rv-suggestion-name" }, words(label)),
@@ -28,8 +26,8 @@ export function createSuggestions({ find }, on) {
           make("span", { class: "rv-fill", style: `width:${probability * 100}%` }),
           make("span", { class: "rv-fill-without", style: `width:${without * 100}%` }),
         ),
-        make("span", { class: "rv-share" }, percent(probability)),
-        make("span", { class: "rv-share rv-share-without" }, percent(without)),
+        make("span", { class: "rv-share" }, percent(probability), spoken(" with its surroundings, ")),
+        make("span", { class: "rv-share rv-share-without" }, percent(without), spoken(" the food alone")),
       ),
     );
   }

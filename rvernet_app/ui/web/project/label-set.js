@@ -1,6 +1,6 @@
 // A project's label set as a sheet: found by search, changed in a form, taken from a file and kept as one.
 
-import { downloadFile, fill, keepInView, make, muted, swatch } from "../dom.js";
+import { fill, keepInView, make, muted, saveText, swatch } from "../dom.js";
 import { tell } from "../server.js";
 import { setLabels } from "../state.js";
 import { words } from "../words.js";
@@ -115,9 +115,7 @@ export function takeLabelSet(page, file) {
 export function downloadLabelSet(page) {
   return attemptHere(page, async () => {
     const { csv, name } = await tell(page, "label_set", { project: page.state.project.id });
-    const url = URL.createObjectURL(new Blob(["\ufeff", csv], { type: "text/csv" }));
-    downloadFile(url, name);
-    URL.revokeObjectURL(url);
+    saveText(`\ufeff${csv}`, name, "text/csv");
     return "";
   });
 }

@@ -64,7 +64,7 @@ export function replay(foods, steps) {
 }
 
 // The photo's foods become those the store has; steps that still wait are made again on them. A food the page
-// has had before keeps its number and colour, a mask its evidence.
+// has had before keeps its number, a mask its evidence.
 export function takeOver(photo, rows) {
   const waiting = pendingSteps(photo);
   const numbers = new Map([...photo.stored].map(([number, { id }]) => [id, number]));

@@ -1,10 +1,13 @@
 // Which projects there are, making one, opening one, leaving it.
 
 import { attempt, complain } from "../feedback.js";
+import { fillGridFilters } from "../panels/grid.js";
+import { FIRST_TAB } from "../panels/tabs.js";
 import { close } from "../photos.js";
 import { tell } from "../server.js";
-import { clearFilter, dropProjectPhoto, isPending } from "../state.js";
+import { changeProject, clearFilter, dropProjectPhoto, isPending, setProgress } from "../state.js";
 import { remember } from "../storage.js";
+import { deleteProject, lossOf, lossText } from "./deleting.js";
 import { createLabelSet } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext, sendStashed } from "./queue.js";
@@ -47,7 +50,8 @@ export async function openProject(page, id) {
     forgetPhotos(state);
     clearFilter(state);
     const project = { ...reply, labels: createLabelSet(reply.labels) };
-    state.set({ project, recent: [], reviewing: false, reviewed: null });
+    state.set({ project, recent: [], reviewing: false, reviewed: null, added: null, importing: null });
+    fillGridFilters(page, project);
     remember("rvernet-project", String(id));
     page.sheets.showFilters(project);
     page.find("#rv-projects-sheet").close();
@@ -56,8 +60,61 @@ export async function openProject(page, id) {
     if (state.listed.length) await openNext(page, -1);
     else close(page);
   } catch (error) {
+    if (error.gone) remember("rvernet-project", "");
     complain(page, error);
   }
+}
+
+// What the tab of this project shows: its settings, its people, and what deleting it would take away.
+export async function showProject(page) {
+  const { state } = page;
+  const { project } = state;
+  page.sheets.showSettings(project);
+  await attempt(page, async () => {
+    const [{ people }, loss] = await Promise.all([
+      tell(page, "people", { project: project.id }),
+      lossOf(page, null),
+    ]);
+    if (project !== state.project) return;
+    page.sheets.showPeople(people);
+    page.find("#rv-project-loss").textContent = lossText(loss);
+  });
+}
+
+export function saveSettings(page, form) {
+  const { state } = page;
+  const { project } = state;
+  const values = new FormData(form);
+  return attempt(page, async () => {
+    const settings = await tell(page, "change_project", {
+      project: project.id,
+      name: values.get("name"),
+      new_labels: values.has("new_labels"),
+      double_share: Number(values.get("double_share")) / 100,
+      blind_share: Number(values.get("blind_share")) / 100,
+    });
+    changeProject(state, project, settings);
+    const { progress } = await tell(page, "open_project", { project: project.id });
+    setProgress(state, project, progress);
+    page.sheets.showSettings(project);
+    page.find("#rv-settings-said").textContent = "Saved.";
+    await learnProjects(page);
+  });
+}
+
+export async function deleteThisProject(page, form) {
+  if (!(await deleteProject(page, form))) return;
+  leaveProject(page);
+  await openProjects(page);
+}
+
+export async function openProjects(page) {
+  const { find, state } = page;
+  state.set({ tab: FIRST_TAB });
+  await learnProjects(page);
+  learnCopyState(page);
+  const sheet = find("#rv-projects-sheet");
+  if (!sheet.open) sheet.showModal();
 }
 
 function forgetPhotos(state) {

@@ -20,12 +20,13 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
+from rvernet_app.store.tables import DONE, OPEN, STATES, Annotation, Annotator, Item
 from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -77,7 +78,7 @@ def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     """Build the handlers of a newly set up store."""
     photos = PhotoCache(AppConfig(photos_dir=folder / "photos"))
     desk = set_up(store)
-    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, import_dir)
+    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, photos, import_dir)
     return Page(desk, labeling, adding, photos)
 
 
@@ -136,7 +137,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "create_project": ("name", "label_set", "double_share", "blind_share"),
     "open_project": ("project",),
     "open_item": ("project", "item"),
-    "list_items": ("project", "after", "state", "label", "by", "uncertain"),
+    "list_items": ("project", "after", "state", "label", "by", "uncertain", "search"),
+    "find_items": ("project", "state", "label", "by", "uncertain", "search"),
     "save_food": ("item", "id", "revision", "rle", "label", "note", "step"),
     "delete_food": ("item", "id", "revision", "step"),
     "undo_food": ("item",),
@@ -146,6 +148,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "set_meal": ("item", "meal"),
     "history": ("item", "all"),
     "add_photo": ("project", "path", "name", "meal"),
+    "list_archive": ("parts", "name"),
+    "add_from_archive": ("project", "token", "name", "meal"),
     "list_folder": ("folder",),
     "add_from_folder": ("project", "folder", "name", "meal"),
     "add_label": ("project", "name"),
@@ -395,7 +399,7 @@ def test_a_photo_is_assigned_to_a_meal(page: Page) -> None:
     assert [one["meal"] for one in page.of_project("list_items")["items"]][:2] == [None, "Monday lunch"]
     assert "at most 200" in page.ask("set_meal", item=item, meal="x" * 201)["error"]
     assert page.ask("set_meal", item=item, meal=" ") == {"meal": None}
-    assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
+    assert "not in a project" in page.ask("set_meal", item=999, meal="x")["error"]
 
 
 def test_undo_and_redo_follow_the_stored_history(page: Page) -> None:
