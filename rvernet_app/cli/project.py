@@ -17,7 +17,7 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, StoreError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
-from rvernet_app.exchange.importing import ImportReport
+from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
 from rvernet_app.store.accounts import Accounts
@@ -215,7 +215,7 @@ def _lines(report: ImportReport, path: Path) -> Iterator[str]:
     for one in report.not_taken:
         left[one.why].append(one.what)
     if report.unnamed:
-        left["The folder holds this photo, but nothing names it."] = list(report.unnamed)
+        left[UNNAMED] = list(report.unnamed)
     for why, names in left.items():
         more = "; …" if len(names) > SHOWN else ""
         yield f"  {len(names)} not imported ({'; '.join(names[:SHOWN])}{more}): {why}"

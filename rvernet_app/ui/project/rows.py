@@ -9,7 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
-from rvernet_app.labels import colour_of, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import colour_of
 from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
