@@ -645,6 +645,15 @@ def test_a_folder_on_the_server_is_imported_photo_by_photo(page: Page, folder: P
     assert [(row.name, row.meal) for row in added_rows] == [("a.png", "Monday"), ("c.jpeg", "Monday")]
 
 
+def test_copies_that_other_programs_keep_in_a_folder_are_counted(page: Page, folder: Path) -> None:
+    expected = page.ask("list_folder", folder="monday")
+    for name in ("._a.png", "@eaDir/a.png/thumb.jpg", ".thumbnails/1.jpg", "Thumbs.db"):
+        (folder / "monday" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "monday" / name).write_bytes(picture(9))
+    assert page.ask("list_folder", folder="monday") == {**expected, "stray": 3}
+    assert expected["stray"] == 0
+
+
 def test_a_missing_file_is_reported(page: Page, folder: Path) -> None:
     added = page.of_project("add_from_folder", folder="monday", name="z.png")
     assert added["item_id"] is None
