@@ -9,7 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
-from rvernet_app.labels import colour_of, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import colour_of
 from rvernet_app.picture.masks import Rle, from_rle, polygons
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
@@ -110,6 +111,7 @@ def default_label_replies() -> list[LabelReply]:
             parent=numbers.get(label.parent or ""),
             colour=label.colour or colour_of(number - 1),
             code=label.food_code,
+            unit=label.unit,
         )
         for number, label in enumerate(labels, 1)
     ]
