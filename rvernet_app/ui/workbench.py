@@ -16,8 +16,8 @@ from rvernet_app.config import AppConfig
 from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.segment.registry import BUNDLED
-from rvernet_app.store.tables import METHODS, UNITS
 from rvernet_app.ui.access import signs_in
 from rvernet_app.ui.answers import StoreHandler, answered, answered_to
 from rvernet_app.ui.project.rows import default_label_replies
