@@ -23,7 +23,6 @@ from rvernet_app.ui.project.replies import (
     FoodCounts,
     FoundLabel,
     FoundLabels,
-    LabelReply,
     LabelSetFile,
     LabelSetReply,
     PutLabelReply,
@@ -39,7 +38,7 @@ from rvernet_app.ui.project.requests import (
     SearchLabels,
     TakeLabelSet,
 )
-from rvernet_app.ui.project.rows import label_reply, label_set_reply
+from rvernet_app.ui.project.rows import default_label_replies, label_reply, label_set_reply
 from rvernet_app.ui.requests import Empty
 
 MAX_SYNONYMS = 50
@@ -110,19 +109,7 @@ class LabelSets:
 
     def default_labels(self, asked: Empty, me: str) -> LabelSetReply:
         """Return the default label set, whose labels have numbers of their own."""
-        labels = [
-            LabelReply(
-                id=number,
-                name=label.name,
-                synonyms=list(label.synonyms),
-                parent=None,
-                colour=label.colour,
-                code=label.food_code,
-                unit=label.unit,
-            )
-            for number, label in enumerate(default_label_set(), 1)
-        ]
-        return LabelSetReply(version=UNCHANGING, labels=labels, removed=[])
+        return LabelSetReply(version=UNCHANGING, labels=default_label_replies(), removed=[])
 
     def food_counts(self, asked: OfProject, me: str) -> FoodCounts:
         """Count the foods of each label."""
