@@ -16,7 +16,7 @@ import cachetools
 
 from rvernet_app import files
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, PhotoError
+from rvernet_app.errors import ConfigError, LostPhotoError, PhotoError
 from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class PhotoCache:
         if photo is None:
             kept = self._folder / sha256
             if not kept.is_file():
-                raise PhotoError("This photo is no longer on the server; open it again.")
+                raise LostPhotoError("This photo is no longer on the server; open it again.")
             photo = self._decode(read_file(kept, max_mb=self._max_mb))
             self._remember(photo)
         return photo

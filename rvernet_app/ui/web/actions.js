@@ -5,7 +5,7 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood, explainSuggestion } from "./evidence.js";
+import { chooseMaps, downloadFoods, explainSuggestion } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
@@ -91,7 +91,7 @@ function onFoods(page) {
     },
     explainSuggestion: (index) => explainSuggestion(page, index),
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
