@@ -18,7 +18,8 @@ from rvernet_app.errors import ConfigError, StoreError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
 from rvernet_app.exchange.importing import ImportReport
-from rvernet_app.labels import MAX_NAME, label_set_csv, read_label_set
+from rvernet_app.label_files import label_set_csv, read_label_file
+from rvernet_app.labels import MAX_NAME
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
@@ -141,13 +142,22 @@ def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store:
         project_id = _project(store, arguments.project)
         if arguments.take is not None:
-            labels = read_label_set(arguments.take)
+            read = read_label_file(arguments.take)
+            if read.note:
+                print(read.note, file=sys.stderr)
             with store.writing() as session:
-                new, changed = take_label_set(session, project_id, labels)
+                new, changed = take_label_set(session, project_id, read.labels)
             print(f"labels: {new} new, {changed} changed")
             return
         with store.reading() as session:
-            print(label_set_csv(label_names(session, project_id)), end="")
+            _write_utf8(label_set_csv(label_names(session, project_id)))
+
+
+def _write_utf8(text: str) -> None:
+    """Write a file's text to stdout. A file is UTF-8 whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def _export(arguments: argparse.Namespace, config: AppConfig) -> None:

@@ -85,9 +85,7 @@ class SourceFolder:
             if found.is_file():
                 return self._claimed(found, name)
         for spell in _SPELLINGS:
-            wanted = _parts(name, spell)
-            namesakes = self._by_name(spell).get(wanted[-1] if wanted else "", [])
-            if fitting := [path for path in namesakes if self._agrees(wanted, path, spell, places)]:
+            if fitting := self._fitting(_parts(name, spell), spell, places):
                 return self._claimed(self.inside(_only(name, fitting, self.root)), name)
         if elsewhere := self._by_name(_SPELLINGS[1]).get((_parts(name, _SPELLINGS[1]) or ("",))[-1]):
             raise NotTakenError(
@@ -95,6 +93,16 @@ class SourceFolder:
                 "folder than the one named."
             )
         raise refused
+
+    def take(self, path: Path) -> Path:
+        """Return a file that a search of the folder found, as `file` does."""
+        return self._claimed(self.inside(path), path.name)
+
+    def find(self, name: str) -> Path | None:
+        """Return the file that can be meant, see `file`; None if there is none."""
+        if not any(self._fitting(_parts(name, spell), spell, ()) for spell in _SPELLINGS):
+            return None
+        return self.file(name)
 
     def expect(self, names: Iterable[str], *places: Path) -> None:
         """Look up all names of a source first, so that `file` refuses every name that leads to the file of
@@ -116,6 +124,11 @@ class SourceFolder:
                 f"The file {name!r} is missing: {_listed([found], self.root)} is like it, and like {others}."
             )
         return found
+
+    def _fitting(self, wanted: Parts, spell: Callable[[str], str], places: Collection[Path]) -> list[Path]:
+        """Return the files that a name can mean in one spelling."""
+        namesakes = self._by_name(spell).get(wanted[-1] if wanted else "", [])
+        return [path for path in namesakes if self._agrees(wanted, path, spell, places)]
 
     def _agrees(self, wanted: Parts, path: Path, spell: Callable[[str], str], places: Iterable[Path]) -> bool:
         """Return True if the folders of a named file and of a found file do not contradict each other.

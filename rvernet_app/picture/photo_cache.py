@@ -97,17 +97,24 @@ class PhotoCache:
         Raises:
             PhotoError: `sha256` is not 64 hex digits, or the photo is not in the cache.
         """
-        if not isinstance(sha256, str) or not _PHOTO_NAME.fullmatch(sha256):
-            raise PhotoError("That is not the name of a photo.")
+        sha256 = _require_name(sha256)
         with self._lock:
             photo = self._decoded.get(sha256)
         if photo is None:
-            kept = self._folder / sha256
-            if not kept.is_file():
-                raise LostPhotoError("This photo is no longer on the server; open it again.")
-            photo = self._decode(read_file(kept, max_mb=self._max_mb))
+            photo = self._decode(read_file(self.file(sha256), max_mb=self._max_mb))
             self._remember(photo)
         return photo
+
+    def file(self, sha256: object) -> Path:
+        """Return the file of an opened photo, as it came.
+
+        Raises:
+            PhotoError: as `get`.
+        """
+        kept = self._folder / _require_name(sha256)
+        if not kept.is_file():
+            raise LostPhotoError("This photo is no longer on the server; open it again.")
+        return kept
 
     def forget(self, sha256: str) -> None:
         """Remove a photo from memory and from the disk, if it is there.
@@ -175,6 +182,12 @@ class PhotoCache:
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):  # another process was faster
                     log.warning("An old photo cannot be removed: %s", error)
+
+
+def _require_name(sha256: object) -> str:
+    if not isinstance(sha256, str) or not _PHOTO_NAME.fullmatch(sha256):
+        raise PhotoError("That is not the name of a photo.")
+    return sha256
 
 
 def _is_unused_file(path: Path, since: float) -> bool:

@@ -81,7 +81,8 @@ class PromptedSegmenter(ABC):
 
     Attributes:
         name, fingerprint: see Segmenter.
-        least_belief: a first click with less belief is refused; see `belief`.
+        least_belief: first clicks with less belief are refused, and those where the model finds nothing at
+            all; see `belief`. Prompts with a box, a previous mask or `insist` are not refused.
     """
 
     name: str
@@ -138,10 +139,13 @@ class PromptedSegmenter(ABC):
         """Enlarge logits (h, w) to a mask, bool (H, W)."""
 
     def _candidates(self, embedding: Embedding, prompt: Prompt, frame: Frame) -> Candidates:
-        outputs = self._asked(embedding, prompt)
         marks = Marks.of(prompt, frame)
-        if _is_first(prompt) and not prompt.insist and belief(outputs, marks) < self.least_belief:
-            raise NoFoodError
+        if _may_refuse(prompt):
+            outputs = self.outputs(embedding, prompt)
+            if not (outputs.logits > 0).any() or belief(outputs, marks) < self.least_belief:
+                raise NoFoodError
+        else:
+            outputs = self._asked(embedding, prompt)
         settled = [
             found
             for found in self._settled(embedding, prompt, frame, marks, outputs)
@@ -211,19 +215,17 @@ class PromptedSegmenter(ABC):
 
 
 def belief(outputs: Outputs, marks: Marks) -> float:
-    """Return how much a model believes in a food at the foreground points, in [0, 1].
+    """Return how much a model believes in a food at a foreground point, in [0, 1]; at the best of several.
 
-    This is the mean over the outputs of predicted IoU times stability, where an output without a foreground
-    point counts as 0. On no food the outputs disagree, and some do not contain the click.
+    This is the mean over the outputs of predicted IoU times stability, where an output without the point
+    counts as 0. On no food the outputs disagree, and some do not contain the click.
     """
-    if not len(outputs.logits):
-        return 0.0
-    inside = [all(logits[y, x] > 0 for x, y in marks.which(True)) for logits in outputs.logits]
-    return float((outputs.worths * np.array(inside)).mean())
+    worths = outputs.worths
+    return max(float((worths * (outputs.logits[:, y, x] > 0)).mean()) for x, y in marks.which(True))
 
 
-def _is_first(prompt: Prompt) -> bool:
-    return prompt.box_xyxy is None and prompt.low_res_mask is None
+def _may_refuse(prompt: Prompt) -> bool:
+    return prompt.box_xyxy is None and prompt.low_res_mask is None and not prompt.insist
 
 
 def _touched(logits: Logits, prompt: Prompt, marks: Marks) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -48,6 +48,12 @@ def add(session: Session, row: Base, by: int | None, step: str | None = None) ->
     session.add(row)
     session.flush()
     _record(session, row, None, by, step=step)
+
+
+def record_new(session: Session, rows: Sequence[Base], by: int | None) -> None:
+    """Record that rows are new; they have their ids already. All events are written together."""
+    for row in rows:
+        _record(session, row, None, by)
 
 
 def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:

@@ -62,7 +62,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
     labeling = Labeling(store, files, handlers.photos, handlers.present)
-    adding = Adding(store, files, config.import_root)
+    adding = Adding(store, files, handlers.photos, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
@@ -142,7 +142,8 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     """
     check_paths(demo)
     site = FastAPI(openapi_url=None)
-    return gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    return mounted
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:

@@ -63,12 +63,12 @@ test("D says done and Shift+D downloads, in a project and outside", () => {
   }
 });
 
-test("numbers explain suggestions, and in a project take them", () => {
-  assert.deepEqual(actionOf("1", { inProject: false }), ["explainSuggestion", 0]);
-  assert.equal(actionOf("6", { inProject: false }), null);
-  assert.deepEqual(actionOf("1", { inProject: true }), ["takeNumber", 1]);
-  assert.deepEqual(actionOf("9", { inProject: true }), ["takeNumber", 9]);
-  assert.deepEqual(actionOf("0", { inProject: true }), ["zoomFit"]);
+test("numbers name the food, in a project and outside", () => {
+  for (const inProject of [false, true]) {
+    assert.deepEqual(actionOf("1", { inProject }), ["takeNumber", 1]);
+    assert.deepEqual(actionOf("9", { inProject }), ["takeNumber", 9]);
+    assert.deepEqual(actionOf("0", { inProject }), ["zoomFit"]);
+  }
 });
 
 test("arrows and Space belong to the canvas", () => {
@@ -79,10 +79,31 @@ test("arrows and Space belong to the canvas", () => {
   assert.equal(actionOf("arrowup", { inProject: false, free: false }), null);
 });
 
-test("Enter starts the next food, and in a project goes on from anywhere", () => {
-  assert.deepEqual(actionOf("enter", { inProject: false, free: true }), ["nextFood"]);
-  assert.equal(actionOf("enter", { inProject: false, free: false }), null);
-  assert.deepEqual(actionOf("enter", { inProject: true, free: false }), ["goOn"]);
+test("Enter goes on from anywhere, and no key means another thing outside a project", () => {
+  const keys = [
+    "enter",
+    "d",
+    "shift+d",
+    "t",
+    "a",
+    "i",
+    "w",
+    "1",
+    "6",
+    "z",
+    "n",
+    "u",
+    "q",
+    "pagedown",
+    "delete",
+  ];
+  for (const free of [false, true]) {
+    assert.deepEqual(actionOf("enter", { inProject: false, free }), ["goOn"]);
+    for (const key of keys) {
+      const outside = actionOf(key, { inProject: false, free });
+      if (outside) assert.deepEqual(actionOf(key, { inProject: true, free }), outside, key);
+    }
+  }
 });
 
 test("undo and redo have the keys people know", () => {
@@ -91,10 +112,13 @@ test("undo and redo have the keys people know", () => {
   assert.deepEqual(["y", "ctrl+y", "shift+z", "ctrl+shift+z"].map(action), Array(4).fill("redo"));
 });
 
-test("on the front page a food is called by its best guess, when that is sure", () => {
+test("a food without a name shows its best guess as a question", () => {
   const suggestions = [{ label: "fried_rice", probability: 0.87 }];
   assert.deepEqual(guessText(food(2), undefined), { name: "Food 2", detail: "" });
-  assert.deepEqual(guessText(food(2), { suggestions, sure: true }), { name: "fried rice", detail: "87 %" });
+  assert.deepEqual(guessText(food(2), { suggestions, sure: true }), {
+    name: "Food 2",
+    detail: "fried rice? 87 %",
+  });
   const unsure = { name: "Food 2", detail: "not sure: fried rice?" };
   assert.deepEqual(guessText(food(2), { suggestions, sure: false }), unsure);
 });

@@ -239,8 +239,8 @@ class _Reader:
         if label is None:
             raise NotTakenError(f"Its category {category} has no name.")
         rle, faults = rle_and_faults(annotation.segmentation, size_hw)
-        for fault in faults:
-            self._plan.leave(what, fault)
+        for part, why in faults.items():
+            self._plan.leave(f"{what}, part {part} of its outline", why)
         portion = None
         with self._plan.part(f"{what}, portion"):
             portion = _portion(annotation.attributes)

@@ -136,9 +136,9 @@ def rle_of(segmentation: object, size_hw: tuple[int, int]) -> Rle:
 
 def rle_and_faults(
     segmentation: object, size_hw: tuple[int, int], *, clip: bool = False
-) -> tuple[Rle, list[str]]:
-    """Return a segmentation (polygons, uncompressed or compressed RLE) as a checked compressed RLE, and a
-    sentence about each polygon that is of no use and left out of it.
+) -> tuple[Rle, Mapping[int, str]]:
+    """Return a segmentation (polygons, uncompressed or compressed RLE) as a checked compressed RLE, and why
+    some of its polygons are of no use, see `rle_of_parts`.
 
     Args:
         segmentation: as it stands in the file.
@@ -151,8 +151,19 @@ def rle_and_faults(
     if not isinstance(segmentation, dict):
         return rle_of_parts(_parts(segmentation), size_hw, clip=clip)
     if isinstance(segmentation.get("counts"), list):
-        return require_rle(_compressed(segmentation, size_hw), size_hw), []
-    return require_rle(segmentation, size_hw), []
+        return require_rle(_compressed(segmentation, size_hw), size_hw), {}
+    return require_rle(segmentation, size_hw), {}
+
+
+def useless_parts(segmentation: object) -> list[int]:
+    """Return the numbers, counted from 1, of the polygons that can enclose nothing, beside others that can.
+
+    Nothing is rasterized, so this is for files with many annotations.
+    """
+    if not isinstance(segmentation, list) or len(segmentation) < 2:
+        return []
+    fit = [isinstance(part, list) and len(part) >= 6 and len(part) % 2 == 0 for part in segmentation]
+    return [number for number, good in enumerate(fit, 1) if not good]
 
 
 def _parts(segmentation: object) -> list[list[object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -64,9 +64,9 @@ def require_inside(
 
 def rle_of_parts(
     parts: Sequence[Sequence[object]], size_hw: tuple[int, int], *, clip: bool = False
-) -> tuple[Rle, list[str]]:
+) -> tuple[Rle, Mapping[int, str]]:
     """Return the mask of the pixels inside any of an untrusted source's outlines, as pycocotools rasterizes
-    them, and sentences about the outlines that are of no use.
+    them, and why some outlines are of no use: number of the outline, counted from 1 -> a sentence.
 
     One outline of no use, such as a crumb of two points, does not cost the others.
 
@@ -77,19 +77,19 @@ def rle_of_parts(
     Raises:
         PromptError: no outline is of use.
     """
-    masks, refused = [], []
+    masks: list[dict[str, object]] = []
+    refused: dict[int, str] = {}
     for number, numbers in enumerate(parts, 1):
         try:
             masks.append(_mask_of(numbers, size_hw, clip))
         except PromptError as error:
             if len(parts) == 1:
                 raise
-            refused.append((number, str(error)))
+            refused[number] = str(error)
     if not masks:
-        raise PromptError(refused[0][1] if refused else TOO_FEW_POINTS)
+        raise PromptError(next(iter(refused.values()), TOO_FEW_POINTS))
     merged = coco.merge(masks)
-    rle = require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw)
-    return rle, [f"Part {number} of {len(parts)} of its outline is left out: {why}" for number, why in refused]
+    return require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw), refused
 
 
 def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int]) -> Rle:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from rvernet_app.errors import StoreError
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
@@ -32,12 +33,14 @@ class Adding:
     """Takes photos into the queues of a store, for the page.
 
     Args:
+        photos: the opened photos, which can be taken by their id.
         import_dir: folder whose photos may be taken; None allows no folder.
     """
 
-    def __init__(self, store: Store, files: PhotoFiles, import_dir: Path | None) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, import_dir: Path | None) -> None:
         self._store = store
         self._files = files
+        self._photos = photos
         self._import_dir = import_dir
 
     @property
@@ -52,8 +55,9 @@ class Adding:
         ]
 
     def add_photo(self, asked: AddPhoto, me: str) -> AddedReply:
-        """Take an uploaded photo into a queue."""
-        return self._add(asked, me, uploaded_file(asked.path), asked.name)
+        """Take an uploaded or an opened photo into a queue."""
+        path = uploaded_file(asked.path) if asked.photo is None else self._photos.file(asked.photo)
+        return self._add(asked, me, path, asked.name)
 
     def list_archive(self, asked: ListArchive, me: str) -> ArchiveReply:
         """List the photos in an uploaded ZIP, for `add_from_archive`."""

@@ -61,10 +61,12 @@ class Handlers:
         self._lock = threading.Lock()
 
     def open_photo(self, asked: OpenPhoto) -> PhotoReply:
-        """Open a sample or an uploaded file."""
+        """Open a sample, an uploaded file, or a photo that is still there from before."""
         sample = self._samples.get(asked.sample or "")
         if sample is not None:
             return self.present(self.photos.add(sample.path), sample.title, sample.name)
+        if asked.photo is not None:
+            return self.present(self.photos.get(asked.photo), asked.name[:200])
         path = uploaded_file(asked.path)
         return self.present(self.photos.add(path), (asked.name or path.name)[:200])
 

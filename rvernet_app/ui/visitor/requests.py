@@ -35,9 +35,13 @@ Radius = Annotated[float, Field(gt=0, le=MAX_RADIUS)]
 
 
 class OpenPhoto(Request):
-    """Open a sample by its name, or an upload by its path and the name it had."""
+    """Open a sample by its name, an upload by its path, or a photo that was open before by its id.
+
+    "name" is the name that the file had.
+    """
 
     sample: Text | None = None
+    photo: Text | None = None
     path: Any = None
     name: Text = ""
 

@@ -3,6 +3,7 @@
 import { setBrush, setTool } from "./canvas/corrections.js";
 import { takeFiles } from "./files.js";
 import { changeFood } from "./foods.js";
+import { moveIntoProject, openMoveSheet, startAfresh } from "./front/moving.js";
 import { wireTabs } from "./panels/tabs.js";
 import { addFolder } from "./project/adding.js";
 import { askAndDelete } from "./project/deleting.js";
@@ -100,6 +101,9 @@ function wirePhoto(page, actions, on) {
   for (const [selector, action] of Object.entries(buttons)) on.click(selector, actions[action]);
   on.input("#rv-brush", ({ value }) => setBrush(page, Number(value)));
   on.input("#rv-opacity", ({ value }) => state.set({ opacity: Number(value) }));
+  on.click("#rv-move-open", () => openMoveSheet(page));
+  on.submit("#rv-move", (form) => moveIntoProject(page, form));
+  on.click("#rv-afresh", () => startAfresh(page));
   on.click("#rv-add", () => (state.project ? find("#rv-add-sheet").showModal() : actions.open()));
   on.files("#rv-file", (files) => {
     find("#rv-add-sheet").close();

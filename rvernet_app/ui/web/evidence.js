@@ -61,11 +61,6 @@ export function explain(page, label) {
   request(page, mask, "maps", label);
 }
 
-export function explainSuggestion(page, index) {
-  const suggestion = evidenceOf(page.state, shownMask(page.state))?.suggestions?.[index];
-  if (suggestion) explain(page, suggestion.label);
-}
-
 // A reply came: first suggestions and cut-outs, then maps.
 export function evidenceArrived(page, reply) {
   const { state } = page;

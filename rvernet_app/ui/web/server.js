@@ -1,5 +1,6 @@
 // Asking the server. A reply with an error is thrown as that error, with all else the reply says.
 
+import { complain } from "./feedback.js";
 import { forgetPhoto } from "./project/gone.js";
 
 const CHECK_MS = 5000;
@@ -26,7 +27,10 @@ async function answerTo(page, name, message) {
   try {
     await tell(page, "open_item", { project: current.project.id, item: current.item });
   } catch (error) {
-    if (error.gone) forgetPhoto(state, current.item);
+    if (error.gone) {
+      forgetPhoto(state, current.item);
+      complain(page, error); // who asked waits for nothing of that photo any more
+    }
     throw error;
   }
   return asked();

@@ -1,6 +1,7 @@
 // All that changes while the page is open. Everybody reads it; it is changed through the functions here only.
 // Each value says which parts of the page show it, and all changes of one task are drawn once, together.
 
+import { createLabelSet } from "./project/labels.js";
 import { commitStep } from "./project/outbox.js";
 import {
   activeFood,
@@ -23,11 +24,19 @@ const VALUES = {
   current: [() => null, ["scene", "panels", "strip", "work"]],
   shown: [() => null, ["photo", "scene"]], // { photo, image } on the canvas; also in a review
   view: [() => ({ scale: 1, x: 0, y: 0, fitted: true }), ["photo", "scene"]],
-  photos: [() => new Map(), ["strip"]], // outside a project, by id
+  photos: [() => new Map(), ["strip", "front"]], // outside a project, by id
   openSeq: [() => 0, []],
   callout: [() => null, ["callout"]], // { kind, photo, at, ... } beside a photo pixel
   masksHidden: [() => false, ["scene"]],
   opacity: [() => 45, ["scene"]], // of masks, in percent
+
+  // The front page, whose work this browser keeps.
+  front: [() => ({ id: null, labels: createLabelSet([]), new_labels: true }), ["panels"]],
+  kept: [() => null, ["front"]], // "kept", "no room" or "no storage"
+  keeping: [() => false, []],
+  unkept: [() => new Set(), []], // photos with changes that the browser does not keep yet
+  opening: [() => 0, []], // files on their way to the server
+  moving: [() => false, []], // into a project
 
   // Tools, and what they have under way.
   tool: [() => "point", ["scene", "panels"]],
@@ -187,6 +196,16 @@ export function addPhoto(state, photo) {
   state.set({ photos: new Map([...state.photos, [photo.id, photo]]) });
 }
 
+// No photo of the front page is left.
+export function dropPhotos(state) {
+  state.set({ photos: new Map(), unkept: new Set() });
+  if (state.current && !state.current.item) state.set({ current: null, openSeq: state.openSeq + 1 });
+}
+
+export const markUnkept = (state, photo) => state.unkept.add(photo);
+
+export const markKept = (state, photo) => state.unkept.delete(photo);
+
 export function addProjectPhoto(state, photo) {
   state.projectPhotos.set(photo.item, photo);
 }
@@ -246,9 +265,11 @@ export function meantFood(state) {
   return food && { photo: state.current, id: food.id, ids };
 }
 
+// The label set that foods are named from.
+export const labelsOf = (state) => (state.project ?? state.front).labels;
+
 // The label a food has; null where it has none yet.
-export const labelOf = (state, food) =>
-  food?.label ? (state.project?.labels.get(food.label) ?? null) : null;
+export const labelOf = (state, food) => (food?.label ? labelsOf(state).get(food.label) : null);
 
 // The mask that suggestions and maps are shown of.
 export function shownMask(state) {

@@ -5,6 +5,8 @@ export function percent(share) {
   return share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
 }
 
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 // Class names of a checkpoint are written with underscores.
 export const words = (label) => label.replaceAll("_", " ");
 

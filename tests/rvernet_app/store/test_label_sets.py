@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.labels import LabelName, colour_of, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import LabelName, colour_of
 from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import add_label, label, label_names, labels_of, put_label, take_label_set
 from rvernet_app.store.projects import create_project

@@ -1,7 +1,7 @@
-// What a food of a project is called, how much it is, and a note.
+// What a food is called, how much it is, and a note.
 
 import { fill, make } from "../dom.js";
-import { pendingFood, selectedFood } from "../state.js";
+import { labelsOf, pendingFood, selectedFood } from "../state.js";
 import { words } from "../words.js";
 
 const SHOWN_LABELS = 4;
@@ -9,11 +9,11 @@ export const FIRST_RECENT_KEY = 6; // keys 6 to 9 give the labels given last
 
 export function createNaming({ find, state, fields }, on) {
   const inputs = find.all(".rv-naming input, .rv-naming select, .rv-naming textarea");
-  const nameOf = (id) => words(state.project.labels.get(id)?.name ?? "");
+  const nameOf = (id) => words(labelsOf(state).get(id)?.name ?? "");
 
   function recentButton(id, index, disabled) {
     const key = String(index + FIRST_RECENT_KEY);
-    const onclick = () => on.name(state.project.labels.get(id));
+    const onclick = () => on.name(labelsOf(state).get(id));
     return make(
       "button",
       { type: "button", class: "rv-tag", disabled, title: `Name it so (${key})`, onclick },
@@ -23,7 +23,6 @@ export function createNaming({ find, state, fields }, on) {
   }
 
   return function drawNaming() {
-    if (!state.project) return;
     const food = pendingFood(state) ?? selectedFood(state);
     for (const input of inputs) input.disabled = !food;
     fields.label.show(food?.label ? nameOf(food.label) : "");

@@ -2,6 +2,7 @@
 // "saved" only when no step waits.
 
 import { complain } from "../feedback.js";
+import { keepPhoto } from "../front/keeping.js";
 import { tell } from "../server.js";
 import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
@@ -15,9 +16,11 @@ export const RETRY_MS = 5000;
 const PAUSE_MS = 5;
 export const FULL = "This photo has all the annotators it wants; go on to the next.";
 
-// Keeps in this tab what waits of a photo, and starts to send it.
+// Keeps in this tab what waits of a photo, and starts to send it. A photo of the front page is kept by the
+// browser.
 export function keep(page, photo) {
-  if (!photo?.item || photo.refused) return;
+  if (photo && !photo.item) return keepPhoto(page, photo);
+  if (!photo || photo.refused) return;
   markUnsaved(page.state, photo);
   stash(page, photo);
   if (!page.state.syncing) sync(page);

@@ -215,7 +215,7 @@ def test_a_photo_in_two_splits_is_read_once(kitchen: Kitchen, tmp_path: Path) ->
             "0 0.1 0.1 0.2 0.2 0.3",
             "It is not an outline of at least three points; a box alone is not enough.",
         ),
-        ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "It is not an outline of at least three points; a box alone"),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3 4.5", "It is not an outline of at least three points; a box alone"),
         ("0", "It is not an outline of at least three points; a box alone is not enough."),
         (BOX + " 1.1 0.5", "It lies outside the photo of 64 x 48 pixels, at 70.4, 24."),
         (BOX + " inf 0.5", "Its points are not pairs of numbers."),

@@ -20,12 +20,13 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
+from rvernet_app.store.tables import DONE, OPEN, STATES, Annotation, Annotator, Item
 from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -77,7 +78,7 @@ def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     """Build the handlers of a newly set up store."""
     photos = PhotoCache(AppConfig(photos_dir=folder / "photos"))
     desk = set_up(store)
-    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, import_dir)
+    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, photos, import_dir)
     return Page(desk, labeling, adding, photos)
 
 
