@@ -207,7 +207,7 @@ def test_a_project_is_created_and_opened(page: Page) -> None:
     assert len(opened["labels"]) > 100
     assert set(opened["labels"][0]) == {"id", "name", "synonyms", "parent", "colour", "code"}
     assert sum(opened["progress"].values()) == 0
-    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
+    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="teff")["error"]
     assert "already" in page.ask("create_project", name="Lunches")["error"]
     assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
 
