@@ -142,7 +142,9 @@ class SourceFolder:
         same = _common_end(wanted, whole)
         if same == len(wanted):
             return True
-        known = [len(path.relative_to(place).parts) for place in (self.root, *places) if path.is_relative_to(place)]
+        known = [
+            len(path.relative_to(place).parts) for place in (self.root, *places) if path.is_relative_to(place)
+        ]
         return same >= 2 and same >= min(known)
 
     def _by_name(self, spell: Callable[[str], str]) -> dict[str, list[Path]]:

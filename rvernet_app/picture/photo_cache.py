@@ -16,7 +16,7 @@ import cachetools
 
 from rvernet_app import files
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, PhotoError
+from rvernet_app.errors import ConfigError, LostPhotoError, PhotoError
 from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class PhotoCache:
         """
         kept = self._folder / _require_name(sha256)
         if not kept.is_file():
-            raise PhotoError("This photo is no longer on the server; open it again.")
+            raise LostPhotoError("This photo is no longer on the server; open it again.")
         return kept
 
     def forget(self, sha256: str) -> None:

@@ -146,11 +146,7 @@ class PromptedSegmenter(ABC):
                 raise NoFoodError
         else:
             outputs = self._asked(embedding, prompt)
-        settled = [
-            found
-            for found in self._settled(embedding, prompt, frame, marks, outputs)
-            if (found.logits > 0).any()
-        ]
+        settled = self._settled(embedding, prompt, frame, marks, outputs)
         kept: list[tuple[_Found, Mask]] = []
         for found in _distinct(settled):
             mask = hold(self.enlarge(found.logits, embedding.size_hw), prompt, frame)
@@ -196,8 +192,8 @@ class PromptedSegmenter(ABC):
         if previous is None:
             if not found:
                 found = [_Found(settle(np.full(frame.logits_hw, -8, np.float32)), 0.0)]
-            return found
-        if prompt.box_xyxy is not None and not marks.against(previous):
+            return [each for each in found if each.worth > 0] or found[:1]
+        if found and prompt.box_xyxy is not None and not marks.against(previous):
             return found  # the box is what is new
         corrected = settle(previous.astype(np.float32))
         fits = [_iou(corrected > 0, each.mask) * each.worth for each in found]

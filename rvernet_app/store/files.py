@@ -12,7 +12,7 @@ from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 
-LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
+LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
 

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
-from rvernet_app.errors import ConflictError, FullError, GoneError, NoFoodError, RvernetError
+from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
 from rvernet_app.ui.access import LoginError, visitor_name
 from rvernet_app.ui.requests import Reply, Request
 
@@ -65,7 +65,8 @@ def error_json(error: Exception, name: str) -> Json:
     """Return what the page is told of an error; one that nobody expected also goes to the log.
 
     A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full", a
-    deleted one "gone"; a click on no food says "no_food"; who is not logged in gets "login".
+    deleted one "gone", one that has to be opened again "lost"; a click on no food says "no_food"; who is not
+    logged in gets "login".
     """
     if not isinstance(error, RvernetError):
         log.error("%s failed", name, exc_info=error)
@@ -77,6 +78,8 @@ def error_json(error: Exception, name: str) -> Json:
         told["full"] = True
     elif isinstance(error, GoneError):
         told["gone"] = True
+    elif isinstance(error, LostPhotoError):
+        told["lost"] = True
     elif isinstance(error, NoFoodError):
         told["no_food"] = True
     elif isinstance(error, LoginError):

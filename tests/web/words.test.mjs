@@ -68,6 +68,8 @@ test("what came of adding photos is one sentence", () => {
   assert.equal(addedText(result), text);
   const nothing = { added: 0, known: [], refused: [], left: 2 };
   assert.equal(addedText(nothing), "No photo was added. You stopped before the other 2.");
+  const copies = { added: 3, known: [], refused: [], left: 0, stray: 2 };
+  assert.equal(addedText(copies), "3 photos added. 2 files left out: copies that other programs keep.");
 });
 
 test("a deletion says what goes, and whose it is", () => {

@@ -129,7 +129,7 @@ class CocoFolder:
     def _parts(self) -> tuple[CocoPart, ...]:
         if self._folder.is_file():
             raise DataError(f"{self._folder} is a file; unpack it, and name the folder.")
-        if self._named or self._path.is_file():
+        if self._named or self._path.is_file() or not self._folder.is_dir():
             return (CocoPart(self._path, (self._folder / IMAGES_NAME, self._folder)),)
         try:
             return coco_parts(self._folder).parts

@@ -95,7 +95,9 @@ class PairedFolders:
         for split in FOLDERS:
             found = [walk(self._folder / split / kind, tuple(PHOTO_SUFFIXES)) for kind in PICTURES]
             stray += [
-                f"{self.name}/{path.relative_to(self._folder).as_posix()}" for one in found for path in one.stray
+                f"{self.name}/{path.relative_to(self._folder).as_posix()}"
+                for one in found
+                for path in one.stray
             ]
             one, other = (
                 _pictures(each.files, self._folder / split / kind)

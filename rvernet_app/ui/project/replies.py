@@ -278,11 +278,14 @@ class AddedReply(Reply):
 
 
 class ArchiveReply(Reply):
-    """A token for a ZIP, the names of the photos in it, and of the files that are none."""
+    """A token for a ZIP, the names of the photos in it and of the files that are none, and the number of
+    copies that other programs keep, see `rvernet_app.stray`.
+    """
 
     token: str
     names: list[str]
     others: list[str]
+    stray: int
 
 
 class LeftOut(Reply):
@@ -303,9 +306,10 @@ class Imported(Reply):
 
 
 class FolderReply(Reply):
-    """Names of the photos in a folder."""
+    """Names of the photos in a folder, and the number of copies that other programs keep there."""
 
     names: list[str]
+    stray: int
 
 
 class Exported(Reply):

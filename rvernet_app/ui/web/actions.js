@@ -5,7 +5,7 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
@@ -90,7 +90,7 @@ function onFoods(page) {
       selectFood(page, state.current?.work.present.active ?? null);
     },
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 

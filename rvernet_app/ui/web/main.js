@@ -12,7 +12,7 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt } from "./feedback.js";
+import { attempt, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
@@ -141,6 +141,7 @@ function drawOnChange(page) {
     if (parts.has("facts")) drawFacts(page);
     if (parts.has("panels")) drawPanels();
     if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
+    drawStatus(page);
     if (parts.has("tabs")) drawTabs(page);
     if (parts.has("grid")) drawGrid();
     if (parts.has("added")) drawAdded(page);

@@ -106,6 +106,7 @@ const VALUES = {
   reviewed: [() => null, ["scene", "panels", "strip"]], // the photo under review with its compared foods
   picked: [() => 0, ["scene", "panels"]], // of its foods
 
+  said: [() => null, ["status"]], // { of } of the line of status, see feedback.js
   toastTimer: [() => null, []],
 };
 

@@ -237,7 +237,7 @@ def test_a_project_is_created_and_opened(page: Page) -> None:
         "unit",
     }
     assert sum(opened["progress"].values()) == 0
-    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
+    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="teff")["error"]
     assert "already" in page.ask("create_project", name="Lunches")["error"]
     assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
 
@@ -738,6 +738,15 @@ def test_a_folder_on_the_server_is_imported_photo_by_photo(page: Page, folder: P
     with page.desk.store.reading() as session:
         added_rows = list(session.scalars(select(Item).where(Item.position > 3).order_by(Item.position)))
     assert [(row.name, row.meal) for row in added_rows] == [("a.png", "Monday"), ("c.jpeg", "Monday")]
+
+
+def test_copies_that_other_programs_keep_in_a_folder_are_counted(page: Page, folder: Path) -> None:
+    expected = page.ask("list_folder", folder="monday")
+    for name in ("._a.png", "@eaDir/a.png/thumb.jpg", ".thumbnails/1.jpg", "Thumbs.db"):
+        (folder / "monday" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "monday" / name).write_bytes(picture(9))
+    assert page.ask("list_folder", folder="monday") == {**expected, "stray": 3}
+    assert expected["stray"] == 0
 
 
 def test_a_missing_file_is_reported(page: Page, folder: Path) -> None:
