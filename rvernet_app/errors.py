@@ -4,13 +4,16 @@
   x ConfigError
   x PhotoError
     + PhotoTooLargeError
+    + LostPhotoError
   x PromptError
   x SegmentationError
+    + NoFoodError
   x WeightsError
   x CheckpointError
   x LabelError
   x StoreError
     + FullError
+    + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
   x NotTakenError (rvernet_app.exchange.plan)
@@ -24,6 +27,8 @@ Errors with a module in brackets are defined there, beside the only code that ra
 """
 
 from __future__ import annotations
+
+NO_FOOD = "No food found here. Click the middle of a food, or draw a box around it."
 
 
 class RvernetError(Exception):
@@ -42,12 +47,23 @@ class PhotoTooLargeError(PhotoError):
     """A photo exceeds the limit on megabytes or on megapixels."""
 
 
+class LostPhotoError(PhotoError):
+    """The server does not keep an opened photo any more."""
+
+
 class PromptError(RvernetError):
     """A prompt is empty, contradicts itself or lies outside the photo; or a mask does not fit the photo."""
 
 
 class SegmentationError(RvernetError):
     """The segmenter found no usable mask for a prompt."""
+
+
+class NoFoodError(SegmentationError):
+    """A first click hit no food. A prompt that insists is not refused."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_FOOD)
 
 
 class WeightsError(RvernetError):
@@ -68,6 +84,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class GoneError(StoreError):
+    """A photo or a project was deleted."""
 
 
 class ConflictError(StoreError):

@@ -70,6 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--negative", type=_point_xy, action="append", default=[], metavar="X,Y", help="not on the food"
     )
     predict.add_argument("--box", type=_box_xyxy, metavar="X0,Y0,X1,Y1", help="around the food")
+    predict.add_argument(
+        "--anyway", action="store_true", help="take a mask also where there seems to be no food"
+    )
     predict.add_argument("--segmenter", metavar="NAME", help="default: the best found locally")
     predict.add_argument(
         "--checkpoint",
@@ -123,6 +126,7 @@ def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
         points_xy=(*arguments.point, *arguments.negative),
         point_labels=(FOREGROUND,) * len(arguments.point) + (BACKGROUND,) * len(arguments.negative),
         box_xyxy=arguments.box,
+        insist=arguments.anyway,
     )
     prompt.require_within(photo.size_hw)
     result = build_pipeline(config).click(photo, prompt)

@@ -34,6 +34,7 @@ from rvernet_app.exchange.backup import (
     take_photos,
 )
 from rvernet_app.store.database import DATABASE_NAME, Store, open_engine, reason
+from rvernet_app.store.removal import is_used
 from rvernet_app.store.tables import Annotator, Event, Photo, Project
 
 log = logging.getLogger(__name__)
@@ -212,9 +213,11 @@ def _photos(folder: Path, url: str | None) -> list[tuple[str, str]] | None:
             there = [table for table in (Project, Annotator, Event) if table.__tablename__ in tables]
             if not any(connection.scalar(select(exists(select(table.id)))) for table in there):
                 return None
-            return [
-                (row.sha256, row.format) for row in connection.execute(select(Photo.sha256, Photo.format))
-            ]
+            asked = select(Photo.sha256, Photo.format)
+            columns = {column["name"] for column in inspect(connection).get_columns(Project.__tablename__)}
+            if Project.deleted_at.name in columns:  # an older schema has none, and nothing deleted
+                asked = asked.where(is_used())
+            return [(row.sha256, row.format) for row in connection.execute(asked)]
     except DBAPIError as error:
         raise StoreError(f"The database cannot be opened: {reason(error)}") from error
     finally:

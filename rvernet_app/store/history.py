@@ -19,8 +19,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rvernet_app.store.annotations import continue_photo, lock_annotation, lock_item
+from rvernet_app.store.annotations import continue_photo, lock_annotation, lock_item, require_step
 from rvernet_app.store.event_log import change, changed_meanwhile, snapshot
+from rvernet_app.store.label_sets import removed_labels
 from rvernet_app.store.tables import ACCEPTED, DELETED, REJECTED, SAVED, Annotation, Event, Item
 
 NOT_CONTENT = ("id", "revision", "created_at", "changed_at")
@@ -36,37 +37,60 @@ def history(session: Session, item_id: int, annotator_id: int | None = None) -> 
     return list(session.scalars(asked.order_by(Event.id)))
 
 
-def undo(session: Session, item_id: int, annotator_id: int) -> list[Event]:
+def undo(session: Session, item_id: int, annotator_id: int, *, step: str | None = None) -> list[Event]:
     """Take back the annotator's last step on a photo that still stands.
 
     A food that was new becomes deleted, any other gets back what it was. A reviewer's decision that the step
     withdrew stays withdrawn. This records events of its own, newest change first, which `redo` takes back.
 
+    Args:
+        step: names this undo. A second call with the same name, after a lost answer, changes nothing.
+
     Returns:
-        The new events; none if no step stands.
+        The events of this undo; none if no step stood.
 
     Raises:
         ConflictError: someone else changed one of the foods since; nothing was taken back.
         FullError: the annotator gave their place on the photo back, and others have taken it.
         StoreError: there is no such photo.
     """
-    item = lock_item(session, item_id)
-    done, _ = _steps(session, item_id, annotator_id)
-    return _take_back(session, item, done[-1], annotator_id) if done else []
+    return _walk(session, item_id, annotator_id, step, back=True)
 
 
-def redo(session: Session, item_id: int, annotator_id: int) -> list[Event]:
+def redo(session: Session, item_id: int, annotator_id: int, *, step: str | None = None) -> list[Event]:
     """Take back the annotator's last `undo` on a photo, unless they changed a food since.
 
+    Args:
+        step: as in `undo`.
+
     Returns:
-        The new events; none if there is nothing to redo.
+        The events of this redo; none if there was nothing to redo.
 
     Raises:
         ConflictError, FullError, StoreError: as `undo`.
     """
+    return _walk(session, item_id, annotator_id, step, back=False)
+
+
+def _walk(session: Session, item_id: int, annotator_id: int, step: str | None, *, back: bool) -> list[Event]:
+    require_step(step)
     item = lock_item(session, item_id)
-    _, undone = _steps(session, item_id, annotator_id)
-    return _take_back(session, item, undone[-1], annotator_id) if undone else []
+    if step is not None and (recorded := _recorded(session, item_id, annotator_id, step)):
+        return recorded
+    done, undone = _steps(session, item_id, annotator_id)
+    line = done if back else undone
+    return _take_back(session, item, line[-1], annotator_id, step or uuid.uuid4().hex) if line else []
+
+
+def _recorded(session: Session, item_id: int, annotator_id: int, step: str) -> list[Event]:
+    """Return the events of the undo or redo of this name, oldest first."""
+    asked = select(Event).where(
+        Event.item_id == item_id,
+        Event.annotator_id == annotator_id,
+        Event.step == step,
+        Event.undoes_id.is_not(None),
+    )
+    return list(session.scalars(asked.order_by(Event.id)))
 
 
 @dataclass
@@ -128,29 +152,29 @@ def _taking_back(done: list[_Step], undone: list[_Step], name: str | None, undoe
     return target[-1]
 
 
-def _take_back(session: Session, item: Item, step: _Step, annotator_id: int) -> list[Event]:
+def _take_back(session: Session, item: Item, step: _Step, annotator_id: int, name: str) -> list[Event]:
     rows = {food_id: lock_annotation(session, food_id, item.id) for food_id in sorted(step.foods)}
-    contents = {food_id: _content(snapshot(row)) for food_id, row in rows.items()}
+    gone = {row.id: row.into_id for row in removed_labels(session, item.project_id)}
+    contents = {food_id: _content(snapshot(row), gone) for food_id, row in rows.items()}
     newest_first = select(Event).where(Event.id.in_(step.events)).order_by(Event.id.desc())
     planned = []
     for event in session.scalars(newest_first):  # look at all of them before anything changes
         row = rows[event.subject_id]
-        if contents[row.id] != _content(event.after):
+        if contents[row.id] != _content(event.after, gone):
             raise changed_meanwhile(row)
-        values = _values_before(event, row)
+        values = _values_before(event, row, gone)
         contents[row.id] |= values
         planned.append((row, values, event.id))
     for row in rows.values():
         continue_photo(session, item, row, annotator_id)
-    name = uuid.uuid4().hex
     for row, values, undoes_id in planned:
         change(session, row, values, annotator_id, row.revision, undoes=undoes_id, step=name)
     return list(session.scalars(select(Event).where(Event.undoes_id.in_(step.events)).order_by(Event.id)))
 
 
-def _values_before(event: Event, row: Annotation) -> dict[str, Any]:
+def _values_before(event: Event, row: Annotation, gone: Mapping[int, int | None]) -> dict[str, Any]:
     """Return the columns that take an event back."""
-    before, after = _content(event.before), _content(event.after)
+    before, after = _content(event.before, gone), _content(event.after, gone)
     if not before:
         return {"status": DELETED}
     only_status = before == {**after, "status": before["status"]}
@@ -161,6 +185,14 @@ def _values_before(event: Event, row: Annotation) -> dict[str, Any]:
     return before
 
 
-def _content(columns: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the columns that an edit can change."""
-    return {name: value for name, value in (columns or {}).items() if name not in NOT_CONTENT}
+def _content(columns: Mapping[str, Any] | None, gone: Mapping[int, int | None]) -> dict[str, Any]:
+    """Return the columns that an edit can change.
+
+    Args:
+        gone: removed label -> the label that foods have instead. A merge is no step of anybody's, and the
+            steps before it can still be taken back.
+    """
+    content = {name: value for name, value in (columns or {}).items() if name not in NOT_CONTENT}
+    if content.get("label_id") in gone:
+        content["label_id"] = gone[content["label_id"]]
+    return content

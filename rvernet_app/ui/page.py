@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -20,8 +21,10 @@ from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
+from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.managing import Managing
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
@@ -59,16 +62,28 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
     labeling = Labeling(store, files, handlers.photos, handlers.present)
-    adding = Adding(store, files, config.import_root)
+    adding = Adding(store, files, handlers.photos, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
+    importing = Importing(store, files)
+    managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
     exporting = Exporting(store, files, handlers.served)
     streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
     with demo:
         newest = gr.State(Newest())
-        parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
+        parts = (
+            labeling,
+            adding,
+            LabelSets(store),
+            reviewing,
+            ranking,
+            training,
+            exporting,
+            importing,
+            managing,
+        )
         of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
@@ -100,6 +115,12 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     return demo
 
 
+def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
+    """Drop all that the engine keeps of a photo."""
+    photos.forget(sha256)
+    pipeline.forget(sha256)
+
+
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     """Return the handler that reports the state of the copy on the Hub."""
 
@@ -121,8 +142,8 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     """
     check_paths(demo)
     site = FastAPI(openapi_url=None)
-    gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
-    return site
+    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    return mounted
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:

@@ -207,8 +207,8 @@ def test_evidence_of_an_older_mask_is_never_shown_and_its_work_stops(
     cutouts = cut_out(loaded(plate, pipeline).pixels, from_rle(newest, (480, 640)))
     with_context, without = classified(cutouts, pipeline)
     label, probability = with_context.top_k(1)[0]
-    shown = page.locator("#rv-suggestions button").first.get_attribute("aria-label")
-    assert shown == spoken(label, probability, without.probability_of(label))
+    best = page.locator("#rv-suggestions li").first.locator(".rv-suggestion-name, .rv-share")
+    assert best.all_text_contents() == spoken(label, probability, without.probability_of(label))
     assert page.evaluate("[...window.pictures]") == [workbench.picture("roi")]
 
     page.wait_for_selector(
@@ -264,7 +264,7 @@ def test_two_visitors_stay_apart(
     assert ben.overlay_at(other.centres[0][0] + 30, other.centres[0][1])[3] > 0
 
 
-def spoken(label: str, probability: float, without: float) -> str:
-    """Return a suggestion as a screen reader reads it."""
-    shares = f"{percent(probability)} with its surroundings, {percent(without)} the food alone"
-    return f"{label.replace('_', ' ')}: {shares}"
+def spoken(label: str, probability: float, without: float) -> list[str]:
+    """Return the parts of a suggestion as a screen reader reads them."""
+    shares = f"{percent(probability)} with its surroundings, ", f"{percent(without)} the food alone"
+    return [label.replace("_", " "), *shares]

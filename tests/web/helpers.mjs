@@ -3,7 +3,7 @@
 import { webcrypto } from "node:crypto";
 import { emptyRecord } from "../../rvernet_app/ui/web/project/outbox.js";
 import { createState } from "../../rvernet_app/ui/web/state.js";
-import { colourOf, emptyWork } from "../../rvernet_app/ui/web/work.js";
+import { emptyWork } from "../../rvernet_app/ui/web/work.js";
 
 globalThis.crypto ??= webcrypto; // Node 18 has it under another name
 
@@ -15,9 +15,40 @@ export const mask = (name, x = 0, y = 0) => ({
   score: 0.9,
 });
 
+// COCO's compressed RLE of run lengths.
+export function countsOf(lengths) {
+  return lengths
+    .map((length, index) => {
+      let [left, text] = [index > 2 ? length - lengths[index - 2] : length, ""];
+      for (let more = true; more; ) {
+        const code = left & 0x1f;
+        left >>= 5;
+        more = code & 0x10 ? left !== -1 : left !== 0;
+        text += String.fromCharCode(48 + code + (more ? 0x20 : 0));
+      }
+      return text;
+    })
+    .join("");
+}
+
+// A mask of a box in a photo of 100 x 100 pixels, with the RLE that the store would give it.
+export function boxMask(x, y, width, height) {
+  const runs = [100 * x + y];
+  for (let column = 0; column < width; column++) runs.push(height, 100 - height);
+  runs[runs.length - 1] += 100 * (100 - x - width) - y;
+  const corners = [x, y, x + width, y, x + width, y + height, x, y + height];
+  return {
+    rle: { size: [100, 100], counts: countsOf(runs) },
+    polygons: [corners],
+    bbox: [x, y, width, height],
+    score: 0.9,
+  };
+}
+
+export const boxFood = (id, box, given = {}) => food(id, { candidates: [boxMask(...box)], ...given });
+
 export const food = (id, given = {}) => ({
   id,
-  colour: colourOf(id),
   points: [],
   box: null,
   candidates: [mask(`mask ${id}`)],
@@ -43,7 +74,7 @@ export function projectPhoto(given = {}) {
 // A step with foods, as a person makes it.
 export const snapshot = (...foods) => ({ foods, active: foods.at(-1)?.id ?? null });
 
-// A store of one photo. It knows revisions, refuses stale ones, and undoes whole steps.
+// A store of one photo. It knows revisions, refuses stale ones, undoes whole steps, and no step twice.
 export class FakeStore {
   constructor() {
     this.rows = new Map(); // id -> row
@@ -53,6 +84,7 @@ export class FakeStore {
     this.lastId = 100;
     this.steps = []; // { step, before } to undo
     this.undoneSteps = [];
+    this.walked = new Set(); // names of undos and redos
   }
 
   foods = () => [...this.rows.values()].filter(({ status }) => status !== "deleted");
@@ -62,9 +94,9 @@ export class FakeStore {
     delete_food: async (message) => this.#answer("delete_food", message, () => this.#delete(message)),
     open_item: async (message) => this.#answer("open_item", message, () => ({ foods: this.foods() })),
     undo_food: async (message) =>
-      this.#answer("undo_food", message, () => this.#walk("steps", "undoneSteps")),
+      this.#answer("undo_food", message, () => this.#walk("steps", "undoneSteps", message.step)),
     redo_food: async (message) =>
-      this.#answer("redo_food", message, () => this.#walk("undoneSteps", "steps")),
+      this.#answer("redo_food", message, () => this.#walk("undoneSteps", "steps", message.step)),
   };
 
   async #answer(name, message, act) {
@@ -82,9 +114,11 @@ export class FakeStore {
 
   #copy = () => new Map([...this.rows].map(([id, row]) => [id, { ...row }]));
 
-  #walk(from, to) {
+  #walk(from, to, step) {
+    if (this.walked.has(step)) return { undone: true, foods: this.foods() };
     const last = this[from].pop();
     if (!last) return { undone: false, foods: this.foods() };
+    this.walked.add(step);
     this[to].push({ step: last.step, rows: this.#copy() });
     const now = this.rows;
     this.rows = last.rows;
@@ -131,7 +165,8 @@ const asConflict = ({ label, rle, portion, ...row }) => ({
 export function fakePage(server, given = {}) {
   const elements = new Map();
   const find = (selector) => {
-    if (!elements.has(selector)) elements.set(selector, { dataset: {} });
+    if (!elements.has(selector))
+      elements.set(selector, { dataset: {}, append: () => {}, matches: () => false });
     return elements.get(selector);
   };
   const state = createState({ annotator: "Ann", ...given });

@@ -24,7 +24,11 @@ class Api:
         self._pipeline = pipeline
 
     def segment(
-        self, photo: gr.FileData, points: list[list[float]], box: list[float] | None = None
+        self,
+        photo: gr.FileData,
+        points: list[list[float]],
+        box: list[float] | None = None,
+        insist: bool = False,
     ) -> dict[str, Any]:
         """Find the food at a prompt.
 
@@ -32,12 +36,13 @@ class Api:
             photo: the photo's file.
             points: [x, y, label] in pixels, label 1 on the food, 0 off it.
             box: [left, top, right, bottom] in pixels, or null.
+            insist: true takes a mask also where there seems to be no food.
 
         Returns:
-            {"candidates": [{"polygons", "rle", "score", "bbox"}, …]}, best first.
+            {"candidates": [{"polygons", "rle", "score", "bbox", "kind"}, …]}, best first.
         """
         try:
-            prompt = PromptRequest.read({"points": points, "box": box}).prompt()
+            prompt = PromptRequest.read({"points": points, "box": box, "insist": insist}).prompt()
             candidates = self._pipeline.segment(self._read(photo), prompt)
             return {"candidates": [reply.to_json() for reply in candidate_replies(candidates)]}
         except RvernetError as error:

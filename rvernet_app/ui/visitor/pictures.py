@@ -40,7 +40,7 @@ def mask_reply(mask: Mask, score: float | None = None) -> MaskReply:
     """Return a mask, bool (H, W) and not empty, as polygons to draw and an RLE to keep.
 
     Args:
-        score: its predicted IoU in [0, 1]; None if no segmenter gave one.
+        score: its score in [0, 1]; None if no segmenter gave one.
     """
     return MaskReply(polygons=polygons(mask), rle=dict(to_rle(mask)), score=score, bbox=bbox_xywh(mask))
 
@@ -55,8 +55,8 @@ def candidate_replies(candidates: Candidates, onto: Mask | None = None, cut: boo
     if onto is not None:
         masks = [onto & ~mask if cut else onto | mask for mask in masks]
     return [
-        mask_reply(require_not_empty(mask), float(score))
-        for mask, score in zip(masks, candidates.scores, strict=True)
+        mask_reply(require_not_empty(mask), float(score)).model_copy(update={"kind": kind})
+        for mask, score, kind in zip(masks, candidates.scores, candidates.kinds, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from rvernet_app.ui.requests import Reply
 
@@ -20,12 +20,16 @@ class PhotoReply(Reply):
 
 
 class MaskReply(Reply):
-    """A mask: polygons to draw, an RLE to keep, its predicted IoU if a segmenter gave one, [x, y, w, h]."""
+    """A mask: polygons to draw, an RLE to keep, a score in [0, 1] if a segmenter gave one, [x, y, w, h].
+
+    A candidate also has the kind that it is of.
+    """
 
     polygons: list[list[int]]
     rle: dict[str, Any]
     score: float | None
     bbox: tuple[int, int, int, int]
+    kind: Literal["whole", "part", "alike"] | None = None
 
 
 class Prepared(Reply):

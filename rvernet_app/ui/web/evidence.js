@@ -2,9 +2,10 @@
 // one is dropped.
 
 import { downloadFile } from "./dom.js";
-import { complain, status, whileBusy } from "./feedback.js";
+import { announce, complain, status, whileBusy } from "./feedback.js";
 import { ask, served, tell } from "./server.js";
 import { evidenceOf, forgetEvidence, learnEvidence, shownMask } from "./state.js";
+import { suggestionText } from "./words.js";
 import { maskOf } from "./work.js";
 
 // Asks for what is missing of the selected mask, else of the other foods.
@@ -31,7 +32,9 @@ function nameTheRest(page) {
   if (unnamed) request(page, unnamed, "all");
 }
 
-function request({ state, trigger }, mask, stage, label = null) {
+function request(page, mask, stage, label = null) {
+  const { state, trigger } = page;
+  if (stage === "all") announce(page, "");
   const seq = state.evidenceSeq + 1;
   const { method, scale, current } = state;
   state.set({ evidenceSeq: seq, awaited: { seq, mask, stage } });
@@ -58,11 +61,6 @@ export function explain(page, label) {
   request(page, mask, "maps", label);
 }
 
-export function explainSuggestion(page, index) {
-  const suggestion = evidenceOf(page.state, shownMask(page.state))?.suggestions?.[index];
-  if (suggestion) explain(page, suggestion.label);
-}
-
 // A reply came: first suggestions and cut-outs, then maps.
 export function evidenceArrived(page, reply) {
   const { state } = page;
@@ -74,7 +72,9 @@ export function evidenceArrived(page, reply) {
   }
   if (reply.checkpoint !== state.facts.checkpoint_id) learnEngine(page, reply.checkpoint);
   const { mask } = state.awaited;
+  const isNew = reply.suggestions && !evidenceOf(state, mask)?.suggestions;
   learnEvidence(state, mask, reply);
+  if (isNew && mask === shownMask(state) && !state.current.blind) announce(page, suggestionText(reply));
   if (!reply.maps) {
     state.set({ awaited: { ...state.awaited, stage: "maps" } });
     return;
@@ -103,20 +103,30 @@ export function useEngine({ state }, facts) {
   state.redraw("work");
 }
 
-export async function downloadFood(page) {
+// The files of all foods of the photo, as the command line writes them for one.
+export async function downloadFoods(page) {
   const { state } = page;
-  const mask = shownMask(state);
-  if (!mask) return;
+  const { current } = state;
+  const foods = current?.work.present.foods ?? [];
+  if (!foods.length) return;
   await whileBusy(page, "Collecting the files…", async () => {
-    const label = evidenceOf(state, mask)?.maps?.label ?? null;
     const message = {
-      photo: state.current.id,
-      rle: mask.rle,
-      score: mask.score,
-      label,
+      photo: current.id,
+      name: current.name,
       method: state.method,
+      foods: foods.map((food) => fileOf(state, food)),
     };
     const { url, name } = await ask(page, "download", message);
     downloadFile(served(url), name);
   });
+}
+
+function fileOf(state, food) {
+  const mask = maskOf(food);
+  return {
+    rle: mask.rle,
+    score: mask.score,
+    label: evidenceOf(state, mask)?.maps?.label ?? null,
+    title: typeof food.label === "string" ? food.label : null,
+  };
 }

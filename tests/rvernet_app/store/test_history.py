@@ -218,17 +218,17 @@ class History(RuleBasedStateMachine):
                 break
 
     @precondition(lambda self: self.model.cursor > 0)
-    @rule(tab=TABS, times=st.integers(1, 4))
-    def undo(self, tab: int, times: int) -> None:
+    @rule(tab=TABS, times=st.integers(1, 4), asks=st.integers(1, 2))
+    def undo(self, tab: int, times: int, asks: int) -> None:
         for _ in range(times):
-            self.walk(tab, back=True)
+            self.walk(tab, asks, back=True)
             self.the_store_matches_the_model()
 
     @precondition(lambda self: self.model.line)
-    @rule(tab=TABS, times=st.integers(1, 4))
-    def redo(self, tab: int, times: int) -> None:
+    @rule(tab=TABS, times=st.integers(1, 4), asks=st.integers(1, 2))
+    def redo(self, tab: int, times: int, asks: int) -> None:
         for _ in range(times):
-            self.walk(tab, back=False)
+            self.walk(tab, asks, back=False)
             self.the_store_matches_the_model()
 
     @rule(tab=TABS)
@@ -244,10 +244,20 @@ class History(RuleBasedStateMachine):
         commit(self.desk.store, decide, self.item, self.desk.ben, id, self.model.revisions[id])
         self.model.put(id, replace(self.model.foods[id], status=status))
 
+    @rule(lefts=st.lists(LEFTS, min_size=1, max_size=2), takes_back=st.booleans())
+    def the_other_annotator_labels(self, lefts: list[int], takes_back: bool) -> None:
+        """Ben saves foods of his own and may take them back; Ann's foods and line stay as they are."""
+        drafts = [Draft(square(left), self.desk.labels["soup"]) for left in lefts]
+        for draft in drafts:
+            commit(self.desk.store, save, self.item, self.desk.ben, draft, step="Ben's")
+        if takes_back:
+            commit(self.desk.store, undo, self.item, self.desk.ben)
+
     @invariant()
     def the_store_matches_the_model(self) -> None:
         with self.desk.store.reading() as session:
-            query = select(Annotation).where(Annotation.item_id == self.item).order_by(Annotation.id)
+            query = select(Annotation).where(Annotation.item_id == self.item)
+            query = query.where(Annotation.annotator_id == self.desk.ann).order_by(Annotation.id)
             rows = list(session.scalars(query))
             shown = [row.id for row in foods(session, self.item, self.desk.ann)]
         names = {id: name for name, id in self.desk.labels.items()}
@@ -310,13 +320,16 @@ class History(RuleBasedStateMachine):
         assert saved.revision == self.model.revisions[saved.id]
         self.tabs[tab].known[saved.id] = saved.revision, self.model.foods[saved.id]
 
-    def walk(self, tab: int, *, back: bool) -> None:
+    def walk(self, tab: int, asks: int, *, back: bool) -> None:
+        """Undo or redo one step; a lost answer makes the tab ask for the same step again."""
         try:
             expected = self.model.undo() if back else self.model.redo()
         except ConflictError:
             expected = None
+        take, step = undo if back else redo, uuid.uuid4().hex
         try:
-            found = bool(commit(self.desk.store, undo if back else redo, self.item, self.desk.ann))
+            for _ in range(asks):
+                found = bool(commit(self.desk.store, take, self.item, self.desk.ann, step=step))
         except ConflictError:
             found = None
         assert found is expected

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.store.annotations import Portion, Saved, delete, foods, give_verdict
 from rvernet_app.store.database import migrate, migration_config
-from rvernet_app.store.history import undo
+from rvernet_app.store.history import history, redo, undo
+from rvernet_app.store.label_sets import delete_label, merge_label
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DELETED, DONE, REJECTED, SAVED, Annotation
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
@@ -222,6 +223,21 @@ def test_a_step_name_outside_1_to_64_characters_is_refused(desk: Desk, step: str
     assert notes(desk) == ["peas"]
 
 
+def test_an_undo_of_the_same_name_takes_nothing_more_back(desk: Desk) -> None:
+    """The page asks again after a lost answer."""
+    for note in ("peas", "beans", "rice"):
+        desk.save(note)
+    first = [commit(desk.store, undo, desk.items[0], desk.ann, step="once") for _ in range(2)]
+    assert [[event.id for event in events] for events in first] == [[first[0][0].id]] * 2
+    assert notes(desk) == ["peas", "beans"]
+    commit(desk.store, undo, desk.items[0], desk.ben, step="once")  # names of others do not count
+    for _ in range(2):
+        commit(desk.store, redo, desk.items[0], desk.ann, step="again")
+    assert notes(desk) == ["peas", "beans", "rice"]
+    commit(desk.store, undo, desk.items[0], desk.ann, step="twice")
+    assert notes(desk) == ["peas", "beans"]
+
+
 def test_undoing_a_note_keeps_the_decision(desk: Desk) -> None:
     saved = desk.save("peas")
     commit(desk.store, give_verdict, desk.items[0], desk.ann, DONE)
@@ -315,3 +331,23 @@ def test_undo_and_redo_match_the_model_in_any_order(desk: Desk, seed: int) -> No
     assert {("undo", True), ("redo", True), ("redo", None)} <= outcomes
     with desk.store.reading() as session:
         require_complete_events(session)
+
+
+def test_a_merge_of_labels_is_no_step_and_steps_before_it_can_be_taken_back(desk: Desk) -> None:
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    saved = desk.save(label="rice")
+    desk.edit(saved, "", label="beans")
+    commit(desk.store, merge_label, desk.project, beans, soup, desk.ann)
+    assert desk.food(saved.id).label_id == soup
+    assert len(desk.undo()) == 1
+    assert desk.food(saved.id).label_id == rice
+    assert len(desk.redo()) == 1
+    assert desk.food(saved.id).label_id == soup
+    commit(desk.store, delete_label, desk.project, rice, None, desk.ann)
+    assert len(desk.undo()) == 1
+    assert desk.food(saved.id).label_id is None
+    with desk.store.reading() as session:
+        moves = [
+            event.annotator_id for event in history(session, desk.items[0]) if event.subject_id == saved.id
+        ]
+    assert moves.count(None) == 2  # both are in the history, and nobody's

@@ -1,9 +1,9 @@
 // The strip of photos: samples and opened ones, or those of a project's queue.
 
-import { fill, keepInView, make } from "../dom.js";
+import { fill, keepInView, make, spoken } from "../dom.js";
 import { isFiltered } from "../state.js";
 
-const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→", full: "●" };
+export const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→", full: "●" };
 const NEAR_END = 200; // CSS pixels from the end at which more photos are asked for
 
 const thumbnail = (attributes, ...children) =>
@@ -11,7 +11,8 @@ const thumbnail = (attributes, ...children) =>
 
 const picture = (source) => make("img", { src: source, alt: "" });
 
-const badge = (count) => (count ? make("span", { class: "rv-count" }, String(count)) : null);
+const badge = (count) =>
+  count ? make("span", { class: "rv-count" }, String(count), spoken(count === 1 ? " food" : " foods")) : null;
 
 const caption = (text) => make("span", { class: "rv-thumb-name" }, text);
 
@@ -20,20 +21,18 @@ export function createStrip({ find, props, state }, on) {
   const strip = find("#rv-strip");
 
   function openedThumbnail({ id, name, thumb, work }, current) {
-    const count = work.present.foods.length;
     const attributes = {
       title: name,
-      "aria-label": count ? `${name}, ${count} foods` : name,
       "data-photo": id,
       "aria-current": id === current ? "true" : null,
       onclick: () => on.photo(id),
     };
-    return thumbnail(attributes, picture(thumb), badge(count), caption(name));
+    return thumbnail(attributes, picture(thumb), caption(name), badge(work.present.foods.length));
   }
 
   function sampleThumbnail({ name, title, thumb }) {
     const onclick = () => on.sample(name);
-    const attributes = { title, "aria-label": title, "data-sample": name, onclick };
+    const attributes = { title, "data-sample": name, onclick };
     return thumbnail(attributes, picture(thumb), caption(title));
   }
 
@@ -54,16 +53,17 @@ export function createStrip({ find, props, state }, on) {
       "data-item": item,
       "data-state": shown,
       title: `${position + 1}. ${name}: ${told}`,
-      "aria-label": `${position + 1}, ${name}, ${told}, ${foods} foods`,
       "aria-current": item === current ? "true" : null,
       onclick: () => on.item(item),
     };
     return thumbnail(
       attributes,
       thumb ? picture(thumb) : make("span", { class: "rv-no-thumb" }, "cannot be opened"),
-      badge(foods),
-      make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[shown]),
+      spoken(`${position + 1}. `),
       caption(name),
+      make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[shown]),
+      spoken(`, ${told} `),
+      badge(foods),
     );
   }
 
@@ -92,7 +92,7 @@ export function createStrip({ find, props, state }, on) {
   function isStale() {
     const { current, project } = state;
     if (project || !current) return false;
-    const shown = strip.querySelector(`[data-photo="${current.id}"] .rv-count`)?.textContent ?? "0";
+    const shown = strip.querySelector(`[data-photo="${current.id}"] .rv-count`)?.firstChild.data ?? "0";
     return shown !== String(current.work.present.foods.length);
   }
 
