@@ -16,6 +16,7 @@ import { giveVerdict, openNext, stepTo } from "./project/queue.js";
 import { train } from "./project/training.js";
 import { evidenceOf, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
+import { clickWord } from "./words.js";
 
 const ZOOM = 1.25;
 const BRUSH = 1.25;
@@ -62,7 +63,7 @@ function placePoint(page, label) {
 
 function startNextFood(page) {
   selectFood(page, null);
-  status(page, "Click the next food");
+  status(page, `${clickWord()} the next food`);
 }
 
 function onFoods(page) {
@@ -131,8 +132,14 @@ export function setTheme(theme) {
   remember("rvernet-theme", theme);
 }
 
-function onPage({ find }) {
+function onPage(page) {
+  const { find, state } = page;
   return {
+    hints() {
+      find("#rv-help-sheet").close();
+      state.set({ hint: 0 });
+      if (!state.current) status(page, "The hints begin when a photo is open");
+    },
     open: () => find("#rv-file").click(),
     help: () => find("#rv-help-sheet").showModal(),
     models: () => find("#rv-models-sheet").showModal(),

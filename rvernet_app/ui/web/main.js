@@ -20,6 +20,7 @@ import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
 import { drawFacts } from "./panels/facts.js";
 import { createFoodList } from "./panels/foods.js";
+import { createGuide } from "./panels/guide.js";
 import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
 import { createLabelField } from "./panels/label-field.js";
 import { createNaming } from "./panels/naming.js";
@@ -36,6 +37,7 @@ import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
 import { createState } from "./state.js";
 import { remembered } from "./storage.js";
+import { isTouch, withoutKey } from "./words.js";
 import { maskOf } from "./work.js";
 
 // `element` holds the page's HTML; the rest is how Gradio lets it speak with the server.
@@ -135,6 +137,7 @@ function createPanels(page) {
     choose: (choice) => chooseMaps(page, choice),
     enlarge: sheets.enlarge,
   });
+  const drawGuide = createGuide(page);
   return () => {
     drawHeader(page);
     drawFoods();
@@ -142,6 +145,7 @@ function createPanels(page) {
     drawNaming();
     drawEvidence();
     drawReview(page);
+    drawGuide();
   };
 }
 
@@ -187,6 +191,8 @@ function begin(page) {
   const { root, state } = page;
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
+  if (isTouch())
+    for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
   resize(page);
   state.redraw("facts", "panels", "strip", "account");
   const project = Number(remembered("rvernet-project"));

@@ -5,6 +5,7 @@ import { complain, status, whileBusy } from "./feedback.js";
 import { keep } from "./project/sync.js";
 import { ask, served } from "./server.js";
 import { addPhoto, notePhoto } from "./state.js";
+import { clickWord } from "./words.js";
 import { emptyWork } from "./work.js";
 
 // Sends a file to the server, which is then asked to open it.
@@ -85,7 +86,7 @@ async function prepare(page, photo) {
   try {
     await ask(page, "prepare", { photo: photo.id });
     notePhoto(photo, { encoded: true });
-    if (photo === page.state.current) status(page, "Ready: click a food");
+    if (photo === page.state.current) status(page, `${clickWord()} a food`);
   } catch (error) {
     complain(page, error);
   }

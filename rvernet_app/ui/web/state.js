@@ -79,6 +79,7 @@ const VALUES = {
   picked: [() => 0, ["scene", "panels"]], // of its foods
 
   toastTimer: [() => null, []],
+  hint: [() => 0, ["panels"]], // for the first photo: the last one so far
 };
 
 // Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab

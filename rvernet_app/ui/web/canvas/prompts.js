@@ -5,6 +5,7 @@ import { commitFoods } from "../foods.js";
 import { FULL, keep } from "../project/sync.js";
 import { ask } from "../server.js";
 import { addDraft, commit, dropDraft, learnEvidence, pendingFood, selectedFood } from "../state.js";
+import { clickWord } from "../words.js";
 import { maskOf, newFood, withFood } from "../work.js";
 
 const PATIENCE_MS = 400;
@@ -31,7 +32,7 @@ function prompt(page, { change, startNew, since, label }) {
   const fresh = startNew || state.startNext;
   const base = (!fresh && (pendingFood(state) ?? selectedFood(state))) || newFood(photo.work);
   if (!label && !base.box && !base.points.some((point) => point[2])) {
-    complain(page, new Error("Click the food first, then cut away what is too much."));
+    complain(page, new Error(`${clickWord()} the food first, then cut away what is too much.`));
     return;
   }
   const corrected = base.edits ? correction(base, change, label) : null;

@@ -18,13 +18,24 @@ export function showReport(page, of) {
   });
 }
 
+// The technical term, in brackets behind plain words, stands in the tooltip.
+export function headingParts(column) {
+  const [, plain, term] = /^(.*?)(?: \((.*)\))?$/.exec(column);
+  return [plain, term ?? null];
+}
+
+function headingOf(column) {
+  const [plain, title] = headingParts(column);
+  return make("th", { title }, plain);
+}
+
 function tableOf({ title, columns, rows }) {
-  const rowOf = (cells, tag) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
+  const rowOf = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));
   const table = make(
     "table",
     {},
-    make("thead", {}, rowOf(columns, "th")),
-    make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
+    make("thead", {}, make("tr", {}, ...columns.map(headingOf))),
+    make("tbody", {}, ...rows.map(rowOf)),
   );
   return [
     make("h3", {}, title),
