@@ -78,7 +78,10 @@ def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     """Build the handlers of a newly set up store."""
     photos = PhotoCache(AppConfig(photos_dir=folder / "photos"))
     desk = set_up(store)
-    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, photos, import_dir)
+    labeling, adding = (
+        Labeling(store, desk.files, photos, present),
+        Adding(store, desk.files, photos, import_dir),
+    )
     return Page(desk, labeling, adding, photos)
 
 
