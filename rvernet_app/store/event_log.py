@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, inspect
+from sqlalchemy import Select, insert, inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -52,8 +52,8 @@ def add(session: Session, row: Base, by: int | None, step: str | None = None) ->
 
 def record_new(session: Session, rows: Sequence[Base], by: int | None) -> None:
     """Record that rows are new; they have their ids already. All events are written together."""
-    for row in rows:
-        _record(session, row, None, by)
+    if rows:
+        session.execute(insert(Event), [_event(row, None, by) for row in rows])
 
 
 def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:
@@ -116,6 +116,18 @@ def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None
     _record(session, row, before, by)
 
 
+def amend_all(session: Session, rows: Sequence[Base], values: Mapping[str, Any], by: int | None) -> None:
+    """Set columns of rows and leave their revisions as they are. All rows are written together."""
+    before = [snapshot(row) for row in rows]
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+    if rows:
+        events = [_event(row, columns, by) for row, columns in zip(rows, before, strict=True)]
+        session.execute(insert(Event), events)
+
+
 def changed_meanwhile(row: Row) -> ConflictError:
     """Return the error for a change that was made from an old revision."""
     return ConflictError(
@@ -132,19 +144,20 @@ def _record(
     undoes: int | None = None,
     step: str | None = None,
 ) -> None:
+    session.add(Event(**_event(row, before, by), undoes_id=undoes, step=step))
+
+
+def _event(row: Base, before: dict[str, Any] | None, by: int | None) -> dict[str, Any]:
+    """Return the columns of the event of a change."""
     after = snapshot(row)
-    session.add(
-        Event(
-            at=now(),
-            annotator_id=by,
-            project_id=after["id"] if row.__tablename__ == "project" else after.get("project_id"),
-            item_id=after["id"] if row.__tablename__ == "item" else after.get("item_id"),
-            subject=row.__tablename__,
-            subject_id=after["id"],
-            revision=after.get("revision"),
-            before=before,
-            after=after,
-            undoes_id=undoes,
-            step=step,
-        )
-    )
+    return {
+        "at": now(),
+        "annotator_id": by,
+        "project_id": after["id"] if row.__tablename__ == "project" else after.get("project_id"),
+        "item_id": after["id"] if row.__tablename__ == "item" else after.get("item_id"),
+        "subject": row.__tablename__,
+        "subject_id": after["id"],
+        "revision": after.get("revision"),
+        "before": before,
+        "after": after,
+    }

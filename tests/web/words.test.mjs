@@ -218,3 +218,11 @@ test("a training says how far it is", () => {
   assert.equal(trainingText(failed), "The training on Trays ended: no photos");
   assert.equal(trainingText({ state: "none" }), null);
 });
+
+test("class names that do not read well are written otherwise", () => {
+  assert.equal(words.words("hamburg"), "hamburger");
+  assert.equal(words.words("chicken_duck"), "chicken or duck");
+  assert.equal(words.words("cheese butter"), "cheese or butter");
+  assert.equal(words.words("fried_rice"), "fried rice");
+  assert.equal(words.words("constructor"), "constructor");
+});

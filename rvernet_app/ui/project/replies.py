@@ -16,13 +16,21 @@ class ProjectReply(Reply):
     progress: dict[str, int]
 
 
+class LimitsReply(Reply):
+    """The largest amounts of a unit that the page takes without a question, and that are saved."""
+
+    usual: float
+    most: float
+
+
 class Projects(Reply):
-    """Who the visitor is, every project, and the units and methods of portions."""
+    """Who the visitor is, every project, and the units, methods and limits of portions."""
 
     me: str
     projects: list[ProjectReply]
     units: list[str]
     methods: list[str]
+    limits: dict[str, LimitsReply]
 
 
 class Created(Reply):

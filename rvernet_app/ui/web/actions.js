@@ -5,7 +5,7 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
@@ -21,7 +21,7 @@ import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { evidenceOf, labelsOf, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 
 const ZOOM = 1.25;
@@ -90,7 +90,7 @@ function onFoods(page) {
       selectFood(page, state.current?.work.present.active ?? null);
     },
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
@@ -126,10 +126,10 @@ function takeNumber(page, digit) {
     find("#rv-decide").children[digit - 1]?.click();
     return;
   }
-  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const label = recentLabels(state)[digit - FIRST_RECENT_KEY];
   const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
   if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
-  else if (label) nameFood(page, labelsOf(state).get(label));
+  else if (label) nameFood(page, label);
 }
 
 export function setTheme(theme) {
