@@ -77,8 +77,8 @@ test("arrows and Space belong to the canvas", () => {
   assert.equal(actionOf("arrowup", { inProject: false, free: false }), null);
 });
 
-test("Enter starts the next food, and in a project goes on from anywhere", () => {
-  assert.deepEqual(actionOf("enter", { inProject: false, free: true }), ["nextFood"]);
+test("Enter goes on to the next food, in a project from anywhere", () => {
+  assert.deepEqual(actionOf("enter", { inProject: false, free: true }), ["goOn"]);
   assert.equal(actionOf("enter", { inProject: false, free: false }), null);
   assert.deepEqual(actionOf("enter", { inProject: true, free: false }), ["goOn"]);
 });

@@ -55,7 +55,7 @@ const IN_PROJECT = {
 };
 
 const ON_CANVAS = {
-  enter: "nextFood",
+  enter: "goOn",
   space: ["crosshairPoint", 1],
   "shift+space": ["crosshairPoint", 0],
 };

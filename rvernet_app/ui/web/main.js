@@ -14,7 +14,7 @@ import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
 import { attempt, complain } from "./feedback.js";
 import { listenToFiles } from "./files.js";
-import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
+import { changeFood, chooseCandidate, removeFood, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { listenToKeys } from "./keys.js";
 import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
@@ -72,7 +72,7 @@ function createFields(page, actions) {
   const toCanvas = () => overlay.focus({ preventScroll: true });
   const nextFood = () => {
     toCanvas();
-    actions.nextFood();
+    actions.followingName();
   };
   const label = createLabelField(find("#rv-label"), find("#rv-label-options"), {
     search: (typed) => state.project.labels.search(typed),
@@ -129,7 +129,7 @@ function createPanels(page) {
     select: (id) => selectFood(page, id),
     toggle: (id) => toggleFood(page, id),
     through: (id) => selectThrough(page, id),
-    remove: (id) => removeFoods(page, [id]),
+    remove: (id) => removeFood(page, id),
   });
   const drawCandidates = createCandidates(page, { choose: (index) => chooseCandidate(page, index) });
   const drawNaming = createNaming(page, { name: (label) => nameFood(page, label) });
