@@ -12,7 +12,7 @@ from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 
-LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
+LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
 
@@ -28,6 +28,15 @@ class PhotoFiles:
     def __init__(self, folder: Path, *, max_mb: float, max_megapixels: float) -> None:
         self._folder = folder
         self._limits = {"max_mb": max_mb, "max_megapixels": max_megapixels}
+
+    @property
+    def max_bytes(self) -> int:
+        """The size of the largest file that is accepted."""
+        return int(self._limits["max_mb"] * 1e6)
+
+    def looking(self) -> PhotoFiles:
+        """Return the same files for a look: what is added is read and checked, and not kept."""
+        return _Looking(self._folder, **self._limits)
 
     def add(self, source: Path | bytes) -> LoadedPhoto:
         """Keep the original bytes of a photo, once, and a working copy.
@@ -97,10 +106,17 @@ class PhotoFiles:
                 write(path, encoded.getvalue(), durable=False)
             return path.read_bytes()
         except OSError as error:
-            raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+            raise StoreError(
+                f"The file of photo {sha256[:12]} cannot be read: {error.strerror or 'it is damaged'}."
+            ) from error
 
     def _thumbnail(self, sha256: str) -> Path:
         return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+
+
+class _Looking(PhotoFiles):
+    def add(self, source: Path | bytes) -> LoadedPhoto:
+        return read_photo(source, **self._limits)
 
 
 def _bytes_again(source: Path | bytes, sha256: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import StoreError
@@ -13,9 +13,11 @@ from rvernet_app.store.queue import NEW, PAGE, id_at
 from rvernet_app.store.tables import (
     DELETED,
     DONE,
+    OPEN,
     REJECTED,
     SKIPPED,
     STATES,
+    UNUSABLE,
     Annotation,
     Item,
     Label,
@@ -246,3 +248,40 @@ def _rarest_first(
 def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
     """Add a condition on the photo, whether the query selects photos or rows that name them."""
     return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))
+
+
+def count_states(session: Session, project_id: int) -> tuple[dict[str, int], int]:
+    """Count the photos of a project by state, over all annotators.
+
+    Returns:
+        Number of photos by state, which is NEW or one of STATES, and the number of photos that two or more
+        annotators are done with. The first match counts: unusable if an annotator says so, done if enough
+        annotators are done, open if an annotator works on it, skipped if an annotator skipped it, open if
+        another annotator is needed.
+    """
+    counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
+    verdicts = (
+        select(Verdict.item_id, *counted)
+        .where(Verdict.project_id == project_id)
+        .group_by(Verdict.item_id)
+        .subquery()
+    )
+    n = {state: func.coalesce(verdicts.c[f"n_{state}"], 0) for state in STATES}
+    state = case(
+        (n[UNUSABLE] > 0, UNUSABLE),
+        (n[DONE] >= Item.wanted, DONE),
+        (n[OPEN] > 0, OPEN),
+        (n[SKIPPED] > 0, SKIPPED),
+        (n[DONE] > 0, OPEN),
+        else_=NEW,
+    )
+    of_items = (
+        select(state.label("state"), case((n[DONE] > 1, 1), else_=0).label("double"))
+        .outerjoin_from(Item, verdicts, verdicts.c.item_id == Item.id)
+        .where(Item.project_id == project_id)
+        .subquery()
+    )
+    asked = select(of_items.c.state, func.count(), func.sum(of_items.c.double)).group_by(of_items.c.state)
+    rows = session.execute(asked).all()
+    photos = dict.fromkeys((NEW, *STATES), 0) | {row[0]: row[1] for row in rows}
+    return photos, sum(row[2] for row in rows)

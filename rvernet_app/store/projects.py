@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import GoneError, StoreError
-from rvernet_app.labels import LabelName, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import LabelName
 from rvernet_app.store.event_log import add, amend, find_or_add, locked, now
 from rvernet_app.store.label_sets import begin_label_set
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Project, Verdict

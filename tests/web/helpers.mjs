@@ -165,7 +165,8 @@ const asConflict = ({ label, rle, portion, ...row }) => ({
 export function fakePage(server, given = {}) {
   const elements = new Map();
   const find = (selector) => {
-    if (!elements.has(selector)) elements.set(selector, { dataset: {}, append: () => {} });
+    if (!elements.has(selector))
+      elements.set(selector, { dataset: {}, append: () => {}, matches: () => false });
     return elements.get(selector);
   };
   const state = createState({ annotator: "Ann", ...given });

@@ -14,6 +14,8 @@ from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
+MAX_FOUND = 200
+"""Labels that one search may ask for."""
 MAX_ITEMS = 10_000
 """Photos in one request."""
 MAX_PROMPTS = 64 * 1024
@@ -29,7 +31,7 @@ class OfProject(Request):
 
 
 class CreateProject(Request):
-    """Make a project; its label set is the text of a file, or the default one."""
+    """Make a project; its label set is a file as base64, or the default one."""
 
     name: Text
     label_set: Text | None = None
@@ -218,11 +220,42 @@ class ShowHistory(Request):
 
 
 class AddPhoto(OfProject):
-    """Take an uploaded photo into a queue."""
+    """Take a photo into a queue: an upload by its path, or an opened photo by its id."""
 
+    photo: Text | None = None
     path: Any = None
     name: Text
     meal: Text | None = None
+
+
+class ListArchive(Request):
+    """List the files in an uploaded ZIP; "parts" are its uploaded parts, in order."""
+
+    parts: list[Any]
+    name: Text
+
+
+class AddFromArchive(OfProject):
+    """Take a photo of a ZIP, by the token that `list_archive` gave, into a queue."""
+
+    token: Text
+    name: Text
+    meal: Text | None = None
+
+
+class ImportedFile(Request):
+    """An uploaded file of an import: its path below the folder, and its uploaded parts, in order."""
+
+    name: Text
+    parts: list[Any]
+
+
+class ImportFiles(OfProject):
+    """Import uploaded files; without "keep" only say what would come of it."""
+
+    format: Text
+    files: Annotated[list[ImportedFile], Len(1, MAX_ITEMS)]
+    keep: bool
 
 
 class ListFolder(Request):
@@ -260,12 +293,35 @@ class PutLabel(OfProject):
     parent: Text | None = None
     colour: Text | None = None
     code: Text | None = None
+    unit: Text | None = None
+
+
+class SearchLabels(Request):
+    """Find labels of a project by what is typed; without a project, labels of the default set."""
+
+    project: Id | None = None
+    typed: Name
+    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_FOUND)] = 8
+
+
+class MergeLabel(OfProject):
+    """Merge a label into another one."""
+
+    id: Id
+    into: Id
+
+
+class DeleteLabel(OfProject):
+    """Delete a label; its foods get the label "into", or else have no name."""
+
+    id: Id
+    into: Id | None = None
 
 
 class TakeLabelSet(OfProject):
-    """Add the labels of a file to a project's label set."""
+    """Add the labels of a file, as base64, to a project's label set."""
 
-    text: Text
+    file: Text
 
 
 class OpenReview(OfProject):

@@ -5,7 +5,7 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood, explainSuggestion } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
@@ -18,11 +18,11 @@ import {
 } from "./foods.js";
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
+import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
-import { learnCopyState, learnProjects } from "./project/projects.js";
+import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { train } from "./project/training.js";
-import { evidenceOf, lastSelected, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 
 const ZOOM = 1.25;
@@ -99,9 +99,8 @@ function onFoods(page) {
       state.set({ choosing: false });
       selectFood(page, state.current?.work.present.active ?? null);
     },
-    explainSuggestion: (index) => explainSuggestion(page, index),
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
@@ -109,6 +108,8 @@ function onProject(page) {
   const { find, state } = page;
   return {
     projects: () => attempt(page, () => openProjects(page)),
+    allPhotos: () => openGrid(page),
+    addPhotos: () => find("#rv-add-sheet").showModal(),
     done: () => giveVerdict(page, "done"),
     nextUnlabelled() {
       if (state.current?.item) openNext(page, state.current.position);
@@ -129,14 +130,6 @@ function onProject(page) {
   };
 }
 
-async function openProjects(page) {
-  await learnProjects(page);
-  learnCopyState(page);
-  train(page, "training");
-  const sheet = page.find("#rv-projects-sheet");
-  if (!sheet.open) sheet.showModal();
-}
-
 // 1 to 5 take a suggestion, 6 to 9 give a label given lately; in a review they decide.
 function takeNumber(page, digit) {
   const { find, state } = page;
@@ -144,10 +137,10 @@ function takeNumber(page, digit) {
     find("#rv-decide").children[digit - 1]?.click();
     return;
   }
-  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const label = recentLabels(state)[digit - FIRST_RECENT_KEY];
   const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
   if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
-  else if (label) nameFood(page, state.project.labels.get(label));
+  else if (label) nameFood(page, label);
 }
 
 export function setTheme(theme) {

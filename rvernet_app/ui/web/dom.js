@@ -55,4 +55,29 @@ export const muted = (text, attributes = {}) => make("span", { class: "rv-muted"
 // What a screen reader says and nobody sees.
 export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
 
+// The bytes of a file as base64, as the server takes them.
+export const base64Of = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
+    reader.readAsDataURL(file);
+  });
+export function tableOf(columns, rows) {
+  const rowOf = (cells, tag, attributes = {}) =>
+    make("tr", {}, ...cells.map((cell) => make(tag, attributes, String(cell))));
+  return make(
+    "table",
+    {},
+    make("thead", {}, rowOf(columns, "th", { scope: "col" })),
+    make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
+  );
+}
+
+export function saveText(text, name, type = "text/plain") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  downloadFile(url, name);
+  URL.revokeObjectURL(url);
+}
+
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

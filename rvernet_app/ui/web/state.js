@@ -1,6 +1,7 @@
 // All that changes while the page is open. Everybody reads it; it is changed through the functions here only.
 // Each value says which parts of the page show it, and all changes of one task are drawn once, together.
 
+import { createLabelSet } from "./project/labels.js";
 import { commitStep } from "./project/outbox.js";
 import {
   activeFood,
@@ -14,6 +15,7 @@ import {
 } from "./work.js";
 
 const NO_FILTER = { state: null, label: null, by: null, uncertain: null };
+const NO_GRID = { filter: NO_FILTER, items: [], found: [], selected: new Set() };
 
 // value -> [how it starts, the parts that are drawn when it changes]. "work" is no part of the page: it
 // stands for what follows from other foods or another selection, such as asking for suggestions.
@@ -22,11 +24,19 @@ const VALUES = {
   current: [() => null, ["scene", "panels", "strip", "work"]],
   shown: [() => null, ["photo", "scene"]], // { photo, image } on the canvas; also in a review
   view: [() => ({ scale: 1, x: 0, y: 0, fitted: true }), ["photo", "scene"]],
-  photos: [() => new Map(), ["strip"]], // outside a project, by id
+  photos: [() => new Map(), ["strip", "front"]], // outside a project, by id
   openSeq: [() => 0, []],
   callout: [() => null, ["callout"]], // { kind, photo, at, ... } beside a photo pixel
   masksHidden: [() => false, ["scene"]],
   opacity: [() => 45, ["scene"]], // of masks, in percent
+
+  // The front page, whose work this browser keeps.
+  front: [() => ({ id: null, labels: createLabelSet([]), new_labels: true }), ["panels"]],
+  kept: [() => null, ["front"]], // "kept", "no room" or "no storage"
+  keeping: [() => false, []],
+  unkept: [() => new Set(), []], // photos with changes that the browser does not keep yet
+  opening: [() => 0, []], // files on their way to the server
+  moving: [() => false, []], // into a project
 
   // Tools, and what they have under way.
   tool: [() => "point", ["scene", "panels"]],
@@ -62,15 +72,21 @@ const VALUES = {
   // The project and its queue.
   annotator: [() => null, []], // the name one goes by; the server's own where one logs in
   account: [() => null, ["account"]], // who is signed in
-  project: [() => null, ["panels", "strip"]], // { id, name, labels, new_labels, progress }
+  project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
   projectPhotos: [() => new Map(), []], // item -> photo
   order: [() => "queue", []],
   recent: [() => [], ["panels"]], // ids of the labels given last
   listed: [() => [], ["strip"]],
   filter: [() => NO_FILTER, ["strip"]],
+  tab: [() => "projects", ["tabs"]], // of the projects sheet
+  // The grid of all photos: those loaded, the ids of all that the filter leaves, and the selected ids.
+  grid: [() => NO_GRID, ["grid"]],
+  added: [() => null, ["added"]], // what came of adding photos, see project/adding.js
+  importing: [() => null, ["importing"]], // { files, format, report, done } of an import
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
   lastAct: [() => 0, []], // when something was last done, for the seconds spent on a photo
   addingStopped: [() => false, []],
+  foodCounts: [() => new Map(), []], // label -> how many foods have it, as last counted
   labelAt: [() => null, []], // id of the label in the form of the label set; null is a new one
   polling: [() => null, []], // timer that asks how far a training is
 
@@ -90,6 +106,7 @@ const VALUES = {
   reviewed: [() => null, ["scene", "panels", "strip"]], // the photo under review with its compared foods
   picked: [() => 0, ["scene", "panels"]], // of its foods
 
+  said: [() => null, ["status"]], // { of } of the line of status, see feedback.js
   toastTimer: [() => null, []],
 };
 
@@ -180,6 +197,16 @@ export function addPhoto(state, photo) {
   state.set({ photos: new Map([...state.photos, [photo.id, photo]]) });
 }
 
+// No photo of the front page is left.
+export function dropPhotos(state) {
+  state.set({ photos: new Map(), unkept: new Set() });
+  if (state.current && !state.current.item) state.set({ current: null, openSeq: state.openSeq + 1 });
+}
+
+export const markUnkept = (state, photo) => state.unkept.add(photo);
+
+export const markKept = (state, photo) => state.unkept.delete(photo);
+
 export function addProjectPhoto(state, photo) {
   state.projectPhotos.set(photo.item, photo);
 }
@@ -244,9 +271,17 @@ export function meantFood(state) {
   return food && { photo: state.current, id: food.id, ids };
 }
 
+// The labels that foods can have: the project's, or those of the front page.
+export const labelsOf = (state) => (state.project ?? state.front).labels;
+
 // The label a food has; null where it has none yet.
-export const labelOf = (state, food) =>
-  food?.label ? (state.project?.labels.get(food.label) ?? null) : null;
+export const labelOf = (state, food) => (food?.label ? (labelsOf(state).get(food.label) ?? null) : null);
+
+// The labels given lately, newest first.
+export function recentLabels(state) {
+  const found = state.recent.map((id) => labelsOf(state).get(id)).filter(Boolean);
+  return [...new Set(found)];
+}
 
 // The mask that suggestions and maps are shown of.
 export function shownMask(state) {
@@ -275,6 +310,12 @@ export function saveLater(state, photo) {
   state.unsaved.add(photo);
 }
 
+// A photo that was deleted: nothing of it is on its way any more.
+export function forgetUnsaved(state, photo) {
+  state.unsaved.delete(photo);
+  dropDrafts(state, photo);
+}
+
 export function markSaved(state, photo) {
   state.unsaved.delete(photo);
 }
@@ -297,6 +338,15 @@ export function changeListed(state, item, changes) {
 
 export function rememberLabel(state, id) {
   state.set({ recent: [id, ...state.recent.filter((other) => other !== id)].slice(0, 6) });
+}
+
+export const changeGrid = (state, changes) => state.set({ grid: { ...state.grid, ...changes } });
+
+export const emptyGrid = (state) => state.set({ grid: NO_GRID });
+
+export function changeProject(state, project, changes) {
+  Object.assign(project, changes);
+  if (project === state.project) state.redraw("panels");
 }
 
 export const isFiltered = (state) => Object.values(state.filter).some((value) => value !== null);

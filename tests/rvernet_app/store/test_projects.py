@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -105,7 +107,7 @@ def test_a_project_can_be_renamed_and_set_up_anew(store: Store) -> None:
     with store.reading() as session:
         event = session.scalars(select(Event).where(Event.subject == "project").order_by(Event.id)).all()[-1]
         assert ((event.before or {})["name"], event.annotator_id) == ("Trays", desk.ann)
-    same = {"new_labels": False, "double_share": 1.0, "blind_share": 1.0}
+    same: dict[str, Any] = {"new_labels": False, "double_share": 1.0, "blind_share": 1.0}
     events = desk.count()
     commit(store, change_project, desk.project, "Lunch trays", **same)
     assert desk.count() == events
@@ -120,7 +122,7 @@ def test_a_project_can_be_renamed_and_set_up_anew(store: Store) -> None:
 def test_new_shares_hold_for_the_photos_that_are_there(store: Store) -> None:
     desk = set_up(store, double_share=0.0)
     desk.save()
-    settings = {"new_labels": True, "double_share": 1.0, "blind_share": 1.0}
+    settings: dict[str, Any] = {"new_labels": True, "double_share": 1.0, "blind_share": 1.0}
     commit(store, change_project, desk.project, "Trays", **settings)
     with store.reading() as session:
         rows = session.execute(select(Item.wanted, Item.blind).order_by(Item.position)).all()

@@ -11,15 +11,17 @@ import { maskOf } from "../work.js";
 const CROSS = "M6 6l12 12M18 6 6 18";
 const SIZE = { width: 48, height: 36 };
 
-// What a food is called on the front page, where nobody names it: the best guess, when it is sure.
+// What a food without a name may be: the best guess.
 export function guessText(food, evidence) {
   const top = evidence?.suggestions?.[0];
   if (!top) return { name: `Food ${food.id}`, detail: "" };
-  if (evidence.sure) return { name: words(top.label), detail: percent(top.probability) };
-  return { name: `Food ${food.id}`, detail: `not sure: ${words(top.label)}?` };
+  const guess = evidence.sure
+    ? `${words(top.label)}? ${percent(top.probability)}`
+    : `not sure: ${words(top.label)}?`;
+  return { name: `Food ${food.id}`, detail: guess };
 }
 
-// What a food is called in a project.
+// What a food is called once it can be named.
 export const nameText = (food, label) => ({
   name: label ? words(label.name) : "no name yet",
   detail: portionText(food.portion),
@@ -44,7 +46,8 @@ export function createFoodList({ find, state }, on) {
   const cropOf = createCrops(SIZE);
 
   function textOf(food) {
-    if (state.project) return nameText(food, labelOf(state, food));
+    const label = labelOf(state, food);
+    if (state.project || label) return nameText(food, label);
     return guessText(food, evidenceOf(state, maskOf(food)));
   }
 
@@ -129,7 +132,7 @@ export function createFoodList({ find, state }, on) {
     drawSeveral(selected);
     find("#rv-choose").hidden = foods.length < 2;
     find("#rv-foods-empty").hidden = foods.length > 0;
-    find("#rv-download").disabled = active === null;
+    find("#rv-download").disabled = !foods.length;
     find("#rv-clear").disabled = !foods.length;
     find("#rv-next-food").disabled = active === null;
   };
