@@ -14,7 +14,7 @@ import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
 import { attempt, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
-import { changeFood, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
+import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
 import { listenToTabs, lostByLeaving, restorePhotos } from "./front/keeping.js";
 import { listenToKeys } from "./keys.js";
@@ -159,7 +159,7 @@ function createPanels(page) {
     select: (id) => selectFood(page, id),
     toggle: (id) => toggleFood(page, id),
     through: (id) => selectThrough(page, id),
-    remove: (id) => removeFood(page, id),
+    remove: (id) => removeFoods(page, [id]),
   });
   const drawCandidates = createCandidates(page, { choose: (index) => chooseCandidate(page, index) });
   const drawNaming = createNaming(page, { name: (label) => nameFood(page, label) });
