@@ -9,6 +9,7 @@ import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
+  nextToName,
   removeAll,
   removeSelected,
   selectEvery,
@@ -21,7 +22,7 @@ import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { evidenceOf, recentLabels, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 
 const ZOOM = 1.25;
@@ -72,6 +73,15 @@ function startNextFood(page) {
   status(page, "Click the next food");
 }
 
+// To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
+function goToNextFood(page) {
+  const { state } = page;
+  const next = nextToName(state.current?.work.present.foods ?? [], lastSelected(state));
+  if (!next) return startNextFood(page);
+  selectFood(page, next.id);
+  status(page, "Name this food, or remove it");
+}
+
 function onFoods(page) {
   const { state } = page;
   return {
@@ -113,8 +123,9 @@ function onProject(page) {
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
-      else startNextFood(page);
+      else goToNextFood(page);
     },
+    followingName: () => goToNextFood(page),
     takeNumber: (digit) => takeNumber(page, digit),
   };
 }

@@ -84,7 +84,7 @@ function createFields(page, actions) {
   const toCanvas = () => overlay.focus({ preventScroll: true });
   const nextFood = () => {
     toCanvas();
-    actions.nextFood();
+    actions.followingName();
   };
   const elements = {
     input: find("#rv-label"),

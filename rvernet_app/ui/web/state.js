@@ -254,6 +254,11 @@ export const pendingFood = (state) =>
 
 export const selectedFood = (state) => state.current && activeFood(state.current.work);
 
+// The number of the selected food, or else of the one that was before none was.
+export function lastSelected({ current, lastFood }) {
+  return current?.work.present.active ?? (lastFood?.photo === current ? lastFood.id : null);
+}
+
 // All that are selected, in the order of the list.
 export const selectedFoods = (state) => (state.current ? selectedOf(state.current.work.present) : []);
 
