@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rvernet_app.labels import LabelName, parse_label_set
+from rvernet_app.label_files import parse_label_set
+from rvernet_app.labels import LabelName
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from tests.e2e.project import Project, label_of, standing
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.browser
 
 def open_label_set(project: Project) -> None:
     project.page.click("[data-action=projects]")
+    project.page.click("[data-tab=project]")
     project.page.click("#rv-labels")
 
 

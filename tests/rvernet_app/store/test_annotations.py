@@ -11,11 +11,12 @@ import pytest
 from rvernet_app.errors import ConflictError, PromptError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle, to_rle
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, delete, foods, give_verdict, save
 from rvernet_app.store.history import history
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import create_project
-from rvernet_app.store.tables import DONE, METHODS, OPEN, SKIPPED, UNITS, UNUSABLE, Annotation, Verdict
+from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Annotation, Verdict
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, require_complete_events, square
 
 
