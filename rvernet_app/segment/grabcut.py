@@ -29,8 +29,11 @@ RADII = (0.08, 0.10, 0.13, 0.17)
 FLOOD_TOLERANCES = (12, 20, 32)
 """Colour differences (0 to 255) of flood fills, for clicks in the middle of a large and even food."""
 
-LEAST_BELIEF = 0.05
-"""See PromptedSegmenter."""
+LEAST_BELIEF = 0.0
+"""See PromptedSegmenter. GrabCut knows colours and not foods, so only a click where it finds nothing at all
+is refused: a threshold that refuses 2 % of the clicks on food would refuse 12 % of those off it, measured on
+four sets of photos.
+"""
 
 SURE_SHARE = 0.45
 """Radius of the disc of sure food around the first click, as a share of the probable one."""

@@ -81,7 +81,8 @@ class PromptedSegmenter(ABC):
 
     Attributes:
         name, fingerprint: see Segmenter.
-        least_belief: a first click with less belief is refused; see `belief`.
+        least_belief: first clicks with less belief are refused, and those where the model finds nothing at
+            all; see `belief`. Prompts with a box, a previous mask or `insist` are not refused.
     """
 
     name: str
@@ -138,15 +139,14 @@ class PromptedSegmenter(ABC):
         """Enlarge logits (h, w) to a mask, bool (H, W)."""
 
     def _candidates(self, embedding: Embedding, prompt: Prompt, frame: Frame) -> Candidates:
-        outputs = self._asked(embedding, prompt)
         marks = Marks.of(prompt, frame)
-        if _is_first(prompt) and not prompt.insist and belief(outputs, marks) < self.least_belief:
-            raise NoFoodError
-        settled = [
-            found
-            for found in self._settled(embedding, prompt, frame, marks, outputs)
-            if (found.logits > 0).any()
-        ]
+        if _may_refuse(prompt):
+            outputs = self.outputs(embedding, prompt)
+            if not (outputs.logits > 0).any() or belief(outputs, marks) < self.least_belief:
+                raise NoFoodError
+        else:
+            outputs = self._asked(embedding, prompt)
+        settled = self._settled(embedding, prompt, frame, marks, outputs)
         kept: list[tuple[_Found, Mask]] = []
         for found in _distinct(settled):
             mask = hold(self.enlarge(found.logits, embedding.size_hw), prompt, frame)
@@ -192,8 +192,8 @@ class PromptedSegmenter(ABC):
         if previous is None:
             if not found:
                 found = [_Found(settle(np.full(frame.logits_hw, -8, np.float32)), 0.0)]
-            return found
-        if prompt.box_xyxy is not None and not marks.against(previous):
+            return [each for each in found if each.worth > 0] or found[:1]
+        if found and prompt.box_xyxy is not None and not marks.against(previous):
             return found  # the box is what is new
         corrected = settle(previous.astype(np.float32))
         fits = [_iou(corrected > 0, each.mask) * each.worth for each in found]
@@ -211,19 +211,17 @@ class PromptedSegmenter(ABC):
 
 
 def belief(outputs: Outputs, marks: Marks) -> float:
-    """Return how much a model believes in a food at the foreground points, in [0, 1].
+    """Return how much a model believes in a food at a foreground point, in [0, 1]; at the best of several.
 
-    This is the mean over the outputs of predicted IoU times stability, where an output without a foreground
-    point counts as 0. On no food the outputs disagree, and some do not contain the click.
+    This is the mean over the outputs of predicted IoU times stability, where an output without the point
+    counts as 0. On no food the outputs disagree, and some do not contain the click.
     """
-    if not len(outputs.logits):
-        return 0.0
-    inside = [all(logits[y, x] > 0 for x, y in marks.which(True)) for logits in outputs.logits]
-    return float((outputs.worths * np.array(inside)).mean())
+    worths = outputs.worths
+    return max(float((worths * (outputs.logits[:, y, x] > 0)).mean()) for x, y in marks.which(True))
 
 
-def _is_first(prompt: Prompt) -> bool:
-    return prompt.box_xyxy is None and prompt.low_res_mask is None
+def _may_refuse(prompt: Prompt) -> bool:
+    return prompt.box_xyxy is None and prompt.low_res_mask is None and not prompt.insist
 
 
 def _touched(logits: Logits, prompt: Prompt, marks: Marks) -> Mask:

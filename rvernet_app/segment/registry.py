@@ -15,7 +15,7 @@ from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.mobile_sam import build_mobile_sam, from_published
 from rvernet_app.segment.prompted import PromptedSegmenter
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
-from rvernet_app.segment.small_sam import build_small_sam
+from rvernet_app.segment.small_sam import LEAST_BELIEF, build_small_sam
 
 SMALL_SAM = "small_sam"
 GRABCUT = GrabCutSegmenter.name
@@ -59,7 +59,7 @@ def load_segmenter(name: str, path: Path, device: torch.device) -> SamSegmenter:
         WeightsError: the file is missing, damaged or belongs to another model.
     """
     if name == SMALL_SAM:
-        return load_sam(name, path, build_small_sam, device)
+        return load_sam(name, path, build_small_sam, device, least_belief=LEAST_BELIEF)
     if name == "mobile_sam":
         return load_sam(name, path, build_mobile_sam, device, from_published)
     return load_sam(name, path, partial(build_vit, name), device)

@@ -25,11 +25,6 @@ from rvernet_app.segment.prompted import Outputs, PromptedSegmenter
 from rvernet_app.types import Embedding, Mask, Photo, Prompt
 
 State = dict[str, torch.Tensor]
-LEAST_BELIEF = 0.05
-"""`least_belief` of models whose weights were not here to measure: that of `small_sam`, which is the same
-kind of model. The published models segment whatever is clicked, plates too; they refuse little.
-"""
-
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
 """Errors that torch and safetensors raise on damaged files."""
 
@@ -39,9 +34,13 @@ class SamSegmenter(PromptedSegmenter):
 
     With the same weights, its outputs are those of SamPredictor: the single-mask output, then the three
     nested masks. The candidates are these four, without those that look alike.
+
+    The weights of the published SAMs and of MobileSAM were not at hand to measure how far they can tell a
+    click on food from one on the table. They segment whatever is clicked, plates too, so `least_belief` is 0
+    for them: only a click where they find nothing at all is refused.
     """
 
-    def __init__(self, name: str, fingerprint: str, sam: Sam, least_belief: float = LEAST_BELIEF) -> None:
+    def __init__(self, name: str, fingerprint: str, sam: Sam, least_belief: float = 0.0) -> None:
         """Take over a model and set it to eval mode with frozen parameters.
 
         Args:
@@ -128,7 +127,7 @@ def load_sam(
     build: Callable[[], Sam],
     device: torch.device,
     convert: Callable[[Mapping[str, torch.Tensor]], State] = dict,
-    least_belief: float = LEAST_BELIEF,
+    least_belief: float = 0.0,
 ) -> SamSegmenter:
     """Load weights into a model.
 

@@ -142,7 +142,8 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     """
     check_paths(demo)
     site = FastAPI(openapi_url=None)
-    return gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    return mounted
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
 from rvernet_app.ui.answers import StoreHandler, answered, answered_to
-from rvernet_app.ui.project.rows import default_label_replies
+from rvernet_app.ui.project.rows import default_label_replies, limit_replies
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
@@ -89,6 +89,7 @@ def make_workbench(
         labels=[label.to_json() for label in default_label_replies()],
         units=list(UNITS),
         portion_methods=list(METHODS),
+        limits={name: limit.to_json() for name, limit in limit_replies().items()},
         exports=list(EXPORTS),
     )
 

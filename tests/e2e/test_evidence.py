@@ -177,7 +177,7 @@ def test_the_download_holds_the_files_of_the_command_line(
     remapped(workbench, lambda: workbench.page.select_option("#rv-class", "egg"))
     with workbench.page.expect_download() as caught:
         workbench.page.click("#rv-download")
-    assert caught.value.suggested_filename == f"{plate.sha256[:8]}-egg.zip"
+    assert caught.value.suggested_filename == f"{plate.path.stem}-foods.zip"
     with zipfile.ZipFile(caught.value.path()) as archive:
         assert sorted(archive.namelist()) == sorted(FILES)
         archive.extractall(tmp_path)

@@ -244,7 +244,7 @@ function projectServer() {
       id: there.projects.push({ id: there.projects.length + 1, name, progress: {} }),
     })),
     projects: answer(() => ({ me: "Ann", projects: there.projects })),
-    open_project: answer(() => ({ labels: there.labels })),
+    open_project: answer(() => ({ label_set: { version: 1, labels: there.labels, removed: [] } })),
     add_label: answer(({ name }) => {
       const label = named(60 + there.labels.length, name);
       there.labels.push(label);

@@ -65,8 +65,8 @@ class CocoFolder:
     """A `RegionSource` of a COCO instance file and its photos.
 
     Every image may have a `split` ("train", "val" or "test") and a `group`. An image without a group is a
-    group by itself; `held_out` and `val_share` decide about images without a split. If the data set has a COCO
-    file for each split, the file decides. Annotations with `ignore` are left out, and so are those with
+    group by itself; `held_out` and `val_share` decide about images without a split. If the data set has a
+    COCO file for each split, the file decides. Annotations with `ignore` are left out, and so are those with
     `iscrowd` that have no mask; CVAT marks every mask that was drawn with a brush as a crowd. No photo is
     opened.
 
@@ -129,7 +129,7 @@ class CocoFolder:
     def _parts(self) -> tuple[CocoPart, ...]:
         if self._folder.is_file():
             raise DataError(f"{self._folder} is a file; unpack it, and name the folder.")
-        if self._named or self._path.is_file():
+        if self._named or self._path.is_file() or not self._folder.is_dir():
             return (CocoPart(self._path, (self._folder / IMAGES_NAME, self._folder)),)
         try:
             return coco_parts(self._folder).parts

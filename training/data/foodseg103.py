@@ -173,11 +173,7 @@ class FoodSeg103Folder:
     def _categories(self) -> dict[int, str]:
         path = self._folder / "category_id.txt"
         try:
-            rows = [
-                line.split(maxsplit=1)
-                for line in files.read_text(path).splitlines()
-                if line.strip()
-            ]
+            rows = [line.split(maxsplit=1) for line in files.read_text(path).splitlines() if line.strip()]
             names = {int(number): name.strip() for number, name in rows}
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from error

@@ -43,7 +43,8 @@ def answer(segmenter: Segmenter, embedding: Embedding, true: Mask, clicks: int =
     ious: list[float] = []
     for _ in range(clicks):
         try:
-            found = segmenter.predict(embedding, Prompt(tuple(points), tuple(labels), None, previous))
+            prompt = Prompt(tuple(points), tuple(labels), None, previous, insist=True)
+            found = segmenter.predict(embedding, prompt)
             mask, previous = found.masks[0], found.low_res[0]
             if not ious:
                 best_of_first = max(iou(candidate, true) for candidate in found.masks)

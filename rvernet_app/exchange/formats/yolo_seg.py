@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class ExactMasks:
         return Rle(size=self.size, counts=self.counts[line])
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Classes count from 0 in the order of the label set."""
     numbers = {label.id: number for number, label in enumerate(labels)}
     for kind in ("images", "labels"):
@@ -191,7 +191,9 @@ def _photo(
             annotations.append(_annotation(row, found, photo.size_hw, rle))
             if isinstance(row, Row) and row.extra:
                 plan.leave(f"{what}, last numbers", EXTRA)
-    return PlannedPhoto(relative.name, photo, tuple(annotations), folder=folder.folder_of(folder.root / relative))
+    return PlannedPhoto(
+        relative.name, photo, tuple(annotations), folder=folder.folder_of(folder.root / relative)
+    )
 
 
 def _labels_of(photo: Path) -> Path:

@@ -38,8 +38,7 @@ from rvernet_app.ui.project.requests import (
     SearchLabels,
     TakeLabelSet,
 )
-from rvernet_app.ui.project.rows import default_label_replies, label_reply, label_set_reply
-from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.project.rows import label_reply, label_set_reply
 
 MAX_SYNONYMS = 50
 INDEXES = 16
@@ -77,7 +76,6 @@ class LabelSets:
         return [
             self.search_labels,
             self.labels,
-            self.default_labels,
             self.food_counts,
             self.add_label,
             self.put_label,
@@ -106,10 +104,6 @@ class LabelSets:
         """Return the label set of a project."""
         with self._store.reading() as session:
             return label_set_reply(session, asked.project)
-
-    def default_labels(self, asked: Empty, me: str) -> LabelSetReply:
-        """Return the default label set, whose labels have numbers of their own."""
-        return LabelSetReply(version=UNCHANGING, labels=default_label_replies(), removed=[])
 
     def food_counts(self, asked: OfProject, me: str) -> FoodCounts:
         """Count the foods of each label."""

@@ -5,10 +5,11 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
+  nextToName,
   removeAll,
   removeSelected,
   selectEvery,
@@ -21,7 +22,7 @@ import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { evidenceOf, labelsOf, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 
 const ZOOM = 1.25;
@@ -72,6 +73,15 @@ function startNextFood(page) {
   status(page, "Click the next food");
 }
 
+// To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
+function goToNextFood(page) {
+  const { state } = page;
+  const next = nextToName(state.current?.work.present.foods ?? [], lastSelected(state));
+  if (!next) return startNextFood(page);
+  selectFood(page, next.id);
+  status(page, "Name this food, or remove it");
+}
+
 function onFoods(page) {
   const { state } = page;
   return {
@@ -90,7 +100,7 @@ function onFoods(page) {
       selectFood(page, state.current?.work.present.active ?? null);
     },
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
@@ -113,8 +123,9 @@ function onProject(page) {
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
-      else startNextFood(page);
+      else goToNextFood(page);
     },
+    followingName: () => goToNextFood(page),
     takeNumber: (digit) => takeNumber(page, digit),
   };
 }
@@ -126,10 +137,10 @@ function takeNumber(page, digit) {
     find("#rv-decide").children[digit - 1]?.click();
     return;
   }
-  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const label = recentLabels(state)[digit - FIRST_RECENT_KEY];
   const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
   if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
-  else if (label) nameFood(page, labelsOf(state).get(label));
+  else if (label) nameFood(page, label);
 }
 
 export function setTheme(theme) {

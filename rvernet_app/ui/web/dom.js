@@ -55,6 +55,14 @@ export const muted = (text, attributes = {}) => make("span", { class: "rv-muted"
 // What a screen reader says and nobody sees.
 export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
 
+// The bytes of a file as base64, as the server takes them.
+export const base64Of = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
+    reader.readAsDataURL(file);
+  });
 export function tableOf(columns, rows) {
   const rowOf = (cells, tag, attributes = {}) =>
     make("tr", {}, ...cells.map((cell) => make(tag, attributes, String(cell))));

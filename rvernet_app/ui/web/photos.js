@@ -135,6 +135,9 @@ export function leaveFields() {
   if (field?.closest?.(".rv-naming")) field.blur();
 }
 
+const isUntouched = ({ drafts }, photo) =>
+  !photo.work.present.foods.length && !drafts.some((draft) => draft.photo === photo);
+
 // Encodes the photo before the first click.
 async function prepare(page, photo) {
   if (photo.encoded) return;
@@ -142,7 +145,8 @@ async function prepare(page, photo) {
   try {
     await ask(page, "prepare", { photo: photo.id });
     notePhoto(photo, { encoded: true });
-    if (photo === page.state.current) status(page, "Ready: click a food");
+    if (photo === page.state.current)
+      status(page, isUntouched(page.state, photo) ? "Ready: click a food" : "");
   } catch (error) {
     complain(page, error);
   }

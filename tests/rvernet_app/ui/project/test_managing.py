@@ -14,7 +14,9 @@ from typing import Any, cast
 
 import pytest
 
+from rvernet_app.config import AppConfig
 from rvernet_app.exchange.formats.registry import EXPORTS
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
@@ -35,6 +37,7 @@ class Page:
     """The handlers of a desk's store, called as the browser calls them."""
 
     desk: Desk
+    photos: PhotoCache
     forgotten: list[str] = field(default_factory=list)
 
     def ask(self, name: str, /, **message: Any) -> dict[str, Any]:
@@ -42,7 +45,7 @@ class Page:
         store, files = self.desk.store, self.desk.files
         parts = (
             Managing(store, files, self.forgotten.append),
-            Adding(store, files, None),
+            Adding(store, files, self.photos, None),
             Importing(store, files),
         )
         handlers = {handler.__name__: handler for part in parts for handler in part.handlers}
@@ -63,7 +66,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     store = Store(tmp_path / "data")
-    yield Page(set_up(store))
+    yield Page(set_up(store), PhotoCache(AppConfig(photos_dir=tmp_path / "photos")))
     store.close()
 
 
@@ -158,9 +161,12 @@ def test_a_zip_of_photos_is_added_photo_by_photo(page: Page) -> None:
         made.writestr("monday/0.png", picture(0))
         made.writestr("monday/broken.jpg", b"no photo")
         made.writestr("read me.txt", b"hello")
+        made.writestr("monday/@eaDir/9.png/SYNOPHOTO_THUMB_XL.jpg", picture(9))
+        made.writestr("__MACOSX/monday/._9.png", b"side file")
     listed = page.ask("list_archive", name="day.zip", parts=uploaded(archive.getvalue()))
     assert listed["names"] == ["monday/0.png", "monday/9.png", "monday/broken.jpg"]
     assert listed["others"] == ["read me.txt"]
+    assert listed["stray"] == 2
     known, new, broken = (
         page.ask("add_from_archive", token=listed["token"], name=name) for name in listed["names"]
     )
