@@ -58,16 +58,6 @@ def write(path: Path, content: bytes | str, *, durable: bool) -> None:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def try_folder(folder: Path) -> None:
-    """Make a folder unless it exists, and write a file in it that nobody sees.
-
-    Raises:
-        OSError: the folder cannot be made or written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()
-
-
 def read_text(path: Path) -> str:
     """Return the text of a file that a person or another program may have written, see `text_of`.
 
@@ -89,6 +79,16 @@ def text_of(content: bytes) -> str:
     """
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder unless it exists, and write a file in it that nobody sees.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def _flush(path: Path) -> None:

@@ -65,8 +65,8 @@ class CocoFolder:
     """A `RegionSource` of a COCO instance file and its photos.
 
     Every image may have a `split` ("train", "val" or "test") and a `group`. An image without a group is a
-    group by itself; `held_out` and `val_share` decide about images without a split. If the data set has a COCO
-    file for each split, the file decides. Annotations with `ignore` are left out, and so are those with
+    group by itself; `held_out` and `val_share` decide about images without a split. If the data set has a
+    COCO file for each split, the file decides. Annotations with `ignore` are left out, and so are those with
     `iscrowd` that have no mask; CVAT marks every mask that was drawn with a brush as a crowd. No photo is
     opened.
 

@@ -49,13 +49,11 @@ def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) 
     return {}
 
 
-def write_polygons(
-    folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]
-) -> Mapping[str, int]:
+def write_polygons(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write polygons in place of RLE, for programs that read no RLE, such as Label Studio's converter.
 
-    A polygon may deviate from the mask by a pixel, and fills its holes. Boxes and areas are those of the exact
-    masks.
+    A polygon may deviate from the mask by a pixel, and fills its holes. Boxes and areas are those of the
+    exact masks.
     """
     filled = 0
 

@@ -51,8 +51,8 @@ def coco_parts(source: Path) -> CocoParts:
     """Find the COCO files.
 
     Args:
-        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON file
-            in it or in its folder `annotations`; or there is an `instances_….json` for each split, or a
+        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON
+            file in it or in its folder `annotations`; or there is an `instances_….json` for each split, or a
             folder for each split with a single JSON file.
 
     Raises:

@@ -1,8 +1,8 @@
 """Find the photos and the class names of a YOLO data set, as different programs write them.
 
-ultralytics has `data.yaml`, whose splits are folders, lists of photos, or several of these. Label Studio has no
-`data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CVAT's older export has `obj.names`
-and a list `train.txt`.
+ultralytics has `data.yaml`, whose splits are folders, lists of photos, or several of these. Label Studio has
+no `data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CVAT's older export has
+`obj.names` and a list `train.txt`.
 """
 
 from __future__ import annotations
