@@ -54,8 +54,10 @@ class Store:
                 "Set RVERNET_DATA_DIR to a folder that this account can write."
             ) from error
         except DBAPIError as error:
-            where = "Check DATABASE_URL." if url else f"It is in the data folder {folder}."
-            raise StoreError(f"The database cannot be opened: {reason(error)} {where}") from error
+            where = "Check DATABASE_URL" if url else f"It is in the data folder {folder}"
+            raise StoreError(
+                f"The database cannot be opened: {reason(error).rstrip('.')}. {where}."
+            ) from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
