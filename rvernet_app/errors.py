@@ -4,6 +4,7 @@
   x ConfigError
   x PhotoError
     + PhotoTooLargeError
+    + LostPhotoError
   x PromptError
   x SegmentationError
     + NoFoodError
@@ -44,6 +45,10 @@ class PhotoError(RvernetError):
 
 class PhotoTooLargeError(PhotoError):
     """A photo exceeds the limit on megabytes or on megapixels."""
+
+
+class LostPhotoError(PhotoError):
+    """The server does not keep an opened photo any more."""
 
 
 class PromptError(RvernetError):

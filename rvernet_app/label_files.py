@@ -15,6 +15,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
+from rvernet_app.files import text_of
 from rvernet_app.labels import LabelName, require_unique
 from rvernet_app.spreadsheet import as_typed, neutral
 
@@ -130,9 +131,7 @@ def label_set_csv(labels: Sequence[LabelName]) -> str:
 
 def _decoded(data: bytes) -> tuple[str, str | None]:
     try:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16"), None
-        text, note = data.decode("utf-8-sig"), None
+        text, note = text_of(data), None
     except UnicodeDecodeError:
         text, note = data.decode("cp1252", errors="replace"), AS_WINDOWS
     if "\0" in text or "\ufffd" in text:

@@ -17,7 +17,7 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, StoreError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
-from rvernet_app.exchange.importing import ImportReport
+from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
 from rvernet_app.store.accounts import Accounts
@@ -43,7 +43,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     labels = commands.add_parser("labels", help="print a label set as CSV, or load labels from a file")
     labels.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
     labels.add_argument(
-        "--take", type=Path, metavar="FILE", help="CSV or text file whose labels go into the label set"
+        "--take", type=Path, metavar="FILE", help="CSV, text or workbook whose labels go into the label set"
     )
     labels.set_defaults(run=_labels)
 
@@ -78,6 +78,11 @@ def _add_export(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     out.add_argument(
         "--test", type=float, default=0.1, metavar="SHARE", help="share of meals for the test (default 0.1)"
+    )
+    out.add_argument(
+        "--polygons",
+        action="store_true",
+        help="coco with polygons in place of RLE, for programs that read no RLE; the same as coco-polygons",
     )
     out.set_defaults(run=_export)
 
@@ -164,11 +169,18 @@ def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
     shares = Shares(arguments.val, arguments.test)
     with _opened(config) as store, _progress("photo") as progress:
         project_id = _project(store, arguments.project)
-        write = EXPORTS[arguments.format]
+        write = EXPORTS[_export_format(arguments)]
         report = write(store, open_files(config), project_id, arguments.out, shares, progress)
     print(_line(f"{report.photos} photos with {report.foods} foods in {arguments.out}"))
     for reason, count in report.left_out.items():
         print(f"  {count} {reason}")
+
+
+def _export_format(arguments: argparse.Namespace) -> str:
+    name: str = arguments.format
+    if arguments.polygons and name not in ("coco", "coco-polygons"):
+        raise ConfigError(f"--polygons is for coco; {name} has no choice of masks.")
+    return "coco-polygons" if arguments.polygons else name
 
 
 def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -203,7 +215,7 @@ def _lines(report: ImportReport, path: Path) -> Iterator[str]:
     for one in report.not_taken:
         left[one.why].append(one.what)
     if report.unnamed:
-        left["The folder holds this photo, but nothing names it."] = list(report.unnamed)
+        left[UNNAMED] = list(report.unnamed)
     for why, names in left.items():
         more = "; …" if len(names) > SHOWN else ""
         yield f"  {len(names)} not imported ({'; '.join(names[:SHOWN])}{more}): {why}"

@@ -35,7 +35,9 @@ def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
         StoreError: the archive is of another kind, damaged, encrypted or too large, or cannot be unpacked.
     """
     if source.is_file() and source.name.lower().endswith(OTHER_ARCHIVES):
-        raise StoreError(f"{source} is an archive of a kind that is not read; unpack it and import the folder.")
+        raise StoreError(
+            f"{source} is an archive of a kind that is not read; unpack it and import the folder."
+        )
     if not (source.is_file() and zipfile.is_zipfile(source)):
         if source.is_file() and source.suffix.lower() == ".zip":
             raise StoreError(f"{source} is damaged, or not a ZIP.")
@@ -49,7 +51,14 @@ def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
                 _unpack(archive, folder, source, plan)
         except StoreError:
             raise
-        except (OSError, RuntimeError, NotImplementedError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
             why = getattr(error, "strerror", None) or error
             raise StoreError(f"{source} cannot be unpacked: {why}.") from error
         yield _top(folder)
@@ -84,13 +93,17 @@ def _require_harmless(members: list[zipfile.ZipInfo], source: Path, folder: Path
     total = sum(member.file_size for member in members)
     if len(members) > MAX_MEMBERS or total > MAX_BYTES:
         raise StoreError(
-            f"{source} holds {len(members)} files of {total / 1e9:.1f} GB, over the limits of {MAX_MEMBERS} files "
-            f"and {MAX_BYTES / 1e9:.0f} GB; unpack it and import the folder."
+            f"{source} holds {len(members)} files of {total / 1e9:.1f} GB, over the limits of {MAX_MEMBERS} "
+            f"files and {MAX_BYTES / 1e9:.0f} GB; unpack it and import the folder."
         )
     if total > max(SMALL, MAX_RATIO * source.stat().st_size):
-        raise StoreError(f"{source} unpacks to {total / 1e9:.1f} GB, far more than photos; it was not opened.")
+        raise StoreError(
+            f"{source} unpacks to {total / 1e9:.1f} GB, far more than photos; it was not opened."
+        )
     if total > shutil.disk_usage(folder).free:
-        raise StoreError(f"{source} needs {total / 1e9:.1f} GB to unpack, more than there is in {folder.parent.parent}.")
+        raise StoreError(
+            f"{source} needs {total / 1e9:.1f} GB to unpack, more than there is in {folder.parent.parent}."
+        )
 
 
 def _name(member: zipfile.ZipInfo) -> str:

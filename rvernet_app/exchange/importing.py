@@ -28,6 +28,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import DONE, Annotator, Item
 
+UNNAMED = "The folder holds this photo, but no file with labels names it."
+
 
 @dataclass(frozen=True)
 class ImportReport:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
-from rvernet_app.store.event_log import amend, locked, record_new
+from rvernet_app.store.event_log import amend, amend_all, locked, record_new
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
 REMOVED = " (removed {})"
@@ -85,9 +85,7 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
         LabelError: two labels have the same name, a parent is missing, or labels are parents of each other.
     """
     require_unique(labels)
-    rows = {label.name: _row(project_id, label, position) for position, label in enumerate(labels)}
-    session.add_all(rows.values())
-    session.flush()
+    rows = _inserted(session, project_id, labels, 0)
     for one in labels:
         rows[one.name].parent_id = _parent_id(one.name, one.parent, rows)
     _require_tree(rows.values())
@@ -233,7 +231,6 @@ def _remove(
         into: the label that its foods get.
         heir_id: the label that its children belong to from now on.
     """
-    foods = food_counts(session, rows.project.id).get(row.id, 0)
     into_id = None if into is None else into.id
     if into is not None and rows.is_above(row, into):
         rows.amend(into, {"parent_id": row.parent_id}, by)
@@ -245,11 +242,12 @@ def _remove(
     mark = REMOVED.format(row.id)
     name = row.name[: MAX_NAME - len(mark)] + mark
     rows.amend(row, {"name": name, "removed": True, "into_id": into_id, "parent_id": None}, by)
-    of_label = update(Annotation).where(
+    of_label = select(Annotation).where(
         Annotation.project_id == rows.project.id, Annotation.label_id == row.id
     )
-    session.execute(of_label.values(label_id=into_id))
-    return foods
+    foods = list(session.scalars(of_label))
+    amend_all(session, foods, {"label_id": into_id}, None)  # the program's changes are no steps to undo
+    return sum(food.status != DELETED for food in foods)
 
 
 def _locked(session: Session, project_id: int) -> Project:
@@ -315,15 +313,15 @@ class _Rows:
 
     def add_all(self, names: Sequence[LabelName], by: int | None) -> int:
         """Add labels after the others; returns their number. They may be parents of each other."""
-        first = 1 + max((row.position for row in self._rows.values()), default=-1)
-        new = [_row(self.project.id, name, position) for position, name in enumerate(names, first)]
-        self._session.add_all(new)
-        self._session.flush()
-        for row in new:
-            self._rows[row.name] = self._folded[row.name.casefold()] = row
-        for row, name in zip(new, names, strict=True):
-            row.parent_id = self.parent_id(name)
-        record_new(self._session, new, by)
+        last = select(func.max(Label.position)).where(Label.project_id == self.project.id)
+        highest = self._session.scalar(last)  # a removed label keeps its position
+        first = 0 if highest is None else highest + 1
+        new = _inserted(self._session, self.project.id, names, first)
+        self._rows |= new
+        self._folded |= {name.casefold(): row for name, row in new.items()}
+        for name in names:
+            new[name.name].parent_id = self.parent_id(name)
+        record_new(self._session, list(new.values()), by)
         self._changed(bool(new))
         return len(new)
 
@@ -347,17 +345,29 @@ class _Rows:
         self.project.labels_version += is_changed
 
 
-def _row(project_id: int, label: LabelName, position: int) -> Label:
-    return Label(
-        project_id=project_id,
-        name=label.name,
-        synonyms=list(label.synonyms),
-        parent_id=None,
-        colour=label.colour or colour_of(position),
-        food_code=label.food_code,
-        position=position,
-        unit=label.unit,
-    )
+def _inserted(session: Session, project_id: int, labels: Sequence[LabelName], first: int) -> dict[str, Label]:
+    """Insert labels without parents, from a position on; return their rows by name.
+
+    All are written in one statement: the ORM would need one for each row to learn its id.
+    """
+    if not labels:
+        return {}
+    values = [
+        {
+            "project_id": project_id,
+            "name": label.name,
+            "synonyms": list(label.synonyms),
+            "parent_id": None,
+            "colour": label.colour or colour_of(position),
+            "food_code": label.food_code,
+            "position": position,
+            "unit": label.unit,
+        }
+        for position, label in enumerate(labels, first)
+    ]
+    session.execute(insert(Label), values)
+    asked = select(Label).where(Label.project_id == project_id, Label.position >= first)
+    return {row.name: row for row in session.scalars(asked.order_by(Label.position))}
 
 
 def _parent_id(name: str, parent: str | None, rows: Mapping[str, Label]) -> int | None:

@@ -68,6 +68,8 @@ test("what came of adding photos is one sentence", () => {
   assert.equal(addedText(result), text);
   const nothing = { added: 0, known: [], refused: [], left: 2 };
   assert.equal(addedText(nothing), "No photo was added. You stopped before the other 2.");
+  const copies = { added: 3, known: [], refused: [], left: 0, stray: 2 };
+  assert.equal(addedText(copies), "3 photos added. 2 files left out: copies that other programs keep.");
 });
 
 test("a deletion says what goes, and whose it is", () => {
@@ -193,7 +195,7 @@ const COMPARISON = {
 test("a classifier is called better only where chance does not explain it", () => {
   assert.match(
     qualityText(COMPARISON),
-    /scores 0\.63 of 1 \(mean over foods, macro F1\), the one it started from 0\.50\. It is better\.$/,
+    /the new model scores 63 of 100, the one it started from 50\. It is better\.$/,
   );
   assert.match(qualityText({ ...COMPARISON, difference_interval: [-0.1, 0.2] }), /may be chance\.$/);
   assert.match(qualityText({ ...COMPARISON, better: false }), /It is not better; more photos may help\.$/);
@@ -215,4 +217,12 @@ test("a training says how far it is", () => {
   const failed = { state: "failed", project: "Trays", said: "no photos" };
   assert.equal(trainingText(failed), "The training on Trays ended: no photos");
   assert.equal(trainingText({ state: "none" }), null);
+});
+
+test("class names that do not read well are written otherwise", () => {
+  assert.equal(words.words("hamburg"), "hamburger");
+  assert.equal(words.words("chicken_duck"), "chicken or duck");
+  assert.equal(words.words("cheese butter"), "cheese or butter");
+  assert.equal(words.words("fried_rice"), "fried rice");
+  assert.equal(words.words("constructor"), "constructor");
 });

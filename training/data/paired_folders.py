@@ -55,8 +55,8 @@ class CutoutPair:
 class PairedFolders:
     """A `RegionSource` of folders with paired cut-outs.
 
-    No picture is opened. Files of other kinds are ignored; copies of other programs are left out. The fingerprint covers names,
-    groups, sizes and times of change, but not the place of the folder.
+    No picture is opened. Files of other kinds are ignored; copies of other programs are left out. The
+    fingerprint covers names, groups, sizes and times of change, but not the place of the folder.
 
     Args:
         name: of the source.
@@ -95,7 +95,9 @@ class PairedFolders:
         for split in FOLDERS:
             found = [walk(self._folder / split / kind, tuple(PHOTO_SUFFIXES)) for kind in PICTURES]
             stray += [
-                f"{self.name}/{path.relative_to(self._folder).as_posix()}" for one in found for path in one.stray
+                f"{self.name}/{path.relative_to(self._folder).as_posix()}"
+                for one in found
+                for path in one.stray
             ]
             one, other = (
                 _pictures(each.files, self._folder / split / kind)

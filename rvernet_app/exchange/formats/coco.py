@@ -11,14 +11,14 @@ import json
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.exchange.exporting import ExportPhoto
+from rvernet_app.exchange.exporting import ExportPhoto, VisibleFood
 from rvernet_app.exchange.formats.coco_file import (
     CocoAnnotation,
     CocoCategory,
@@ -28,24 +28,54 @@ from rvernet_app.exchange.formats.coco_file import (
     read_coco,
     rle_and_faults,
 )
-from rvernet_app.exchange.formats.coco_parts import ANNOTATIONS_NAME, CocoPart, coco_parts
+from rvernet_app.exchange.formats.coco_parts import ANNOTATIONS_NAME, IMAGES_NAME, CocoPart, coco_parts
 from rvernet_app.exchange.formats.groups import meal_of
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
 from rvernet_app.labels import LabelName
+from rvernet_app.picture.masks import from_rle, outer_polygons, polygons
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.annotations import MAX_NOTE, Portion
-from rvernet_app.store.consensus import FinalFood
 from rvernet_app.store.database import is_text
 from rvernet_app.store.tables import Label
 
 TOP_CATEGORY = "food"
+FILLED = "foods whose holes the polygons fill"
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Categories count from 1 in the order of the label set."""
+    _write(folder, photos, labels, lambda food, size_hw: food.rle)
+    return {}
+
+
+def write_polygons(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+    """Write polygons in place of RLE, for programs that read no RLE, such as Label Studio's converter.
+
+    A polygon may deviate from the mask by a pixel, and fills its holes. Boxes and areas are those of the
+    exact masks.
+    """
+    filled = 0
+
+    def outlines(food: VisibleFood, size_hw: tuple[int, int]) -> list[list[int]]:
+        nonlocal filled
+        mask = from_rle(food.rle, size_hw)
+        outer = outer_polygons(mask)
+        filled += len(polygons(mask)) > len(outer)
+        return outer
+
+    _write(folder, photos, labels, outlines)
+    return {FILLED: filled}
+
+
+def _write(
+    folder: Path,
+    photos: Iterable[ExportPhoto],
+    labels: Sequence[Label],
+    segmentation: Callable[[VisibleFood, tuple[int, int]], object],
+) -> None:
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
-    (folder / "images").mkdir()
+    (folder / IMAGES_NAME).mkdir()
     # ASCII, because some readers open the file in the encoding of the system.
     with (
         (folder / ANNOTATIONS_NAME).open("w", encoding="ascii") as file,
@@ -54,15 +84,15 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
         file.write('{"info": {"description": "Foods in photos"}, "licenses": [], "images": [')
         image_list, annotation_list = _JsonList(file), _JsonList(annotations)
         for photo in photos:
-            photo.copy_into(folder / "images")
+            photo.copy_into(folder / IMAGES_NAME)
             image_list.append(_image_row(photo))
             for food in photo.foods:
-                annotation_list.append(_annotation_row(food, photo.final.item.id, numbers[food.label.id]))
+                row = _annotation_row(food, photo.final.item.id, numbers[food.label.id])
+                annotation_list.append(row | {"segmentation": segmentation(food, photo.size_hw)})
         file.write('\n], "annotations": [')
         annotations.seek(0)
         shutil.copyfileobj(annotations, file)
         file.write(f'\n], "categories": {json.dumps(_category_rows(labels), indent=0)}}}\n')
-    return {}
 
 
 class _JsonList:
@@ -106,15 +136,15 @@ def _image_row(photo: ExportPhoto) -> dict[str, Any]:
     return row if photo.final.before is None else row | {"before": photo.final.before.photo.sha256}
 
 
-def _annotation_row(food: FinalFood, image_id: int, category_id: int) -> dict[str, Any]:
+def _annotation_row(food: VisibleFood, image_id: int, category_id: int) -> dict[str, Any]:
     row = food.annotation
     return {
         "id": row.id,
         "image_id": image_id,
         "category_id": category_id,
-        "segmentation": food.rle,
-        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
-        "area": row.area,
+        "segmentation": None,
+        "bbox": list(food.box_xywh),
+        "area": food.area,
         "iscrowd": 0,
         "attributes": {
             "amount": row.amount,
@@ -193,7 +223,10 @@ class _Reader:
         self._plan = plan
         self._folder = folder
         self._places = part.places
-        self._names = {category.id: category.name for category in described.categories if category.id is not None}
+        self._names = {
+            category.id: category.name for category in described.categories if category.id is not None
+        }
+        self._twice = _of_several_names(described.categories)
         self._ids = Counter(image.id for image in described.images)
         self._of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
         for annotation in described.annotations:
@@ -235,6 +268,8 @@ class _Reader:
         category = annotation.category_id
         if category is None or category not in self._names:
             raise NotTakenError(f"Its category {category} is not in the file.")
+        if category in self._twice:
+            raise NotTakenError(f"Several categories have the id {category}, so its name is unclear.")
         label = self._names[category]
         if label is None:
             raise NotTakenError(f"Its category {category} has no name.")
@@ -251,6 +286,15 @@ class _Reader:
             self._plan.leave(f"{what}, note", why)
             note = ""
         return PlannedAnnotation(label, rle, portion, note)
+
+
+def _of_several_names(categories: Sequence[CocoCategory]) -> frozenset[str]:
+    """Return the ids that categories of different names share."""
+    names: defaultdict[str, set[str | None]] = defaultdict(set)
+    for category in categories:
+        if category.id is not None:
+            names[category.id].add(category.name)
+    return frozenset(id for id, called in names.items() if len(called) > 1)
 
 
 def _require_no_faults(faults: Mapping[str, str], *names: str) -> None:

@@ -48,9 +48,7 @@ def points(numbers: object) -> list[Point]:
     return found
 
 
-def require_inside(
-    corners: Iterable[Point], size_hw: tuple[int, int], overhang: float = OVERHANG
-) -> None:
+def require_inside(corners: Iterable[Point], size_hw: tuple[int, int], overhang: float = OVERHANG) -> None:
     """Check that points lie inside a photo, or at most `overhang` pixels outside.
 
     Raises:

@@ -1,8 +1,8 @@
 """Find the photos and the class names of a YOLO data set, as different programs write them.
 
-ultralytics has `data.yaml`, whose splits are folders, lists of photos, or several of these. Label Studio has no
-`data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CVAT's older export has `obj.names`
-and a list `train.txt`.
+ultralytics has `data.yaml`, whose splits are folders, lists of photos, or several of these. Label Studio has
+no `data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CVAT's older export has
+`obj.names` and a list `train.txt`.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ def find_files(source: Path, plan: Plan) -> YoloFiles:
         described = _described(path)
         names = _names(described, path)
         places = list(_places(described, folder, plan, path.name))
+        if not any(described.get(key) for key in SPLIT_KEYS):
+            plan.leave(path.name, f"It names no photos; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
     photos = dict.fromkeys(photo for place in places for photo in _photos_at(place, folder, plan))
     return YoloFiles(folder, path.name, names, tuple(photos))
 
@@ -76,7 +78,12 @@ def _data_file(folder: Path) -> Path:
     """Return the file that names the classes."""
     if (path := folder / DATA_NAME).is_file():
         return path
-    found = [path for ending in ("*.yaml", "*.yml") for path in sorted(folder.glob(ending)) if not is_stray(path.name)]
+    found = [
+        path
+        for ending in ("*.yaml", "*.yml")
+        for path in sorted(folder.glob(ending))
+        if not is_stray(path.name)
+    ]
     if len(found) == 1:
         return found[0]
     for name in (*CLASSES_NAMES, NOTES_NAME):
@@ -139,16 +146,16 @@ def _names_without_data(folder: Path) -> dict[int, str]:
         except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
             raise StoreError(f"{path} does not give the names of the classes by number.") from error
     if listed and noted and any(noted.get(number, name) != name for number, name in listed.items()):
-        raise StoreError(f"{folder} has other class names in {NOTES_NAME} than in {CLASSES_NAMES[0]}; remove one.")
+        raise StoreError(
+            f"{folder} has other class names in {NOTES_NAME} than in {CLASSES_NAMES[0]}; remove one."
+        )
     found = listed or noted
     if not found:
         raise StoreError(f"{folder} does not give the names of the classes.")
     return found
 
 
-def _places(
-    described: Mapping[str, Any], folder: SourceFolder, plan: Plan, named: str
-) -> Iterator[Path]:
+def _places(described: Mapping[str, Any], folder: SourceFolder, plan: Plan, named: str) -> Iterator[Path]:
     """Yield the folders of photos, and the lists of photos, that exist inside the source folder."""
     path = described.get("path")
     base = folder.root / path if isinstance(path, str) else folder.root
@@ -169,16 +176,17 @@ def _place(entry: object, base: Path, folder: SourceFolder) -> Path:
         raise NotTakenError("It is not the name of a folder.")
     tried = [base / entry, folder.root / entry, folder.root / entry.removeprefix("../")]
     kind = "list of photos" if entry.endswith(".txt") else "folder"
-    refused = NotTakenError(f"There is no {kind} {entry!r}.")
+    inside: list[Path] = []
+    outside: list[NotTakenError] = []
     for place in tried:
         try:
-            found = folder.inside(place)
+            inside.append(folder.inside(place))
         except NotTakenError as error:
-            refused = error
-            continue
+            outside.append(error)
+    for found in inside:
         if found.is_dir() or (found.is_file() and found.suffix == ".txt"):
             return found
-    raise refused
+    raise NotTakenError(f"There is no {kind} {entry!r}.") if inside else outside[0]
 
 
 def _photos_at(place: Path, folder: SourceFolder, plan: Plan) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class ExactMasks:
         return Rle(size=self.size, counts=self.counts[line])
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Classes count from 0 in the order of the label set."""
     numbers = {label.id: number for number, label in enumerate(labels)}
     for kind in ("images", "labels"):
@@ -139,7 +139,7 @@ def read(source: Path, plan: Plan) -> None:
             meal = None if exact is None else meal_of(exact.group, exact.photo_sha256, groups)
             plan.photos.append(replace(photo, meal=meal))
     for path in labels.unread():
-        plan.leave(path.as_posix(), "Its photo is missing.")
+        plan.leave(path.as_posix(), "No photo of the data set has its name.")
     note_unnamed(plan, folder, PHOTO_SUFFIXES)
 
 
@@ -191,7 +191,9 @@ def _photo(
             annotations.append(_annotation(row, found, photo.size_hw, rle))
             if isinstance(row, Row) and row.extra:
                 plan.leave(f"{what}, last numbers", EXTRA)
-    return PlannedPhoto(relative.name, photo, tuple(annotations), folder=folder.folder_of(folder.root / relative))
+    return PlannedPhoto(
+        relative.name, photo, tuple(annotations), folder=folder.folder_of(folder.root / relative)
+    )
 
 
 def _labels_of(photo: Path) -> Path:

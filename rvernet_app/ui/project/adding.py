@@ -17,6 +17,7 @@ from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.stray import is_stray, walk
 from rvernet_app.ui.access import uploaded_file, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import AddedReply, ArchiveReply, FolderReply
@@ -71,8 +72,10 @@ class Adding:
         except BAD_ZIP as error:
             archive.unlink()
             raise StoreError(f"{asked.name} is damaged, or not a ZIP.") from error
-        photos = [name for name in names if Path(name).suffix.lower() in PHOTO_SUFFIXES]
-        return ArchiveReply(token=token, names=photos, others=[name for name in names if name not in photos])
+        stray = [name for name in names if is_stray(name)]
+        photos = [name for name in names if _is_photo(name) and not is_stray(name)]
+        others = [name for name in names if not _is_photo(name) and not is_stray(name)]
+        return ArchiveReply(token=token, names=photos, others=others, stray=len(stray))
 
     def add_from_archive(self, asked: AddFromArchive, me: str) -> AddedReply:
         """Take a photo of an uploaded ZIP into a queue."""
@@ -89,14 +92,11 @@ class Adding:
         """List the photos in a folder of the server, for `add_from_folder`."""
         folder = self._folder(asked.folder)
         try:
-            names = sorted(
-                str(path.relative_to(folder))
-                for path in folder.rglob("*")
-                if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
-            )
+            found = walk(folder, tuple(PHOTO_SUFFIXES))
         except OSError as error:
             raise StoreError(f"The folder {folder} cannot be read: {error.strerror or error}.") from error
-        return FolderReply(names=names)
+        names = sorted(str(path.relative_to(folder)) for path in found.files)
+        return FolderReply(names=names, stray=len(found.stray))
 
     def add_from_folder(self, asked: AddFromFolder, me: str) -> AddedReply:
         """Take a photo of a folder of the server into a queue."""
@@ -130,6 +130,10 @@ class Adding:
         if not found:
             raise StoreError(f"There is no folder {name!r} in {root}.")
         return folder
+
+
+def _is_photo(name: str) -> bool:
+    return Path(name).suffix.lower() in PHOTO_SUFFIXES
 
 
 def _archive(token: str) -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.registry import IMPORTS
-from rvernet_app.exchange.importing import ImportReport
+from rvernet_app.exchange.importing import UNNAMED, ImportReport
+from rvernet_app.exchange.plan import NotTaken
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.ui.access import uploads_folder
@@ -67,7 +68,7 @@ def _reply(report: ImportReport, scratch: str) -> Imported:
         labels=list(report.labels),
         left_out=[
             LeftOut(what=_without(scratch, one.what), why=_without(scratch, one.why))
-            for one in report.not_taken
+            for one in (*report.not_taken, *(NotTaken(name, UNNAMED) for name in report.unnamed))
         ],
     )
 

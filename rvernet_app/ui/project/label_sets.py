@@ -23,7 +23,6 @@ from rvernet_app.ui.project.replies import (
     FoodCounts,
     FoundLabel,
     FoundLabels,
-    LabelReply,
     LabelSetFile,
     LabelSetReply,
     PutLabelReply,
@@ -40,7 +39,6 @@ from rvernet_app.ui.project.requests import (
     TakeLabelSet,
 )
 from rvernet_app.ui.project.rows import label_reply, label_set_reply
-from rvernet_app.ui.requests import Empty
 
 MAX_SYNONYMS = 50
 INDEXES = 16
@@ -78,7 +76,6 @@ class LabelSets:
         return [
             self.search_labels,
             self.labels,
-            self.default_labels,
             self.food_counts,
             self.add_label,
             self.put_label,
@@ -107,22 +104,6 @@ class LabelSets:
         """Return the label set of a project."""
         with self._store.reading() as session:
             return label_set_reply(session, asked.project)
-
-    def default_labels(self, asked: Empty, me: str) -> LabelSetReply:
-        """Return the default label set, whose labels have numbers of their own."""
-        labels = [
-            LabelReply(
-                id=number,
-                name=label.name,
-                synonyms=list(label.synonyms),
-                parent=None,
-                colour=label.colour,
-                code=label.food_code,
-                unit=label.unit,
-            )
-            for number, label in enumerate(default_label_set(), 1)
-        ]
-        return LabelSetReply(version=UNCHANGING, labels=labels, removed=[])
 
     def food_counts(self, asked: OfProject, me: str) -> FoodCounts:
         """Count the foods of each label."""

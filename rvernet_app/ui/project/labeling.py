@@ -25,7 +25,13 @@ from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
 from rvernet_app.ui.project.label_sets import file_bytes
-from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_set_reply
+from rvernet_app.ui.project.rows import (
+    comment_replies,
+    event_reply,
+    food_reply,
+    label_set_reply,
+    limit_replies,
+)
 from rvernet_app.ui.requests import Empty, Signed
 from rvernet_app.ui.visitor.replies import PhotoReply
 
@@ -78,7 +84,9 @@ class Labeling:
                 replies.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
                 for p in projects.all_projects(session)
             ]
-        return replies.Projects(me=me, projects=found, units=list(UNITS), methods=list(METHODS))
+        return replies.Projects(
+            me=me, projects=found, units=list(UNITS), methods=list(METHODS), limits=limit_replies()
+        )
 
     def create_project(self, asked: requests.CreateProject, me: str) -> replies.Created:
         """Make a project."""

@@ -16,13 +16,21 @@ class ProjectReply(Reply):
     progress: dict[str, int]
 
 
+class LimitsReply(Reply):
+    """The largest amounts of a unit that the page takes without a question, and that are saved."""
+
+    usual: float
+    most: float
+
+
 class Projects(Reply):
-    """Who the visitor is, every project, and the units and methods of portions."""
+    """Who the visitor is, every project, and the units, methods and limits of portions."""
 
     me: str
     projects: list[ProjectReply]
     units: list[str]
     methods: list[str]
+    limits: dict[str, LimitsReply]
 
 
 class Created(Reply):
@@ -289,11 +297,14 @@ class AddedReply(Reply):
 
 
 class ArchiveReply(Reply):
-    """A token for a ZIP, the names of the photos in it, and of the files that are none."""
+    """A token for a ZIP, the names of the photos in it and of the files that are none, and the number of
+    copies that other programs keep, see `rvernet_app.stray`.
+    """
 
     token: str
     names: list[str]
     others: list[str]
+    stray: int
 
 
 class LeftOut(Reply):
@@ -314,9 +325,10 @@ class Imported(Reply):
 
 
 class FolderReply(Reply):
-    """Names of the photos in a folder."""
+    """Names of the photos in a folder, and the number of copies that other programs keep there."""
 
     names: list[str]
+    stray: int
 
 
 class Exported(Reply):

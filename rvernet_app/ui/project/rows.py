@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from rvernet_app.label_files import default_label_set
 from rvernet_app.labels import colour_of
 from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.portions import UNITS
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
 from rvernet_app.store.tables import Annotation, Event, Label
@@ -21,6 +22,7 @@ from rvernet_app.ui.project.replies import (
     FoodReply,
     LabelReply,
     LabelSetReply,
+    LimitsReply,
     PortionReply,
     RemovedLabel,
     Report,
@@ -72,6 +74,11 @@ def reviewed_food(row: Annotation, size_hw: tuple[int, int]) -> ReviewedFood:
         portion=portion_reply(row),
         note=row.note,
     )
+
+
+def limit_replies() -> dict[str, LimitsReply]:
+    """Return the limits of amounts by unit."""
+    return {name: LimitsReply(usual=unit.usual, most=unit.most) for name, unit in UNITS.items()}
 
 
 def label_reply(label: Label) -> LabelReply:

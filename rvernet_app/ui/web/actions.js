@@ -5,10 +5,11 @@ import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/
 import { movedCrosshair } from "./canvas/geometry.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
+  nextToName,
   removeAll,
   removeSelected,
   selectEvery,
@@ -22,8 +23,9 @@ import { findAgain } from "./project/leftovers.js";
 import { nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { evidenceOf, labelsOf, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
+import { clickWord } from "./words.js";
 
 const ZOOM = 1.25;
 const BRUSH = 1.25;
@@ -70,7 +72,16 @@ function placePoint(page, label) {
 
 function startNextFood(page) {
   selectFood(page, null);
-  status(page, "Click the next food");
+  status(page, `${clickWord()} the next food`);
+}
+
+// To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
+function goToNextFood(page) {
+  const { state } = page;
+  const next = nextToName(state.current?.work.present.foods ?? [], lastSelected(state));
+  if (!next) return startNextFood(page);
+  selectFood(page, next.id);
+  status(page, "Name this food, or remove it");
 }
 
 function onFoods(page) {
@@ -91,7 +102,7 @@ function onFoods(page) {
       selectFood(page, state.current?.work.present.active ?? null);
     },
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
@@ -114,8 +125,9 @@ function onProject(page) {
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
-      else startNextFood(page);
+      else goToNextFood(page);
     },
+    followingName: () => goToNextFood(page),
     takeNumber: (digit) => takeNumber(page, digit),
   };
 }
@@ -127,10 +139,10 @@ function takeNumber(page, digit) {
     find("#rv-decide").children[digit - 1]?.click();
     return;
   }
-  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const label = recentLabels(state)[digit - FIRST_RECENT_KEY];
   const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
   if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
-  else if (label) nameFood(page, labelsOf(state).get(label));
+  else if (label) nameFood(page, label);
 }
 
 export function setTheme(theme) {
@@ -138,8 +150,14 @@ export function setTheme(theme) {
   remember("rvernet-theme", theme);
 }
 
-function onPage({ find }) {
+function onPage(page) {
+  const { find, state } = page;
   return {
+    hints() {
+      find("#rv-help-sheet").close();
+      state.set({ hint: 0 });
+      if (!state.current) status(page, "The hints begin when a photo is open");
+    },
     open: () => find("#rv-file").click(),
     help: () => find("#rv-help-sheet").showModal(),
     models: () => find("#rv-models-sheet").showModal(),

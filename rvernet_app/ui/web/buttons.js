@@ -18,10 +18,13 @@ import {
 } from "./project/grid.js";
 import { importThem, lookAtImport, saveImportReport } from "./project/importing.js";
 import {
+  askToRemove,
+  confirmRemoval,
   downloadLabelSet,
   drawLabelSet,
   editLabel,
   openLabelSet,
+  removeLabel,
   saveLabel,
   takeLabelSet,
 } from "./project/label-set.js";
@@ -98,6 +101,7 @@ function wirePhoto(page, actions, on) {
     "#rv-models": "models",
     "#rv-download": "download",
     "#rv-toast-close": "cancel",
+    "#rv-guide-again": "hints",
   };
   for (const [selector, action] of Object.entries(buttons)) on.click(selector, actions[action]);
   on.input("#rv-brush", ({ value }) => setBrush(page, Number(value)));
@@ -219,6 +223,10 @@ function wireLabelSet(page, on) {
   on.input("#rv-labelset-search", () => drawLabelSet(page));
   on.files("#rv-labelset-file", ([file]) => takeLabelSet(page, file));
   on.submit("#rv-label-form", (form) => saveLabel(page, form));
+  on.click("#rv-label-merge", () => askToRemove(page, "merge"));
+  on.click("#rv-label-delete", () => askToRemove(page, "delete"));
+  on.submit("#rv-remove-label", (form) => confirmRemoval(page, form));
+  on.click("#rv-remove-label-unnamed", () => removeLabel(page, "delete_label", null));
 }
 
 function wireReview(page, on) {

@@ -12,7 +12,7 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt, complain } from "./feedback.js";
+import { attempt, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
@@ -25,6 +25,7 @@ import { drawFacts } from "./panels/facts.js";
 import { createFoodList } from "./panels/foods.js";
 import { drawFront } from "./panels/front.js";
 import { createGrid } from "./panels/grid.js";
+import { createGuide } from "./panels/guide.js";
 import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
 import { createLabelField } from "./panels/label-field.js";
 import { createNaming } from "./panels/naming.js";
@@ -42,10 +43,12 @@ import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
 import { learnProjects, openProject } from "./project/projects.js";
 import { openItem } from "./project/queue.js";
+import { searchHere, searchLabels } from "./project/search.js";
 import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
-import { createState, labelsOf } from "./state.js";
+import { createState } from "./state.js";
 import { remembered } from "./storage.js";
+import { isTouch, withoutKey } from "./words.js";
 
 // `element` holds the page's HTML; the rest is how Gradio lets it speak with the server.
 export function start({ element, props, server, trigger, watch, upload }) {
@@ -83,28 +86,34 @@ function createFields(page, actions) {
   const toCanvas = () => overlay.focus({ preventScroll: true });
   const nextFood = () => {
     toCanvas();
-    actions.nextFood();
+    actions.followingName();
   };
-  const label = createLabelField(find("#rv-label"), find("#rv-label-options"), {
-    search: (typed) => labelsOf(state).search(typed),
+  const elements = {
+    input: find("#rv-label"),
+    list: find("#rv-label-options"),
+    says: find("#rv-label-says"),
+  };
+  const label = createLabelField(elements, {
+    search: (typed) => searchLabels(page, typed),
+    searchHere: (typed) => searchHere(state, typed),
     mayCreate: () => (state.project ?? state.front).new_labels,
     take: (chosen) => {
       nameFood(page, chosen);
       toCanvas();
     },
-    create: (name) => {
-      createLabel(page, name);
-      toCanvas();
+    create: async (name) => {
+      const created = await createLabel(page, name);
+      if (created) toCanvas();
+      return Boolean(created);
     },
     confirm: nextFood,
     left: () => state.redraw("panels"),
   });
   const portion = createPortionFields(find("#rv-portion"), {
-    change: (changed) => changeFood(page, { portion: changed }),
-    refuse: (why) => complain(page, new Error(why)),
+    change: (changed, meant) => changeFood(page, { portion: changed }, meant),
     confirm: nextFood,
   });
-  portion.setUp({ units: props.units, methods: props.portion_methods });
+  portion.setUp({ units: props.units, methods: props.portion_methods, limits: props.limits });
   return { label, portion };
 }
 
@@ -134,6 +143,7 @@ function drawOnChange(page) {
     if (parts.has("facts")) drawFacts(page);
     if (parts.has("panels")) drawPanels();
     if (parts.has("strip") || (parts.has("work") && strip.isStale())) strip.draw();
+    drawStatus(page);
     if (parts.has("tabs")) drawTabs(page);
     if (parts.has("grid")) drawGrid();
     if (parts.has("added")) drawAdded(page);
@@ -161,6 +171,7 @@ function createPanels(page) {
     choose: (choice) => chooseMaps(page, choice),
     enlarge: sheets.enlarge,
   });
+  const drawGuide = createGuide(page);
   return () => {
     drawHeader(page);
     drawFoods();
@@ -168,6 +179,7 @@ function createPanels(page) {
     drawNaming();
     drawEvidence();
     drawReview(page);
+    drawGuide();
   };
 }
 
@@ -230,6 +242,8 @@ function begin(page) {
   const { root, state } = page;
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
+  if (isTouch())
+    for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");

@@ -8,7 +8,7 @@ import { keep } from "./project/sync.js";
 import { ask, served } from "./server.js";
 import { addPhoto, notePhoto } from "./state.js";
 import { remember } from "./storage.js";
-import { percent } from "./words.js";
+import { clickWord, percent } from "./words.js";
 
 const PART = 0.9; // of the largest upload that the server takes
 
@@ -135,6 +135,9 @@ export function leaveFields() {
   if (field?.closest?.(".rv-naming")) field.blur();
 }
 
+const isUntouched = ({ drafts }, photo) =>
+  !photo.work.present.foods.length && !drafts.some((draft) => draft.photo === photo);
+
 // Encodes the photo before the first click.
 async function prepare(page, photo) {
   if (photo.encoded) return;
@@ -142,7 +145,8 @@ async function prepare(page, photo) {
   try {
     await ask(page, "prepare", { photo: photo.id });
     notePhoto(photo, { encoded: true });
-    if (photo === page.state.current) status(page, "Ready: click a food");
+    if (photo === page.state.current)
+      status(page, isUntouched(page.state, photo) ? `${clickWord()} a food` : "");
   } catch (error) {
     complain(page, error);
   }

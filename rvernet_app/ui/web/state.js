@@ -86,6 +86,7 @@ const VALUES = {
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
   lastAct: [() => 0, []], // when something was last done, for the seconds spent on a photo
   addingStopped: [() => false, []],
+  foodCounts: [() => new Map(), []], // label -> how many foods have it, as last counted
   labelAt: [() => null, []], // id of the label in the form of the label set; null is a new one
   polling: [() => null, []], // timer that asks how far a training is
 
@@ -105,7 +106,9 @@ const VALUES = {
   reviewed: [() => null, ["scene", "panels", "strip"]], // the photo under review with its compared foods
   picked: [() => 0, ["scene", "panels"]], // of its foods
 
+  said: [() => null, ["status"]], // { of } of the line of status, see feedback.js
   toastTimer: [() => null, []],
+  hint: [() => 0, ["panels"]], // for the first photo: the last one so far
 };
 
 // Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab
@@ -252,6 +255,11 @@ export const pendingFood = (state) =>
 
 export const selectedFood = (state) => state.current && activeFood(state.current.work);
 
+// The number of the selected food, or else of the one that was before none was.
+export function lastSelected({ current, lastFood }) {
+  return current?.work.present.active ?? (lastFood?.photo === current ? lastFood.id : null);
+}
+
 // All that are selected, in the order of the list.
 export const selectedFoods = (state) => (state.current ? selectedOf(state.current.work.present) : []);
 
@@ -264,11 +272,17 @@ export function meantFood(state) {
   return food && { photo: state.current, id: food.id, ids };
 }
 
-// The label set that foods are named from.
+// The labels that foods can have: the project's, or those of the front page.
 export const labelsOf = (state) => (state.project ?? state.front).labels;
 
 // The label a food has; null where it has none yet.
-export const labelOf = (state, food) => (food?.label ? labelsOf(state).get(food.label) : null);
+export const labelOf = (state, food) => (food?.label ? (labelsOf(state).get(food.label) ?? null) : null);
+
+// The labels given lately, newest first.
+export function recentLabels(state) {
+  const found = state.recent.map((id) => labelsOf(state).get(id)).filter(Boolean);
+  return [...new Set(found)];
+}
 
 // The mask that suggestions and maps are shown of.
 export function shownMask(state) {

@@ -5,10 +5,27 @@ export function percent(share) {
   return share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
 }
 
-export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+// How the page writes class names of FoodSeg103 that do not read well. They stay as they are in labels, in
+// exports and for the classifier.
+const WRITTEN = {
+  "celery stick": "celery",
+  "cheese butter": "cheese or butter",
+  "chicken duck": "chicken or duck",
+  "cilantro mint": "cilantro or mint",
+  hamburg: "hamburger",
+  "hanamaki baozi": "steamed bun",
+  rape: "rapeseed greens",
+  soy: "soybeans",
+  "wonton dumplings": "wonton or dumplings",
+};
 
-// Class names of a checkpoint are written with underscores.
-export const words = (label) => label.replaceAll("_", " ");
+// Class names of a checkpoint may be written with underscores.
+export function words(label) {
+  const name = label.replaceAll("_", " ");
+  return Object.hasOwn(WRITTEN, name) ? WRITTEN[name] : name;
+}
+
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 export const plural = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
 
@@ -84,3 +101,11 @@ export function filterText({ state, label, by, uncertain }, nameOf) {
   ].filter(Boolean);
   return parts.length ? parts.join(", ") : "All photos";
 }
+
+export const isTouch = () => Boolean(globalThis.matchMedia?.("(hover: none) and (pointer: coarse)").matches);
+
+// What one does to the photo, as the first word of a sentence.
+export const clickWord = () => (isTouch() ? "Tap" : "Click");
+
+// A text of a field without the key that leads to it, as in "Note (I)".
+export const withoutKey = (text) => text.replace(/ \(\S\)$/, "");

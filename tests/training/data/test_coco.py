@@ -123,7 +123,9 @@ def test_a_file_for_each_split_decides_the_splits(made_data: Path) -> None:
     described = json.loads((made_data / "annotations.json").read_text())
     (made_data / "annotations.json").unlink()
     for split, folder in (("train", "train"), ("val", "valid")):
-        images = [{**image, "id": n} for n, image in enumerate(described["images"]) if image["split"] == split]
+        images = [
+            {**image, "id": n} for n, image in enumerate(described["images"]) if image["split"] == split
+        ]
         (made_data / folder).mkdir()
         for image in images:
             (made_data / "images" / image["file_name"]).rename(made_data / folder / image["file_name"])
@@ -273,6 +275,10 @@ def break_photo_paths(described: dict[str, list[dict[str, Any]]]) -> None:
         (lambda described: described["annotations"][0].pop("bbox"), "not a COCO instance file"),
         (lambda described: described["annotations"][0].update(bbox=[1, 2]), "not a COCO instance file"),
         (lambda described: described["images"][0].update(width=0), "not a COCO instance file"),
+        (
+            lambda described: described["categories"].append({"id": 6, "name": "soup"}),
+            "several categories have the id 6",
+        ),
         (lambda described: described["images"][0].update(width="wide"), "not a COCO instance file"),
         (lambda described: described["images"][0].update(width=True), "not a COCO instance file"),
     ],

@@ -112,7 +112,11 @@ def test_reader_leaves_out_and_names_hidden_and_stray_pictures(made_pairs: Path)
         "copies of other programs": (
             "pairs/train/roi/@eaDir/0.jpg",
             "pairs/train/roi/ketchup/._0.jpg",
-            *(f"pairs/test/{kind}/{name}" for kind in ("roi", "extra-roi") for name in (".trash/1.jpg", "ketchup/._0.jpg")),
+            *(
+                f"pairs/test/{kind}/{name}"
+                for kind in ("roi", "extra-roi")
+                for name in (".trash/1.jpg", "ketchup/._0.jpg")
+            ),
         )
     }
 

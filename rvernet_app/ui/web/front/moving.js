@@ -7,7 +7,7 @@ import { attempt, busy } from "../feedback.js";
 import { frontText, sizeOfFront } from "../panels/front.js";
 import { openAgain } from "../photos.js";
 import { contentOf, foodOf, textOf } from "../project/contents.js";
-import { createLabelSet } from "../project/labels.js";
+import { labelSetOf } from "../project/labels.js";
 import { newStep } from "../project/outbox.js";
 import { changeAnnotator, openProject } from "../project/projects.js";
 import { atRest } from "../project/sync.js";
@@ -58,7 +58,7 @@ async function move(page, name) {
   for (const photo of photos) await atRest(page, photo);
   const project = await projectOf(page, name);
   const opened = await tell(page, "open_project", { project });
-  const labels = { project, set: createLabelSet(opened.labels), ids: new Map() };
+  const labels = { project, set: labelSetOf(opened.label_set), ids: new Map() };
   for (const [index, photo] of photos.entries()) {
     busy(page, `Saving photo ${index + 1} of ${photos.length}…`);
     await movePhoto(page, project, photo, labels);

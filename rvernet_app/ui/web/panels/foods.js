@@ -132,7 +132,7 @@ export function createFoodList({ find, state }, on) {
     drawSeveral(selected);
     find("#rv-choose").hidden = foods.length < 2;
     find("#rv-foods-empty").hidden = foods.length > 0;
-    find("#rv-download").disabled = active === null;
+    find("#rv-download").disabled = !foods.length;
     find("#rv-clear").disabled = !foods.length;
     find("#rv-next-food").disabled = active === null;
   };

@@ -73,7 +73,7 @@ function drawProject({ find, state }) {
   find("#rv-progress").hidden = !count;
   find("#rv-progress-bar").parentElement.hidden = !count;
   find("#rv-progress-bar").style.width = `${progressShare(project.progress)}%`;
-  const nameOf = (id) => project.labels.get(id).name;
+  const nameOf = (id) => project.labels.get(id)?.name ?? "";
   find("#rv-filter").textContent = isFiltered(state) ? filterText(state.filter, nameOf) : "All photos";
 }
 

@@ -1,7 +1,7 @@
 // What a food is called, how much it is, and a note.
 
 import { fill, make } from "../dom.js";
-import { labelsOf, pendingFood, selectedFood } from "../state.js";
+import { labelOf, labelsOf, pendingFood, recentLabels, selectedFood } from "../state.js";
 import { words } from "../words.js";
 
 const SHOWN_LABELS = 4;
@@ -11,14 +11,14 @@ export function createNaming({ find, state, fields }, on) {
   const inputs = find.all(".rv-naming input, .rv-naming select, .rv-naming textarea");
   const nameOf = (id) => words(labelsOf(state).get(id)?.name ?? "");
 
-  function recentButton(id, index, disabled) {
+  function recentButton(label, index, disabled) {
     const key = String(index + FIRST_RECENT_KEY);
-    const onclick = () => on.name(labelsOf(state).get(id));
+    const onclick = () => on.name(label);
     return make(
       "button",
-      { type: "button", class: "rv-tag", disabled, title: `Name it so (${key})`, onclick },
+      { type: "button", class: "rv-tag", disabled, title: `Name the food so (${key})`, onclick },
       make("kbd", {}, key),
-      nameOf(id),
+      words(label.name),
     );
   }
 
@@ -26,13 +26,14 @@ export function createNaming({ find, state, fields }, on) {
     const food = pendingFood(state) ?? selectedFood(state);
     for (const input of inputs) input.disabled = !food;
     fields.label.show(food?.label ? nameOf(food.label) : "");
-    fields.portion.show(food?.portion ?? null);
+    const of = food && { photo: state.current, id: food.id };
+    fields.portion.show(food?.portion ?? null, of, labelOf(state, food)?.unit);
     const note = find("#rv-note");
     if (document.activeElement !== note) note.value = food?.note ?? "";
-    const recent = state.recent.slice(0, SHOWN_LABELS);
+    const recent = recentLabels(state).slice(0, SHOWN_LABELS);
     fill(
       find("#rv-recent"),
-      recent.map((id, index) => recentButton(id, index, !food)),
+      recent.map((label, index) => recentButton(label, index, !food)),
     );
     const before = find("#rv-before");
     if (!state.linking) before.checked = Boolean(state.current?.before);

@@ -7,17 +7,18 @@ import { setProgress } from "../state.js";
 import { plural } from "../words.js";
 import { listFirst } from "./listing.js";
 import { openNext } from "./queue.js";
+import { isStray } from "./stray.js";
 
 const NO_PHOTO = "It is not a photo.";
 const isZip = ({ name, type }) => /\.zip$/i.test(name) || type === "application/zip";
 
 // `sources` are { name, asked, message }: `message` makes what the server is told of the photo when it is
-// asked. `refused` are files that are known to be none.
-async function addPhotos(page, sources, refused = []) {
+// asked. `refused` are files that are known to be none, and `stray` is the number of copies left out.
+async function addPhotos(page, sources, refused = [], stray = 0) {
   const { find, state } = page;
   const { project } = state;
   const meal = takeMeal(page);
-  const result = { added: 0, known: [], refused: [...refused], left: 0 };
+  const result = { added: 0, known: [], refused: [...refused], left: 0, stray };
   state.set({ addingStopped: false });
   for (const [index, source] of sources.entries()) {
     if (state.addingStopped || state.project !== project) {
@@ -33,7 +34,7 @@ async function addPhotos(page, sources, refused = []) {
   await attempt(page, () => showAdded(page, project));
   if (!state.current && state.listed.length) await openNext(page, -1);
   const { refused: faults, known, left } = result;
-  if (faults.length || known.length || left) openSheet(find("#rv-add-sheet"));
+  if (faults.length || known.length || left || stray) openSheet(find("#rv-add-sheet"));
 }
 
 const openSheet = (sheet) => sheet.open || sheet.showModal();
@@ -67,9 +68,10 @@ async function showAdded(page, project) {
 }
 
 // What came of adding photos, in one sentence.
-export function addedText({ added, known, refused, left }) {
+export function addedText({ added, known, refused, left, stray = 0 }) {
   const parts = [added ? `${plural(added, "photo")} added.` : "No photo was added."];
   if (known.length) parts.push(`${plural(known.length, "photo")} ${be(known)} here already.`);
+  if (stray) parts.push(`${plural(stray, "file")} left out: copies that other programs keep.`);
   if (refused.length) parts.push(`${plural(refused.length, "file")} ${be(refused)} not taken:`);
   if (left) parts.splice(1, 0, `You stopped before the other ${left}.`);
   return parts.join(" ");
@@ -79,17 +81,22 @@ const be = ({ length }) => (length === 1 ? "is" : "are");
 
 export async function addFiles(page, files) {
   const { state } = page;
-  const zips = files.filter(isZip);
-  const photos = files.filter((file) => !isZip(file));
+  const kept = files.filter((file) => !isStray(pathInFolder(file)));
+  const zips = kept.filter(isZip);
+  const photos = kept.filter((file) => !isZip(file));
   const sources = photos.filter(isPhotoName).map((file) => fileSource(page, file));
   const refused = photos
     .filter((file) => !isPhotoName(file))
     .map((file) => ({ name: pathOf(file), why: NO_PHOTO }));
-  for (const zip of zips) await unpack(page, zip, sources, refused);
-  if (state.project) await addPhotos(page, sources, refused);
+  let stray = files.length - kept.length;
+  for (const zip of zips) stray += await unpack(page, zip, sources, refused);
+  if (state.project) await addPhotos(page, sources, refused, stray);
 }
 
 const pathOf = (file) => file.webkitRelativePath || file.path || file.name || "pasted photo";
+
+// The path below the chosen folder; "" for a file that one chose by itself.
+const pathInFolder = (file) => pathOf(file).split("/").slice(1).join("/");
 
 // A file that one chose or dropped by itself is tried in any case: its name may say nothing. In a folder
 // there are files of all kinds.
@@ -102,18 +109,20 @@ const fileSource = (page, file) => ({
   message: async () => ({ ...(await uploaded(page, file)), ...mealOfFolder(page, pathOf(file)) }),
 });
 
-// The photos of a ZIP are listed on the server, and then added one by one.
+// The photos of a ZIP are listed on the server, and then added one by one. Returns the number of copies in it.
 async function unpack(page, zip, sources, refused) {
   try {
     const parts = await uploadedParts(page, zip, (share) => busy(page, `Sending ${zip.name}, ${share}`));
-    const { token, names, others } = await tell(page, "list_archive", { name: zip.name, parts });
+    const { token, names, others, stray } = await tell(page, "list_archive", { name: zip.name, parts });
     for (const name of names) {
       const message = async () => ({ token, name, ...mealOfFolder(page, name) });
       sources.push({ name, asked: "add_from_archive", message });
     }
     refused.push(...others.map((name) => ({ name, why: NO_PHOTO })));
+    return stray;
   } catch (error) {
     refused.push({ name: zip.name, why: error.message });
+    return 0;
   } finally {
     busy(page, null);
   }
@@ -122,7 +131,7 @@ async function unpack(page, zip, sources, refused) {
 export function addFolder(page, folder) {
   const { find } = page;
   return attempt(page, async () => {
-    const { names } = await tell(page, "list_folder", { folder });
+    const { names, stray } = await tell(page, "list_folder", { folder });
     if (!names.length) throw new Error("There are no photos in this folder.");
     find("#rv-add-sheet").close();
     const sources = names.map((name) => ({
@@ -130,7 +139,7 @@ export function addFolder(page, folder) {
       asked: "add_from_folder",
       message: async () => ({ name, folder, ...mealOfFolder(page, name) }),
     }));
-    await addPhotos(page, sources);
+    await addPhotos(page, sources, [], stray);
   });
 }
 

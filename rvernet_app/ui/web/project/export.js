@@ -8,12 +8,16 @@ import { served, tell } from "../server.js";
 export const FORMATS = {
   xlsx: [
     "Food record, spreadsheet (.xlsx)",
-    "Opens in Excel or LibreOffice: a row for each food, and for each meal.",
+    "Opens in Excel or LibreOffice: a row for each food, and for each photo.",
   ],
   csv: ["Food record, two CSV tables (ZIP)", "Foods and meals as plain tables, for statistics programs."],
   coco: [
     "COCO (ZIP)",
-    "Photos and exact masks in one file of labels; the only one that comes back complete.",
+    "Photos and exact masks in one file of labels; an import takes portions, notes and meals back as well.",
+  ],
+  "coco-polygons": [
+    "COCO with polygons (ZIP)",
+    "For programs that read no exact masks, such as Label Studio; polygons fill holes.",
   ],
   "yolo-seg": ["YOLO segmentation (ZIP)", "Outlines in text files, to train a YOLO model."],
   foodseg103: [

@@ -7,7 +7,7 @@ import { uploadedParts } from "../photos.js";
 import { tell } from "../server.js";
 import { setLabels, setProgress } from "../state.js";
 import { listText, plural } from "../words.js";
-import { createLabelSet } from "./labels.js";
+import { labelSetOf } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext } from "./queue.js";
 
@@ -54,7 +54,7 @@ export function importThem(page) {
     state.set({ importing: { files, format, report, done: true } });
     const opened = await tell(page, "open_project", { project: state.project.id });
     setProgress(state, state.project, opened.progress);
-    setLabels(state, state.project, createLabelSet(opened.labels));
+    setLabels(state, state.project, labelSetOf(opened.label_set));
     await listFirst(page);
     if (!state.current && state.listed.length) await openNext(page, -1);
   });

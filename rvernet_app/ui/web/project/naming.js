@@ -17,6 +17,7 @@ import {
 import { words } from "../words.js";
 import { maskOf } from "../work.js";
 import { plain, withLabel } from "./labels.js";
+import { refreshLabels } from "./search.js";
 
 // Names all foods that are meant, in one step to undo.
 export function nameFood(page, label, suggested = false, meant = meantFood(page.state)) {
@@ -57,10 +58,17 @@ export async function takeSuggestion(page, name) {
 
 export function createLabel(page, name, suggested = false, meant = meantFood(page.state)) {
   const { project } = page.state;
-  if (!project) return nameFood(page, labelFor(page, name), suggested, meant);
+  if (!project) {
+    const label = labelFor(page, name);
+    nameFood(page, label, suggested, meant);
+    return label;
+  }
   return attempt(page, async () => {
-    const { label } = await tell(page, "add_label", { project: project.id, name });
-    setLabels(page.state, project, withLabel(project.labels, label));
+    const { label, version } = await tell(page, "add_label", { project: project.id, name });
+    if (version <= project.labels.version + 1) {
+      setLabels(page.state, project, withLabel(project.labels, label, version));
+    } else await refreshLabels(page, project, version); // others changed it too
     if (project === page.state.project) nameFood(page, label, suggested, meant);
+    return label;
   });
 }

@@ -85,3 +85,12 @@ export function replaceEverywhere(photo, id, food) {
   for (const entry of photo.outbox) entry.foods = replaced(entry.foods);
   photo.work.present = withFoods(photo.work.present, replaced(photo.work.present.foods));
 }
+
+// A food gets another label in all steps that wait, unless they give it a newer one.
+export function relabelEverywhere(photo, id, label) {
+  const before = photo.outbox[0].foods.find((food) => food.id === id).label;
+  const relabelled = (foods) =>
+    foods.map((food) => (food.id === id && food.label === before ? { ...food, label } : food));
+  for (const entry of photo.outbox) entry.foods = relabelled(entry.foods);
+  photo.work.present = withFoods(photo.work.present, relabelled(photo.work.present.foods));
+}

@@ -1,6 +1,8 @@
 // Which projects there are, making one, opening one, leaving it.
 
+import { base64Of } from "../dom.js";
 import { attempt, complain } from "../feedback.js";
+import { readShare } from "../panels/amounts.js";
 import { fillGridFilters } from "../panels/grid.js";
 import { FIRST_TAB } from "../panels/tabs.js";
 import { close } from "../photos.js";
@@ -8,7 +10,7 @@ import { tell } from "../server.js";
 import { changeProject, clearFilter, dropProjectPhoto, isPending, setProgress } from "../state.js";
 import { remember } from "../storage.js";
 import { deleteProject, lossOf, lossText } from "./deleting.js";
-import { createLabelSet } from "./labels.js";
+import { labelSetOf } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext, sendStashed } from "./queue.js";
 
@@ -33,10 +35,9 @@ export function createProject(page, form) {
   return attempt(page, async () => {
     const { id } = await tell(page, "create_project", {
       name: values.get("name"),
-      label_set: await values.get("label_set").text(),
+      label_set: await base64Of(values.get("label_set")),
       new_labels: values.has("new_labels"),
-      double_share: Number(values.get("double_share")) / 100,
-      blind_share: Number(values.get("blind_share")) / 100,
+      ...sharesIn(values),
     });
     form.reset();
     await openProject(page, id);
@@ -49,7 +50,7 @@ export async function openProject(page, id) {
     const reply = await tell(page, "open_project", { project: id });
     forgetPhotos(state);
     clearFilter(state);
-    const project = { ...reply, labels: createLabelSet(reply.labels) };
+    const project = { ...reply, labels: labelSetOf(reply.label_set) };
     state.set({ project, recent: [], reviewing: false, reviewed: null, added: null, importing: null });
     fillGridFilters(page, project);
     remember("rvernet-project", String(id));
@@ -81,6 +82,16 @@ export async function showProject(page) {
   });
 }
 
+// The shares of a form, which are typed in percent; throws where one is no share.
+function sharesIn(values) {
+  const shares = ["double_share", "blind_share"].map((name) => {
+    const { value, fault } = readShare(values.get(name));
+    if (fault) throw new Error(fault);
+    return [name, value];
+  });
+  return Object.fromEntries(shares);
+}
+
 export function saveSettings(page, form) {
   const { state } = page;
   const { project } = state;
@@ -90,8 +101,7 @@ export function saveSettings(page, form) {
       project: project.id,
       name: values.get("name"),
       new_labels: values.has("new_labels"),
-      double_share: Number(values.get("double_share")) / 100,
-      blind_share: Number(values.get("blind_share")) / 100,
+      ...sharesIn(values),
     });
     changeProject(state, project, settings);
     const { progress } = await tell(page, "open_project", { project: project.id });

@@ -194,11 +194,21 @@ async function decide(page, photo, verdict, reason) {
 // "done", "unusable", or null to go back.
 async function confirmDone(page, photo) {
   const { foods } = photo.work.present;
-  const unnamed = foods.filter((food) => !food.label);
+  requireAmounts(page, photo);
+  const unnamed = foods.filter((food) => !photo.project.labels.get(food.label));
   if (!foods.length) return choose(page, doneWithoutFoods);
   if (!unnamed.length) return "done";
   if (photo === page.state.current) selectFood(page, unnamed[0].id);
   return choose(page, doneWithoutNames(unnamed.length));
+}
+
+// An amount that is typed and cannot be saved is not left behind unseen.
+function requireAmounts(page, photo) {
+  const unsettled = page.fields.portion.unsettled(photo);
+  const food = photo.work.present.foods.find(({ id }) => unsettled.includes(id));
+  if (!food) return;
+  if (photo === page.state.current) selectFood(page, food.id);
+  throw new Error("The amount of this food is not saved yet; correct it, or empty its field.");
 }
 
 async function sendVerdict(page, photo, verdict, reason) {

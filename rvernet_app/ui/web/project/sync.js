@@ -1,7 +1,7 @@
 // What is on the page goes to the store: step after step of each photo, one request at a time. The page says
 // "saved" only when no step waits.
 
-import { complain } from "../feedback.js";
+import { attempt, complain } from "../feedback.js";
 import { keepPhoto } from "../front/keeping.js";
 import { tell } from "../server.js";
 import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
@@ -9,7 +9,15 @@ import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
 import { forgetPhoto } from "./gone.js";
 import { noteFoods } from "./listing.js";
-import { finishStep, nextDifference, noteSent, noteStored, replaceEverywhere } from "./outbox.js";
+import {
+  finishStep,
+  nextDifference,
+  noteSent,
+  noteStored,
+  relabelEverywhere,
+  replaceEverywhere,
+} from "./outbox.js";
+import { refreshLabels } from "./search.js";
 import { writeStash } from "./stash.js";
 
 export const RETRY_MS = 5000;
@@ -91,8 +99,25 @@ async function sendFood(page, photo, step, { id, food }) {
   const reply = await tellOf(page, photo, food ? "save_food" : "delete_food", { step, ...place, ...content });
   noteSent(photo, null);
   if (reply.conflict) return settleConflict(page, photo, id, content, reply.conflict);
-  noteStored(photo, id, { id: reply.id, revision: reply.revision, content: text });
+  const kept = content && isRelabelled(content, reply) ? relabel(page, photo, id, reply.label) : text;
+  noteStored(photo, id, { id: reply.id, revision: reply.revision, content: kept });
   stash(page, photo);
+  if (photo.project.labels.version < reply.labels_version) {
+    attempt(page, () => refreshLabels(page, photo.project, reply.labels_version));
+  }
+}
+
+const isRelabelled = ({ label }, reply) => reply.label !== undefined && reply.label !== label;
+
+// The label of a food was merged or deleted meanwhile. Returns what the store has of the food now, as text.
+function relabel(page, photo, id, label) {
+  const food = { ...photo.outbox[0].foods.find((each) => each.id === id), label };
+  relabelEverywhere(photo, id, label);
+  if (!label) {
+    complain(page, new Error("The label of this food was deleted meanwhile. The food has no name now."));
+  }
+  updatePhoto(page.state, photo, {});
+  return textOf(contentOf(food));
 }
 
 // Tells the store of a photo, in the name of who opened it.

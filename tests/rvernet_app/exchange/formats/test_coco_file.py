@@ -134,7 +134,9 @@ def test_a_size_is_two_positive_whole_numbers(
     assert image.size_hw == size_hw
 
 
-@pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "four"], [1, 2, 3, True], [1, 2, 3, None]])
+@pytest.mark.parametrize(
+    "box", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "four"], [1, 2, 3, True], [1, 2, 3, None]]
+)
 def test_a_box_is_four_numbers(tmp_path: Path, box: list[Any]) -> None:
     [annotation] = read_coco(write(tmp_path, annotations=[{"bbox": box}])).annotations
     assert annotation.bbox is None
@@ -155,7 +157,8 @@ def test_values_that_are_no_ids_are_named(tmp_path: Path, value: object) -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(1, True), (1.0, True), ("1", True), ("true", True), (0, False), ("0", False), (None, False)]
+    ("value", "said"),
+    [(1, True), (1.0, True), ("1", True), ("true", True), (0, False), ("0", False), (None, False)],
 )
 def test_flags_are_written_in_several_ways(tmp_path: Path, value: object, said: bool) -> None:
     [annotation] = read_coco(write(tmp_path, annotations=[{"iscrowd": value, "ignore": value}])).annotations

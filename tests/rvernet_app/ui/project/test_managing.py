@@ -161,9 +161,12 @@ def test_a_zip_of_photos_is_added_photo_by_photo(page: Page) -> None:
         made.writestr("monday/0.png", picture(0))
         made.writestr("monday/broken.jpg", b"no photo")
         made.writestr("read me.txt", b"hello")
+        made.writestr("monday/@eaDir/9.png/SYNOPHOTO_THUMB_XL.jpg", picture(9))
+        made.writestr("__MACOSX/monday/._9.png", b"side file")
     listed = page.ask("list_archive", name="day.zip", parts=uploaded(archive.getvalue()))
     assert listed["names"] == ["monday/0.png", "monday/9.png", "monday/broken.jpg"]
     assert listed["others"] == ["read me.txt"]
+    assert listed["stray"] == 2
     known, new, broken = (
         page.ask("add_from_archive", token=listed["token"], name=name) for name in listed["names"]
     )
