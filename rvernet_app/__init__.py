@@ -2,6 +2,6 @@
 
 import os
 
-from rvernet_app.environment import drop_empty
+from rvernet_app.environment import prepare
 
-drop_empty(os.environ)  # here, because some libraries read their variables when they are imported
+prepare(os.environ)  # before any other import

@@ -19,7 +19,7 @@ CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 NO_HOME = Path("/nonexistent")
 """Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
 below it cannot be written, and the error then says which variable to set."""
-FOLDERS = ("weights_dir", "photos_dir", "data_dir")
+FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
 def home() -> Path:
@@ -40,7 +40,8 @@ def expanded(path: str | Path, option: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ConfigError(
-            f"{option} {path} cannot be found: this account has no home folder. Give the whole path."
+            f"{option} {path} cannot be found: this account has no such home folder. "
+            f"Set RVERNET_{option.upper()} to a whole path."
         ) from error
 
 

@@ -26,6 +26,16 @@ HIDDEN = "***"
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Prepare what libraries find when they are imported: variables, and the log of Matplotlib.
+
+    Matplotlib warns of a home folder that it cannot write, in three lines, whatever the command. It then uses
+    a temporary folder, which is all that it needs here.
+    """
+    drop_empty(environ)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
 def drop_empty(environ: MutableMapping[str, str]) -> None:
     """Remove the variables that are set to nothing, as `docker compose` sets them for an unset `${NAME}`."""
     for name in [name for name, value in environ.items() if not value.strip()]:

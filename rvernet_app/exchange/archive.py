@@ -93,8 +93,8 @@ def _require_harmless(members: list[zipfile.ZipInfo], source: Path, folder: Path
     total = sum(member.file_size for member in members)
     if len(members) > MAX_MEMBERS or total > MAX_BYTES:
         raise StoreError(
-            f"{source} holds {len(members)} files of {total / 1e9:.1f} GB, over the limits of {MAX_MEMBERS} files "
-            f"and {MAX_BYTES / 1e9:.0f} GB; unpack it and import the folder."
+            f"{source} holds {len(members)} files of {total / 1e9:.1f} GB, over the limits of {MAX_MEMBERS} "
+            f"files and {MAX_BYTES / 1e9:.0f} GB; unpack it and import the folder."
         )
     if total > max(SMALL, MAX_RATIO * source.stat().st_size):
         raise StoreError(

@@ -6,6 +6,7 @@ For hosts that lose their disk when they restart, such as a Space.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from rvernet_app.environment import proxy_problem, redacted
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import (
     MANIFEST,
@@ -180,6 +182,8 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
     Raises:
         StoreError: the Hub cannot be reached, its copy is damaged, or the database cannot be opened.
     """
+    if problem := proxy_problem(os.environ):
+        raise StoreError(f"The copy of the store in {repository} cannot be reached: {problem}")
     photos = _photos(folder, url)
     missing = [name for name in photo_paths(folder, photos or ()) if not (folder / name).is_file()]
     if photos is not None and not missing:
@@ -246,4 +250,4 @@ def _fetch(repository: str, folder: Path, photos: Collection[str] | None) -> boo
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return redacted(" ".join(str(error).split()))

@@ -67,8 +67,8 @@ class SourceFolder:
         and the mark that Label Studio puts in front of a name.
 
         Args:
-            name: as the source gives it, with "/" or back slashes, perhaps with folders of another computer in
-                front.
+            name: as the source gives it, with "/" or back slashes, perhaps with folders of another computer
+                in front.
             places: folders to look in first, in this order.
 
         Raises:
@@ -89,8 +89,8 @@ class SourceFolder:
                 return self._claimed(self.inside(_only(name, fitting, self.root)), name)
         if elsewhere := self._by_name(_SPELLINGS[1]).get((_parts(name, _SPELLINGS[1]) or ("",))[-1]):
             raise NotTakenError(
-                f"{str(refused).rstrip('.')}. {_listed(elsewhere, self.root)} has its name, but lies in another "
-                "folder than the one named."
+                f"{refused} {_listed(elsewhere, self.root)} has its name, but lies in another folder than "
+                "the one named."
             )
         raise refused
 
@@ -172,7 +172,7 @@ def leave_stray(plan: Plan, found: stray.Walk, root: Path) -> None:
 
 
 def note_unnamed(plan: Plan, folder: SourceFolder, suffixes: Collection[str]) -> None:
-    """Note the files of the folder that the source does not name, and leave the stray copies of such files."""
+    """Note the files of the folder that the source does not name, and the stray copies of such files."""
     found = stray.walk(folder.root, suffixes)
     leave_stray(plan, found, folder.root)
     plan.unnamed += [

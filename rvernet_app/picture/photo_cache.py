@@ -63,7 +63,7 @@ class PhotoCache:
         """
         try:
             self._make_folder()
-            tempfile.TemporaryFile(dir=self._folder).close()  # a folder that exists may still be read-only
+            files.try_folder(self._folder)  # it may exist and still be read-only
         except OSError as error:
             raise ConfigError(
                 f"Opened photos cannot be kept in {self._parent} ({error.strerror or error}). "
@@ -76,7 +76,7 @@ class PhotoCache:
         Raises:
             PhotoError: the file is not a photo or exceeds a limit, or the copy cannot be written.
         """
-        data = read_file(source, max_mb=self._max_mb)
+        data = self._read(source)
         photo = self._decode(data)
         kept = self._folder / photo.sha256
         try:
@@ -101,7 +101,7 @@ class PhotoCache:
         with self._lock:
             photo = self._decoded.get(sha256)
         if photo is None:
-            photo = self._decode(read_file(self.file(sha256), max_mb=self._max_mb))
+            photo = self._decode(self._read(self.file(sha256)))
             self._remember(photo)
         return photo
 
@@ -124,12 +124,24 @@ class PhotoCache:
         """
         with self._lock:
             self._decoded.pop(sha256, None)
-        if not (self._folder / MARK_NAME).is_file():  # somebody else's folder
+        if not self._is_marked():  # somebody else's folder
             return
         try:
             (self._folder / sha256).unlink(missing_ok=True)
         except OSError as error:
-            raise PhotoError(f"The copy of a deleted photo could not be removed: {error}.") from error
+            raise PhotoError(
+                f"The copy of a deleted photo could not be removed: {error.strerror or error}."
+            ) from error
+
+    def _read(self, path: Path) -> bytes:
+        """Read a file as `read_file`, with an error that shows visitors no path of the server."""
+        try:
+            return read_file(path, max_mb=self._max_mb)
+        except PhotoError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            log.error("%s", error)
+            raise PhotoError("The server cannot read this photo any more; open it again.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:
         return read_photo(data, max_mb=self._max_mb, max_megapixels=self._max_megapixels)

@@ -106,7 +106,9 @@ class PhotoFiles:
                 write(path, encoded.getvalue(), durable=False)
             return path.read_bytes()
         except OSError as error:
-            raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+            raise StoreError(
+                f"The file of photo {sha256[:12]} cannot be read: {error.strerror or 'it is damaged'}."
+            ) from error
 
     def _thumbnail(self, sha256: str) -> Path:
         return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"

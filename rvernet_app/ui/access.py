@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from gradio import processing_utils, routes, utils
 from starlette.routing import Mount
 
+from rvernet_app import files
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
 from rvernet_app.ui.requests import Signed
 
@@ -106,8 +107,7 @@ def keeping_uploads() -> Iterator[None]:
     chosen = os.environ.get(UPLOADS_VARIABLE)
     try:
         if chosen:
-            Path(chosen).mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=chosen).close()
+            files.try_folder(Path(chosen))
             made = None
         else:
             made = tempfile.TemporaryDirectory(prefix="rvernet-uploads-", ignore_cleanup_errors=True)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
+from rvernet_app.environment import redacted
 from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
 from rvernet_app.ui.access import LoginError, visitor_name
 from rvernet_app.ui.requests import Reply, Request
@@ -71,7 +72,7 @@ def error_json(error: Exception, name: str) -> Json:
     if not isinstance(error, RvernetError):
         log.error("%s failed", name, exc_info=error)
         return {"error": UNEXPECTED}
-    told: Json = {"error": str(error)}
+    told: Json = {"error": redacted(str(error))}
     if isinstance(error, ConflictError):
         told["conflict"] = error.theirs
     elif isinstance(error, FullError):

@@ -13,8 +13,9 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from rvernet_app import files
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import RvernetError
+from rvernet_app.errors import ConfigError, RvernetError
 from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
@@ -38,6 +39,7 @@ def serve(config: AppConfig) -> None:
     with closing_in_order() as resources:
         sockets = listen(config.host, config.port)
         resources.callback(close, sockets)
+        _require_data_folder(config)
         PhotoCache(config).claim()
         resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
@@ -52,6 +54,17 @@ def serve(config: AppConfig) -> None:
         print(f"RveRNet is at {page_address(config.host, port_of(sockets))}", flush=True)
         while not ended.wait(1.0):  # without a limit, Ctrl+C would not be heard on Windows
             pass
+
+
+def _require_data_folder(config: AppConfig) -> None:
+    """Raise ConfigError if the data folder cannot be written; the store would say so, but much later."""
+    try:
+        files.try_folder(config.data_dir)
+    except OSError as error:
+        raise ConfigError(
+            f"Projects cannot be kept in {config.data_dir} ({error.strerror or error}). "
+            "Set RVERNET_DATA_DIR to a folder that this account can write."
+        ) from error
 
 
 @contextmanager

@@ -24,10 +24,18 @@ def test_files_of_a_person_are_not(path: str) -> None:
 
 def test_a_walk_tells_them_apart_and_keeps_to_the_suffixes(tmp_path: Path) -> None:
     root = tmp_path / ".hidden root"
-    for name in ("b.jpg", "a/C.JPG", "a/notes.txt", "a/@eaDir/C.JPG/thumb.jpg", "._b.jpg", "folder.jpg/x.txt"):
+    for name in (
+        "b.jpg",
+        "a/C.JPG",
+        "a/notes.txt",
+        "a/@eaDir/C.JPG/thumb.jpg",
+        "._b.jpg",
+        "folder.jpg/x.txt",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     assert walk(root, (".jpg",)) == Walk(
-        (root / "a" / "C.JPG", root / "b.jpg"), (root / "._b.jpg", root / "a" / "@eaDir" / "C.JPG" / "thumb.jpg")
+        (root / "a" / "C.JPG", root / "b.jpg"),
+        (root / "._b.jpg", root / "a" / "@eaDir" / "C.JPG" / "thumb.jpg"),
     )
     assert root / "a" / "notes.txt" in walk(root).files

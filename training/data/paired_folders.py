@@ -55,8 +55,8 @@ class CutoutPair:
 class PairedFolders:
     """A `RegionSource` of folders with paired cut-outs.
 
-    No picture is opened. Files of other kinds are ignored; copies of other programs are left out. The fingerprint covers names,
-    groups, sizes and times of change, but not the place of the folder.
+    No picture is opened. Files of other kinds are ignored; copies of other programs are left out. The
+    fingerprint covers names, groups, sizes and times of change, but not the place of the folder.
 
     Args:
         name: of the source.

@@ -51,8 +51,8 @@ def coco_parts(source: Path) -> CocoParts:
     """Find the COCO files.
 
     Args:
-        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON file
-            in it or in its folder `annotations`; or there is an `instances_….json` for each split, or a
+        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON
+            file in it or in its folder `annotations`; or there is an `instances_….json` for each split, or a
             folder for each split with a single JSON file.
 
     Raises:
@@ -74,6 +74,8 @@ def coco_parts(source: Path) -> CocoParts:
     if of_split and len(of_split) == sum(map(bool, split.values())):
         return CocoParts(source, _named(of_split, source))
     count = len(found) + sum(map(len, split.values()))
+    if not count:
+        raise CocoError(f"{source} has no COCO file: neither it nor a folder in it holds a JSON file.")
     raise CocoError(
         f"{source} has {count} JSON files and no {ANNOTATIONS_NAME}; name the file to import, or import the "
         "files one by one."

@@ -2,8 +2,8 @@
 
 `leftovers_of` names the photo of the meal, on photos that show its leftovers. `time` is when the annotator
 last saved the food, `reviewed_at` when a reviewer accepted it. `photo_file` is the name that other exports
-give the photo, which is unique; `photo_id` and `food_id` are the ids of the COCO export. `mask_area_px` counts
-visible pixels; a food that others cover wholly has 0.
+give the photo, which is unique; `photo_id` and `food_id` are the ids of the COCO export. `mask_area_px`
+counts visible pixels; a food that others cover wholly has 0.
 
 The files are UTF-8 with a byte order mark, so that spreadsheets recognize the encoding. An apostrophe
 precedes texts that a spreadsheet would run as a formula.

@@ -1,5 +1,4 @@
-"""The food record as an Excel workbook: `food-record.xlsx` with a sheet of foods, one of photos, and one of what
-was left out.
+"""The food record as an Excel workbook, `food-record.xlsx`: foods, photos, and what was left out.
 
 Numbers and times are typed. A text that starts like a formula stays a text, also after it is edited in a
 spreadsheet.
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 
@@ -91,23 +90,25 @@ class _Sheet:
     def append(self, values: Iterable[Value]) -> None:
         self._sheet.append([self._cell(value) for value in values])
 
-    def _head(self, name: str) -> WriteOnlyCell:
+    def _head(self, name: str) -> Cell:
         cell = WriteOnlyCell(self._sheet, name)
         cell.font = Font(bold=True)
         return cell
 
-    def _cell(self, value: Value) -> WriteOnlyCell:
+    def _cell(self, value: Value) -> Cell:
         if isinstance(value, str):
             return self._text(value)
         cell = WriteOnlyCell(self._sheet)
         if isinstance(value, datetime):
-            cell.value = value.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)  # Excel has no zones
+            cell.value = value.astimezone(timezone.utc).replace(
+                microsecond=0, tzinfo=None
+            )  # Excel has no zones
             cell.number_format = TIME_FORMAT
         else:
             cell.value = value
         return cell
 
-    def _text(self, text: str) -> WriteOnlyCell:
+    def _text(self, text: str) -> Cell:
         cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", text))
         cell.data_type = "s"  # openpyxl takes a text for a formula, or for an error such as #N/A
         if text.startswith(FORMULA_STARTS):

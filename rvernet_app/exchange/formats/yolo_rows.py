@@ -78,7 +78,7 @@ def _may_have_track(words: Sequence[str]) -> bool:
 
 
 def _crosses_itself(shares: Sequence[float]) -> bool:
-    """Return True if the lines to and from the last corner cross other lines, which they do not without it."""
+    """Return True if the lines to and from the last corner cross other lines of the outline."""
     corners = np.reshape(shares, (-1, 2))  # (N, 2)
     return _crossings(corners) > _crossings(corners[:-1])
 

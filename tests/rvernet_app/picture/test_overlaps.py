@@ -52,7 +52,7 @@ def test_a_food_drawn_twice_is_visible_once() -> None:
 @pytest.mark.parametrize("masks", [[], [PEAS], [PLATE, PEAS, SAUCE, BREAD], [PEAS, PEAS], [BREAD, PLATE]])
 def test_rles_show_the_same(masks: list[np.ndarray]) -> None:
     rles = [to_rle(mask) for mask in masks]
-    expected = visible(np.stack(masks)) if masks else []
+    expected = list(visible(np.stack(masks))) if masks else []
     found = visible_rles(rles, PLATE.shape)
     assert found == [to_rle(mask) if mask.any() else None for mask in expected]
 

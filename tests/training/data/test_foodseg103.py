@@ -320,7 +320,7 @@ def test_category_without_a_name_fails(made_foodseg103: Path, read: Callable[...
 def test_pixels_to_be_ignored_are_no_region_and_named(
     made_foodseg103: Path, read: Callable[..., Any], ignored: int, kind: type
 ) -> None:
-    index = np.full((40, 48), ignored, kind)
+    index: NDArray[np.uint16] = np.full((40, 48), ignored, np.uint16).astype(kind)
     index[2:4, 3:5] = 1
     rewrite(mask_path(made_foodseg103, 4), index)
     found = read()
@@ -353,6 +353,7 @@ def test_mask_with_only_background_has_no_region(made_foodseg103: Path, read: Ca
         ("category_id.txt", b"1 soup\ntwo pesto", "lines of a number and a name"),
         ("category_id.txt", b"0\n1 soup", "lines of a number and a name"),
         ("category_id.txt", b"1 \xff", "lines of a number and a name"),
+        ("category_id.txt", b"1 soup\n1 pesto", "gives a number to several categories"),
         ("category_id.txt", None, "cannot be read"),
         ("ImageSets/test.txt", None, r"test\.txt cannot be read"),
         ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),
