@@ -6,6 +6,7 @@ The exit status is 0, or 2 with one line on stderr for bad input.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -161,6 +162,9 @@ def _path(arguments: argparse.Namespace, config: AppConfig) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is shown in part
+            stream.reconfigure(errors="replace")
     try:
         if given and given[0] in training.COMMANDS:
             return training.run(given[0], given[1:])

@@ -129,7 +129,9 @@ class PhotoCache:
         try:
             (self._folder / sha256).unlink(missing_ok=True)
         except OSError as error:
-            raise PhotoError(f"The copy of a deleted photo could not be removed: {error}.") from error
+            raise PhotoError(
+                f"The copy of a deleted photo could not be removed: {error.strerror or error}."
+            ) from error
 
     def _read(self, path: Path) -> bytes:
         """Read a file as `read_file`, with an error that shows visitors no path of the server."""

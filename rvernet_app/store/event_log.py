@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, insert, inspect
@@ -25,8 +26,13 @@ def now() -> datetime:
 
 def snapshot(row: Base) -> dict[str, Any]:
     """Return all columns of a row as JSON values; times are in ISO 8601."""
-    values = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
+    values = {name: getattr(row, name) for name in _columns(type(row))}
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+@lru_cache
+def _columns(table: type[Base]) -> tuple[str, ...]:
+    return tuple(column.key for column in inspect(table).column_attrs)
 
 
 def locked(session: Session, table: type[AnyRow], id: int) -> AnyRow | None:

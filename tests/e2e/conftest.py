@@ -34,13 +34,8 @@ FOOD_RGBS = ((176, 52, 38), (60, 110, 40), (110, 70, 30))
 
 FORGET = """() => new Promise((resolve) => {
     localStorage.clear();
-    const request = indexedDB.open("rvernet-front");
-    request.onsuccess = () => {
-        const names = [...request.result.objectStoreNames];
-        const transaction = request.result.transaction(names, "readwrite");
-        for (const name of names) transaction.objectStore(name).clear();
-        transaction.oncomplete = resolve;
-    };
+    const request = indexedDB.deleteDatabase("rvernet-front");
+    request.onsuccess = request.onerror = request.onblocked = resolve;
 })"""
 """Makes the browser forget what it keeps of the page, so that the next test starts with an empty one."""
 

@@ -275,8 +275,8 @@ def test_a_click_on_no_food_makes_nothing_unless_one_insists(workbench: Workbenc
     assert workbench.sent("segment")[-1]["insist"] is True
     page.click("#rv-undo")
     page.click("#rv-undo")
+    page.wait_for_function("document.querySelector('#rv-undo').disabled")
     assert workbench.foods() == []
-    assert page.is_disabled("#rv-undo")
 
 
 def test_of_two_named_foods_the_smaller_is_drawn_and_clicked_on_top(

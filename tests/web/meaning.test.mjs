@@ -3,9 +3,10 @@ import { test } from "node:test";
 import { meaningOfBox, meaningOfClick } from "../../rvernet_app/ui/web/canvas/meaning.js";
 import { areaOf, holds, likeness, sharedArea } from "../../rvernet_app/ui/web/canvas/runs.js";
 import { overlapping, stacked, topFood } from "../../rvernet_app/ui/web/canvas/stacking.js";
-import { candidatesOf } from "../../rvernet_app/ui/web/foods.js";
+import { candidatesOf, nextToName } from "../../rvernet_app/ui/web/foods.js";
 import { calloutPlace } from "../../rvernet_app/ui/web/panels/callout.js";
 import { captionOf } from "../../rvernet_app/ui/web/panels/candidates.js";
+import { partShown } from "../../rvernet_app/ui/web/panels/enlarge.js";
 import { meaningOfRowClick, overlapText } from "../../rvernet_app/ui/web/panels/foods.js";
 import { boxFood, boxMask, food } from "./helpers.mjs";
 
@@ -130,6 +131,28 @@ test("candidates that look alike are offered once, the chosen one always", () =>
   assert.deepEqual(candidatesOf(food(1, { candidates: [small, near, large] })), [0, 2]);
   assert.deepEqual(candidatesOf(food(1, { candidates: [small, near, large], chosen: 1 })), [0, 1, 2]);
   assert.deepEqual(candidatesOf(food(1, { candidates: [small] })), [0]);
+});
+
+test("after a food the next proposal without a name comes, around the end", () => {
+  const clicked = food(4, { points: [[1, 1, 1]] });
+  const foods = [food(1, { label: 5 }), food(2), food(3), clicked];
+  const after = (id, given = foods) => nextToName(given, id)?.id ?? null;
+  assert.deepEqual([after(1), after(2), after(3), after(4), after(null)], [2, 3, 2, 2, 2]);
+  assert.equal(after(2, [food(2), clicked]), null);
+  assert.equal(after(2, [food(2, { edits: 1 }), food(3, { label: 5 })]), null);
+});
+
+test("what is about the food is enlarged around it, its surroundings whole", () => {
+  const [photo, room] = [
+    { width: 400, height: 300 },
+    { width: 800, height: 400 },
+  ];
+  const seen = (name, bbox) => partShown(name, { bbox }, photo, room);
+  assert.deepEqual(seen("roi", [100, 100, 50, 50]), [57, 91, 136, 68]);
+  assert.deepEqual(seen("map_roi", [0, 0, 50, 50]), [0, 0, 93, 59]);
+  assert.deepEqual(seen("extra_roi", [100, 100, 50, 50]), [0, 0, 400, 300]);
+  assert.deepEqual(seen("map_extra_roi", [100, 100, 50, 50]), [0, 0, 400, 300]);
+  assert.deepEqual(seen("roi", [0, 0, 400, 300]), [0, 0, 400, 300]);
 });
 
 test("candidates have plain names", () => {

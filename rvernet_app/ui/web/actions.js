@@ -9,6 +9,7 @@ import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
 import {
   nextCandidate,
+  nextToName,
   removeAll,
   removeSelected,
   selectEvery,
@@ -21,8 +22,9 @@ import { openGrid } from "./project/grid.js";
 import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { evidenceOf, recentLabels, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
+import { clickWord } from "./words.js";
 
 const ZOOM = 1.25;
 const BRUSH = 1.25;
@@ -69,7 +71,16 @@ function placePoint(page, label) {
 
 function startNextFood(page) {
   selectFood(page, null);
-  status(page, "Click the next food");
+  status(page, `${clickWord()} the next food`);
+}
+
+// To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
+function goToNextFood(page) {
+  const { state } = page;
+  const next = nextToName(state.current?.work.present.foods ?? [], lastSelected(state));
+  if (!next) return startNextFood(page);
+  selectFood(page, next.id);
+  status(page, "Name this food, or remove it");
 }
 
 function onFoods(page) {
@@ -113,8 +124,9 @@ function onProject(page) {
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
-      else startNextFood(page);
+      else goToNextFood(page);
     },
+    followingName: () => goToNextFood(page),
     takeNumber: (digit) => takeNumber(page, digit),
   };
 }
@@ -137,8 +149,14 @@ export function setTheme(theme) {
   remember("rvernet-theme", theme);
 }
 
-function onPage({ find }) {
+function onPage(page) {
+  const { find, state } = page;
   return {
+    hints() {
+      find("#rv-help-sheet").close();
+      state.set({ hint: 0 });
+      if (!state.current) status(page, "The hints begin when a photo is open");
+    },
     open: () => find("#rv-file").click(),
     help: () => find("#rv-help-sheet").showModal(),
     models: () => find("#rv-models-sheet").showModal(),

@@ -6,6 +6,7 @@ import {
   changeDraft,
   commit,
   dropDrafts,
+  lastSelected,
   meantFood,
   select,
   selectedFood,
@@ -69,12 +70,20 @@ export function selectFood({ state }, id) {
   if (state.current) select(state, state.current, id);
 }
 
+// A food that was proposed, imported or copied, and not clicked; it waits for a name.
+const awaitsName = ({ label, points, box, edits }) => !label && !points.length && !box && !edits;
+
+// The next food after this one that waits for a name, around the end; null where no other does.
+export function nextToName(foods, id) {
+  const at = foods.findIndex((food) => food.id === id);
+  return [...foods.slice(at + 1), ...foods.slice(0, Math.max(at, 0))].find(awaitsName) ?? null;
+}
+
 // Selects the food so many places further on, around the end.
 export function stepThroughFoods({ state }, by) {
-  const { foods, active } = state.current?.work.present ?? { foods: [] };
+  const { foods } = state.current?.work.present ?? { foods: [] };
   if (!foods.length) return;
-  const from = active ?? (state.lastFood?.photo === state.current ? state.lastFood.id : null);
-  const at = foods.findIndex((food) => food.id === from);
+  const at = foods.findIndex((food) => food.id === lastSelected(state));
   select(state, state.current, foods[(at + by + foods.length) % foods.length].id);
 }
 
@@ -111,6 +120,8 @@ export function removeFoods(page, ids) {
   for (const id of ids) dropDrafts(page.state, current, id);
   commitFoods(page, current, withoutFoods(current.work.present, ids));
 }
+
+export const removeFood = (page, id) => removeFoods(page, [id]);
 
 export function removeSelected(page) {
   const ids = selectedFoods(page.state).map(({ id }) => id);

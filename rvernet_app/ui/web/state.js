@@ -108,6 +108,7 @@ const VALUES = {
 
   said: [() => null, ["status"]], // { of } of the line of status, see feedback.js
   toastTimer: [() => null, []],
+  hint: [() => 0, ["panels"]], // for the first photo: the last one so far
 };
 
 // Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab
@@ -253,6 +254,11 @@ export const pendingFood = (state) =>
   state.drafts.findLast(({ photo, left }) => photo === state.current && !left)?.food ?? null;
 
 export const selectedFood = (state) => state.current && activeFood(state.current.work);
+
+// The number of the selected food, or else of the one that was before none was.
+export function lastSelected({ current, lastFood }) {
+  return current?.work.present.active ?? (lastFood?.photo === current ? lastFood.id : null);
+}
 
 // All that are selected, in the order of the list.
 export const selectedFoods = (state) => (state.current ? selectedOf(state.current.work.present) : []);

@@ -7,7 +7,6 @@ import socket
 import pytest
 
 from rvernet_app.errors import ConfigError
-from rvernet_app.ui import listening
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 
 
@@ -65,7 +64,7 @@ def test_a_name_takes_its_addresses_that_this_machine_has(monkeypatch: pytest.Mo
         addresses = [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "127.0.0.1")]
         return [(family, socket.SOCK_STREAM, 6, "", (address, port)) for family, address in addresses]
 
-    monkeypatch.setattr(listening.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     sockets = listen("meals", 0)
     assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
     close(sockets)
@@ -89,7 +88,7 @@ def test_a_port_that_needs_more_rights_is_refused(monkeypatch: pytest.MonkeyPatc
     def create_server(*_: object, **__: object) -> socket.socket:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(listening.socket, "create_server", create_server)
+    monkeypatch.setattr(socket, "create_server", create_server)
     with pytest.raises(ConfigError) as refused:
         listen("127.0.0.1", 80)
     assert str(refused.value) == (

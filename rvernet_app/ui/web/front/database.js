@@ -21,10 +21,24 @@ function openedBy(factory) {
 export function createDatabase(factory = globalThis.indexedDB) {
   let opened = null;
 
+  // Another tab, with a newer page or on the browser's order, changes or removes the database.
+  async function open() {
+    const database = await openedBy(factory);
+    const forget = () => {
+      opened = null;
+    };
+    database.onclose = forget;
+    database.onversionchange = () => {
+      database.close();
+      forget();
+    };
+    return database;
+  }
+
   // `act` takes a function that finds a store by its name. It may wait for requests on stores only.
   async function within(names, mode, act) {
     if (!factory) throw new Error("This browser keeps nothing.");
-    opened ??= openedBy(factory);
+    opened ??= open();
     const transaction = (await opened).transaction(names, mode);
     const done = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;

@@ -1,7 +1,9 @@
 // The sheets that lie over the page: what they list, and what opens them.
 
 import { fill, make, muted, optionsOf, tableOf } from "../dom.js";
+import { shownMask } from "../state.js";
 import { progressShare, progressText, words } from "../words.js";
+import { drawLarge } from "./enlarge.js";
 
 // Without digits that come from counting in twos: 0.07 is 7, not 7.000000000000001.
 const inPercent = (share) => String(Number((share * 100).toFixed(6)));
@@ -79,8 +81,12 @@ export function createSheets({ find, state }, on) {
 
     // One of the evidence's pictures, large.
     enlarge(button) {
-      find("#rv-picture").src = button.querySelector("img").src;
-      find("#rv-picture-title").textContent = button.nextElementSibling.firstChild.textContent;
+      const given = { photo: state.current, mask: shownMask(state), source: button.querySelector("img") };
+      const canvas = find("#rv-picture");
+      drawLarge(canvas, button.dataset.picture, given);
+      const title = button.nextElementSibling.firstChild.textContent;
+      canvas.setAttribute("aria-label", title);
+      find("#rv-picture-title").textContent = title;
       find("#rv-picture-sheet").showModal();
     },
   };
