@@ -111,9 +111,9 @@ def _mask_of(numbers: Sequence[object], size_hw: tuple[int, int], clip: bool) ->
 
 
 def outline(mask: Mask) -> NDArray[np.int32]:
-    """Trace one outline around a mask, through the outermost pixels of each of its parts.
+    """Trace one outline around the parts of a mask, through their outermost pixels, and around its holes.
 
-    A bridge, drawn there and back on one line, joins a part to those before it. Holes are lost.
+    A bridge, drawn there and back on one line, joins a part or a hole to those before it.
 
     Args:
         mask: bool (H, W), not empty.
@@ -121,8 +121,9 @@ def outline(mask: Mask) -> NDArray[np.int32]:
     Returns:
         int32 (N, 2), x and y of pixels, N at least 3.
     """
-    found, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    first, *others = (part.reshape(-1, 2) for part in found)
+    found, [links] = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    inside = links[:, 3] >= 0  # a hole has the part around it as parent
+    first, *others = (found[index].reshape(-1, 2) for index in np.argsort(inside, kind="stable"))
     joined = first
     for part in others:
         here, there = _bridge(joined, part)
@@ -132,7 +133,7 @@ def outline(mask: Mask) -> NDArray[np.int32]:
 
 
 def filled(points_xy: Sequence[Point], size_hw: tuple[int, int]) -> Mask:
-    """Fill an outline, its own pixels included: the inverse of `outline`, except for holes and bridges.
+    """Fill an outline, its own pixels included: the inverse of `outline`, except for bridges.
 
     Returns:
         bool (H, W).

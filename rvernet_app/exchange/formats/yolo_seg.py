@@ -1,8 +1,9 @@
 """YOLO segmentation: `data.yaml`, `images/<split>/` and `labels/<split>/`, a line for each food.
 
-A line is a class and an outline. An outline has neither holes nor parts, so the export fills holes and joins
-parts by bridges. It adds `masks.jsonl`, a line for each photo, with the exact masks and the photo's `group`
-(see `groups`). The import uses the exact masks unless the photo's label file has changed since.
+A line is a class and an outline. An outline has neither holes nor parts, so the export joins them by bridges,
+which cover a few pixels between parts. It adds `masks.jsonl`, a line for each photo, with the exact masks and
+the photo's `group` (see `groups`). The import uses the exact masks unless the photo's label file has changed
+since.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from rvernet_app.errors import PromptError
 from rvernet_app.exchange.formats.outlines import (
@@ -43,8 +44,21 @@ def test_a_mask_of_one_part_without_holes_is_restored_exactly(mask: np.ndarray) 
     np.testing.assert_array_equal(filled(corners.tolist(), mask.shape), mask)
 
 
-def test_a_hole_is_filled() -> None:
-    np.testing.assert_array_equal(filled(outline(RING).tolist(), PLATE), disc(PLATE, 28, 36, 22))
+TWO_HOLES = disc(PLATE, 36, 36, 25) & ~disc(PLATE, 26, 36, 5) & ~disc(PLATE, 46, 36, 6)
+PRICKED = disc(PLATE, 36, 36, 20) & ~pixels((36, 36), (40, 30), size_hw=PLATE)
+
+
+@pytest.mark.parametrize("mask", [RING, TWO_HOLES, PRICKED], ids=["ring", "two holes", "holes of a pixel"])
+def test_holes_stay_open(mask: np.ndarray) -> None:
+    np.testing.assert_array_equal(filled(outline(mask).tolist(), PLATE), mask)
+
+
+def test_no_pixel_of_any_mask_is_lost() -> None:
+    for seed in range(20):
+        mask = gaussian_filter(np.random.default_rng(seed).random((60, 80)), 4) > 0.5
+        back = filled(outline(mask).tolist(), mask.shape)
+        assert not (mask & ~back).any()
+        assert (back & ~mask).sum() <= 0.06 * mask.sum()  # bridges
 
 
 @pytest.mark.parametrize(
