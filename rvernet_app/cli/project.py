@@ -26,7 +26,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import label_names, take_label_set
 from rvernet_app.store.listing import count_states
-from rvernet_app.store.projects import all_projects
+from rvernet_app.store.projects import all_projects, change_project, project
+from rvernet_app.store.removal import delete_project, loss
 from rvernet_app.store.tables import DONE, SKIPPED, UNUSABLE
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
@@ -37,7 +38,12 @@ SHOWN = 3
 
 def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands on projects to the commands of `rvernet`."""
-    projects = commands.add_parser("projects", help="list the projects and how far they are")
+    projects = commands.add_parser("projects", help="list the projects and how far they are, or change one")
+    change = projects.add_mutually_exclusive_group()
+    change.add_argument("--rename", type=_name, nargs=2, metavar=("NAME", "NEW"), help="give it another name")
+    change.add_argument(
+        "--delete", type=_name, metavar="NAME", help="delete it, with its photos and all that is labeled"
+    )
     projects.set_defaults(run=_projects)
 
     labels = commands.add_parser("labels", help="print a label set as CSV, or load labels from a file")
@@ -132,9 +138,40 @@ def _opened(config: AppConfig) -> Iterator[Store]:
 
 
 def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
+    if arguments.rename is not None:
+        with _opened(config) as store:
+            _rename(store, *arguments.rename)
+        return
+    if arguments.delete is not None:
+        with _opened(config) as store:
+            _delete(store, open_files(config), arguments.delete)
+        return
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
             print(_line(f"{project.name}: {_progress_text(count_states(session, project.id)[0])}"))
+
+
+def _rename(store: Store, name: str, new: str) -> None:
+    project_id = _project(store, name)
+    with store.writing() as session:
+        row = project(session, project_id)
+        change_project(
+            session,
+            project_id,
+            new,
+            new_labels=row.new_labels,
+            double_share=row.double_share,
+            blind_share=row.blind_share,
+        )
+    print(_line(f"{name} is {new} now"))
+
+
+def _delete(store: Store, files: PhotoFiles, name: str) -> None:
+    project_id = _project(store, name)
+    with store.reading() as session:
+        gone = loss(session, project_id)
+    delete_project(store, files, project_id)
+    print(_line(f"{name} is deleted: {gone.photos} photos, {sum(gone.foods.values())} foods"))
 
 
 def _progress_text(photos: Mapping[str, int]) -> str:

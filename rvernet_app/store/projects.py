@@ -105,8 +105,10 @@ def change_project(
         "double_share": double_share,
         "blind_share": blind_share,
     }
+    drawn = row.double_share, row.blind_share
     if any(getattr(row, column) != value for column, value in values.items()):
         amend(session, row, values, by)
+    if drawn != (double_share, blind_share):
         _draw_again(session, row)
     return row
 

@@ -93,6 +93,24 @@ def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.Captur
     assert "Breakfasts: 7 photos, 2 labelled, 2 skipped, 1 unusable" in told
 
 
+def test_a_project_is_renamed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("projects", "--rename", "Trays", "Lunch  trays") == 0
+    assert capsys.readouterr().out == "Trays is Lunch trays now\n"
+    assert run("projects") == 0
+    assert capsys.readouterr().out == "Lunch trays: 4 photos, 0 labelled\n"
+    assert run("projects", "--rename", "Trays", "Other") == 2
+    assert "No project is named 'Trays'." in capsys.readouterr().err
+
+
+def test_a_project_is_deleted_with_what_is_in_it(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("projects", "--delete", "Trays") == 0
+    assert capsys.readouterr().out == "Trays is deleted: 4 photos, 5 foods\n"
+    assert not desk.files.has(desk.item().photo.sha256, "PNG")
+    assert run("projects") == 0
+    assert capsys.readouterr().out == ""
+    assert run("projects", "--delete", "Trays") == 2
+
+
 def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("projects") == 0
     assert capsys.readouterr().out == ""

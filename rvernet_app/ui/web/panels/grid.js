@@ -1,6 +1,6 @@
 // The grid of all photos.
 
-import { fill, make, optionsOf } from "../dom.js";
+import { fill, make, optionsOf, spoken } from "../dom.js";
 import { plural, words } from "../words.js";
 import { STATE_MARKS } from "./strip.js";
 
@@ -34,7 +34,7 @@ export function createGrid({ find, state }, on) {
     const { item, position, name, meal, foods, thumb } = entry;
     const shown = entry.full ? "full" : entry.state;
     const told = entry.full ? "others have it" : entry.state;
-    const about = [`${position + 1}. ${name}`, meal, told, plural(foods, "food")].filter(Boolean).join(", ");
+    const about = [`photo ${position + 1}`, told, plural(foods, "food")].join(", ");
     return make(
       "li",
       { "data-state": shown },
@@ -46,14 +46,15 @@ export function createGrid({ find, state }, on) {
       }),
       make(
         "button",
-        { type: "button", class: "rv-tile", title: about, "aria-label": about, onclick: () => on.open(item) },
+        { type: "button", class: "rv-tile", title: `${name}, ${about}`, onclick: () => on.open(item) },
         thumb
           ? make("img", { src: thumb, alt: "", loading: "lazy" })
           : make("span", { class: "rv-no-thumb" }, "cannot be opened"),
         make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[shown]),
-        foods ? make("span", { class: "rv-count" }, String(foods)) : null,
+        foods ? make("span", { class: "rv-count", "aria-hidden": "true" }, String(foods)) : null,
         make("span", { class: "rv-tile-name" }, name),
         make("span", { class: "rv-tile-meal" }, meal ?? ""),
+        spoken(about),
       ),
     );
   }
