@@ -43,7 +43,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     labels = commands.add_parser("labels", help="print a label set as CSV, or load labels from a file")
     labels.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
     labels.add_argument(
-        "--take", type=Path, metavar="FILE", help="CSV or text file whose labels go into the label set"
+        "--take", type=Path, metavar="FILE", help="CSV, text or workbook whose labels go into the label set"
     )
     labels.set_defaults(run=_labels)
 

@@ -142,7 +142,7 @@ def _steering_table(steering: Sequence[Steering]) -> Table:
 
 
 MASK_OVERLAP = "Mask overlap (mean IoU)"
-BEYOND_CHANCE = "Agreement beyond chance (kappa)"
+BEYOND_CHANCE = "Agreement beyond chance (Cohen's kappa of two, Fleiss' kappa of all)"
 BETWEEN_COLUMNS = (
     "Annotators",
     "Photos",
@@ -151,17 +151,17 @@ BETWEEN_COLUMNS = (
     MASK_OVERLAP,
     "Same name",
     BEYOND_CHANCE,
-    "Agreement of grams (ICC)",
-    "Grams, fixed gap ignored (ICC)",
-    "Difference in grams (limits)",
+    "Agreement of grams (ICC 2,1 of two, ICC 1,1 of all)",
+    "Agreement of grams but for a fixed gap (ICC 3,1)",
+    "Difference in grams (mean difference, limits of agreement)",
 )
 
 
 def _cells(agreement: Agreement) -> tuple[str, ...]:
     a = agreement
     counts = str(a.photos), str(len(a.ious)), " and ".join(map(str, a.only))
-    named = (m.text() if m.value is None else f"{m.text()}, {m.name}" for m in (a.kappa, a.absolute))
-    return (a.who, *counts, *_texts(a.iou, a.same_label), *named, a.consistent.text(), a.difference.text(0))
+    measured = _texts(a.iou, a.same_label, a.kappa, a.absolute, a.consistent)
+    return (a.who, *counts, *measured, a.difference.text(0))
 
 
 def _texts(*measured: Measured) -> tuple[str, ...]:
@@ -347,7 +347,7 @@ def draw_agreement(report: AgreementReport) -> Figure:
     figure, (masks, labels, grams, suggestions) = four_panels()
     masks.hist(report.overall.ious, bins=np.linspace(0, 1, 21).tolist())
     entitle(masks, "masks of the same food", "y")
-    masks.set(xlabel="mask overlap (IoU)", ylabel="pairs of masks", xlim=(0, 1))
+    masks.set(xlabel="how far they overlap", ylabel="pairs of masks", xlim=(0, 1))
     _draw_classes(labels, report.classes[:SHOWN_CLASSES])
     _draw_grams(grams, report.couples)
     _draw_steering(suggestions, report.steering)
@@ -374,7 +374,7 @@ def _draw_grams(axes: Axes, couples: Sequence[Agreement]) -> None:
     if 0 < len(couples) <= SHOWN_COUPLES:
         axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
     entitle(axes, "amounts", "both")
-    axes.set(xlabel="mean of both, g (Bland-Altman plot)", ylabel="first minus second, g")
+    axes.set(xlabel="mean of both, g", ylabel="first minus second, g")
 
 
 def _draw_steering(axes: Axes, steering: Sequence[Steering]) -> None:

@@ -136,12 +136,25 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
     """Describe the segmenter, the checkpoint, its classes and its measured score for the page."""
     classifier = pipeline.classifier
     name = pipeline.segmenter.name
+    finder = "the one that whoever runs this server has chosen"
     if name in BUNDLED:
-        name += " (comes with the program; whoever runs this server can install a larger one)"
-    rows = [["Masks by", name], ["Names by", f"RveRNet, {classifier.name}"]]
+        finder = (
+            "the small one that comes with the program; whoever runs this server can install a larger one"
+        )
+    rows = [
+        ["Model that finds a food's outline", finder, name],
+        [
+            "Model that suggests names",
+            f"RveRNet, which knows {len(classifier.labels)} foods",
+            classifier.name,
+        ],
+    ]
     macro_f1 = classifier.metrics.get("macro_f1")
     if isinstance(macro_f1, float):
-        rows.append(["Score on photos it had not seen (mean over foods, macro F1)", f"{macro_f1:.3f}"])
+        score = f"{100 * macro_f1:.0f} of 100"
+        rows.append(
+            ["Its score on photos it had not seen", score, f"macro F1 {macro_f1:.3f}, mean over foods"]
+        )
     return {
         "segmenter": pipeline.segmenter.name,
         "checkpoint": classifier.name,

@@ -17,6 +17,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.history import history
 from rvernet_app.store.tables import DONE, OPEN, UNUSABLE, Annotation, Item, Verdict
 from rvernet_app.types import Mask
+from tests.e2e.expected import words
 from tests.e2e.project import Project, label_of, new_name, standing
 from tests.rvernet_app.store.desk import commit
 
@@ -60,9 +61,9 @@ def test_names_come_from_typing_suggestions_and_recent_names(
     project.page.wait_for_function("document.querySelector('#rv-label').value !== ''")
     project.saved()
     _, row = standing(store, project.item)
-    assert label_of(store, row) == suggested[1]
+    assert words(label_of(store, row)) == suggested[1]
     assert row.suggestion_taken is True
-    assert [name.replace("_", " ") for name, _ in row.suggestions or []] == suggested
+    assert [words(name) for name, _ in row.suggestions or []] == suggested
 
     project.keys("7")
     project.page.wait_for_function("document.querySelector('#rv-label').value === 'chili paste'")
@@ -395,6 +396,7 @@ def test_a_mask_that_arrives_after_the_next_photo_is_open_is_saved(
     project.page.keyboard.type("rice")
     project.page.wait_for_selector("#rv-label-options li")
     project.keys("Enter")
+    project.page.wait_for_function("document.querySelector('#rv-label-options').hidden")
     project.next_photo("PageDown")
     assert standing(store, item) == []
     (segment,) = held

@@ -81,6 +81,7 @@ export class FakeStore {
     this.told = []; // [name, message]
     this.down = false;
     this.losesAnswers = false;
+    this.removed = new Map(); // label -> what it was merged into
     this.lastId = 100;
     this.steps = []; // { step, before } to undo
     this.undoneSteps = [];
@@ -134,6 +135,7 @@ export class FakeStore {
     if (known && known.revision !== revision) return { error: "changed", conflict: asConflict(known) };
     this.#remember(step);
     const place = { id: id ?? ++this.lastId, revision: (known?.revision ?? 0) + 1, status: "saved" };
+    if (this.removed.has(content.label)) content.label = this.removed.get(content.label);
     const { rle } = content;
     this.rows.set(place.id, {
       ...content,
@@ -142,7 +144,7 @@ export class FakeStore {
       bbox: [0, 0, 1, 1],
       rle,
     });
-    return place;
+    return { ...place, label: content.label };
   }
 
   #delete({ id, revision, step }) {

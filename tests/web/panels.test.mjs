@@ -6,6 +6,7 @@ import { secondsText, timingsText } from "../../rvernet_app/ui/web/panels/eviden
 import { guessText, nameText } from "../../rvernet_app/ui/web/panels/foods.js";
 import { savedText, titleOf } from "../../rvernet_app/ui/web/panels/header.js";
 import { doubtOf, readPortion } from "../../rvernet_app/ui/web/panels/portion.js";
+import { offerText } from "../../rvernet_app/ui/web/panels/suggestions.js";
 import { food } from "./helpers.mjs";
 
 const LIMITS = { g: { usual: 2000, most: 20000 } };
@@ -172,6 +173,11 @@ test("in a project a food is called by its label, with its amount", () => {
     detail: "120 g",
   });
   assert.deepEqual(nameText(food(1), null), { name: "no name yet", detail: "" });
+});
+
+test("suggestions are offers while the food has no name", () => {
+  assert.equal(offerText(null), "No name yet. Take one, or type a name.");
+  assert.equal(offerText({ name: "hamburg" }), "Named “hamburger”.");
 });
 
 test("an undo that waits for the store is not saved yet", () => {

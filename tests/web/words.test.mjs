@@ -195,7 +195,7 @@ const COMPARISON = {
 test("a classifier is called better only where chance does not explain it", () => {
   assert.match(
     qualityText(COMPARISON),
-    /scores 0\.63 of 1 \(mean over foods, macro F1\), the one it started from 0\.50\. It is better\.$/,
+    /the new model scores 63 of 100, the one it started from 50\. It is better\.$/,
   );
   assert.match(qualityText({ ...COMPARISON, difference_interval: [-0.1, 0.2] }), /may be chance\.$/);
   assert.match(qualityText({ ...COMPARISON, better: false }), /It is not better; more photos may help\.$/);

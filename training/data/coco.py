@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -145,6 +146,9 @@ class CocoFolder:
         """Return the regions of a COCO file, and add to `left_out` what is not taken."""
         images = {image.id: image for image in file.images}
         labels = {category.id: self._label(category) for category in file.categories}
+        named = {(category.id, category.name) for category in file.categories}
+        if twice := [id for id, count in Counter(id for id, _ in named).items() if count > 1]:
+            raise self._damaged(f"several categories have the id {twice[0]}")
         regions = []
         for annotation in file.annotations:
             name = "/".join(filter(None, (self.name, part.name, annotation.id)))

@@ -174,11 +174,14 @@ class FoodSeg103Folder:
         path = self._folder / "category_id.txt"
         try:
             rows = [line.split(maxsplit=1) for line in files.read_text(path).splitlines() if line.strip()]
-            names = {int(number): name.strip() for number, name in rows}
+            numbered = [(int(number), name.strip()) for number, name in rows]
+            names = dict(numbered)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
         except ValueError as error:
             raise DataError(f"{path} does not hold lines of a number and a name.") from error
+        if len(set(numbered)) > len(names):
+            raise DataError(f"{path} gives a number to several categories.")
         if unused := sorted(set(self._rename) - set(names.values())):
             raise DataError(f"{path} has no categories {', '.join(unused)} to rename.")
         return {number: self._rename.get(name, name) for number, name in names.items() if number}

@@ -226,6 +226,7 @@ class _Reader:
         self._names = {
             category.id: category.name for category in described.categories if category.id is not None
         }
+        self._twice = _of_several_names(described.categories)
         self._ids = Counter(image.id for image in described.images)
         self._of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
         for annotation in described.annotations:
@@ -267,6 +268,8 @@ class _Reader:
         category = annotation.category_id
         if category is None or category not in self._names:
             raise NotTakenError(f"Its category {category} is not in the file.")
+        if category in self._twice:
+            raise NotTakenError(f"Several categories have the id {category}, so its name is unclear.")
         label = self._names[category]
         if label is None:
             raise NotTakenError(f"Its category {category} has no name.")
@@ -283,6 +286,15 @@ class _Reader:
             self._plan.leave(f"{what}, note", why)
             note = ""
         return PlannedAnnotation(label, rle, portion, note)
+
+
+def _of_several_names(categories: Sequence[CocoCategory]) -> frozenset[str]:
+    """Return the ids that categories of different names share."""
+    names: defaultdict[str, set[str | None]] = defaultdict(set)
+    for category in categories:
+        if category.id is not None:
+            names[category.id].add(category.name)
+    return frozenset(id for id, called in names.items() if len(called) > 1)
 
 
 def _require_no_faults(faults: Mapping[str, str], *names: str) -> None:

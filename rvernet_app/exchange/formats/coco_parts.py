@@ -74,6 +74,8 @@ def coco_parts(source: Path) -> CocoParts:
     if of_split and len(of_split) == sum(map(bool, split.values())):
         return CocoParts(source, _named(of_split, source))
     count = len(found) + sum(map(len, split.values()))
+    if not count:
+        raise CocoError(f"{source} has no COCO file: neither it nor a folder in it holds a JSON file.")
     raise CocoError(
         f"{source} has {count} JSON files and no {ANNOTATIONS_NAME}; name the file to import, or import the "
         "files one by one."

@@ -68,6 +68,8 @@ def find_files(source: Path, plan: Plan) -> YoloFiles:
         described = _described(path)
         names = _names(described, path)
         places = list(_places(described, folder, plan, path.name))
+        if not any(described.get(key) for key in SPLIT_KEYS):
+            plan.leave(path.name, f"It names no photos; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
     photos = dict.fromkeys(photo for place in places for photo in _photos_at(place, folder, plan))
     return YoloFiles(folder, path.name, names, tuple(photos))
 
@@ -174,16 +176,17 @@ def _place(entry: object, base: Path, folder: SourceFolder) -> Path:
         raise NotTakenError("It is not the name of a folder.")
     tried = [base / entry, folder.root / entry, folder.root / entry.removeprefix("../")]
     kind = "list of photos" if entry.endswith(".txt") else "folder"
-    refused = NotTakenError(f"There is no {kind} {entry!r}.")
+    inside: list[Path] = []
+    outside: list[NotTakenError] = []
     for place in tried:
         try:
-            found = folder.inside(place)
+            inside.append(folder.inside(place))
         except NotTakenError as error:
-            refused = error
-            continue
+            outside.append(error)
+    for found in inside:
         if found.is_dir() or (found.is_file() and found.suffix == ".txt"):
             return found
-    raise refused
+    raise NotTakenError(f"There is no {kind} {entry!r}.") if inside else outside[0]
 
 
 def _photos_at(place: Path, folder: SourceFolder, plan: Plan) -> Iterator[Path]:

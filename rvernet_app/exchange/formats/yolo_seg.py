@@ -139,7 +139,7 @@ def read(source: Path, plan: Plan) -> None:
             meal = None if exact is None else meal_of(exact.group, exact.photo_sha256, groups)
             plan.photos.append(replace(photo, meal=meal))
     for path in labels.unread():
-        plan.leave(path.as_posix(), "Its photo is missing.")
+        plan.leave(path.as_posix(), "No photo of the data set has its name.")
     note_unnamed(plan, folder, PHOTO_SUFFIXES)
 
 

@@ -145,11 +145,11 @@ class TrainingRuns:
         """Start the process, and reply as `training`."""
         epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
-            raise StoreError(f"A training takes 1 to {MAX_EPOCHS} epochs.")
+            raise StoreError(f"A training takes 1 to {MAX_EPOCHS} rounds.")
         with self._store.reading() as session:
             name = projects.project(session, asked.project).name
         if not (ROOT / "training" / "on_project.py").is_file():
-            raise StoreError("Training is not installed on this server.")
+            raise StoreError("Training is not installed here.")
         with self._lock:
             if self._run is not None and self._run.under_way:
                 raise StoreError(f"A training on {self._run.project!r} is under way; one at a time.")
@@ -216,7 +216,7 @@ class TrainingRuns:
         """Use the new checkpoint for everyone, from now on and after the next start."""
         run = self._run
         if run is None or self._state().state != "done":
-            raise StoreError("There is no new checkpoint to use.")
+            raise StoreError("There is no newly trained model to use.")
         made = run.folder / CHECKPOINT_NAME
         self._pipeline.use(made)
         in_folder = made.relative_to(self._folder.parent)  # the data folder may be moved

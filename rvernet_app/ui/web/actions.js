@@ -24,6 +24,7 @@ import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
 import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
+import { clickWord } from "./words.js";
 
 const ZOOM = 1.25;
 const BRUSH = 1.25;
@@ -70,7 +71,7 @@ function placePoint(page, label) {
 
 function startNextFood(page) {
   selectFood(page, null);
-  status(page, "Click the next food");
+  status(page, `${clickWord()} the next food`);
 }
 
 // To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
@@ -148,8 +149,14 @@ export function setTheme(theme) {
   remember("rvernet-theme", theme);
 }
 
-function onPage({ find }) {
+function onPage(page) {
+  const { find, state } = page;
   return {
+    hints() {
+      find("#rv-help-sheet").close();
+      state.set({ hint: 0 });
+      if (!state.current) status(page, "The hints begin when a photo is open");
+    },
     open: () => find("#rv-file").click(),
     help: () => find("#rv-help-sheet").showModal(),
     models: () => find("#rv-models-sheet").showModal(),

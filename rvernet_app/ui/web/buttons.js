@@ -100,6 +100,7 @@ function wirePhoto(page, actions, on) {
     "#rv-models": "models",
     "#rv-download": "download",
     "#rv-toast-close": "cancel",
+    "#rv-guide-again": "hints",
   };
   for (const [selector, action] of Object.entries(buttons)) on.click(selector, actions[action]);
   on.input("#rv-brush", ({ value }) => setBrush(page, Number(value)));

@@ -63,14 +63,19 @@ export const base64Of = (file) =>
     reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
     reader.readAsDataURL(file);
   });
+// A technical term, in brackets behind plain words, stands in the tooltip of a heading.
+function headingOf(column) {
+  const [, plain, title] = /^(.*?)(?: \((.*)\))?$/.exec(column);
+  return make("th", title ? { scope: "col", title } : { scope: "col" }, plain);
+}
+
 export function tableOf(columns, rows) {
-  const rowOf = (cells, tag, attributes = {}) =>
-    make("tr", {}, ...cells.map((cell) => make(tag, attributes, String(cell))));
+  const rowOf = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, String(cell))));
   return make(
     "table",
     {},
-    make("thead", {}, rowOf(columns, "th", { scope: "col" })),
-    make("tbody", {}, ...rows.map((row) => rowOf(row, "td"))),
+    make("thead", {}, make("tr", {}, ...columns.map(headingOf))),
+    make("tbody", {}, ...rows.map(rowOf)),
   );
 }
 

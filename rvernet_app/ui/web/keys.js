@@ -61,6 +61,9 @@ const ON_CANVAS = {
   "shift+space": ["crosshairPoint", 0],
 };
 
+// All keys but digits and arrows.
+export const KEYS = [ANYWHERE, IN_PROJECT, ON_CANVAS].flatMap(Object.keys);
+
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 const FAR = 10; // times the step of an arrow key, with Shift
 

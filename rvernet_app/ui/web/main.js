@@ -25,6 +25,7 @@ import { drawFacts } from "./panels/facts.js";
 import { createFoodList } from "./panels/foods.js";
 import { drawFront } from "./panels/front.js";
 import { createGrid } from "./panels/grid.js";
+import { createGuide } from "./panels/guide.js";
 import { drawHeader, drawSaved, drawSettings } from "./panels/header.js";
 import { createLabelField } from "./panels/label-field.js";
 import { createNaming } from "./panels/naming.js";
@@ -47,6 +48,7 @@ import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
 import { createState } from "./state.js";
 import { remembered } from "./storage.js";
+import { isTouch, withoutKey } from "./words.js";
 
 // `element` holds the page's HTML; the rest is how Gradio lets it speak with the server.
 export function start({ element, props, server, trigger, watch, upload }) {
@@ -169,6 +171,7 @@ function createPanels(page) {
     choose: (choice) => chooseMaps(page, choice),
     enlarge: sheets.enlarge,
   });
+  const drawGuide = createGuide(page);
   return () => {
     drawHeader(page);
     drawFoods();
@@ -176,6 +179,7 @@ function createPanels(page) {
     drawNaming();
     drawEvidence();
     drawReview(page);
+    drawGuide();
   };
 }
 
@@ -238,6 +242,8 @@ function begin(page) {
   const { root, state } = page;
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
+  if (isTouch())
+    for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");

@@ -8,7 +8,7 @@ import { keep } from "./project/sync.js";
 import { ask, served } from "./server.js";
 import { addPhoto, notePhoto } from "./state.js";
 import { remember } from "./storage.js";
-import { percent } from "./words.js";
+import { clickWord, percent } from "./words.js";
 
 const PART = 0.9; // of the largest upload that the server takes
 
@@ -146,7 +146,7 @@ async function prepare(page, photo) {
     await ask(page, "prepare", { photo: photo.id });
     notePhoto(photo, { encoded: true });
     if (photo === page.state.current)
-      status(page, isUntouched(page.state, photo) ? "Ready: click a food" : "");
+      status(page, isUntouched(page.state, photo) ? `${clickWord()} a food` : "");
   } catch (error) {
     complain(page, error);
   }

@@ -108,6 +108,7 @@ const VALUES = {
 
   said: [() => null, ["status"]], // { of } of the line of status, see feedback.js
   toastTimer: [() => null, []],
+  hint: [() => 0, ["panels"]], // for the first photo: the last one so far
 };
 
 // Reads as plain values; `set` changes them. `schedule` runs a function soon: a microtask comes also in a tab

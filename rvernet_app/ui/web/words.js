@@ -101,3 +101,11 @@ export function filterText({ state, label, by, uncertain }, nameOf) {
   ].filter(Boolean);
   return parts.length ? parts.join(", ") : "All photos";
 }
+
+export const isTouch = () => Boolean(globalThis.matchMedia?.("(hover: none) and (pointer: coarse)").matches);
+
+// What one does to the photo, as the first word of a sentence.
+export const clickWord = () => (isTouch() ? "Tap" : "Click");
+
+// A text of a field without the key that leads to it, as in "Note (I)".
+export const withoutKey = (text) => text.replace(/ \(\S\)$/, "");

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from rvernet_app.cli import project
 from rvernet_app.cli.main import main
@@ -149,6 +150,20 @@ def test_a_project_is_exported_as_coco(
     assert first == f"2 photos with 3 foods in {out}"
     assert sorted(left_out) == ["  1 foods without a name", "  2 photos that are not done"]
     assert printed.err == ""
+
+
+def test_polygons_replace_rle_on_request(desk: Desk, tmp_path: Path) -> None:
+    for name, rest in (("coco", ["--polygons"]), ("coco-polygons", [])):
+        assert run("export", "--format", name, *rest, "--out", tmp_path / name) == 0
+        described = json.loads((tmp_path / name / "annotations.json").read_text())
+        assert {type(one["segmentation"]) for one in described["annotations"]} == {list}
+
+
+def test_a_project_is_exported_as_a_workbook(desk: Desk, tmp_path: Path) -> None:
+    assert run("export", "--format", "xlsx", "--out", tmp_path / "out") == 0
+    sheet = load_workbook(tmp_path / "out" / "food-record.xlsx")["Foods"]
+    found = [row[3:6] for row in sheet.iter_rows(min_row=2, values_only=True)]
+    assert found == [("rice", 150, "g"), ("soup", None, None), ("beans", None, None)]
 
 
 def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> None:
@@ -414,6 +429,7 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
         (["export", "--format", "coco", "--out", "taken"], "already exists"),
         (["export", "--format", "coco", "--out", "/"], "already exists"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
+        (["export", "--format", "csv", "--out", "out", "--polygons"], "--polygons is for coco"),
         (
             ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
             "nothing to train on",

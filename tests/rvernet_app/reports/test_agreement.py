@@ -219,7 +219,7 @@ def test_several_pairs_of_annotators_are_also_measured_together(desk: Desk) -> N
     assert rice.kappa.value == fleiss_kappa(np.array([[2, 0], [1, 1], [0, 3]])).value
     between = report.tables()[0].rows
     assert [row[0] for row in between] == ["All", "Ann and Ben", "Ann and Cleo", "Ben and Cleo"]
-    assert between[0][6].endswith(", Fleiss' kappa")
+    assert between[0][6] == overall.kappa.text()
 
 
 def test_suggestions_shown_and_hidden_are_compared(desk: Desk) -> None:
@@ -258,10 +258,10 @@ def test_rows_are_ready_to_show(shared: Desk) -> None:
         "Foods only one has",
         "Mask overlap (mean IoU)",
         "Same name",
-        "Agreement beyond chance (kappa)",
-        "Agreement of grams (ICC)",
-        "Grams, fixed gap ignored (ICC)",
-        "Difference in grams (limits)",
+        "Agreement beyond chance (Cohen's kappa of two, Fleiss' kappa of all)",
+        "Agreement of grams (ICC 2,1 of two, ICC 1,1 of all)",
+        "Agreement of grams but for a fixed gap (ICC 3,1)",
+        "Difference in grams (mean difference, limits of agreement)",
     )
     assert between.rows[0][:7] == (
         "Ann and Ben",
@@ -270,7 +270,7 @@ def test_rows_are_ready_to_show(shared: Desk) -> None:
         "2 and 0",
         "0.87",
         "0.67",
-        "0.40, Cohen's kappa",
+        "0.40",
     )
     assert between.rows[0][9] == "-15 (-29 to -1)"
     assert labels.rows[0] == ("rice", "2", "0.80", "1.00", "1.00")

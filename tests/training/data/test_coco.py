@@ -275,6 +275,10 @@ def break_photo_paths(described: dict[str, list[dict[str, Any]]]) -> None:
         (lambda described: described["annotations"][0].pop("bbox"), "not a COCO instance file"),
         (lambda described: described["annotations"][0].update(bbox=[1, 2]), "not a COCO instance file"),
         (lambda described: described["images"][0].update(width=0), "not a COCO instance file"),
+        (
+            lambda described: described["categories"].append({"id": 6, "name": "soup"}),
+            "several categories have the id 6",
+        ),
         (lambda described: described["images"][0].update(width="wide"), "not a COCO instance file"),
         (lambda described: described["images"][0].update(width=True), "not a COCO instance file"),
     ],

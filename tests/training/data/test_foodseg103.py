@@ -353,6 +353,7 @@ def test_mask_with_only_background_has_no_region(made_foodseg103: Path, read: Ca
         ("category_id.txt", b"1 soup\ntwo pesto", "lines of a number and a name"),
         ("category_id.txt", b"0\n1 soup", "lines of a number and a name"),
         ("category_id.txt", b"1 \xff", "lines of a number and a name"),
+        ("category_id.txt", b"1 soup\n1 pesto", "gives a number to several categories"),
         ("category_id.txt", None, "cannot be read"),
         ("ImageSets/test.txt", None, r"test\.txt cannot be read"),
         ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),

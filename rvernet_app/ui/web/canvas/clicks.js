@@ -3,7 +3,7 @@
 import { complain, status } from "../feedback.js";
 import { selectFood, toggleFood } from "../foods.js";
 import { labelOf } from "../state.js";
-import { words } from "../words.js";
+import { clickWord, words } from "../words.js";
 import { maskOf } from "../work.js";
 import { meaningOfBox, meaningOfClick } from "./meaning.js";
 import { addPoint, clickedFood, insist, setBox } from "./prompts.js";
@@ -16,7 +16,8 @@ export function clickAt(page, pixel, { label, startsNew, several, since }) {
   const { foods } = state.current?.work.present ?? { foods: [] };
   const base = startsNew ? null : clickedFood(state);
   const { kind, food } = meaningOfClick({ foods, base, pixel, label, startsNew, several });
-  if (kind === "orphan") complain(page, new Error("Click the food first, then cut away what is too much."));
+  if (kind === "orphan")
+    complain(page, new Error(`${clickWord()} the food first, then cut away what is too much.`));
   else if (kind === "toggle") toggleFood(page, food.id);
   else if (kind === "select") selectAt(page, food, base, pixel);
   else if (kind === "inside") offer(page, { kind: "inside", food, pixel, base: null });

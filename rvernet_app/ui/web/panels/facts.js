@@ -7,8 +7,10 @@ export function drawFacts({ find, state }) {
   const { segmenter, checkpoint, classes, rows } = state.facts;
   const known = [make("span", { class: "rv-wide" }, "knows "), `${classes.length} foods`];
   find("#rv-models-label").replaceChildren(...known);
-  find("#rv-models").title = `Masks by ${segmenter}, names by ${checkpoint}`;
-  const facts = rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+  find("#rv-models").title = `Outlines by ${segmenter}, names by ${checkpoint}`;
+  const facts = rows.map(([name, value, term]) =>
+    make("div", {}, make("dt", {}, name), make("dd", { title: term }, value)),
+  );
   find("#rv-facts").replaceChildren(...facts);
   find("#rv-unsure").textContent = `Not sure. The best guesses among ${classes.length} known foods:`;
   find("#rv-classes-title").textContent = `The ${classes.length} foods it knows`;

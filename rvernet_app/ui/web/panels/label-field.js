@@ -34,7 +34,7 @@ export function createLabelField({ input, list, says }, on) {
   let offers = NONE;
   let at = -1;
   let asked = 0; // searches so far: only the newest one is shown
-  let answer = Promise.resolve();
+  let answer = null; // the one that is awaited
 
   function optionOf({ label, through, create, like }, index) {
     const onpointerdown = (event) => {
@@ -76,14 +76,19 @@ export function createLabelField({ input, list, says }, on) {
   function look() {
     const typed = input.value.trim();
     const number = ++asked;
-    const isNewest = () => number === asked;
+    answer = null;
     if (!typed) {
       offer(NONE);
       return;
     }
+    const answered = (matches, sentence) => {
+      if (number !== asked) return;
+      answer = null;
+      offer(offersFor(typed, matches, on.mayCreate()), sentence);
+    };
     answer = on.search(typed).then(
-      (matches) => isNewest() && offer(offersFor(typed, matches, on.mayCreate())),
-      () => isNewest() && offer(offersFor(typed, on.searchHere(typed), on.mayCreate()), OFFLINE),
+      (matches) => answered(matches),
+      () => answered(on.searchHere(typed), OFFLINE),
     );
   }
 
@@ -100,10 +105,17 @@ export function createLabelField({ input, list, says }, on) {
     if (!(await on.create(name))) input.value = name;
   }
 
-  async function enter() {
+  // What is typed is looked up first; meanwhile nothing more is typed.
+  async function enterOnceAnswered() {
+    input.readOnly = true;
     await answer;
-    if (document.activeElement !== input) return;
-    if (at >= 0) take(at);
+    input.readOnly = false;
+    if (document.activeElement === input) enter();
+  }
+
+  function enter() {
+    if (answer) enterOnceAnswered();
+    else if (at >= 0) take(at);
     else if (offers.rows.length) {
       at = 0;
       draw();

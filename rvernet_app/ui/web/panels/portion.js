@@ -80,7 +80,7 @@ export function createPortionFields(form, on) {
       else fields[name].removeAttribute("aria-invalid");
     }
     const button =
-      allow && make("button", { type: "button", class: "rv-link", onclick: allow }, "It is right");
+      allow && make("button", { type: "button", class: "rv-link", onclick: allow }, "Yes, save it");
     says.replaceChildren(...(sentence ? [sentence, " "] : []), ...(button ? [button] : []));
     says.hidden = !sentence;
   }

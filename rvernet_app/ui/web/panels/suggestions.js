@@ -4,6 +4,10 @@ import { fill, icon, make, spoken } from "../dom.js";
 import { labelOf, labelsOf, selectedFood } from "../state.js";
 import { percent, words } from "../words.js";
 
+// What the suggestions are for: a food without a name, or one whose name may be changed.
+export const offerText = (label) =>
+  label ? `Named “${words(label.name)}”.` : "No name yet. Take one, or type a name.";
+
 const CHECK = "M5 12.5 10 17.5 19 7";
 
 export function createSuggestions({ find, state }, on) {
@@ -50,7 +54,8 @@ export function createSuggestions({ find, state }, on) {
     find("#rv-unsure").hidden = !unsure;
     list.toggleAttribute("data-unsure", unsure);
     const food = selectedFood(state);
-    find("#rv-offer").hidden = !suggestions.length || !food || labelOf(state, food) !== null;
+    find("#rv-offer").hidden = !suggestions.length || !food;
+    find("#rv-offer").textContent = offerText(labelOf(state, food));
     fill(list, suggestions.map(rowOf));
     find("#rv-suggestions-empty").hidden = suggestions.length > 0 || pending === "suggestions";
   };

@@ -161,7 +161,7 @@ export async function askToRemove(page, how) {
   const isMerge = how === "merge";
   find("#rv-remove-label-title").textContent = isMerge ? `Merge ${name}` : `Delete ${name}`;
   find("#rv-remove-label-text").textContent = isMerge
-    ? `${foodsText(count)} named ${name} get the other label, which is also found as ${name} then.`
+    ? `The foods named ${name} (${count}) get the other label. It is then found as ${name} too.`
     : `${foodsText(count)} of this project ${count === 1 ? "is" : "are"} named ${name}.`;
   find("#rv-remove-label-into").textContent = isMerge ? "Merge it into" : "Give these foods the label";
   find("#rv-remove-label-do").textContent = isMerge ? "Merge" : "Delete it and rename its foods";
@@ -193,8 +193,8 @@ export async function removeLabel(page, name, into) {
     editLabel(page, into);
     countFoods(page);
     const foods = foodsText(reply.foods);
-    if (!into) return `“${was}” is deleted${reply.foods ? `; ${foods} have no name now` : ""}.`;
-    return `“${was}” is gone; ${foods} are named “${words(project.labels.get(into).name)}” now.`;
+    if (!into) return `“${was}” is deleted${reply.foods ? `. Without a name now: ${foods}` : ""}.`;
+    return `“${was}” is gone. Named “${words(project.labels.get(into).name)}” now: ${foods}.`;
   });
 }
 

@@ -28,7 +28,7 @@ function showTraining(page, reply) {
   const { find } = page;
   if (reply.facts) {
     useEngine(page, reply.facts);
-    find("#rv-training").textContent = "The new classifier is in use.";
+    find("#rv-training").textContent = "The new model is in use.";
     find("#rv-train-use").hidden = true;
     return;
   }
@@ -37,7 +37,7 @@ function showTraining(page, reply) {
   find("#rv-train-stop").hidden = state !== "running";
   find("#rv-train-use").hidden = state !== "done" || inUse;
   find("#rv-train-use").classList.toggle("rv-primary", Boolean(comparison?.better));
-  find("#rv-train-use").textContent = comparison?.better ? "Use the new classifier" : "Use it all the same";
+  find("#rv-train-use").textContent = comparison?.better ? "Use the new model" : "Use it all the same";
   find("#rv-training").dataset.state = state;
   const text = trainingText(reply);
   if (text) find("#rv-training").textContent = text;
@@ -52,7 +52,7 @@ export function trainingText({ state, project, share, said, comparison, in_use: 
   if (state === "stopped") return `The training on ${project} was stopped.`;
   if (state !== "done") return null;
   const standing = inUse
-    ? `The classifier trained on ${project} is in use.`
+    ? `The model trained on ${project} is in use.`
     : `Trained on ${project}. ${qualityText(comparison)}`;
   return `${standing} ${knowledgeText(comparison)}`;
 }
@@ -62,11 +62,13 @@ function progressOf(share) {
   return share ? percent(share) : "reading the photos…";
 }
 
+const hundredths = (score) => Math.round(100 * score);
+
 export function qualityText(comparison) {
   const { old_macro_f1: old, new_macro_f1: fresh, regions, photos } = comparison;
   return (
-    `On ${regions} foods of ${photos} photos it had not seen, the new classifier scores ${fresh.toFixed(2)} ` +
-    `of 1 (mean over foods, macro F1), the one it started from ${old.toFixed(2)}. ${verdictOf(comparison)}`
+    `On ${regions} foods of ${photos} photos it had not seen, the new model scores ` +
+    `${hundredths(fresh)} of 100, the one it started from ${hundredths(old)}. ${verdictOf(comparison)}`
   );
 }
 

@@ -409,6 +409,16 @@ def test_a_split_may_be_a_list_of_photos(kitchen: Kitchen, tmp_path: Path, entry
     assert left == []
 
 
+def test_a_file_without_splits_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", BOX, train=None, val=None)
+    report = kitchen.take("yolo-seg", folder, kitchen.new_project())
+    assert [(one.what, one.why) for one in report.not_taken] == [
+        ("data.yaml", "It names no photos; expected train, val or test."),
+        ("labels/train/one.txt", "No photo of the data set has its name."),
+    ]
+    assert report.unnamed == ("images/train/one.png",)
+
+
 def test_an_entry_of_a_list_without_its_photo_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", BOX, train="train.txt", val="val.txt")
     (folder / "train.txt").write_text("images/train/one.png\nimages/tuesday/one.png\n")
@@ -452,7 +462,7 @@ def test_label_files_without_a_photo_and_photos_of_no_split_are_said(
     (folder / "images" / "extra" / "two.png").write_bytes(encoded(draw(SMALL, 10), "PNG"))
     report = kitchen.take("yolo-seg", folder, kitchen.new_project())
     assert [(one.what, one.why) for one in report.not_taken] == [
-        ("labels/train/gone.txt", "Its photo is missing.")
+        ("labels/train/gone.txt", "No photo of the data set has its name.")
     ]
     assert report.unnamed == ("images/extra/two.png",)
 

@@ -233,7 +233,7 @@ def page(tmp_path: Path, checkpoints: tuple[Path, Path], monkeypatch: pytest.Mon
 def test_before_the_first_training_the_state_is_none(page: Page) -> None:
     assert page.ask("training") == {"state": "none"}
     assert page.ask("stop_training") == {"state": "none"}
-    assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
+    assert "no newly trained model" in page.ask("use_checkpoint")["error"]
     assert page.folders == []
 
 
@@ -334,7 +334,7 @@ def test_an_installed_package_leaves_the_module_path_alone(monkeypatch: pytest.M
 def test_a_running_training_reports_its_progress(page: Page) -> None:
     with page.hold():
         assert page.ask("training") == {"state": "running", "project": "Trays", "share": 0.75}
-        assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
+        assert "no newly trained model" in page.ask("use_checkpoint")["error"]
 
 
 def test_the_progress_never_decreases(page: Page) -> None:
@@ -375,7 +375,7 @@ def test_a_finished_training_reports_the_comparison(page: Page) -> None:
 )
 def test_a_failed_training_reports_the_reason(page: Page, script: str, said: str) -> None:
     assert page.finish(script) == {"state": "failed", "project": "Trays", "said": said}
-    assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
+    assert "no newly trained model" in page.ask("use_checkpoint")["error"]
     assert page.start()["state"] in ("running", "done")
 
 
@@ -383,7 +383,7 @@ def test_a_training_can_be_stopped(page: Page) -> None:
     with page.hold():
         assert page.ask("stop_training") == {"state": "stopped", "project": "Trays"}
     assert page.process.returncode == -signal.SIGTERM
-    assert "no new checkpoint" in page.ask("use_checkpoint")["error"]
+    assert "no newly trained model" in page.ask("use_checkpoint")["error"]
     assert page.next_start().ask("training") == {"state": "stopped", "project": "Trays"}
 
 
@@ -478,8 +478,8 @@ def test_a_missing_checkpoint_is_not_in_use(page: Page) -> None:
         ({"project": 999}, "no such project"),
         ({"project": None}, "project"),
         ({"project": "Trays"}, "project"),
-        ({"epochs": 0}, "1 to 200 epochs"),
-        ({"epochs": 201}, "1 to 200 epochs"),
+        ({"epochs": 0}, "1 to 200 rounds"),
+        ({"epochs": 201}, "1 to 200 rounds"),
         ({"epochs": "many"}, "epochs"),
         ({"epochs": 10**400}, "epochs"),
     ],
