@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 def reload(visitor: Workbench, photo: DrawnPhoto, foods: int) -> None:
     """Reload the page, which must ask nothing, and wait until the photo is shown with its foods."""
     asked: list[str] = []
+    visitor.page.wait_for_selector('.rv[data-kept="kept"]')
     visitor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     visitor.page.reload()
     visitor.page.wait_for_selector(f'.rv[data-photo="{photo.sha256}"]')
