@@ -26,11 +26,11 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import NoFoodError
 from rvernet_app.exchange.formats.coco_parts import ANNOTATIONS_NAME
 from rvernet_app.model.malloc import keep_memory
-from rvernet_app.picture.masks import Rle, from_rle
+from rvernet_app.picture.masks import Rle, from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import open_segmenter
 from rvernet_app.types import BACKGROUND, FOREGROUND, Candidates, Embedding, Mask, Prompt
-from training.data.clicks import Click, correction, innermost_point, iou
+from training.data.clicks import Click, correction, iou
 from training.data.coco import AnnotatedPhoto, read_file
 from training.data.photos import open_photo
 

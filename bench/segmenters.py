@@ -17,11 +17,11 @@ import numpy as np
 
 from rvernet_app.config import AppConfig
 from rvernet_app.model.malloc import keep_memory
-from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.masks import from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.types import FOREGROUND, Prompt
-from training.data.clicks import innermost_point, iou
+from training.data.clicks import iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source

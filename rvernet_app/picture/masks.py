@@ -84,6 +84,15 @@ def bbox_xywh(mask: Mask) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
+def innermost_point(mask: Mask) -> tuple[int, int]:
+    """Return x and y of the pixel farthest from the outside of a mask, bool (H, W), not empty. The area
+    beyond the edge of the photo is outside.
+    """
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(column), int(row)
+
+
 def polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
     """Outline a mask for drawing with the even-odd rule; holes are outlines of their own.
 

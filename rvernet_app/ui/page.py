@@ -24,6 +24,7 @@ from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.leftovers import Leftovers
 from rvernet_app.ui.project.managing import Managing
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.replies import CopyState
@@ -65,6 +66,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     adding = Adding(store, files, handlers.photos, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.photos, pipeline)
+    leftovers = Leftovers(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
     importing = Importing(store, files)
     managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
@@ -79,6 +81,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             LabelSets(store),
             reviewing,
             ranking,
+            leftovers,
             training,
             exporting,
             importing,

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { offersFor } from "../../rvernet_app/ui/web/panels/label-field.js";
-import { rowOf } from "../../rvernet_app/ui/web/project/contents.js";
 import { createLabelSet, plain, withLabel } from "../../rvernet_app/ui/web/project/labels.js";
-import { copyOf } from "../../rvernet_app/ui/web/project/naming.js";
+import { foodAgain, saidOf } from "../../rvernet_app/ui/web/project/leftovers.js";
 import { hasFoods } from "../../rvernet_app/ui/web/project/queue.js";
 import { portionsOf } from "../../rvernet_app/ui/web/review/review.js";
 import { food } from "./helpers.mjs";
@@ -102,12 +101,17 @@ test("nothing is offered for nothing", () => {
   assert.deepEqual(offersFor("x", [], false).rows, []);
 });
 
-test("a copied food keeps mask and label; amount, note and suggestions are the other photo's", () => {
-  const row = rowOf(
-    food(1, { label: 8, portion: { amount: 5 }, note: "warm", suggestions: [["a", 1]], taken: true }),
-  );
-  const { id, label: copied, portion, note, suggestions, taken } = copyOf(row, 4);
-  assert.deepEqual([id, copied, portion, note, suggestions, taken], [4, 8, null, "", null, null]);
+test("a food found again has its label and a mask of its own; amount and note are the other photo's", () => {
+  const mask = { rle: { counts: "abc" }, score: 0.75 };
+  const made = foodAgain({ label: 8, mask, point: [3, 4, 1] }, food(4), "small_sam@0");
+  assert.deepEqual([made.id, made.label, made.points, made.candidates], [4, 8, [[3, 4, 1]], [mask]]);
+  assert.deepEqual([made.segmenter, made.portion ?? null, made.note ?? ""], ["small_sam@0", null, ""]);
+});
+
+test("what was not found again is said by name", () => {
+  assert.equal(saidOf(4, []), "4 of 4 foods found again");
+  assert.equal(saidOf(3, ["fried_rice"]), "3 of 4 foods found again; fried rice was not found");
+  assert.equal(saidOf(0, ["rice", "beans"]), "0 of 2 foods found again; rice and beans were not found");
 });
 
 test("a photo in memory is up to date when it has the store's foods at their revisions", () => {

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rvernet_app.errors import SegmentationError
-from rvernet_app.picture.masks import bbox_xywh, from_rle
+from rvernet_app.picture.masks import bbox_xywh, from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
-from training.data.clicks import correction, innermost_point, iou
+from training.data.clicks import correction, iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene
 

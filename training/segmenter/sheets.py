@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.masks import from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
-from training.data.clicks import innermost_point, iou
+from training.data.clicks import iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene
 

@@ -137,6 +137,7 @@ class Labeling:
                 state=state,
                 full=queue.is_full(session, item, mine),
                 before=item.before_id,
+                served=_position(session, item.before_id),
                 meal=item.meal,
                 foods=self._foods(session, item, mine),
                 comments=comment_replies(session, item.id) if state == DONE else [],
@@ -229,16 +230,16 @@ class Labeling:
             return replies.VerdictReply(progress=queue.progress(session, asked.project, mine))
 
     def link_before(self, asked: requests.LinkBefore, me: str) -> replies.Linked:
-        """Say whether a photo shows the leftovers of the one before it."""
+        """Say whether a photo shows leftovers, and of which earlier photo."""
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             position = queue.item(session, asked.project, asked.item).position
-            before = queue.neighbour(session, asked.project, position, -1)
+            behind = position if asked.served is None else min(position, asked.served + 1)
+            before = queue.neighbour(session, asked.project, behind, -1) if asked.linked else None
             if asked.linked and before is None:
                 raise StoreError("There is no photo before this one.")
-            before_id = before.id if before and asked.linked else None
-            queue.link_before(session, asked.item, before_id, mine)
-        return replies.Linked(before=before_id)
+            queue.link_before(session, asked.item, before.id if before else None, mine)
+            return replies.Linked(before=before.id if before else None)
 
     def set_meal(self, asked: requests.SetMeal, me: str) -> replies.MealReply:
         """Name the meal that a photo is of."""
@@ -316,6 +317,11 @@ def _filter(session: Session, asked: requests.FindItems) -> listing.Filter | Non
     if asked.by is not None and by is None:
         return None
     return listing.Filter(asked.state, asked.label, by, asked.uncertain, asked.search)
+
+
+def _position(session: Session, item_id: int | None) -> int | None:
+    item = None if item_id is None else session.get(Item, item_id)
+    return item.position if item else None
 
 
 def _asked_item(session: Session, asked: requests.OpenItem) -> Item | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from rvernet_app.ui.requests import Reply
-from rvernet_app.ui.visitor.replies import PhotoReply
+from rvernet_app.ui.visitor.replies import MaskReply, PhotoReply
 
 
 class ProjectReply(Reply):
@@ -170,6 +170,8 @@ class FoodReply(Reply):
 class ItemReply(Reply):
     """A photo of a queue with the visitor's foods; "item" is null if there is no such photo.
 
+    Of a photo of leftovers "before" is the served photo and "served" its position.
+
     If its file is missing or damaged, "error" says so and the photo is not there. Comments come once the
     visitor is done with it.
     """
@@ -181,6 +183,7 @@ class ItemReply(Reply):
     state: str | None = None
     full: bool | None = None
     before: int | None = None
+    served: int | None = None
     meal: str | None = None
     photo: PhotoReply | None = None
     foods: list[FoodReply] | None = None
@@ -243,6 +246,22 @@ class Linked(Reply):
     """The photo whose leftovers a photo shows."""
 
     before: int | None
+
+
+class FoodAgain(Reply):
+    """A food of the served photo that was found again: its label, its mask now, a click [x, y, 1] on it."""
+
+    label: int | None
+    mask: MaskReply
+    point: list[int]
+
+
+class FoundAgain(Reply):
+    """The foods of the served photo that were found again, and the names of those that were not."""
+
+    served: int
+    foods: list[FoodAgain]
+    lost: list[str]
 
 
 class MealReply(Reply):

@@ -199,10 +199,17 @@ class GiveVerdict(Signed):
 
 
 class LinkBefore(OfProject):
-    """Say whether a photo shows the leftovers of the one before it."""
+    """Say whether a photo shows leftovers: of the one at the position "served", or of the one before it."""
 
     item: Id
     linked: bool | None = None
+    served: WholeNumber | None = None
+
+
+class FindAgain(OfProject):
+    """Look for the foods of the served photo in a photo of leftovers."""
+
+    item: Id
 
 
 class SetMeal(Request):

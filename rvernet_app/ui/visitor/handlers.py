@@ -94,9 +94,13 @@ class Handlers:
         return Prepared(timings=timings)
 
     def segment(self, asked: Segment) -> Segmented:
-        """Find the food at a prompt; a mask corrected by hand is added to or cut from."""
+        """Find the food at a prompt. A mask corrected by hand is added to or cut from, never refused."""
         photo = self.photos.get(asked.photo)
-        prompt = replace(asked.prompt(), low_res_mask=self._recall(asked.refine))
+        prompt = replace(
+            asked.prompt(),
+            low_res_mask=self._recall(asked.refine),
+            insist=bool(asked.insist) or asked.onto is not None,
+        )
         timings: dict[str, float] = {}
         candidates = self._pipeline.segment(photo, prompt, timings)
         corrected = None if asked.onto is None else from_rle(asked.onto, photo.size_hw)

@@ -19,7 +19,8 @@ import {
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
 import { openGrid } from "./project/grid.js";
-import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
+import { findAgain } from "./project/leftovers.js";
+import { nameFood, takeSuggestion } from "./project/naming.js";
 import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
 import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
@@ -120,7 +121,7 @@ function onProject(page) {
     typeLabel: () => find("#rv-label").focus(),
     typeAmount: () => page.fields.portion.focus(),
     typeNote: () => find("#rv-note").focus(),
-    copyFoods: () => copyFoods(page),
+    findAgain: () => findAgain(page),
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);

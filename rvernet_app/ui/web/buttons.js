@@ -28,6 +28,7 @@ import {
   saveLabel,
   takeLabelSet,
 } from "./project/label-set.js";
+import { linkBefore } from "./project/leftovers.js";
 import {
   changeAnnotator,
   createProject,
@@ -36,7 +37,7 @@ import {
   saveSettings,
   showProject,
 } from "./project/projects.js";
-import { applyFilter, chooseOrder, giveVerdict, linkBefore, setMeal } from "./project/queue.js";
+import { applyFilter, chooseOrder, giveVerdict, setMeal } from "./project/queue.js";
 import { train } from "./project/training.js";
 import { showHistory } from "./review/history.js";
 import { showReport } from "./review/report.js";
@@ -149,6 +150,9 @@ function wireProject(page, _actions, on) {
   const mealOf = (form) => new FormData(form).get("meal");
   find("#rv-meal-form").addEventListener("submit", ({ target }) => setMeal(page, mealOf(target)));
   on.change("#rv-before", ({ checked }) => linkBefore(page, checked));
+  on.change("#rv-served", ({ value, validity }) => {
+    if (value && validity.valid) linkBefore(page, true, Number(value) - 1);
+  });
   on.change("#rv-note", ({ value }) => changeFood(page, { note: value }));
   find(".rv-naming").addEventListener("keydown", ({ key }) => {
     if (key === "Escape") overlay.focus({ preventScroll: true });

@@ -52,7 +52,7 @@ const IN_PROJECT = {
   u: "nextUnlabelled",
   pagedown: "followingPhoto",
   pageup: "previousPhoto",
-  q: "copyFoods",
+  q: "findAgain",
   "shift+w": "allPhotos",
 };
 

@@ -38,6 +38,10 @@ export function createNaming({ find, state, fields }, on) {
     const before = find("#rv-before");
     if (!state.linking) before.checked = Boolean(state.current?.before);
     before.disabled = !state.current?.position;
+    const served = find("#rv-served");
+    served.hidden = !before.checked;
+    served.max = String(state.current?.position ?? 1);
+    if (document.activeElement !== served) served.value = String((state.current?.served ?? 0) + 1);
     find("#rv-blind").hidden = !state.current?.blind;
   };
 }

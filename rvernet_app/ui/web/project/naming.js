@@ -1,8 +1,7 @@
-// What a food is called, and foods taken along from the photo before.
+// What a food is called.
 
-import { refuses } from "../canvas/prompts.js";
 import { attempt, complain } from "../feedback.js";
-import { changeFood, changeFoods, commitFoods } from "../foods.js";
+import { changeFood, changeFoods } from "../foods.js";
 import { labelFor } from "../front/keeping.js";
 import { tell } from "../server.js";
 import {
@@ -16,8 +15,7 @@ import {
   stillThere,
 } from "../state.js";
 import { words } from "../words.js";
-import { maskOf, nextId } from "../work.js";
-import { foodOf } from "./contents.js";
+import { maskOf } from "../work.js";
 import { plain, withLabel } from "./labels.js";
 import { refreshLabels } from "./search.js";
 
@@ -74,28 +72,3 @@ export function createLabel(page, name, suggested = false, meant = meantFood(pag
     return label;
   });
 }
-
-// The foods of the photo before, as foods of this one: leftovers lie where the meal lay.
-export async function copyFoods(page) {
-  const photo = page.state.current;
-  if (!photo?.item || refuses(page, photo)) return;
-  await attempt(page, async () => {
-    const query = photo.before ? { item: photo.before } : { position: photo.position, step: -1 };
-    const reply = await tell(page, "open_item", { project: photo.project.id, ...query });
-    if (reply.item === null || !reply.foods.length)
-      throw new Error("The photo before has no foods of yours.");
-    if (reply.photo.width !== photo.width || reply.photo.height !== photo.height)
-      throw new Error("The photo before has another size, so its masks do not fit.");
-    const copies = reply.foods.map((row) => copyOf(row, nextId(photo.work)));
-    const foods = [...photo.work.present.foods, ...copies];
-    commitFoods(page, photo, { foods, active: copies.at(-1).id });
-  });
-}
-
-export const copyOf = (row, id) => ({
-  ...foodOf(row, id),
-  portion: null,
-  note: "",
-  suggestions: null,
-  taken: null,
-});

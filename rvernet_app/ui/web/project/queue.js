@@ -79,8 +79,8 @@ const stepPast = (page, { position }, { step = 1 }) => openItem(page, { position
 export const openNext = (page, after) => openItem(page, { after, order: page.state.order });
 
 // What the queue, and not a food, says of a photo.
-function ofQueue({ item, position, blind, state, before, full, meal, comments }) {
-  return { item, position, blind, state, before, full, meal, comments };
+function ofQueue({ item, position, blind, state, before, served, full, meal, comments }) {
+  return { item, position, blind, state, before, served, full, meal, comments };
 }
 
 // The photo in memory; null where the store has other foods by now, as another tab or device leaves them.
@@ -273,17 +273,4 @@ export function setMeal(page, meal) {
     updatePhoto(page.state, photo, { meal: reply.meal });
     changeListed(page.state, photo.item, { meal: reply.meal });
   });
-}
-
-// Links the photo to the one in front of it, of which it shows the leftovers.
-export async function linkBefore(page, linked) {
-  const { state } = page;
-  const photo = state.current;
-  state.set({ linking: true });
-  await attempt(page, async () => {
-    const reply = await tellOf(page, photo, "link_before", { project: photo.project.id, linked });
-    updatePhoto(state, photo, { before: reply.before });
-    if (!state.unsaved.size) state.set({ saved: "saved" });
-  });
-  state.set({ linking: false });
 }

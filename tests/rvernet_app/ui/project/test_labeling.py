@@ -158,7 +158,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "undo_food": ("item", "step"),
     "redo_food": ("item", "step"),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
-    "link_before": ("project", "item", "linked"),
+    "link_before": ("project", "item", "linked", "served"),
     "set_meal": ("item", "meal"),
     "history": ("item", "all"),
     "add_photo": ("project", "photo", "path", "name", "meal"),
@@ -681,6 +681,15 @@ def test_a_photo_of_leftovers_is_linked_to_the_previous_photo(page: Page) -> Non
     assert page.of_project("open_item", item=items[2])["before"] is None
     assert "no photo before" in page.of_project("link_before", item=items[0], linked=True)["error"]
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
+
+
+def test_any_earlier_photo_can_show_the_meal(page: Page) -> None:
+    items = page.desk.items
+    assert page.of_project("link_before", item=items[3], linked=True, served=0) == {"before": items[0]}
+    opened = page.of_project("open_item", item=items[3])
+    assert (opened["before"], opened["served"]) == (items[0], 0)
+    later = page.of_project("link_before", item=items[1], linked=True, served=3)
+    assert later == {"before": items[0]}  # the nearest earlier one
 
 
 # New photos
