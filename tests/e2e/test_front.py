@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Dialog
 
 from rvernet_app.store.database import Store
 from tests.e2e.project import Project, label_of, new_name, standing
@@ -20,7 +21,12 @@ def reload(visitor: Workbench, photo: DrawnPhoto, foods: int) -> None:
     """Reload the page, which must ask nothing, and wait until the photo is shown with its foods."""
     asked: list[str] = []
     visitor.page.wait_for_selector('.rv[data-kept="kept"]')
-    visitor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    visitor.page.on("dialog", accept)
     visitor.page.reload()
     visitor.page.wait_for_selector(f'.rv[data-photo="{photo.sha256}"]')
     visitor.page.wait_for_function(
