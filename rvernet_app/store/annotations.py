@@ -261,22 +261,6 @@ def give_verdict(
     return Saved(row.id, row.revision)
 
 
-def require_labelled(session: Session, item_id: int, annotator_id: int) -> None:
-    """Raise StoreError if the annotator marked no food on a photo, or one of their foods has no name.
-
-    The page asks about a single photo before it says `DONE`. Where many photos are done at once nobody can be
-    asked about each, so those are refused.
-    """
-    own = [food for food in foods(session, item_id, annotator_id) if not food.sources]
-    if not own:
-        raise StoreError("No food is marked on it.")
-    unnamed = sum(food.label_id is None for food in own)
-    if unnamed:
-        raise StoreError(
-            f"{unnamed} of its foods have no name yet." if unnamed > 1 else "A food has no name yet."
-        )
-
-
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
     """Take a place on a photo for an annotator, unless they have one, and return their verdict.
 

@@ -16,6 +16,7 @@ import { newRecord, onTopOf, photoOf, recordOf } from "../../rvernet_app/ui/web/
 import { redoLast, undoLast } from "../../rvernet_app/ui/web/history.js";
 import { frontText, sizeOfFront } from "../../rvernet_app/ui/web/panels/front.js";
 import { createLabelSet } from "../../rvernet_app/ui/web/project/labels.js";
+import { ask } from "../../rvernet_app/ui/web/server.js";
 import { addPhoto } from "../../rvernet_app/ui/web/state.js";
 import { fakePage, fakeStorage, food, snapshot, until } from "./helpers.mjs";
 
@@ -225,6 +226,24 @@ test("own photos count, and samples with foods", () => {
   worked.work.present = snapshot(food(1));
   assert.deepEqual(sizeOfFront(page.state), { photos: 2, foods: 1 });
   assert.equal(frontText({ photos: 1, foods: 2 }), "1 photo with 2 foods");
+});
+
+test("a photo that the server no longer keeps is sent there again, once", async () => {
+  const told = [];
+  let lost = true;
+  page = newTab({
+    segment: async () => (lost ? { error: "no longer on the server", lost: true } : { candidates: [] }),
+  });
+  page.sendAgain = async (photo) => {
+    told.push(photo.id);
+    lost = false;
+  };
+  open(page, "lunch");
+  assert.deepEqual(await ask(page, "segment", { photo: "lunch" }), { candidates: [] });
+  lost = true;
+  page.sendAgain = async () => {};
+  await assert.rejects(ask(page, "segment", { photo: "lunch" }), /no longer on the server/);
+  assert.deepEqual(told, ["lunch"]);
 });
 
 // A server with projects, photos and foods; it breaks off after so many saved foods.

@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 from rvernet_app.errors import RvernetError, StoreError
 from rvernet_app.store import projects, queue, removal
-from rvernet_app.store.annotations import give_verdict, require_labelled
+from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.tables import DONE, OPEN
+from rvernet_app.store.tables import OPEN
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import (
     DeletedPhotos,
@@ -117,8 +117,6 @@ class Managing:
             try:
                 with self._store.writing() as session:
                     name = queue.item(session, asked.project, item_id).name
-                    if asked.state == DONE:
-                        require_labelled(session, item_id, mine)
                     if asked.state != OPEN or queue.state_of(session, item_id, mine) != queue.NEW:
                         give_verdict(session, item_id, mine, asked.state, reason=asked.reason)
             except RvernetError as error:

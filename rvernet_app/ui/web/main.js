@@ -34,7 +34,7 @@ import { drawAdded, drawImporting } from "./panels/reports.js";
 import { createSheets } from "./panels/sheets.js";
 import { createStrip } from "./panels/strip.js";
 import { drawTabs } from "./panels/tabs.js";
-import { leaveFields, openSample, showPhoto } from "./photos.js";
+import { leaveFields, openAgain, openSample, showPhoto } from "./photos.js";
 import { drawAccount } from "./project/account.js";
 import { showFormats } from "./project/export.js";
 import { moreOfGrid, openFromGrid, toggleInGrid } from "./project/grid.js";
@@ -54,6 +54,7 @@ import { isTouch, withoutKey } from "./words.js";
 export function start({ element, props, server, trigger, watch, upload }) {
   const page = createPage({ element, props, server, trigger, upload });
   const actions = createActions(page);
+  page.sendAgain = (photo) => openAgain(page, photo);
   page.fields = createFields(page, actions);
   page.sheets = createSheets(page, { project: (id) => openProject(page, id) });
   drawOnChange(page);

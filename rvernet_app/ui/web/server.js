@@ -10,7 +10,7 @@ const LOGGED_OUT =
 // An address below the page, also behind a path of a proxy.
 export const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
 
-// Asks the engine. A photo of a project that it no longer keeps is opened again first.
+// Asks the engine. A photo that it no longer keeps is opened again first.
 export async function ask(page, name, message) {
   const reply = await answerTo(page, name, message);
   if (!reply) throw await unanswered("Check that it is running, then try again.");
@@ -22,7 +22,11 @@ async function answerTo(page, name, message) {
   const { server, state } = page;
   const asked = () => server[name](message).catch(() => null);
   const reply = await asked();
-  const { current } = state;
+  const { current, photos } = state;
+  if (reply?.lost && name !== "open_photo" && photos.has(message.photo) && !current?.item) {
+    await page.sendAgain(photos.get(message.photo));
+    return asked();
+  }
   if (!reply?.lost || !current?.item || current.id !== message.photo) return reply;
   try {
     await tell(page, "open_item", { project: current.project.id, item: current.item });

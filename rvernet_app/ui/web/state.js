@@ -33,7 +33,7 @@ const VALUES = {
   // The front page, whose work this browser keeps.
   front: [() => ({ id: null, labels: createLabelSet([]), new_labels: true }), ["panels"]],
   kept: [() => null, ["front"]], // "kept", "no room" or "no storage"
-  keeping: [() => false, []],
+  keeping: [() => false, ["front"]],
   unkept: [() => new Set(), []], // photos with changes that the browser does not keep yet
   opening: [() => 0, []], // files on their way to the server
   moving: [() => false, []], // into a project

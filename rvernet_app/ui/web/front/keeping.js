@@ -49,7 +49,7 @@ async function keepAll(page) {
   const { state } = page;
   state.set({ keeping: true });
   try {
-    for (const photo of state.unkept) await keepOne(page, photo);
+    while (state.unkept.size) await keepOne(page, [...state.unkept][0]);
     state.set({ kept: "kept" });
   } catch (error) {
     notKept(page, error);
@@ -58,20 +58,19 @@ async function keepAll(page) {
   }
 }
 
+// The photo counts as not kept until the browser has said that it has it.
 async function keepOne(page, photo) {
   const { state, database } = page;
-  markKept(state, photo);
-  try {
-    const own = recordOf(photo, state.front.labels);
-    const kept = await database.changeWork(photo.id, (there) => onTopOf(there, own));
-    const othersCame = kept.revision > photo.revision + 1;
-    if (!othersCame) notePhoto(photo, { revision: kept.revision });
-    else if (!state.unkept.has(photo)) takeOver(page, photo, kept);
-    page.channel?.postMessage({ id: photo.id });
-  } catch (error) {
-    markUnkept(state, photo);
-    throw error;
-  }
+  const { work } = photo;
+  const { present } = work;
+  const own = recordOf(photo, state.front.labels);
+  const kept = await database.changeWork(photo.id, (there) => onTopOf(there, own));
+  const othersCame = kept.revision > photo.revision + 1;
+  const isSame = photo.work === work && work.present === present;
+  if (!othersCame) notePhoto(photo, { revision: kept.revision });
+  else if (isSame) takeOver(page, photo, kept);
+  if (isSame) markKept(state, photo);
+  page.channel?.postMessage({ id: photo.id });
 }
 
 const notKept = ({ state }, error) =>

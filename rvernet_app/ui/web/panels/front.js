@@ -19,6 +19,7 @@ export const frontText = ({ photos, foods }) => `${count(photos, "photo")} with 
 
 export function drawFront({ find, root, state }) {
   const size = sizeOfFront(state);
+  root.dataset.kept = state.keeping ? "keeping" : (state.kept ?? "");
   const shows = size.photos > 0 && state.kept !== null;
   find("#rv-front").hidden = !shows;
   root.toggleAttribute("data-not-kept", shows && state.kept !== "kept");

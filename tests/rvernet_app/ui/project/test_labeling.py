@@ -155,13 +155,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "find_items": ("project", "state", "label", "by", "uncertain", "search"),
     "save_food": ("item", "id", "revision", "rle", "label", "note", "step"),
     "delete_food": ("item", "id", "revision", "step"),
-    "undo_food": ("item",),
-    "redo_food": ("item",),
+    "undo_food": ("item", "step"),
+    "redo_food": ("item", "step"),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
     "link_before": ("project", "item", "linked", "served"),
     "set_meal": ("item", "meal"),
     "history": ("item", "all"),
-    "add_photo": ("project", "path", "name", "meal"),
+    "add_photo": ("project", "photo", "path", "name", "meal"),
     "list_archive": ("parts", "name"),
     "add_from_archive": ("project", "token", "name", "meal"),
     "list_folder": ("folder",),
@@ -706,6 +706,25 @@ def test_an_upload_joins_the_queue_once(page: Page) -> None:
     with page.desk.store.reading() as session:
         item = session.get_one(Item, added["item_id"])
     assert (item.name, item.meal, item.position) == ("Lunch.png", "Monday", 4)
+
+
+def test_an_opened_photo_joins_the_queue_as_its_file_is(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "lunch.png").write_bytes(picture(77))
+    opened = page.photos.add(tmp_path / "lunch.png")
+    added = page.of_project("add_photo", photo=opened.sha256, name="Lunch.png")
+    with page.desk.store.reading() as session:
+        assert session.get_one(Item, added["item_id"]).photo.sha256 == opened.sha256
+    unknown = page.of_project("add_photo", photo="0" * 64, name="Lunch.png")
+    assert unknown["error"] == "This photo is no longer on the server; open it again."
+
+
+def test_an_undo_that_is_asked_for_again_takes_nothing_more_back(page: Page) -> None:
+    item = page.desk.items[0]
+    page.desk.save("peas")
+    page.desk.save("beans")
+    replies = [page.ask("undo_food", item=item, step="once") for _ in range(2)]
+    assert [[food["note"] for food in reply["foods"]] for reply in replies] == [["peas"], ["peas"]]
+    assert all(reply["undone"] for reply in replies)
 
 
 def test_an_upload_that_is_no_photo_is_reported(page: Page) -> None:

@@ -90,6 +90,14 @@ def test_an_upload_opens_under_its_own_name(handlers: Handlers, tmp_path: Path) 
     assert reply["name"] == "My <b>meal</b>.png"
 
 
+def test_a_photo_that_was_open_before_opens_again_by_its_id(handlers: Handlers) -> None:
+    opened = answered(handlers.open_photo)({"sample": "disc"})
+    again = answered(handlers.open_photo)({"photo": opened["id"], "name": "Lunch.png"})
+    assert (again["id"], again["name"], again["width"]) == (opened["id"], "Lunch.png", opened["width"])
+    unknown = answered(handlers.open_photo)({"photo": "0" * 64, "name": "Lunch.png"})
+    assert unknown["error"] == "This photo is no longer on the server; open it again."
+
+
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "../../etc/passwd", "a\0b", "x" * 5000, None, 5, ["/etc/passwd"]]
 )
