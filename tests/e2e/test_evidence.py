@@ -89,7 +89,14 @@ def test_suggestions_say_what_the_context_changed(
     with_context, without = classified(clicked[1], pipeline)
 
     expected = [
-        (str(number), words(label), percent(p), percent(without.probability_of(label)))
+        (
+            str(number),
+            words(label),
+            percent(p),
+            "with its surroundings,",
+            percent(without.probability_of(label)),
+            "the food alone",
+        )
         for number, (label, p) in enumerate(with_context.top_k(5), 1)
     ]
     rows = workbench.page.locator("#rv-suggestions li").all_inner_texts()

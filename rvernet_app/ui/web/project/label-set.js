@@ -7,7 +7,7 @@ import { tell } from "../server.js";
 import { words } from "../words.js";
 import { searchLabels, showLabels } from "./search.js";
 
-const SHOWN = 200; // rows; more are found by search
+const SHOWN = 500; // rows; more are found by search
 
 export function openLabelSet(page) {
   const { find, fields } = page;
