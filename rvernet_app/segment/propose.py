@@ -17,8 +17,8 @@ from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
 
 MIN_SCORE = 0.4
-"""Lowest score. Measured with `small_sam` (IoU of at least 0.5): on tray photos 88 % of 56 foods are found and
-83 % of the masks are foods, on photos of recipes 47 % of 87 and 77 %, on plates from above 89 % of 72 and
+"""Lowest score. Measured with `small_sam` (IoU of at least 0.5): on tray photos 88 % of 56 foods are found
+and 83 % of the masks are foods, on photos of recipes 47 % of 87 and 77 %, on plates from above 89 % of 72 and
 97 %. With 0.6 fewer foods are found: 77, 34 and 76 %.
 """
 MIN_SHARE, MAX_SHARE = 0.004, 0.45
