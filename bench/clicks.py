@@ -87,11 +87,6 @@ class Scene:
     foods: tuple[tuple[str, Rle], ...]
     complete: bool
 
-    @property
-    def short_side(self) -> int:
-        """The photo's shorter side in pixels."""
-        return min(self.size_hw)
-
 
 @dataclass
 class Tally:
@@ -105,7 +100,6 @@ class Tally:
         pieces: whether each clicked piece is held, once all pieces are clicked.
         refused: by kind of click (food, random, edge), whether it was refused.
         missed: of clicks off the food that gave a mask, whether the mask misses the click.
-        chances: score of the first candidate by kind of click, for thresholds; 0 where there is none.
         click_ms: milliseconds of each click.
     """
 

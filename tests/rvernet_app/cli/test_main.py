@@ -14,6 +14,7 @@ from rvernet_app.cli.main import main
 from rvernet_app.config import AppConfig
 from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.masks import from_rle
+from rvernet_app.segment.grabcut import GrabCutSegmenter
 
 FILES = {"mask.png", "roi.png", "extra_roi.png", "cam_roi.png", "cam_extra_roi.png", "result.json"}
 
@@ -116,6 +117,28 @@ def test_bad_input_gives_one_line_and_status_2(
     assert printed.err.count("\n") == 1
     assert says in printed.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_click_on_no_food_needs_anyway(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GrabCutSegmenter, "least_belief", 1.1)
+    click = [
+        "predict",
+        str(photo),
+        "--point",
+        "90,80",
+        "--segmenter",
+        "grabcut",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(click) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("rvernet: No food found here.")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+    assert main([*click, "--anyway"]) == 0
 
 
 def test_a_file_that_is_not_a_photo_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,6 +119,23 @@ def test_every_point_is_kept_whatever_the_model_says(
     assert (np.diff(found.scores) <= 0).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_polygons_that_the_page_draws_keep_every_point_too(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rough = rng.normal(0, 3, (4, SIDE, SIDE)).astype(np.float32)
+    segmenter = Fake(np.stack([cv2.GaussianBlur(each, (0, 0), 1.5) for each in rough]), [0.9, 0.8, 0.7, 0.6])
+    photo = rng.integers(0, 256, (96, 120, 3), np.uint8)
+    places = [(x, y) for x in range(3, 120, 9) for y in range(3, 96, 9)]
+    chosen = [places[n] for n in rng.permutation(len(places))[:6]]
+    labels = (FOREGROUND, *(int(label) for label in rng.integers(0, 2, 5)))
+    found = segmenter.predict(segmenter.encode(photo), Prompt(tuple(chosen), labels, insist=True))
+    for reply in candidate_replies(found):
+        outlines = [np.array(flat, np.float32).reshape(-1, 1, 2) for flat in reply.polygons]
+        for (x, y), label in zip(chosen, labels, strict=True):
+            around = [cv2.pointPolygonTest(o, (x + 0.5, y + 0.5), measureDist=False) > 0 for o in outlines]
+            assert sum(around) % 2 == label
+
+
 def disc(x: int, y: int, radius: int) -> NDArray[np.float32]:
     drawn = np.full((SIDE, SIDE), OFF, np.float32)
     cv2.circle(drawn, (x, y), radius, 4.0, cv2.FILLED)

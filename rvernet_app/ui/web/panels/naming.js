@@ -39,9 +39,12 @@ export function createNaming({ find, state, fields }, on) {
     if (!state.linking) before.checked = Boolean(state.current?.before);
     before.disabled = !state.current?.position;
     const served = find("#rv-served");
-    served.hidden = !before.checked;
-    served.max = String(state.current?.position ?? 1);
-    if (document.activeElement !== served) served.value = String((state.current?.served ?? 0) + 1);
+    const position = state.current?.position ?? 0;
+    served.disabled = !before.checked;
+    served.max = String(Math.max(1, position));
+    if (document.activeElement !== served) {
+      served.value = String((state.current?.served ?? Math.max(0, position - 1)) + 1);
+    }
     find("#rv-blind").hidden = !state.current?.blind;
   };
 }

@@ -1,7 +1,7 @@
 // A photo of leftovers: which photo shows the meal, and its foods, looked for again in this one.
 
 import { refuses } from "../canvas/prompts.js";
-import { attempt, status, whileBusy } from "../feedback.js";
+import { attempt, complain, status, whileBusy } from "../feedback.js";
 import { commitFoods } from "../foods.js";
 import { learnEvidence, updatePhoto } from "../state.js";
 import { words } from "../words.js";
@@ -39,7 +39,10 @@ export async function findAgain(page) {
     const foods = [...photo.work.present.foods, ...found];
     commitFoods(page, photo, { foods, active: found.at(-1).id });
   }
-  status(page, saidOf(found.length, reply.lost));
+  // What was not found is said where it stays: the evidence for the selected food clears the status line.
+  const said = saidOf(found.length, reply.lost);
+  if (reply.lost.length) complain(page, new Error(said));
+  else status(page, said);
 }
 
 export const foodAgain = ({ label, mask, point }, food, segmenter) => ({

@@ -129,6 +129,29 @@ def test_an_unknown_refinement_token_is_ignored(refine: object, handlers: Handle
     assert "candidates" in segmented(handlers, opened(handlers), refine=refine)
 
 
+def test_a_click_on_no_food_is_told_from_other_errors(
+    handlers: Handlers, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = opened(handlers)
+    monkeypatch.setattr(pipeline.segmenter, "least_belief", 1.1)
+    click = {"photo": photo, "points": [[40, 45, 1]]}
+    refused = answered(handlers.segment)(click)
+    assert refused.keys() == {"error", "no_food"}
+    assert refused["no_food"] is True
+    assert refused["error"].startswith("No food found here.")
+    assert answered(handlers.segment)({**click, "insist": True})["candidates"]
+    assert answered(handlers.segment)({"photo": photo, "box": [15, 20, 65, 70]})["candidates"]
+
+
+def test_a_click_on_a_corrected_mask_is_never_refused(
+    handlers: Handlers, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = segmented(handlers, opened(handlers))
+    monkeypatch.setattr(pipeline.segmenter, "least_belief", 1.1)
+    click = {"photo": opened(handlers), "points": [[40, 45, 1]], "onto": found["candidates"][0]["rle"]}
+    assert "error" not in answered(handlers.segment)(click)
+
+
 def test_a_photo_that_is_not_open_is_an_error(handlers: Handlers) -> None:
     assert "open it again" in segmented(handlers, "0" * 64)["error"]
 
