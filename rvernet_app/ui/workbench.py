@@ -129,15 +129,23 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
     name = pipeline.segmenter.name
     finder = "the one that whoever runs this server has chosen"
     if name in BUNDLED:
-        finder = "the small one that comes with the program; whoever runs this server can install a larger one"
+        finder = (
+            "the small one that comes with the program; whoever runs this server can install a larger one"
+        )
     rows = [
         ["Model that finds a food's outline", finder, name],
-        ["Model that suggests names", f"RveRNet, which knows {len(classifier.labels)} foods", classifier.name],
+        [
+            "Model that suggests names",
+            f"RveRNet, which knows {len(classifier.labels)} foods",
+            classifier.name,
+        ],
     ]
     macro_f1 = classifier.metrics.get("macro_f1")
     if isinstance(macro_f1, float):
         score = f"{100 * macro_f1:.0f} of 100"
-        rows.append(["Its score on photos it had not seen", score, f"macro F1 {macro_f1:.3f}, mean over foods"])
+        rows.append(
+            ["Its score on photos it had not seen", score, f"macro F1 {macro_f1:.3f}, mean over foods"]
+        )
     return {
         "segmenter": pipeline.segmenter.name,
         "checkpoint": classifier.name,
