@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from playwright.sync_api import Browser, Playwright
 
 from rvernet_app.pipeline import Pipeline
-from rvernet_app.ui.page import build_demo, launch_options
+from rvernet_app.ui.listening import close, listen, page_address, port_of
+from rvernet_app.ui.page import build_demo, web_app
+from rvernet_app.ui.serve import running
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
@@ -28,16 +28,13 @@ CHROMIUM_FLAGS = (
 @contextmanager
 def serving(pipeline: Pipeline) -> Iterator[str]:
     """Serve the page from this process; yields its address without a slash at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    demo = build_demo(pipeline.config, pipeline)
-    options = launch_options(replace(pipeline.config, host="127.0.0.1", port=port))
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
+    sockets = listen("127.0.0.1", 0)
     try:
-        yield url.rstrip("/")
+        site = web_app(build_demo(pipeline.config, pipeline), pipeline.config)
+        with running(site, sockets):
+            yield page_address("127.0.0.1", port_of(sockets))
     finally:
-        demo.close(verbose=False)
+        close(sockets)
 
 
 def open_chromium(playwright: Playwright) -> Browser:

@@ -17,11 +17,11 @@ import numpy as np
 
 from rvernet_app.config import AppConfig
 from rvernet_app.model.malloc import keep_memory
-from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.masks import from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.types import FOREGROUND, Prompt
-from training.data.clicks import innermost_point, iou
+from training.data.clicks import iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene, read_masks
 from training.segmenter.options import Source
@@ -39,7 +39,7 @@ def measure(segmenter: Segmenter, scenes: list[Scene]) -> dict[str, float]:
             true = from_rle(rle, scene.size_hw)
             x, y = innermost_point(true)
             start = time.perf_counter()
-            found = segmenter.predict(embedding, Prompt(((float(x), float(y)),), (FOREGROUND,)))
+            found = segmenter.predict(embedding, Prompt(((float(x), float(y)),), (FOREGROUND,), insist=True))
             click_ms.append(1e3 * (time.perf_counter() - start))
             ious.append(iou(found.masks[0], true))
     return {

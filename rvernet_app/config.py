@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import get_type_hints
 
@@ -14,8 +15,38 @@ _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED_ASSETS = _PACKAGE / "assets"
 ASSETS_DIR = _INSTALLED_ASSETS if _INSTALLED_ASSETS.is_dir() else _PACKAGE.parent / "assets"
 """Weights, samples and label sets: inside an installed package, beside the package in a clone."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
+NO_HOME = Path("/nonexistent")
+"""Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
+below it cannot be written, and the error then says which variable to set."""
+FOLDERS = ("data_dir", "photos_dir", "weights_dir")
+
+
+def home() -> Path:
+    """Return the home folder of this account, or NO_HOME."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return NO_HOME
+
+
+def expanded(path: str | Path, option: str) -> Path:
+    """Return a path with "~" replaced by the home folder.
+
+    Raises:
+        ConfigError: the account has no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{option} {path} cannot be found: this account has no such home folder. "
+            f"Set RVERNET_{option.upper()} to a whole path."
+        ) from error
+
+
+def _below_home(*parts: str) -> Callable[[], Path]:
+    return lambda: home().joinpath(*parts)
 
 
 @dataclass(frozen=True)
@@ -29,7 +60,7 @@ class AppConfig:
         cam_method: method of the activation maps shown first, one of CAM_METHODS.
         device: torch device. "auto" takes CUDA, else Apple's GPU, else the CPU.
         weights_dir: folder with segmenter weights; `weights get` saves them there.
-        photos_dir: cache folder for opened photos.
+        photos_dir: folder below which opened photos are kept for a day, in a folder of their own.
         data_dir: folder of projects, their photos and annotations.
         database_url: URL of a PostgreSQL database for projects and annotations, also read from DATABASE_URL.
             Empty means SQLite in `data_dir`.
@@ -40,7 +71,8 @@ class AppConfig:
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
-        host, port: address at which the page is served.
+        host, port: address at which the page is served. An IPv6 address may stand in brackets. Port 0 takes
+            any free port.
 
     Raises:
         ConfigError: an option has an invalid value.
@@ -50,10 +82,10 @@ class AppConfig:
     checkpoint: str | Path = ASSETS_DIR / "weights" / "rvernet-mobilenetv2"
     cam_method: str = "gradcam"
     device: str = "auto"
-    weights_dir: Path = Path.home() / ".cache" / "rvernet" / "weights"
-    photos_dir: Path = Path.home() / ".cache" / "rvernet" / "photos"
-    data_dir: Path = Path.home() / ".local" / "share" / "rvernet"
-    database_url: str = ""
+    weights_dir: Path = field(default_factory=_below_home(".cache", "rvernet", "weights"))
+    photos_dir: Path = field(default_factory=_below_home(".cache", "rvernet", "photos"))
+    data_dir: Path = field(default_factory=_below_home(".local", "share", "rvernet"))
+    database_url: str = field(default="", repr=False)  # it may hold a password
     import_dir: str = ""
     hub_dataset: str = ""
     max_photo_mb: float = 40.0
@@ -63,8 +95,11 @@ class AppConfig:
     port: int = 7860
 
     def __post_init__(self) -> None:
-        for name in ("weights_dir", "photos_dir", "data_dir"):
-            object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
+        for name in FOLDERS:
+            if not str(getattr(self, name)):
+                raise ConfigError(f"{name} is empty; name a folder.")
+            object.__setattr__(self, name, expanded(getattr(self, name), name))
+        object.__setattr__(self, "host", self.host.removeprefix("[").removesuffix("]"))
         if self.cam_method not in CAM_METHODS:
             raise ConfigError(f"cam_method is one of {', '.join(CAM_METHODS)}; got {self.cam_method!r}.")
         for name in ("max_photo_mb", "max_photo_megapixels", "embedding_cache_mb"):
@@ -77,28 +112,42 @@ class AppConfig:
     def import_root(self) -> Path | None:
         """Folder from which the page may add photos to a project; None allows no folder."""
         if self.import_dir:
-            return Path(self.import_dir).expanduser()
-        return Path(Path.home().anchor) if self.host in LOOPBACK else None
+            return expanded(self.import_dir, "import_dir")
+        return Path(Path.cwd().anchor) if is_loopback(self.host) else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
         """Return the options set by RVERNET_* variables; the other fields keep their defaults.
 
         An empty variable counts as not set. On Hugging Face Spaces, where SPACE_ID is set, the default host
-        serves the page to other machines.
+        serves the page to other machines. If data_dir is set and the home folder cannot be written, the
+        other folders are by default below data_dir.
 
         Raises:
             ConfigError: a variable has an invalid value.
         """
-        values: dict[str, object] = {"host": "0.0.0.0"} if environ.get("SPACE_ID") else {}
-        if url := environ.get("DATABASE_URL"):
-            values["database_url"] = url
+        given = {name: text for name, text in environ.items() if text.strip()}
+        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in given else {}
+        if "DATABASE_URL" in given:
+            values["database_url"] = given["DATABASE_URL"]
         kinds = get_type_hints(cls)
-        for field in fields(cls):
-            variable = f"RVERNET_{field.name.upper()}"
-            if text := environ.get(variable):
-                values[field.name] = _parse(variable, text, kinds[field.name])
+        for option in fields(cls):
+            variable = f"RVERNET_{option.name.upper()}"
+            if variable in given:
+                values[option.name] = _parse(variable, given[variable], kinds[option.name])
+        data_dir = values.get("data_dir")
+        if isinstance(data_dir, Path) and not os.access(home(), os.W_OK):
+            for name in ("weights", "photos"):
+                values.setdefault(f"{name}_dir", data_dir / "cache" / name)
         return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a page served at this address can be opened from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parse(variable: str, text: str, kind: object) -> object:

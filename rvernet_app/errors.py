@@ -4,6 +4,7 @@
   x ConfigError
   x PhotoError
     + PhotoTooLargeError
+    + LostPhotoError
   x PromptError
   x SegmentationError
     + NoFoodError
@@ -12,6 +13,7 @@
   x LabelError
   x StoreError
     + FullError
+    + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
   x NotTakenError (rvernet_app.exchange.plan)
@@ -43,6 +45,10 @@ class PhotoError(RvernetError):
 
 class PhotoTooLargeError(PhotoError):
     """A photo exceeds the limit on megabytes or on megapixels."""
+
+
+class LostPhotoError(PhotoError):
+    """The server does not keep an opened photo any more."""
 
 
 class PromptError(RvernetError):
@@ -78,6 +84,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class GoneError(StoreError):
+    """A photo or a project was deleted."""
 
 
 class ConflictError(StoreError):

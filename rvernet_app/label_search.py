@@ -14,7 +14,8 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from rvernet_app.labels import LabelName, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import LabelName
 
 CONNECTING = frozenset(("and", "or", "with", "of", "the"))
 """Words that tell no food from another: "rice and beans" is found as "rice, beans"."""

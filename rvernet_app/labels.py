@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import colorsys
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
-from rvernet_app.spreadsheet import as_typed, neutral
+from rvernet_app.portions import UNITS
 
 MAX_NAME = 200
 """Characters in a name or a synonym."""
 MAX_CODE = 100
 """Characters in a food code."""
-COLUMNS = ("name", "synonyms", "parent", "colour", "food_code")
-"""Columns of a label set as CSV; only the name is required."""
-DEFAULT_FILES = ("foodseg103.txt", "staples.txt")
-"""Files of the default label set, in its order."""
 GOLDEN_ANGLE = 0.381966
 """Part of the colour wheel between two neighbours in a list; the golden angle keeps their hues far apart."""
 
@@ -37,9 +29,11 @@ class LabelName:
         parent: name of the more general label, such as "fruit" for "apple".
         colour: "#rrggbb"; None for a colour by its place in the set, see `colour_of`.
         food_code: its code in a food composition database, such as an FDC id of FoodData Central.
+        unit: in which its portions are given unless someone says otherwise, one of UNITS.
 
     Raises:
-        LabelError: a name is empty or too long, the food code is too long, or the colour is not "#rrggbb".
+        LabelError: a name is empty or too long, the food code is too long, the colour is not "#rrggbb", or
+            there is no such unit.
     """
 
     name: str
@@ -47,6 +41,7 @@ class LabelName:
     parent: str | None = None
     colour: str | None = None
     food_code: str | None = None
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", " ".join(self.name.split()))
@@ -58,90 +53,8 @@ class LabelName:
             raise LabelError(f"The food code of {self.name!r} has more than {MAX_CODE} characters.")
         if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
             raise LabelError(f"A colour is written as #rrggbb, not {self.colour!r}.")
-
-
-def read_label_set(path: Path) -> list[LabelName]:
-    """Read a label set from a text or CSV file, see `parse_label_set`.
-
-    Raises:
-        LabelError: the file cannot be read, is not UTF-8, or is not a label set.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelError(f"The label set {path} cannot be read: {error}.") from error
-    return parse_label_set(text)
-
-
-def default_label_set() -> list[LabelName]:
-    """Return the classes of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409), ketchup, chili paste and staples.
-
-    FoodSeg103 comes first, so that its classes keep their numbers in exports.
-    """
-    folder = ASSETS_DIR / "label_sets"
-    return [label for name in DEFAULT_FILES for label in read_label_set(folder / name)]
-
-
-def parse_label_set(text: str) -> list[LabelName]:
-    """Parse a label set from plain text or CSV.
-
-    Plain text has one label a line: the name and its synonyms, separated by semicolons. CSV starts with a
-    header of COLUMNS in any order; commas, semicolons or tabs separate its cells, and semicolons separate the
-    synonyms in a cell.
-
-    Raises:
-        LabelError: a label is invalid, a name occurs twice, or a column is unknown.
-    """
-    lines = text.removeprefix("\ufeff").splitlines()
-    separator = _separator(lines[0]) if lines else None
-    labels = list(_plain_labels(lines) if separator is None else _csv_labels(lines, separator))
-    require_unique(labels)
-    return labels
-
-
-def label_set_csv(labels: Sequence[LabelName]) -> str:
-    """Return a label set as CSV for `parse_label_set`. No cell is a formula to a spreadsheet."""
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for label in labels:
-        cells = label.name, "; ".join(label.synonyms), label.parent, label.colour, label.food_code
-        rows.writerow([neutral(cell) for cell in cells])
-    return file.getvalue()
-
-
-def _separator(head: str) -> str | None:
-    """Return the character that separates the cells of a CSV header; None if the line is not a header."""
-    for separator in (",", ";", "\t"):
-        cells = [cell.strip().casefold() for cell in next(csv.reader([head], delimiter=separator), [])]
-        if "name" in cells and (len(cells) == 1 or not set(COLUMNS[1:]).isdisjoint(cells)):
-            return separator
-    return None
-
-
-def _plain_labels(lines: Sequence[str]) -> Iterator[LabelName]:
-    for line in lines:
-        name, *synonyms = (part.strip() for part in line.split(";"))
-        if name:
-            yield LabelName(name, tuple(filter(None, synonyms)))
-
-
-def _csv_labels(lines: Sequence[str], separator: str) -> Iterator[LabelName]:
-    head, *rows = csv.reader(lines, delimiter=separator)
-    columns = [cell.strip().casefold() for cell in head]
-    if unknown := [column for column in columns if column not in COLUMNS]:
-        raise LabelError(f"The label set has a column {unknown[0]!r}; it may have {', '.join(COLUMNS)}.")
-    for row in rows:
-        cells = dict.fromkeys(COLUMNS, "")
-        cells |= {column: as_typed(cell.strip()) for column, cell in zip(columns, row, strict=False)}
-        if any(cells.values()):
-            yield LabelName(
-                cells["name"],
-                tuple(filter(None, (name.strip() for name in cells["synonyms"].split(";")))),
-                cells["parent"] or None,
-                cells["colour"] or None,
-                cells["food_code"] or None,
-            )
+        if self.unit is not None and self.unit not in UNITS:
+            raise LabelError(f"The unit of {self.name!r} is one of {', '.join(UNITS)}, not {self.unit!r}.")
 
 
 def require_unique(labels: Sequence[LabelName]) -> None:

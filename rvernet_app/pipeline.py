@@ -45,6 +45,10 @@ class Pipeline:
         """Return the photo's embedding. It is computed once; others who ask meanwhile wait for it."""
         return self.embeddings.get_or_encode(self.segmenter, photo.sha256, photo.pixels)
 
+    def forget(self, photo_sha256: str) -> None:
+        """Drop what is kept of a photo."""
+        self.embeddings.forget(photo_sha256)
+
     def segment(
         self, photo: LoadedPhoto, prompt: Prompt, timings_ms: dict[str, float] | None = None
     ) -> Candidates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ class Prompt:
 
     Raises:
         PromptError: no point and no box, unequal lengths, a label that is not 0 or 1, only background points
-            without a box, a coordinate that is not a finite number, or a box without area.
+            without a box, a foreground and a background point on one pixel, a coordinate that is not a
+            finite number, or a box without area.
     """
 
     points_xy: tuple[tuple[float, float], ...] = ()
@@ -77,6 +78,7 @@ class Prompt:
             raise PromptError(f"Point labels are 1 (foreground) or 0 (background), got {labels}.")
         if box is None and FOREGROUND not in labels:
             raise PromptError("Point at the food itself first: all points are background points.")
+        _require_agreement(points, labels)
         if self.low_res_mask is not None and np.ndim(self.low_res_mask) != 2:
             raise PromptError(f"A previous mask has shape (h, w), got {np.shape(self.low_res_mask)}.")
         object.__setattr__(self, "points_xy", points)
@@ -110,6 +112,16 @@ def _points(values: Iterable[Iterable[float]] | None) -> tuple[tuple[float, floa
     return points
 
 
+def _require_agreement(points: Iterable[tuple[float, float]], labels: Iterable[int]) -> None:
+    decided: dict[tuple[int, int], int] = {}
+    for (x, y), label in zip(points, labels, strict=True):
+        pixel = math.floor(x), math.floor(y)
+        if decided.setdefault(pixel, label) != label:
+            raise PromptError(
+                f"The pixel {pixel[0]},{pixel[1]} cannot be both on the food and off it; undo a click."
+            )
+
+
 def _box(values: Iterable[float]) -> tuple[float, float, float, float]:
     try:
         box = tuple(float(value) for value in values)
@@ -137,6 +149,7 @@ class Embedding:
         segmenter: name of the segmenter that computed it; no other segmenter can use it.
         size_hw: height and width of the photo.
         features: array in the segmenter's own format, on the CPU.
+        small: uint8 (h, w, 3), the photo in the frame of the segmenter's logits.
 
     Raises:
         ValueError: the photo has no pixels.
@@ -145,6 +158,12 @@ class Embedding:
     segmenter: str
     size_hw: tuple[int, int]
     features: NDArray[np.generic]
+    small: Photo = field(default_factory=lambda: np.zeros((1, 1, 3), np.uint8))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes in memory."""
+        return self.features.nbytes + self.small.nbytes
 
     def __post_init__(self) -> None:
         _require(
@@ -160,7 +179,7 @@ class Candidates:
 
     Attributes:
         masks: bool (N, H, W) in the photo's frame, N >= 1, none of them empty.
-        scores: float32 (N,), predicted IoU in [0, 1].
+        scores: float32 (N,) in [0, 1], not rising: how well the mask is expected to fit.
         low_res: float32 (N, h, w) logits in the segmenter's own frame; each can be a `Prompt.low_res_mask`.
         kinds: N of KINDS; by default all are WHOLE.
 
@@ -186,6 +205,7 @@ class Candidates:
             _describe(self.scores),
         )
         _require(_within(self.scores, 0, 1), "scores in [0, 1]", self.scores)
+        _require(bool((np.diff(self.scores) <= 0).all()), "scores best first", self.scores)
         _require(
             self.low_res.ndim == 3 and len(self.low_res) == count and self.low_res.dtype == np.float32,
             f"low_res as float32 ({count}, h, w)",

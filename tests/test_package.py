@@ -152,7 +152,7 @@ def page(installed: Installed) -> Iterator[str]:
         said = []
         for line in process.stdout:  # ends when the process does
             said.append(line)
-            if "Running on local URL" in line:
+            if "RveRNet is at" in line:
                 break
         else:
             pytest.fail("".join(said))

@@ -6,7 +6,9 @@ The exit status is 0, or 2 with one line on stderr for bad input.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from tqdm import tqdm
 
 from rvernet_app.cli import project, training
 from rvernet_app.config import CAM_METHODS, AppConfig
+from rvernet_app.environment import RedactingFormatter, redacted, without_proxies
 from rvernet_app.errors import RvernetError
 from rvernet_app.model.malloc import keep_memory
 from rvernet_app.picture.photos import read_photo
@@ -95,10 +98,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace, config: AppConfig) -> None:
+    logging.basicConfig(handlers=[_plain_log()])
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio reads it when it is imported
-    from rvernet_app.ui.serve import serve  # late: other commands need no page
+    with without_proxies(os.environ):  # Gradio makes clients when it is imported, which fails with SOCKS
+        from rvernet_app.ui.serve import serve  # late: other commands need no page
 
     serve(config)
+
+
+def _plain_log() -> logging.Handler:
+    """Return a handler that writes messages to stderr, without passwords."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter())
+    return handler
 
 
 def _predict(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -150,6 +162,9 @@ def _path(arguments: argparse.Namespace, config: AppConfig) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is shown in part
+            stream.reconfigure(errors="replace")
     try:
         if given and given[0] in training.COMMANDS:
             return training.run(given[0], given[1:])
@@ -157,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(given)
         arguments.run(arguments, AppConfig.from_env())
     except (RvernetError, OSError) as error:
-        print(f"rvernet: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"rvernet: {redacted(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("rvernet: stopped", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
@@ -17,15 +17,17 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, StoreError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
-from rvernet_app.exchange.importing import ImportReport
-from rvernet_app.labels import MAX_NAME, label_set_csv, read_label_set
+from rvernet_app.exchange.importing import UNNAMED, ImportReport
+from rvernet_app.label_files import label_set_csv, read_label_file
+from rvernet_app.labels import MAX_NAME
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import label_names, take_label_set
+from rvernet_app.store.listing import count_states
 from rvernet_app.store.projects import all_projects
-from rvernet_app.store.queue import count_items
+from rvernet_app.store.tables import DONE, SKIPPED, UNUSABLE
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 
@@ -35,13 +37,13 @@ SHOWN = 3
 
 def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands on projects to the commands of `rvernet`."""
-    projects = commands.add_parser("projects", help="list the projects and their numbers of photos")
+    projects = commands.add_parser("projects", help="list the projects and how far they are")
     projects.set_defaults(run=_projects)
 
     labels = commands.add_parser("labels", help="print a label set as CSV, or load labels from a file")
     labels.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
     labels.add_argument(
-        "--take", type=Path, metavar="FILE", help="CSV or text file whose labels go into the label set"
+        "--take", type=Path, metavar="FILE", help="CSV, text or workbook whose labels go into the label set"
     )
     labels.set_defaults(run=_labels)
 
@@ -76,6 +78,11 @@ def _add_export(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     out.add_argument(
         "--test", type=float, default=0.1, metavar="SHARE", help="share of meals for the test (default 0.1)"
+    )
+    out.add_argument(
+        "--polygons",
+        action="store_true",
+        help="coco with polygons in place of RLE, for programs that read no RLE; the same as coco-polygons",
     )
     out.set_defaults(run=_export)
 
@@ -127,31 +134,53 @@ def _opened(config: AppConfig) -> Iterator[Store]:
 def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
-            print(_line(f"{project.name}: {count_items(session, project.id)} photos"))
+            print(_line(f"{project.name}: {_progress_text(count_states(session, project.id)[0])}"))
+
+
+def _progress_text(photos: Mapping[str, int]) -> str:
+    """Say how many photos there are; skipped and unusable ones do not count as labelled."""
+    apart = [f"{photos[state]} {state}" for state in (SKIPPED, UNUSABLE) if photos[state]]
+    return ", ".join((f"{sum(photos.values())} photos", f"{photos[DONE]} labelled", *apart))
 
 
 def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
     with _opened(config) as store:
         project_id = _project(store, arguments.project)
         if arguments.take is not None:
-            labels = read_label_set(arguments.take)
+            read = read_label_file(arguments.take)
+            if read.note:
+                print(read.note, file=sys.stderr)
             with store.writing() as session:
-                new, changed = take_label_set(session, project_id, labels)
+                new, changed = take_label_set(session, project_id, read.labels)
             print(f"labels: {new} new, {changed} changed")
             return
         with store.reading() as session:
-            print(label_set_csv(label_names(session, project_id)), end="")
+            _write_utf8(label_set_csv(label_names(session, project_id)))
+
+
+def _write_utf8(text: str) -> None:
+    """Write a file's text to stdout. A file is UTF-8 whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def _export(arguments: argparse.Namespace, config: AppConfig) -> None:
     shares = Shares(arguments.val, arguments.test)
     with _opened(config) as store, _progress("photo") as progress:
         project_id = _project(store, arguments.project)
-        write = EXPORTS[arguments.format]
+        write = EXPORTS[_export_format(arguments)]
         report = write(store, open_files(config), project_id, arguments.out, shares, progress)
     print(_line(f"{report.photos} photos with {report.foods} foods in {arguments.out}"))
     for reason, count in report.left_out.items():
         print(f"  {count} {reason}")
+
+
+def _export_format(arguments: argparse.Namespace) -> str:
+    name: str = arguments.format
+    if arguments.polygons and name not in ("coco", "coco-polygons"):
+        raise ConfigError(f"--polygons is for coco; {name} has no choice of masks.")
+    return "coco-polygons" if arguments.polygons else name
 
 
 def _import(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -185,6 +214,8 @@ def _lines(report: ImportReport, path: Path) -> Iterator[str]:
     left: defaultdict[str, list[str]] = defaultdict(list)
     for one in report.not_taken:
         left[one.why].append(one.what)
+    if report.unnamed:
+        left[UNNAMED] = list(report.unnamed)
     for why, names in left.items():
         more = "; …" if len(names) > SHOWN else ""
         yield f"  {len(names)} not imported ({'; '.join(names[:SHOWN])}{more}): {why}"

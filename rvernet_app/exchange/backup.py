@@ -42,7 +42,8 @@ from rvernet_app.segment.download import sha256_of
 from rvernet_app.store.database import Store, known_revisions, upgrade
 from rvernet_app.store.event_log import now
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.tables import Base, Photo
+from rvernet_app.store.removal import used_photos
+from rvernet_app.store.tables import Base
 
 MANIFEST = "manifest.json"
 PHOTO_FOLDERS = ("originals", "photos")
@@ -104,7 +105,7 @@ def backup(store: Store, destination: Path) -> BackupReport:
                 table.name: _write_rows(session, table, destination / rows_path(table.name))
                 for table in Base.metadata.sorted_tables
             }
-            photos = [(row.sha256, row.format) for row in session.execute(select(Photo.sha256, Photo.format))]
+            photos = used_photos(session)
             schema = _revision(session.connection())
         digests = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
         problems: list[str] = []

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.names import safe_name
+from rvernet_app.picture.masks import Rle, area_and_box
+from rvernet_app.picture.overlaps import visible_rles
 from rvernet_app.store.consensus import FinalFood, FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -43,6 +45,8 @@ SIDES = {"train": "train", "val": "train", "test": "test"}
 """Split -> folder, in layouts without a folder for validation."""
 
 WITHOUT_FOODS = "photos without foods"
+COVERED_FOODS = "foods completely covered by others"
+COVERED_PIXELS = "pixels of foods covered by another food"
 MARK = 8
 """Digits of a photo's SHA-256 in its file name."""
 
@@ -63,6 +67,44 @@ class ExportReport:
 
 
 @dataclass(frozen=True)
+class ExportFood:
+    """A food on a photo to write.
+
+    Attributes:
+        final: the food as it was saved, with its mask as it was drawn.
+        rle: what is visible of the mask, see `picture.overlaps`; None if other foods cover it wholly.
+        area: visible pixels.
+        box_xywh: tight box around what is visible: left, top, width, height.
+    """
+
+    final: FinalFood
+    rle: Rle | None
+    area: int
+    box_xywh: tuple[int, int, int, int]
+
+    @property
+    def annotation(self) -> Annotation:
+        """The row of the store."""
+        return self.final.annotation
+
+    @property
+    def label(self) -> Label:
+        return self.final.label
+
+    @property
+    def annotator(self) -> str:
+        """Name of who saved it."""
+        return self.final.annotator
+
+
+@dataclass(frozen=True)
+class VisibleFood(ExportFood):
+    """A food of which something is visible."""
+
+    rle: Rle
+
+
+@dataclass(frozen=True)
 class ExportPhoto:
     """A photo to write.
 
@@ -70,11 +112,13 @@ class ExportPhoto:
         final: the photo and its annotations.
         stem: name of its files without suffix, unique in the project.
         file: the upright copy without metadata.
+        all_foods: its annotations in the order of the store, with those that others cover wholly.
     """
 
     final: FinalPhoto
     stem: str
     file: Path
+    all_foods: tuple[ExportFood, ...]
 
     @property
     def name(self) -> str:
@@ -87,9 +131,9 @@ class ExportPhoto:
         return self.final.split
 
     @property
-    def foods(self) -> tuple[FinalFood, ...]:
-        """The annotations of the photo."""
-        return self.final.foods
+    def foods(self) -> tuple[VisibleFood, ...]:
+        """The annotations of which something is visible."""
+        return tuple(food for food in self.all_foods if isinstance(food, VisibleFood))
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -118,11 +162,63 @@ class ExportPhoto:
             raise StoreError(f"The file of the photo {name!r} in the data folder is damaged.") from error
 
 
-Write = Callable[[Path, Iterator[ExportPhoto], Sequence[Label]], Mapping[str, int]]
+class ExportPhotos:
+    """The photos to write, read one by one, and what is left out of them.
+
+    Args:
+        progress: called after each photo.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        files: PhotoFiles,
+        project_id: int,
+        shares: Shares,
+        progress: Progress | None = None,
+    ) -> None:
+        self._session = session
+        self._files = files
+        self._project_id = project_id
+        self._shares = shares
+        self._progress = progress
+        self.written: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[ExportPhoto]:
+        total = _count_items(self._session, self._project_id, ~_has(UNUSABLE), _has(DONE))
+        alike = _alike_marks(self._session, self._project_id)
+        for final in final_photos(self._session, self._project_id, self._shares):
+            photo = final.item.photo
+            file = self._files.working_copy(photo.sha256, photo.format)
+            if not file.is_file():
+                raise StoreError(
+                    f"The file of the photo {final.item.name!r} is missing from the data folder."
+                )
+            foods = _visible_foods(final)
+            yield ExportPhoto(final, _stem(final.item, alike), file, foods)
+            self.written.update(
+                {
+                    "photos": 1,
+                    "foods": len(foods),
+                    COVERED_FOODS: sum(food.rle is None for food in foods),
+                    COVERED_PIXELS: sum(food.annotation.area - food.area for food in foods),
+                }
+            )
+            if self._progress is not None:
+                self._progress(self.written["photos"], total)
+
+    def left_out(self) -> dict[str, int]:
+        """Return what is left out, description -> number; complete when all photos are read."""
+        covered = {reason: self.written[reason] for reason in (COVERED_FOODS, COVERED_PIXELS)}
+        return {**_left_out(self._session, self._project_id, self.written["foods"]), **covered}
+
+
+Write = Callable[[Path, ExportPhotos, Sequence[Label]], Mapping[str, int]]
 """Write photos in one format: (new folder, photos, labels in order) -> what is left out or changed -> number.
 
-It must not collect the photos, so that memory does not grow with their number. It writes its files directly,
-because the folder is complete only when all are written.
+A format that leaves nothing out for some reason says 0. It must not collect the photos, so that memory does
+not grow with their number. It writes its files directly, because the folder is complete only when all are
+written.
 """
 
 
@@ -139,6 +235,8 @@ class Export(Protocol):
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write the finished photos and their annotations, see `consensus.final_photos`.
+
+        Where foods overlap, masks show what is visible of each, see `picture.overlaps`.
 
         Args:
             out: a new or an empty folder. Until the export is complete, it has the suffix ".part".
@@ -164,13 +262,12 @@ def export(
     """Export a project with `write`, see `Export`."""
     with _whole(out) as folder, store.reading() as session:
         labels = labels_of(session, project(session, project_id).id)
-        written: Counter[str] = Counter()
-        photos = _photos(session, files, project_id, shares, progress, written)
+        photos = ExportPhotos(session, files, project_id, shares, progress)
         lost = write(folder, photos, labels)
-        left_out = {**_left_out(session, project_id, written["foods"]), **lost}
+        left_out = {**photos.left_out(), **lost}
     return ExportReport(
-        photos=written["photos"] - left_out.get(WITHOUT_FOODS, 0),
-        foods=written["foods"],
+        photos=photos.written["photos"] - left_out.get(WITHOUT_FOODS, 0),
+        foods=photos.written["foods"] - left_out[COVERED_FOODS],
         left_out={reason: count for reason, count in left_out.items() if count > 0},
     )
 
@@ -206,30 +303,13 @@ def _whole(out: Path) -> Iterator[Path]:
         raise
 
 
-def _photos(
-    session: Session,
-    files: PhotoFiles,
-    project_id: int,
-    shares: Shares,
-    progress: Progress | None,
-    written: Counter[str],
-) -> Iterator[ExportPhoto]:
-    """Yield the photos to write.
-
-    Args:
-        written: counts "photos" and "foods" after each photo.
-    """
-    total = _count_items(session, project_id, ~_has(UNUSABLE), _has(DONE))
-    alike = _alike_marks(session, project_id)
-    for final in final_photos(session, project_id, shares):
-        photo = final.item.photo
-        file = files.working_copy(photo.sha256, photo.format)
-        if not file.is_file():
-            raise StoreError(f"The file of the photo {final.item.name!r} is missing from the data folder.")
-        yield ExportPhoto(final, _stem(final.item, alike), file)
-        written.update(photos=1, foods=len(final.foods))
-        if progress is not None:
-            progress(written["photos"], total)
+def _visible_foods(final: FinalPhoto) -> tuple[ExportFood, ...]:
+    photo = final.item.photo
+    shown = visible_rles([food.rle for food in final.foods], (photo.height, photo.width))
+    return tuple(
+        ExportFood(food, None, 0, (0, 0, 0, 0)) if rle is None else VisibleFood(food, rle, *area_and_box(rle))
+        for food, rle in zip(final.foods, shown, strict=True)
+    )
 
 
 def _stem(item: Item, alike: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ For hosts that lose their disk when they restart, such as a Space.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from rvernet_app.environment import proxy_problem, redacted
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.backup import (
     MANIFEST,
@@ -32,6 +34,7 @@ from rvernet_app.exchange.backup import (
     take_photos,
 )
 from rvernet_app.store.database import DATABASE_NAME, Store, open_engine, reason
+from rvernet_app.store.removal import is_used
 from rvernet_app.store.tables import Annotator, Event, Photo, Project
 
 log = logging.getLogger(__name__)
@@ -179,6 +182,8 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
     Raises:
         StoreError: the Hub cannot be reached, its copy is damaged, or the database cannot be opened.
     """
+    if problem := proxy_problem(os.environ):
+        raise StoreError(f"The copy of the store in {repository} cannot be reached: {problem}")
     photos = _photos(folder, url)
     missing = [name for name in photo_paths(folder, photos or ()) if not (folder / name).is_file()]
     if photos is not None and not missing:
@@ -208,9 +213,11 @@ def _photos(folder: Path, url: str | None) -> list[tuple[str, str]] | None:
             there = [table for table in (Project, Annotator, Event) if table.__tablename__ in tables]
             if not any(connection.scalar(select(exists(select(table.id)))) for table in there):
                 return None
-            return [
-                (row.sha256, row.format) for row in connection.execute(select(Photo.sha256, Photo.format))
-            ]
+            asked = select(Photo.sha256, Photo.format)
+            columns = {column["name"] for column in inspect(connection).get_columns(Project.__tablename__)}
+            if Project.deleted_at.name in columns:  # an older schema has none, and nothing deleted
+                asked = asked.where(is_used())
+            return [(row.sha256, row.format) for row in connection.execute(asked)]
     except DBAPIError as error:
         raise StoreError(f"The database cannot be opened: {reason(error)}") from error
     finally:
@@ -243,4 +250,4 @@ def _fetch(repository: str, folder: Path, photos: Collection[str] | None) -> boo
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return redacted(" ".join(str(error).split()))

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
+from rvernet_app.exchange.archive import unpacked
 from rvernet_app.exchange.exporting import Progress
 from rvernet_app.exchange.plan import NotTaken, Plan, PlannedPhoto, Read
 from rvernet_app.labels import LabelName
@@ -27,6 +28,8 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.tables import DONE, Annotator, Item
 
+UNNAMED = "The folder holds this photo, but no file with labels names it."
+
 
 @dataclass(frozen=True)
 class ImportReport:
@@ -38,6 +41,7 @@ class ImportReport:
         foods: the number of saved annotations.
         labels: the names that were added to the label set.
         not_taken: the parts of the source that were not imported.
+        unnamed: photos that lie in the folder, but that the source does not name, so they were not imported.
     """
 
     photos: int
@@ -45,6 +49,7 @@ class ImportReport:
     foods: int
     labels: tuple[str, ...]
     not_taken: tuple[NotTaken, ...]
+    unnamed: tuple[str, ...] = ()
 
 
 class Import(Protocol):
@@ -58,6 +63,8 @@ class Import(Protocol):
         annotator: int | str,
         source: Path,
         progress: Progress | None = None,
+        *,
+        keep: bool = True,
     ) -> ImportReport:
         """Import everything that can be used. If an error occurs, no row is written.
 
@@ -69,8 +76,9 @@ class Import(Protocol):
         Args:
             project, annotator: ids or names. An unknown name creates the project or the annotator, unless the
                 source has no usable photo.
-            source: a folder or a file.
+            source: a folder, a file, or a ZIP of a folder.
             progress: called after each photo that is read.
+            keep: False only looks: the report says what an import would do, and nothing is written.
 
         Raises:
             StoreError: the project or the annotator does not exist, the source cannot be read, or the rows
@@ -88,6 +96,8 @@ def import_source(
     annotator: int | str,
     source: Path,
     progress: Progress | None = None,
+    *,
+    keep: bool = True,
 ) -> ImportReport:
     """Import a source that `read` understands, see `Import`.
 
@@ -98,14 +108,21 @@ def import_source(
             projects.project(session, project)
         if isinstance(annotator, int) and session.get(Annotator, annotator) is None:
             raise StoreError("There is no such annotator.")
-    plan = Plan(files, progress)
-    read(source, plan)
+    plan = Plan(files if keep else files.looking(), progress)
+    with unpacked(source, plan) as place:
+        read(place, plan)
+    plan.tell_apart()
     if not plan.photos:
-        return ImportReport(0, 0, 0, (), tuple(plan.not_taken))
+        return ImportReport(0, 0, 0, (), tuple(plan.not_taken), tuple(plan.unnamed))
     with store.writing() as session:
         by = annotator if isinstance(annotator, int) else projects.ensure_annotator(session, annotator)
         writer = _PlanWriter(session, _ensure_project(session, project, by), by, format_name)
-        return writer.write(plan)
+        report = writer.write(plan)
+        if not keep:
+            session.rollback()
+        elif not all(files.has(one.photo.sha256, one.photo.format) for one in plan.photos):
+            raise StoreError("One of these photos was deleted while they were imported. Import them again.")
+        return report
 
 
 def _ensure_project(session: Session, project: int | str, by: int) -> int:
@@ -153,6 +170,7 @@ class _PlanWriter:
             foods=saved,
             labels=tuple(label.name for label in all_labels if label.id not in known_labels),
             not_taken=tuple(plan.not_taken),
+            unnamed=tuple(plan.unnamed),
         )
 
     def _labels(self, plan: Plan) -> Mapping[str, int | str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import filecmp
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,6 +77,7 @@ class PlannedPhoto:
         meal: None if the source names no meal.
         key: what the source identifies the photo by; None if it does not.
         before: the key of the photo of the meal, if this photo shows its leftovers.
+        folder: where the source keeps its file; "" if that says nothing.
 
     Raises:
         NotTakenError: the name or the meal holds characters that a database cannot store.
@@ -87,9 +89,10 @@ class PlannedPhoto:
     meal: str | None = None
     key: str | None = None
     before: str | None = None
+    folder: str = ""
 
     def __post_init__(self) -> None:
-        _require_text(self.name, self.meal or "")
+        _require_text(self.name, self.meal or "", self.folder)
 
 
 def _require_text(*texts: str) -> None:
@@ -104,6 +107,7 @@ class Plan:
         photos: the photos to import.
         not_taken: the parts that cannot be used.
         labels: details of the labels that the source describes, by name.
+        unnamed: photos that lie in the folder, but that the source does not name.
 
     Args:
         files: where photo files are kept.
@@ -114,6 +118,7 @@ class Plan:
         self.photos: list[PlannedPhoto] = []
         self.not_taken: list[NotTaken] = []
         self.labels: dict[str, LabelName] = {}
+        self.unnamed: list[str] = []
         self._files = files
         self._progress = progress
 
@@ -130,6 +135,20 @@ class Plan:
     def leave(self, what: str, why: str) -> None:
         """Note a part that is not imported."""
         self.not_taken.append(NotTaken(what, why))
+
+    def tell_apart(self) -> None:
+        """Put the folder in front of names that several photos have, so that each can be told from the
+        others.
+        """
+        photos: defaultdict[str, set[str]] = defaultdict(set)
+        for planned in self.photos:
+            photos[planned.name.casefold()].add(planned.photo.sha256)
+        self.photos = [
+            replace(planned, name=f"{planned.folder}/{planned.name}")
+            if planned.folder and len(photos[planned.name.casefold()]) > 1
+            else planned
+            for planned in self.photos
+        ]
 
     def each(self, photos: Collection[T]) -> Iterator[T]:
         """Yield the photos one by one, and report the progress."""

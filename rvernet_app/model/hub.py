@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
     RevisionNotFoundError,
 )
 
+from rvernet_app.config import expanded
+from rvernet_app.environment import proxy_problem
 from rvernet_app.errors import CheckpointError, WeightsError
 from rvernet_app.model.checkpoint import CONFIG_NAME, WEIGHTS_NAME, Checkpoint, load_checkpoint
 
@@ -32,7 +35,7 @@ def open_checkpoint(where: str | Path) -> Checkpoint:
         CheckpointError, WeightsError: see `checkpoint_folder` and `load_checkpoint`.
     """
     folder = checkpoint_folder(where)
-    return load_checkpoint(folder, name=None if folder == Path(where).expanduser() else str(where))
+    return load_checkpoint(folder, name=None if folder == expanded(where, "checkpoint") else str(where))
 
 
 def checkpoint_folder(where: str | Path) -> Path:
@@ -48,7 +51,7 @@ def checkpoint_folder(where: str | Path) -> Path:
             revision.
         WeightsError: the Hub cannot be reached and no earlier copy exists, or the copy cannot be saved.
     """
-    folder = Path(where).expanduser()
+    folder = expanded(where, "checkpoint")
     if folder.is_dir():
         return folder
     hub_id = _HUB_ID.fullmatch(str(where))
@@ -60,6 +63,8 @@ def checkpoint_folder(where: str | Path) -> Path:
     repository, revision = hub_id["repository"], hub_id["revision"]
     fetch = partial(snapshot_download, repository, revision=revision, allow_patterns=list(FILES))
     try:
+        if problem := proxy_problem(os.environ):  # the Hub's client would raise an error of another library
+            raise ConnectionError(problem)
         return Path(fetch())
     except HFValidationError as error:
         raise CheckpointError(
@@ -80,7 +85,7 @@ def checkpoint_folder(where: str | Path) -> Path:
         except LocalEntryNotFoundError:
             raise WeightsError(
                 f"There is no checkpoint folder {where}, the Hugging Face Hub cannot be reached, and "
-                f"the repository {repository} was not fetched before."
+                f"the repository {repository} was not fetched before." + (f" {problem}" if problem else "")
             ) from error
     except OSError as error:
         raise WeightsError(

@@ -19,17 +19,23 @@ OUTSIDE = np.float32(-8.0)
 
 
 def clean(
-    mask: Mask, keep_xy: Sequence[tuple[float, float]] = (), fragment_share: float = FRAGMENT_SHARE
+    mask: Mask,
+    keep_xy: Sequence[tuple[float, float]] = (),
+    free_xy: Sequence[tuple[float, float]] = (),
+    only_held: bool = False,
+    fragment_share: float = FRAGMENT_SHARE,
 ) -> Mask:
     """Remove fragments (small components, 8-connected) and fill pinholes (small holes, 4-connected).
 
     Small means fewer pixels than `fragment_share` of the mask. The largest component stays, and so does every
-    component that contains a point of `keep_xy`. The work is done on outlines, which is fast even for large
-    photos.
+    component that contains a point of `keep_xy`. A hole that contains a point of `free_xy` stays a hole. The
+    work is done on outlines, which is fast even for large photos.
 
     Args:
         mask: bool (H, W).
         keep_xy: foreground points of the prompt, in the mask's frame.
+        free_xy: background points of the prompt.
+        only_held: True to remove every component without a point of `keep_xy`, if a point lies in the mask.
         fragment_share: 0 to 1.
 
     Returns:
@@ -40,15 +46,37 @@ def clean(
     outlines, hierarchy = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if not outlines:
         return pixels.view(np.bool_)
-    is_hole = hierarchy[0, :, 3] >= 0
-    areas = np.array([_pixels_within(outline, hole) for outline, hole in zip(outlines, is_hole, strict=True)])
-    largest = int(np.argmax(np.where(is_hole, -1, areas)))
-    for index in map(int, np.flatnonzero(areas < limit)):
-        outline = outlines[index]
-        if is_hole[index] or (index != largest and not any(_holds(outline, point) for point in keep_xy)):
+    if np.count_nonzero(hierarchy[0, :, 3] < 0) > 1:
+        _drop_components(pixels, keep_xy, limit, only_held)
+        outlines, hierarchy = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    for index in map(int, np.flatnonzero(hierarchy[0, :, 3] >= 0)):
+        hole = outlines[index]
+        if _pixels_in_hole(hole) < limit and not any(_holds(hole, point) for point in free_xy):
             # one outline per call: OpenCV copies the whole list at every call
-            cv2.drawContours(pixels, [outline], 0, int(is_hole[index]), cv2.FILLED)
+            cv2.drawContours(pixels, [hole], 0, 1, cv2.FILLED)
     return pixels.view(np.bool_)
+
+
+def _drop_components(
+    pixels: NDArray[np.uint8], keep_xy: Sequence[tuple[float, float]], limit: float, only_held: bool
+) -> None:
+    """Set components to 0 in pixels, uint8 (H, W): those below the limit, or all that are not held."""
+    left, top, width, height = cv2.boundingRect(pixels)
+    part = pixels[top : top + height, left : left + width]
+    _, components, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    held = {
+        int(components[int(y) - top, int(x) - left])
+        for x, y in keep_xy
+        if left <= int(x) < left + width and top <= int(y) < top + height
+    } - {0}
+    kept = np.zeros(len(areas), np.uint8)
+    if not (only_held and held):
+        kept[areas >= limit] = 1
+        kept[1 + int(areas[1:].argmax())] = 1
+    kept[list(held)] = 1
+    kept[0] = 0
+    part[...] = kept[components]
 
 
 def keep_to_prompt(
@@ -84,13 +112,9 @@ def keep_to_prompt(
     return np.where(kept, logits, np.minimum(logits, OUTSIDE))
 
 
-def _pixels_within(outline: NDArray[np.int32], hole: bool) -> float:
-    """Count the pixels of a filled component or of a hole from its outline, by Pick's theorem.
-
-    OpenCV's outline of a component runs on its own pixels, that of a hole on the pixels around it.
-    """
-    inner = cv2.contourArea(outline) - len(outline) / 2 + 1
-    return inner if hole else inner + len(outline)
+def _pixels_in_hole(outline: NDArray[np.int32]) -> float:
+    """Count the pixels of a hole from its outline, which runs on the pixels around it, by Pick's theorem."""
+    return cv2.contourArea(outline) - len(outline) / 2 + 1
 
 
 def _holds(outline: NDArray[np.int32], point_xy: tuple[float, float]) -> bool:

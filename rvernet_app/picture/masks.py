@@ -84,6 +84,15 @@ def bbox_xywh(mask: Mask) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
+def innermost_point(mask: Mask) -> tuple[int, int]:
+    """Return x and y of the pixel farthest from the outside of a mask, bool (H, W), not empty. The area
+    beyond the edge of the photo is outside.
+    """
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(column), int(row)
+
+
 def polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
     """Outline a mask for drawing with the even-odd rule; holes are outlines of their own.
 
@@ -96,9 +105,18 @@ def polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
         unit square from (x, y) to (x + 1, y + 1). Outlines may deviate from the mask by a pixel; its RLE is
         exact.
     """
+    return _outlines(mask, tolerance, cv2.RETR_CCOMP)
+
+
+def outer_polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
+    """Outline the parts of a mask as `polygons` does, without their holes."""
+    return _outlines(mask, tolerance, cv2.RETR_EXTERNAL)
+
+
+def _outlines(mask: Mask, tolerance: float, mode: int) -> list[list[int]]:
     x, y, width, height = bbox_xywh(mask)
     corners = _grown_to_corners(mask[y : y + height, x : x + width])
-    outlines, _ = cv2.findContours(corners, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
+    outlines, _ = cv2.findContours(corners, mode, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
     return [cv2.approxPolyDP(outline, tolerance, closed=True).ravel().tolist() for outline in outlines]
 
 

@@ -16,7 +16,7 @@ import cachetools
 
 from rvernet_app import files
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, PhotoError
+from rvernet_app.errors import ConfigError, LostPhotoError, PhotoError
 from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class PhotoCache:
         """
         try:
             self._make_folder()
-            tempfile.TemporaryFile(dir=self._folder).close()  # a folder that exists may still be read-only
+            files.try_folder(self._folder)  # it may exist and still be read-only
         except OSError as error:
             raise ConfigError(
                 f"Opened photos cannot be kept in {self._parent} ({error.strerror or error}). "
@@ -76,7 +76,7 @@ class PhotoCache:
         Raises:
             PhotoError: the file is not a photo or exceeds a limit, or the copy cannot be written.
         """
-        data = read_file(source, max_mb=self._max_mb)
+        data = self._read(source)
         photo = self._decode(data)
         kept = self._folder / photo.sha256
         try:
@@ -97,17 +97,51 @@ class PhotoCache:
         Raises:
             PhotoError: `sha256` is not 64 hex digits, or the photo is not in the cache.
         """
-        if not isinstance(sha256, str) or not _PHOTO_NAME.fullmatch(sha256):
-            raise PhotoError("That is not the name of a photo.")
+        sha256 = _require_name(sha256)
         with self._lock:
             photo = self._decoded.get(sha256)
         if photo is None:
-            kept = self._folder / sha256
-            if not kept.is_file():
-                raise PhotoError("This photo is no longer on the server; open it again.")
-            photo = self._decode(read_file(kept, max_mb=self._max_mb))
+            photo = self._decode(self._read(self.file(sha256)))
             self._remember(photo)
         return photo
+
+    def file(self, sha256: object) -> Path:
+        """Return the file of an opened photo, as it came.
+
+        Raises:
+            PhotoError: as `get`.
+        """
+        kept = self._folder / _require_name(sha256)
+        if not kept.is_file():
+            raise LostPhotoError("This photo is no longer on the server; open it again.")
+        return kept
+
+    def forget(self, sha256: str) -> None:
+        """Remove a photo from memory and from the disk, if it is there.
+
+        Raises:
+            PhotoError: its file cannot be removed.
+        """
+        with self._lock:
+            self._decoded.pop(sha256, None)
+        if not self._is_marked():  # somebody else's folder
+            return
+        try:
+            (self._folder / sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise PhotoError(
+                f"The copy of a deleted photo could not be removed: {error.strerror or error}."
+            ) from error
+
+    def _read(self, path: Path) -> bytes:
+        """Read a file as `read_file`, with an error that shows visitors no path of the server."""
+        try:
+            return read_file(path, max_mb=self._max_mb)
+        except PhotoError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            log.error("%s", error)
+            raise PhotoError("The server cannot read this photo any more; open it again.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:
         return read_photo(data, max_mb=self._max_mb, max_megapixels=self._max_megapixels)
@@ -160,6 +194,12 @@ class PhotoCache:
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):  # another process was faster
                     log.warning("An old photo cannot be removed: %s", error)
+
+
+def _require_name(sha256: object) -> str:
+    if not isinstance(sha256, str) or not _PHOTO_NAME.fullmatch(sha256):
+        raise PhotoError("That is not the name of a photo.")
+    return sha256
 
 
 def _is_unused_file(path: Path, since: float) -> bool:

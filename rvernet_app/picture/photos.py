@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError, features
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError
+from rvernet_app.picture.file_kinds import begins_with_preview, is_camera_raw, kind_of
+from rvernet_app.picture.jpeg_end import lacks_end, mended
 from rvernet_app.types import Photo
 
-FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF", "GIF")
-"""Accepted formats by their Pillow names; Pillow's other decoders are never used."""
+_READS_AVIF = "avif" in features.modules and features.check_module("avif")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF", "GIF", *(("AVIF",) if _READS_AVIF else ()))
+"""Accepted formats by their Pillow names; Pillow's other decoders are never used. AVIF needs Pillow 11.3."""
 
-_READABLE = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
+_READABLE = f"JPEG, PNG, WebP, HEIC, {'AVIF, ' if _READS_AVIF else ''}BMP, TIFF or GIF"
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,6 +76,7 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
     Grey levels of 16 bits are scaled to 8. Deeper integers and floats are divided by the smallest of 1
     (floats only), 255, 65535 and their own maximum that brings them to at most 1. Colours are converted from
     an embedded ICC profile to sRGB. Damaged metadata (EXIF, ICC) is ignored; damaged pixels raise an error.
+    A JPEG file may lack its end mark if it has all pixels.
 
     Args:
         source: path of a file, or its bytes.
@@ -81,12 +85,18 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
 
     Raises:
         PhotoTooLargeError: the file or the photo exceeds a limit.
-        PhotoError: the file is missing, empty or damaged, or its format is not one of FORMATS.
+        PhotoError: the file is missing, empty or damaged, its format is not one of FORMATS, or it begins with
+            a small preview of its photo, as camera raw files do.
     """
     data = read_file(source, max_mb=max_mb) if isinstance(source, Path) else source
     _require_bytes_within(len(data), max_mb)
-    with _open(data, max_megapixels) as image:
-        file_format = image.format or ""
+    _require_no_preview(data)
+    image = _open(data, max_megapixels)
+    file_format = image.format or ""
+    if lacks_end(data):
+        image.close()
+        image = _open(_with_end(data), max_megapixels)
+    with image:
         try:
             image.load()
             pixels = np.array(_rgb(_upright(image)))  # (H, W, 3)
@@ -96,6 +106,23 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
                 "copy it again from where it came from, or save it as JPEG and open that."
             ) from error
     return LoadedPhoto(pixels, hashlib.sha256(data).hexdigest(), file_format)
+
+
+def _with_end(data: bytes) -> bytes:
+    """Return a JPEG file without its end mark as one with it. Raises PhotoError if pixels are missing."""
+    whole = mended(data)
+    if whole is None:
+        raise PhotoError(
+            "This JPEG file is cut off, and a part of its photo is missing; copy it again from its source."
+        )
+    return whole
+
+
+def _require_no_preview(data: bytes) -> None:
+    if is_camera_raw(data):
+        raise PhotoError("This file is a camera raw file; export it as JPEG and open that.")
+    if begins_with_preview(data):
+        raise PhotoError("This TIFF file begins with a small preview; save its photo as JPEG and open that.")
 
 
 def read_file(path: Path, *, max_mb: float) -> bytes:
@@ -145,23 +172,8 @@ def _open(data: bytes, max_megapixels: float) -> Image.Image:
 
 def _not_a_photo(data: bytes) -> str:
     """Describe bytes that no decoder accepts in one sentence: their likely kind, and what to do."""
-    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    brand = data[8:12] if data[4:8] == b"ftyp" else b""
-    if head.startswith(b"%PDF"):
-        kind = "a PDF document"
-    elif b"<svg" in head:
-        kind = "an SVG drawing"
-    elif brand in (b"avif", b"avis"):
-        kind = "an AVIF picture"
-    elif (
-        (brand and brand[:3] not in (b"hei", b"hev", b"mif", b"msf"))
-        or head.startswith(b"\x1aE\xdf\xa3")
-        or (head.startswith(b"RIFF") and data[8:12] == b"AVI ")
-    ):
-        kind = "a video"
-    elif head.isascii() and b"\0" not in head:
-        kind = "text"
-    else:
+    kind = kind_of(data)
+    if kind is None:
         return f"This file is damaged or not a photo; open a {_READABLE} file."
     return f"This file is {kind}; open a photo in {_READABLE} format."
 

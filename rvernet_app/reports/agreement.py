@@ -121,15 +121,24 @@ class AgreementReport:
                 ("Name", "Pairs", MASK_OVERLAP, "Same name", BEYOND_CHANCE),
                 tuple((c.label, str(c.n), *_texts(c.iou, c.same_label, c.kappa)) for c in self.classes),
             ),
-            Table(
-                "With and without suggestions",
-                ("Share of foods", "Shown", "Hidden", "Difference", "Foods, shown", "Foods, hidden"),
-                tuple(
-                    (s.what, *_texts(s.shown, s.hidden, s.difference), str(s.shown.n), str(s.hidden.n))
-                    for s in self.steering
-                ),
-            ),
+            _steering_table(self.steering),
         )
+
+    def tables_of_one(self) -> tuple[Table, ...]:
+        """Return the tables that need no two annotators of one photo: those with foods in them."""
+        known = tuple(s for s in self.steering if s.shown.n + s.hidden.n)
+        return (_steering_table(known),) if known else ()
+
+
+def _steering_table(steering: Sequence[Steering]) -> Table:
+    return Table(
+        "With and without suggestions",
+        ("Share of foods", "Shown", "Hidden", "Difference", "Foods, shown", "Foods, hidden"),
+        tuple(
+            (s.what, *_texts(s.shown, s.hidden, s.difference), str(s.shown.n), str(s.hidden.n))
+            for s in steering
+        ),
+    )
 
 
 MASK_OVERLAP = "Mask overlap (mean IoU)"

@@ -17,19 +17,15 @@ from rvernet_app.reports.figures import entitle, four_panels, name_rows
 from rvernet_app.reports.tables import Table
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.queue import NEW
+from rvernet_app.store.listing import count_states
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
     DONE,
-    OPEN,
     REJECTED,
-    SKIPPED,
     STATES,
-    UNUSABLE,
     Annotation,
     Annotator,
-    Item,
     Verdict,
 )
 
@@ -115,9 +111,7 @@ class DashboardReport:
     """Progress of a project.
 
     Attributes:
-        photos: number of photos by state, which is NEW or one of STATES. The first match counts: unusable if
-            an annotator says so, done if enough annotators are done, open if an annotator works on it,
-            skipped if an annotator skipped it, open if another annotator is needed.
+        photos: number of photos by state, as `count_states` returns it.
         double: number of photos that two or more annotators are done with.
         labels: foods by label, most frequent first; labels without foods keep the order of the label set.
         annotators: sorted by name.
@@ -132,9 +126,10 @@ class DashboardReport:
     annotators: tuple[AnnotatorReport, ...]
 
     def tables(self) -> tuple[Table, ...]:
-        """Return the tables of photos, labels and annotators."""
+        """Return the tables of photos, labels with foods, and annotators."""
         photos = (*self.photos.items(), ("done by two or more", self.double))
-        foods = (*self.labels, ("all", self.foods))
+        used = tuple((name, tally) for name, tally in self.labels if tally.standing + tally.rejected)
+        foods = (*used, ("all", self.foods))
         states = tuple(f"{state.capitalize()} photos" for state in STATES)
         times = ("Time per photo (quartiles)", "Time per food (quartiles)")
         return (
@@ -171,7 +166,7 @@ def _text(spread: Spread | None) -> str:
 
 def dashboard(session: Session, project_id: int) -> DashboardReport:
     """Count the progress of a project."""
-    photos, double = _photos(session, project_id)
+    photos, double = count_states(session, project_id)
     by_label, by_annotator_id = _tallies(session, project_id)
     states = _states(session, project_id)
     of_photo, of_food = (_quartiles(session, values) for values in _seconds(project_id))
@@ -198,36 +193,6 @@ def dashboard(session: Session, project_id: int) -> DashboardReport:
             for id, name in sorted(people, key=lambda row: row[1])
         ),
     )
-
-
-def _photos(session: Session, project_id: int) -> tuple[dict[str, int], int]:
-    """Count the photos by state, and the photos that two or more annotators are done with."""
-    counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
-    verdicts = (
-        select(Verdict.item_id, *counted)
-        .where(Verdict.project_id == project_id)
-        .group_by(Verdict.item_id)
-        .subquery()
-    )
-    n = {state: func.coalesce(verdicts.c[f"n_{state}"], 0) for state in STATES}
-    state = case(
-        (n[UNUSABLE] > 0, UNUSABLE),
-        (n[DONE] >= Item.wanted, DONE),
-        (n[OPEN] > 0, OPEN),
-        (n[SKIPPED] > 0, SKIPPED),
-        (n[DONE] > 0, OPEN),
-        else_=NEW,
-    )
-    of_items = (
-        select(state.label("state"), case((n[DONE] > 1, 1), else_=0).label("double"))
-        .outerjoin_from(Item, verdicts, verdicts.c.item_id == Item.id)
-        .where(Item.project_id == project_id)
-        .subquery()
-    )
-    asked = select(of_items.c.state, func.count(), func.sum(of_items.c.double)).group_by(of_items.c.state)
-    rows = session.execute(asked).all()
-    photos = dict.fromkeys((NEW, *STATES), 0) | {row[0]: row[1] for row in rows}
-    return photos, sum(row[2] for row in rows)
 
 
 def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally], dict[int, Tally]]:

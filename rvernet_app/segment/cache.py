@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 
 class EmbeddingCache:
-    """Keeps up to `max_bytes` of features and drops the least recently used embedding first. Safe between
+    """Keeps embeddings of up to `max_bytes` and drops the least recently used embedding first. Safe between
     threads.
 
     Threads that need the same photo at the same time wait for one encoding. If it fails, all of them raise
@@ -29,7 +29,7 @@ class EmbeddingCache:
         if max_bytes < 1:
             raise ValueError(f"expected max_bytes >= 1, got {max_bytes}")
         self._kept: cachetools.LRUCache[Key, Embedding] = cachetools.LRUCache(
-            max_bytes, getsizeof=lambda embedding: embedding.features.nbytes
+            max_bytes, getsizeof=lambda embedding: embedding.nbytes
         )
         self._under_way: dict[Key, Future[Embedding]] = {}
         self._lock = threading.Lock()
@@ -54,6 +54,12 @@ class EmbeddingCache:
             self._encode(key, encoded, segmenter, photo)
         return encoded.result()
 
+    def forget(self, photo_sha256: str) -> None:
+        """Drop the embeddings of a photo, by whatever segmenter."""
+        with self._lock:
+            for key in [key for key in self._kept if key[2] == photo_sha256]:
+                del self._kept[key]
+
     def _encode(self, key: Key, encoded: Future[Embedding], segmenter: Segmenter, photo: Photo) -> None:
         try:
             embedding = segmenter.encode(photo)
@@ -64,6 +70,6 @@ class EmbeddingCache:
             return
         with self._lock:
             del self._under_way[key]
-            if embedding.features.nbytes <= self._kept.maxsize:
+            if embedding.nbytes <= self._kept.maxsize:
                 self._kept[key] = embedding
         encoded.set_result(embedding)

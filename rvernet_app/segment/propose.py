@@ -16,8 +16,10 @@ from rvernet_app.errors import SegmentationError
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
 
-MIN_SCORE = 0.8
-"""Lowest predicted IoU."""
+MIN_SCORE = 0.4
+"""Lowest score. Measured with `small_sam` on 16 tray photos: 88 % of the 56 foods are found, and 83 % of the
+59 masks are foods; with 0.6 it is 77 % and 98 %.
+"""
 MIN_SHARE, MAX_SHARE = 0.004, 0.45
 """Smallest and largest share of the photo that a mask may cover."""
 MAX_OVERLAP = 0.5
@@ -31,7 +33,7 @@ class Proposals:
     Attributes:
         done, total: number of points tried, and of all points.
         masks: bool (H, W) each, best first; two masks overlap by at most half of the smaller one.
-        scores: predicted IoU of each, in [0, 1].
+        scores: the score of each, in [0, 1]; see `Candidates`.
     """
 
     done: int

@@ -11,11 +11,11 @@ from rvernet_app.config import ASSETS_DIR, AppConfig
 from rvernet_app.errors import ConfigError
 from rvernet_app.model.device import torch_device
 from rvernet_app.segment import weights
-from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.segment.mobile_sam import build_mobile_sam, from_published
+from rvernet_app.segment.prompted import PromptedSegmenter
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
-from rvernet_app.segment.small_sam import build_small_sam
+from rvernet_app.segment.small_sam import LEAST_BELIEF, build_small_sam
 
 SMALL_SAM = "small_sam"
 GRABCUT = GrabCutSegmenter.name
@@ -30,7 +30,7 @@ def available_segmenters(config: AppConfig) -> list[str]:
     return [*(name for name in weights.KNOWN if weights.find(name, config) is not None), *BUNDLED]
 
 
-def open_segmenter(config: AppConfig) -> Segmenter:
+def open_segmenter(config: AppConfig) -> PromptedSegmenter:
     """Open the segmenter `config.segmenter`; "auto" is the first of `available_segmenters`. Uses no network.
 
     Raises:
@@ -59,7 +59,7 @@ def load_segmenter(name: str, path: Path, device: torch.device) -> SamSegmenter:
         WeightsError: the file is missing, damaged or belongs to another model.
     """
     if name == SMALL_SAM:
-        return load_sam(name, path, build_small_sam, device, small=True)
+        return load_sam(name, path, build_small_sam, device, least_belief=LEAST_BELIEF)
     if name == "mobile_sam":
         return load_sam(name, path, build_mobile_sam, device, from_published)
     return load_sam(name, path, partial(build_vit, name), device)

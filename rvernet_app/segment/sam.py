@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,91 +17,69 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from rvernet_app.errors import PromptError, SegmentationError, WeightsError
-from rvernet_app.picture.clean import clean, keep_to_prompt
-from rvernet_app.segment.base import require_own
+from rvernet_app.errors import WeightsError
 from rvernet_app.segment.download import sha256_of
-from rvernet_app.types import FOREGROUND, Candidates, Embedding, Mask, Photo, Prompt
+from rvernet_app.segment.frame import Frame
+from rvernet_app.segment.law import Logits
+from rvernet_app.segment.prompted import Outputs, PromptedSegmenter
+from rvernet_app.types import Embedding, Mask, Photo, Prompt
 
 State = dict[str, torch.Tensor]
-CANDIDATES = 3
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
 """Errors that torch and safetensors raise on damaged files."""
 
 
-class SamSegmenter:
+class SamSegmenter(PromptedSegmenter):
     """Puts a Sam of `segment_anything` behind the Segmenter protocol, without the state of SamPredictor.
 
-    With the same weights, the masks before cleaning are those of SamPredictor. One click is ambiguous, so its
-    candidates are SAM's three nested masks, ordered by predicted IoU. Several points, a box or a
-    low-resolution mask are not ambiguous: SAM's single-mask output comes first, as its authors advise, and
-    the best two nested masks follow. The constructor documents the differences of small models.
+    With the same weights, its outputs are those of SamPredictor: the single-mask output, then the three
+    nested masks. The candidates are these four, without those that look alike.
 
-    Attributes:
-        name, fingerprint: see Segmenter.
+    The weights of the published SAMs and of MobileSAM were not at hand to measure how far they can tell a
+    click on food from one on the table. They segment whatever is clicked, plates too, so `least_belief` is 0
+    for them: only a click where they find nothing at all is refused.
     """
 
-    def __init__(self, name: str, fingerprint: str, sam: Sam, small: bool = False) -> None:
+    def __init__(self, name: str, fingerprint: str, sam: Sam, least_belief: float = 0.0) -> None:
         """Take over a model and set it to eval mode with frozen parameters.
 
         Args:
             name, fingerprint: see Segmenter.
             sam: the model.
-            small: True for a model weaker than the published ones. Its single-mask output, trained to give a
-                whole food, comes first also for one click, and `keep_to_prompt` cuts its masks.
+            least_belief: see PromptedSegmenter.
         """
         self.name = name
         self.fingerprint = fingerprint
-        self._small = small
+        self.least_belief = least_belief
         self._sam = sam.eval().requires_grad_(False)
         self._side = int(sam.image_encoder.img_size)
         self._resize = ResizeLongestSide(self._side)
         self._image_pe = sam.prompt_encoder.get_dense_pe()  # (1, C, h, w)
 
-    def encode(self, photo: Photo) -> Embedding:
+    def frame(self, size_hw: tuple[int, int]) -> Frame:
+        """See PromptedSegmenter."""
+        height, width = size_hw
+        logits_hw: tuple[int, int] = tuple(self._sam.prompt_encoder.mask_input_size)
+        inner_h, inner_w = self._resize.get_preprocess_shape(height, width, self._side)
+        stride = self._side / logits_hw[0]
+        return Frame(
+            size_hw=size_hw,
+            inner_hw=(math.ceil(inner_h / stride), math.ceil(inner_w / stride)),
+            logits_hw=logits_hw,
+            scale_xy=(inner_w / stride / width, inner_h / stride / height),
+        )
+
+    def features(self, photo: Photo) -> NDArray[np.float32]:
         """Encode uint8 (H, W, 3) as float32 (1, C, h, w); (1, 256, 64, 64) for the published models."""
         resized = torch.from_numpy(self._resize.apply_image(photo)).to(self._sam.device)  # (h, w, 3)
         with torch.inference_mode():
             square = self._sam.preprocess(resized.permute(2, 0, 1)[None])  # (1, 3, side, side)
             features = self._sam.image_encoder(square)  # (1, C, h, w)
-        height, width = photo.shape[:2]
-        return Embedding(self.name, (height, width), features.float().cpu().numpy())
+        encoded: NDArray[np.float32] = features.float().cpu().numpy()
+        return encoded
 
-    def predict(self, embedding: Embedding, prompt: Prompt) -> Candidates:
-        """Predict three candidates, best first; fewer if outputs of SAM are empty. See Segmenter."""
-        require_own(embedding, self)
-        prompt.require_within(embedding.size_hw)
-        logits, scores = self._decode(embedding, prompt)
-        if self._small:
-            logits = self._keep_to_prompt(logits, prompt, embedding.size_hw)
-        clicks = [
-            xy for xy, label in zip(prompt.points_xy, prompt.point_labels, strict=True) if label == FOREGROUND
-        ]
-        found: dict[int, Mask] = {}
-        for index in self._order(scores, prompt):
-            mask = clean(self._enlarge(logits[index], embedding.size_hw), clicks)
-            if mask.any():
-                found[index] = mask
-            if len(found) == CANDIDATES:
-                break
-        if not found:
-            raise SegmentationError(
-                "Nothing was found there; try another point, or draw a box around the food."
-            )
-        order = list(found)
-        return Candidates(
-            masks=np.stack(list(found.values())),
-            scores=np.clip(scores[order], 0, 1),
-            low_res=logits[order],
-        )
-
-    def _decode(
-        self, embedding: Embedding, prompt: Prompt
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits float32 (4, h, w) and predicted IoU float32 (4,).
-
-        Index 0 is the single-mask output; the three nested masks follow.
-        """
+    def outputs(self, embedding: Embedding, prompt: Prompt) -> Outputs:
+        """Return the single-mask output and the three nested masks. See PromptedSegmenter."""
         sam = self._sam
         with torch.inference_mode():
             sparse, dense = sam.prompt_encoder(**self._prompt_tensors(prompt, embedding.size_hw))
@@ -110,7 +89,7 @@ class SamSegmenter:
                 sparse_prompt_embeddings=sparse,
                 dense_prompt_embeddings=dense,
             )  # (1, 4, h, w), (1, 4)
-        return logits[0].float().cpu().numpy(), scores[0].float().cpu().numpy()
+        return Outputs(logits[0].float().cpu().numpy(), scores[0].float().cpu().numpy())
 
     def _prompt_tensors(self, prompt: Prompt, size_hw: tuple[int, int]) -> dict[str, object]:
         device = self._sam.device
@@ -125,36 +104,10 @@ class SamSegmenter:
         if prompt.box_xyxy is not None:
             box = tensor(self._resize.apply_boxes(np.array(prompt.box_xyxy), size_hw)[0], torch.float)
         if prompt.low_res_mask is not None:
-            expected = tuple(self._sam.prompt_encoder.mask_input_size)
-            if prompt.low_res_mask.shape != expected:
-                raise PromptError(
-                    f"A previous mask for {self.name} has {expected[0]} x {expected[1]} logits, "
-                    f"got {prompt.low_res_mask.shape}."
-                )
             mask = tensor(prompt.low_res_mask[None], torch.float)
         return {"points": points, "boxes": box, "masks": mask}
 
-    def _keep_to_prompt(
-        self, logits: NDArray[np.float32], prompt: Prompt, size_hw: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        """Apply `keep_to_prompt` to all outputs, logits float32 (4, h, w)."""
-        scale = logits.shape[-1] / self._side
-        points = self._resize.apply_coords(np.array(prompt.points_xy).reshape(-1, 2), size_hw) * scale
-        foreground = [
-            (x, y) for (x, y), label in zip(points, prompt.point_labels, strict=True) if label == FOREGROUND
-        ]
-        box = None
-        if prompt.box_xyxy is not None:
-            box = tuple(self._resize.apply_boxes(np.array(prompt.box_xyxy), size_hw)[0] * scale)
-        return np.stack([keep_to_prompt(output, foreground, box) for output in logits])
-
-    def _order(self, scores: NDArray[np.float32], prompt: Prompt) -> list[int]:
-        """Return the indices of all four outputs, best first; 0 is the single-mask output."""
-        nested = [1 + int(i) for i in np.argsort(-scores[1:], kind="stable")]
-        ambiguous = len(prompt.points_xy) == 1 and prompt.box_xyxy is None and prompt.low_res_mask is None
-        return [*nested, 0] if ambiguous and not self._small else [0, *nested]
-
-    def _enlarge(self, logits: NDArray[np.float32], size_hw: tuple[int, int]) -> Mask:
+    def enlarge(self, logits: Logits, size_hw: tuple[int, int]) -> Mask:
         """Enlarge logits (h, w) to a mask (H, W), as `Sam.postprocess_masks` does, but with OpenCV.
 
         The interpolation is bilinear as well. On the CPU this takes a sixth of the time and a third of the
@@ -174,7 +127,7 @@ def load_sam(
     build: Callable[[], Sam],
     device: torch.device,
     convert: Callable[[Mapping[str, torch.Tensor]], State] = dict,
-    small: bool = False,
+    least_belief: float = 0.0,
 ) -> SamSegmenter:
     """Load weights into a model.
 
@@ -184,7 +137,7 @@ def load_sam(
         build: builds the model without weights.
         device: torch device of the model.
         convert: renames the weights of the file to the names of the model.
-        small: see SamSegmenter.
+        least_belief: see PromptedSegmenter.
 
     Raises:
         WeightsError: the file is missing, damaged or belongs to another model.
@@ -195,7 +148,7 @@ def load_sam(
         sam.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {name}.") from error
-    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device), small)
+    return SamSegmenter(name, sha256_of(path)[:16], sam.float().to(device), least_belief)
 
 
 def build_vit(name: str) -> Sam:

@@ -16,22 +16,22 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import FullError, StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, require_rle
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.event_log import add, change, locked, now, require_revision
+from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import reopen
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
-    METHODS,
     OPEN,
     REJECTED,
     SAVED,
     SKIPPED,
     STATES,
-    UNITS,
     UNUSABLE,
     Annotation,
     Item,
-    Label,
     Verdict,
 )
 
@@ -53,7 +53,8 @@ class Portion:
         low, high: the range that the amount lies in; None if nobody gave it.
 
     Raises:
-        StoreError: a value is not allowed, or the range does not contain the amount.
+        StoreError: a value is not allowed or larger than any portion, or the range does not contain the
+            amount.
     """
 
     amount: float
@@ -69,7 +70,11 @@ class Portion:
             raise StoreError(f"A portion is estimated by one of {', '.join(METHODS)}; got {self.method!r}.")
         if not (math.isfinite(self.amount) and self.amount >= 0):
             raise StoreError(f"A portion is a number of at least 0, got {self.amount}.")
-        low, high = self.low, self.high
+        low, high, most = self.low, self.high, UNITS[self.unit].most
+        if max(self.amount, high or 0) > most:
+            raise StoreError(
+                f"A portion has at most {most:g} {self.unit}, got {max(self.amount, high or 0):g}."
+            )
         if (low is None) != (high is None):
             raise StoreError("Give both ends of a portion's range.")
         if low is not None and high is not None and not 0 <= low <= self.amount <= high < math.inf:
@@ -140,6 +145,7 @@ def save(
 ) -> Saved:
     """Save a food: a new one, or a changed one by its id and the revision it was changed from.
 
+    A food with a label that was merged gets the other label; one with a label that was deleted has no name.
     A deleted food comes back, and a skipped photo is open again. If a reviewer decided on the food and its
     mask, label or portion changes, the decision is withdrawn, see `matching.reopen`.
 
@@ -158,9 +164,8 @@ def save(
     item = lock_item(session, item_id)
     draft = replace(draft, rle=require_rle(draft.rle, (item.photo.height, item.photo.width)))
     if draft.label_id is not None:
-        label = session.get(Label, draft.label_id)
-        if label is None or label.project_id != item.project_id:
-            raise StoreError("This label is not in the project's label set.")
+        label_id = standing_label(session, item.project_id, draft.label_id)
+        draft = replace(draft, label_id=label_id)
     if id is not None:
         row = lock_annotation(session, id, item_id)
         require_revision(row, revision)
@@ -256,6 +261,22 @@ def give_verdict(
     return Saved(row.id, row.revision)
 
 
+def require_labelled(session: Session, item_id: int, annotator_id: int) -> None:
+    """Raise StoreError if the annotator marked no food on a photo, or one of their foods has no name.
+
+    The page asks about a single photo before it says `DONE`. Where many photos are done at once nobody can be
+    asked about each, so those are refused.
+    """
+    own = [food for food in foods(session, item_id, annotator_id) if not food.sources]
+    if not own:
+        raise StoreError("No food is marked on it.")
+    unnamed = sum(food.label_id is None for food in own)
+    if unnamed:
+        raise StoreError(
+            f"{unnamed} of its foods have no name yet." if unnamed > 1 else "A food has no name yet."
+        )
+
+
 def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
     """Take a place on a photo for an annotator, unless they have one, and return their verdict.
 
@@ -327,11 +348,13 @@ def lock_item(session: Session, item_id: int) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: there is no such photo.
     """
     item = locked(session, Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

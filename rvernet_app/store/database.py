@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 from sqlalchemy.orm import Session
 
+from rvernet_app.environment import redacted
 from rvernet_app.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,10 +50,12 @@ class Store:
             migrate(self.engine, revision)
         except OSError as error:
             raise StoreError(
-                f"The data folder {folder} cannot be used: {error.strerror or error}."
+                f"The data folder {folder} cannot be used: {error.strerror or error}. "
+                "Set RVERNET_DATA_DIR to a folder that this account can write."
             ) from error
         except DBAPIError as error:
-            raise StoreError(f"The database cannot be opened: {reason(error)}") from error
+            where = "Check DATABASE_URL." if url else f"It is in the data folder {folder}."
+            raise StoreError(f"The database cannot be opened: {reason(error)} {where}") from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -128,7 +131,7 @@ def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
     if isinstance(error, TimeoutError):
         return "too many people are at work at once; try again in a moment."
-    return str(error.orig).strip()
+    return redacted(str(error.orig).strip())
 
 
 def is_text(text: str) -> bool:
@@ -154,8 +157,14 @@ def open_engine(folder: Path, url: str | None) -> Engine:
         if parsed.get_backend_name() == "postgresql":
             return create_engine(parsed, pool_pre_ping=True)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise StoreError(f"{url.split('@')[-1]!r} is not the URL of a database: {error}") from error
+    except ImportError as error:
+        raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
+    except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
+        # Neither the URL nor the cause: what is wrong with it may be a character of its password.
+        raise StoreError(
+            "DATABASE_URL is not the URL of a database, such as postgresql://name:password@host/database; "
+            "special characters of a password are written as %40 for @, %2F for / and %3A for a colon."
+        ) from error
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

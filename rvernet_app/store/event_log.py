@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, inspect
+from sqlalchemy import Select, insert, inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -25,8 +26,13 @@ def now() -> datetime:
 
 def snapshot(row: Base) -> dict[str, Any]:
     """Return all columns of a row as JSON values; times are in ISO 8601."""
-    values = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
+    values = {name: getattr(row, name) for name in _columns(type(row))}
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+@lru_cache
+def _columns(table: type[Base]) -> tuple[str, ...]:
+    return tuple(column.key for column in inspect(table).column_attrs)
 
 
 def locked(session: Session, table: type[AnyRow], id: int) -> AnyRow | None:
@@ -48,6 +54,12 @@ def add(session: Session, row: Base, by: int | None, step: str | None = None) ->
     session.add(row)
     session.flush()
     _record(session, row, None, by, step=step)
+
+
+def record_new(session: Session, rows: Sequence[Base], by: int | None) -> None:
+    """Record that rows are new; they have their ids already. All events are written together."""
+    if rows:
+        session.execute(insert(Event), [_event(row, None, by) for row in rows])
 
 
 def find_or_add(session: Session, asked: Select[Shared], new: Callable[[], Shared]) -> Shared:
@@ -110,6 +122,18 @@ def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None
     _record(session, row, before, by)
 
 
+def amend_all(session: Session, rows: Sequence[Base], values: Mapping[str, Any], by: int | None) -> None:
+    """Set columns of rows and leave their revisions as they are. All rows are written together."""
+    before = [snapshot(row) for row in rows]
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+    if rows:
+        events = [_event(row, columns, by) for row, columns in zip(rows, before, strict=True)]
+        session.execute(insert(Event), events)
+
+
 def changed_meanwhile(row: Row) -> ConflictError:
     """Return the error for a change that was made from an old revision."""
     return ConflictError(
@@ -126,19 +150,20 @@ def _record(
     undoes: int | None = None,
     step: str | None = None,
 ) -> None:
+    session.add(Event(**_event(row, before, by), undoes_id=undoes, step=step))
+
+
+def _event(row: Base, before: dict[str, Any] | None, by: int | None) -> dict[str, Any]:
+    """Return the columns of the event of a change."""
     after = snapshot(row)
-    session.add(
-        Event(
-            at=now(),
-            annotator_id=by,
-            project_id=after["id"] if row.__tablename__ == "project" else after.get("project_id"),
-            item_id=after["id"] if row.__tablename__ == "item" else after.get("item_id"),
-            subject=row.__tablename__,
-            subject_id=after["id"],
-            revision=after.get("revision"),
-            before=before,
-            after=after,
-            undoes_id=undoes,
-            step=step,
-        )
-    )
+    return {
+        "at": now(),
+        "annotator_id": by,
+        "project_id": after["id"] if row.__tablename__ == "project" else after.get("project_id"),
+        "item_id": after["id"] if row.__tablename__ == "item" else after.get("item_id"),
+        "subject": row.__tablename__,
+        "subject_id": after["id"],
+        "revision": after.get("revision"),
+        "before": before,
+        "after": after,
+    }

@@ -12,7 +12,7 @@ from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 
-LOSSY = ("JPEG", "MPO", "WEBP", "HEIF")
+LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
 
@@ -28,6 +28,15 @@ class PhotoFiles:
     def __init__(self, folder: Path, *, max_mb: float, max_megapixels: float) -> None:
         self._folder = folder
         self._limits = {"max_mb": max_mb, "max_megapixels": max_megapixels}
+
+    @property
+    def max_bytes(self) -> int:
+        """The size of the largest file that is accepted."""
+        return int(self._limits["max_mb"] * 1e6)
+
+    def looking(self) -> PhotoFiles:
+        """Return the same files for a look: what is added is read and checked, and not kept."""
+        return _Looking(self._folder, **self._limits)
 
     def add(self, source: Path | bytes) -> LoadedPhoto:
         """Keep the original bytes of a photo, once, and a working copy.
@@ -52,6 +61,27 @@ class PhotoFiles:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
 
+    def has(self, sha256: str, file_format: str) -> bool:
+        """Return whether the original and the working copy of a photo are there."""
+        return self.original(sha256).exists() and self.working_copy(sha256, file_format).exists()
+
+    def remove(self, sha256: str, file_format: str) -> bool:
+        """Remove all files of a photo; returns whether there were any.
+
+        Raises:
+            StoreError: a file cannot be removed.
+        """
+        paths = self.original(sha256), self.working_copy(sha256, file_format), self._thumbnail(sha256)
+        there = [path for path in paths if path.is_file()]
+        try:
+            for path in there:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The files of a deleted photo could not be removed: {error.strerror or error}."
+            ) from error
+        return bool(there)
+
     def original(self, sha256: str) -> Path:
         """Return the path of the original file."""
         return self._folder / "originals" / sha256[:2] / sha256
@@ -66,7 +96,7 @@ class PhotoFiles:
         Raises:
             StoreError: the photo's file cannot be read.
         """
-        path = self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+        path = self._thumbnail(sha256)
         try:
             if not path.exists():
                 with Image.open(self.working_copy(sha256, file_format)) as picture:
@@ -76,7 +106,17 @@ class PhotoFiles:
                 write(path, encoded.getvalue(), durable=False)
             return path.read_bytes()
         except OSError as error:
-            raise StoreError(f"The file of photo {sha256[:12]} cannot be read: {error}.") from error
+            raise StoreError(
+                f"The file of photo {sha256[:12]} cannot be read: {error.strerror or 'it is damaged'}."
+            ) from error
+
+    def _thumbnail(self, sha256: str) -> Path:
+        return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+
+
+class _Looking(PhotoFiles):
+    def add(self, source: Path | bytes) -> LoadedPhoto:
+        return read_photo(source, **self._limits)
 
 
 def _bytes_again(source: Path | bytes, sha256: str) -> bytes:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.store.annotations import continue_photo, lock_annotation, lock_item, require_step
 from rvernet_app.store.event_log import change, changed_meanwhile, snapshot
+from rvernet_app.store.label_sets import removed_labels
 from rvernet_app.store.tables import ACCEPTED, DELETED, REJECTED, SAVED, Annotation, Event, Item
 
 NOT_CONTENT = ("id", "revision", "created_at", "changed_at")
@@ -153,14 +154,15 @@ def _taking_back(done: list[_Step], undone: list[_Step], name: str | None, undoe
 
 def _take_back(session: Session, item: Item, step: _Step, annotator_id: int, name: str) -> list[Event]:
     rows = {food_id: lock_annotation(session, food_id, item.id) for food_id in sorted(step.foods)}
-    contents = {food_id: _content(snapshot(row)) for food_id, row in rows.items()}
+    gone = {row.id: row.into_id for row in removed_labels(session, item.project_id)}
+    contents = {food_id: _content(snapshot(row), gone) for food_id, row in rows.items()}
     newest_first = select(Event).where(Event.id.in_(step.events)).order_by(Event.id.desc())
     planned = []
     for event in session.scalars(newest_first):  # look at all of them before anything changes
         row = rows[event.subject_id]
-        if contents[row.id] != _content(event.after):
+        if contents[row.id] != _content(event.after, gone):
             raise changed_meanwhile(row)
-        values = _values_before(event, row)
+        values = _values_before(event, row, gone)
         contents[row.id] |= values
         planned.append((row, values, event.id))
     for row in rows.values():
@@ -170,9 +172,9 @@ def _take_back(session: Session, item: Item, step: _Step, annotator_id: int, nam
     return list(session.scalars(select(Event).where(Event.undoes_id.in_(step.events)).order_by(Event.id)))
 
 
-def _values_before(event: Event, row: Annotation) -> dict[str, Any]:
+def _values_before(event: Event, row: Annotation, gone: Mapping[int, int | None]) -> dict[str, Any]:
     """Return the columns that take an event back."""
-    before, after = _content(event.before), _content(event.after)
+    before, after = _content(event.before, gone), _content(event.after, gone)
     if not before:
         return {"status": DELETED}
     only_status = before == {**after, "status": before["status"]}
@@ -183,6 +185,14 @@ def _values_before(event: Event, row: Annotation) -> dict[str, Any]:
     return before
 
 
-def _content(columns: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the columns that an edit can change."""
-    return {name: value for name, value in (columns or {}).items() if name not in NOT_CONTENT}
+def _content(columns: Mapping[str, Any] | None, gone: Mapping[int, int | None]) -> dict[str, Any]:
+    """Return the columns that an edit can change.
+
+    Args:
+        gone: removed label -> the label that foods have instead. A merge is no step of anybody's, and the
+            steps before it can still be taken back.
+    """
+    content = {name: value for name, value in (columns or {}).items() if name not in NOT_CONTENT}
+    if content.get("label_id") in gone:
+        content["label_id"] = gone[content["label_id"]]
+    return content

@@ -5,18 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.labels import LabelName, colour_of, require_unique
-from rvernet_app.store.event_log import add, amend, locked
-from rvernet_app.store.tables import Label, Project
+from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
+from rvernet_app.store.event_log import amend, amend_all, locked, record_new
+from rvernet_app.store.tables import DELETED, Annotation, Label, Project
+
+REMOVED = " (removed {})"
+"""What is put behind the name of a removed label, with its id, so that a new label can have its name."""
 
 
 def labels_of(session: Session, project_id: int) -> list[Label]:
     """Return the labels of a project, in their order."""
-    return list(session.scalars(select(Label).where(Label.project_id == project_id).order_by(Label.position)))
+    asked = select(Label).where(Label.project_id == project_id, Label.removed.is_(False))
+    return list(session.scalars(asked.order_by(Label.position)))
+
+
+def removed_labels(session: Session, project_id: int) -> list[Label]:
+    """Return the labels of a project that were deleted or merged into others."""
+    asked = select(Label).where(Label.project_id == project_id, Label.removed.is_(True))
+    return list(session.scalars(asked.order_by(Label.id)))
+
+
+def standing_label(session: Session, project_id: int, label_id: int) -> int | None:
+    """Return the label that foods have instead of a label by now.
+
+    It is the label itself, the one it was merged into, or None if it was deleted.
+
+    Raises:
+        StoreError: the project never had this label.
+    """
+    row = session.get(Label, label_id)
+    if row is None or row.project_id != project_id:
+        raise StoreError("This label is not in the project's label set.")
+    return row.into_id if row.removed else row.id
+
+
+def food_counts(session: Session, project_id: int) -> dict[int, int]:
+    """Return how many foods have each label, for labels that any food has."""
+    asked = (
+        select(Annotation.label_id, func.count())
+        .where(Annotation.project_id == project_id, Annotation.label_id.is_not(None))
+        .where(Annotation.status != DELETED)
+        .group_by(Annotation.label_id)
+    )
+    return {label_id: count for label_id, count in session.execute(asked) if label_id is not None}
 
 
 def label(session: Session, label_id: int) -> Label:
@@ -36,7 +71,9 @@ def label_names(session: Session, project_id: int) -> list[LabelName]:
     rows = labels_of(session, project_id)
     names: dict[int | None, str] = {row.id: row.name for row in rows}
     return [
-        LabelName(row.name, tuple(row.synonyms), names.get(row.parent_id), row.colour, row.food_code)
+        LabelName(
+            row.name, tuple(row.synonyms), names.get(row.parent_id), row.colour, row.food_code, row.unit
+        )
         for row in rows
     ]
 
@@ -48,28 +85,32 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
         LabelError: two labels have the same name, a parent is missing, or labels are parents of each other.
     """
     require_unique(labels)
-    rows = {label.name: _row(project_id, label, position) for position, label in enumerate(labels)}
-    session.add_all(rows.values())
-    session.flush()
+    rows = _inserted(session, project_id, labels, 0)
     for one in labels:
         rows[one.name].parent_id = _parent_id(one.name, one.parent, rows)
     _require_tree(rows.values())
 
 
-def add_label(session: Session, project_id: int, name: LabelName, by: int | None = None) -> int:
+def add_label(
+    session: Session, project_id: int, name: LabelName, by: int | None = None, *, or_synonym: bool = False
+) -> int:
     """A label added while labeling; returns its id, or that of the one that has the name already.
+
+    Args:
+        or_synonym: whether a label that has the name as a synonym will do.
 
     Raises:
         StoreError: there is no such project, or it does not accept new labels.
         LabelError: the parent is not a label of the project.
     """
     project = _locked(session, project_id)
-    rows = _by_name(session, project_id)
-    if found := _named(rows, name.name):
+    rows = _Rows(session, project)
+    found = rows.named(name.name) or (rows.called(name.name) if or_synonym else None)
+    if found is not None:
         return found.id
     if not project.new_labels:
         raise StoreError(f"Project {project.name!r} does not accept new labels.")
-    return _add(session, project_id, name, rows, by).id
+    return rows.add(name, by).id
 
 
 def put_label(
@@ -82,23 +123,24 @@ def put_label(
 
     Raises:
         StoreError: there is no such project or label.
-        LabelError: another label has the name, the parent is not a label of the project, or the label would
-            be its own parent.
+        LabelError: another label has the name or is also called so, the parent is not a label of the project,
+            or the label would be its own parent.
     """
-    _locked(session, project_id)
-    rows = _by_name(session, project_id)
-    same = _named(rows, name.name)
-    if same is not None and same.id != id:
-        raise LabelError(f"There is a label {same.name!r} already.")
-    if id is None:
-        return _add(session, project_id, name, rows, by).id
-    row = next((row for row in rows.values() if row.id == id), None)
+    rows = _Rows(session, _locked(session, project_id))
+    row = None if id is None else rows.of_id(id)
+    rows.require_free(name.name, row)
     if row is None:
-        raise StoreError("There is no such label.")
-    known = {"name": name.name, "synonyms": list(name.synonyms), "food_code": name.food_code}
-    parent_id = _parent_id(name.name, name.parent, rows)
-    _amend(session, row, {**known, "parent_id": parent_id, "colour": name.colour or row.colour}, by)
-    _require_tree(rows.values())
+        return rows.add(name, by).id
+    values = {
+        "name": name.name,
+        "synonyms": list(name.synonyms),
+        "parent_id": rows.parent_id(name),
+        "colour": name.colour or row.colour,
+        "food_code": name.food_code,
+        "unit": name.unit,
+    }
+    rows.amend(row, values, by)
+    _require_tree(rows.all)
     return row.id
 
 
@@ -115,24 +157,97 @@ def take_label_set(
         LabelError: as `begin_label_set`; a parent may also be a label of the project.
     """
     require_unique(labels)
-    _locked(session, project_id)
-    rows = _by_name(session, project_id)
-    new = [name for name in labels if _named(rows, name.name) is None]
-    for name in new:
-        rows[name.name] = _add(session, project_id, LabelName(name.name), rows, by)
+    rows = _Rows(session, _locked(session, project_id))
+    known = [name for name in labels if rows.named(name.name) is not None]
+    new = rows.add_all([name for name in labels if rows.named(name.name) is None], by)
     changed = 0
-    for name in labels:
-        row = _named(rows, name.name)
+    for name in known:
+        row = rows.named(name.name)
         assert row is not None
-        said = {
+        values = {
             "synonyms": list(name.synonyms) or row.synonyms,
-            "parent_id": _parent_id(name.name, name.parent, rows) or row.parent_id,
+            "parent_id": rows.parent_id(name) or row.parent_id,
             "colour": name.colour or row.colour,
             "food_code": name.food_code or row.food_code,
+            "unit": name.unit or row.unit,
         }
-        changed += _amend(session, row, said, by) and name not in new
-    _require_tree(rows.values())
-    return len(new), changed
+        changed += rows.amend(row, values, by)
+    _require_tree(rows.all)
+    return new, changed
+
+
+def merge_label(session: Session, project_id: int, label_id: int, into_id: int, by: int | None = None) -> int:
+    """Merge a label into another, which is also called like it from then on.
+
+    Its foods get the other label. Their revisions stay, so that nobody who has one of them open is asked to
+    choose between two versions.
+
+    Returns:
+        The number of foods that changed.
+
+    Raises:
+        StoreError: there is no such project or label.
+        LabelError: both are the same label.
+    """
+    rows = _Rows(session, _locked(session, project_id))
+    row, into = rows.of_id(label_id), rows.of_id(into_id)
+    if row is into:
+        raise LabelError(f"{row.name!r} cannot be merged into itself.")
+    taken = {name.casefold() for name in (into.name, *into.synonyms)}
+    names = [name for name in (row.name, *row.synonyms) if name.casefold() not in taken]
+    rows.amend(into, {"synonyms": [*into.synonyms, *names]}, by)
+    return _remove(session, rows, row, into, into.id, by)
+
+
+def delete_label(
+    session: Session, project_id: int, label_id: int, foods_to: int | None = None, by: int | None = None
+) -> int:
+    """Delete a label.
+
+    Args:
+        foods_to: the label that its foods get; None leaves them without a name.
+
+    Returns:
+        The number of foods that changed.
+
+    Raises:
+        StoreError: there is no such project or label.
+        LabelError: its foods cannot get the deleted label.
+    """
+    rows = _Rows(session, _locked(session, project_id))
+    row = rows.of_id(label_id)
+    into = None if foods_to is None else rows.of_id(foods_to)
+    if row is into:
+        raise LabelError(f"The foods cannot stay {row.name!r} if that label is deleted.")
+    return _remove(session, rows, row, into, row.parent_id, by)
+
+
+def _remove(
+    session: Session, rows: _Rows, row: Label, into: Label | None, heir_id: int | None, by: int | None
+) -> int:
+    """Take a label out of its set; its name is free again.
+
+    Args:
+        into: the label that its foods get.
+        heir_id: the label that its children belong to from now on.
+    """
+    into_id = None if into is None else into.id
+    if into is not None and rows.is_above(row, into):
+        rows.amend(into, {"parent_id": row.parent_id}, by)
+    for child in rows.all:
+        if child.parent_id == row.id:
+            rows.amend(child, {"parent_id": heir_id}, by)
+    merged_before = update(Label).where(Label.project_id == rows.project.id, Label.into_id == row.id)
+    session.execute(merged_before.values(into_id=into_id))
+    mark = REMOVED.format(row.id)
+    name = row.name[: MAX_NAME - len(mark)] + mark
+    rows.amend(row, {"name": name, "removed": True, "into_id": into_id, "parent_id": None}, by)
+    of_label = select(Annotation).where(
+        Annotation.project_id == rows.project.id, Annotation.label_id == row.id
+    )
+    foods = list(session.scalars(of_label))
+    amend_all(session, foods, {"label_id": into_id}, None)  # the program's changes are no steps to undo
+    return sum(food.status != DELETED for food in foods)
 
 
 def _locked(session: Session, project_id: int) -> Project:
@@ -142,45 +257,117 @@ def _locked(session: Session, project_id: int) -> Project:
     return project
 
 
-def _by_name(session: Session, project_id: int) -> dict[str, Label]:
-    return {row.name: row for row in labels_of(session, project_id)}
+class _Rows:
+    """The labels of a project while they change, by name. Every change makes a new version of the set.
+
+    Attributes:
+        project: locked.
+    """
+
+    def __init__(self, session: Session, project: Project) -> None:
+        self.project = project
+        self._session = session
+        self._rows = {row.name: row for row in labels_of(session, project.id)}
+        self._folded = {row.name.casefold(): row for row in reversed(self._rows.values())}
+
+    @property
+    def all(self) -> list[Label]:
+        return list(self._rows.values())
+
+    def of_id(self, label_id: int) -> Label:
+        row = next((row for row in self._rows.values() if row.id == label_id), None)
+        if row is None:
+            raise StoreError("There is no such label.")
+        return row
+
+    def named(self, name: str) -> Label | None:
+        """Return the label with a name, whatever its case."""
+        return self._rows.get(name) or self._folded.get(name.casefold())
+
+    def called(self, name: str) -> Label | None:
+        """Return the first label with a synonym, whatever its case."""
+        folded = name.casefold()
+        return next(
+            (row for row in self._rows.values() if folded in (other.casefold() for other in row.synonyms)),
+            None,
+        )
+
+    def require_free(self, name: str, row: Label | None) -> None:
+        """Raise LabelError if a label other than `row` has this name or synonym."""
+        same = self.named(name)
+        if same is not None and same is not row:
+            raise LabelError(f"There is a label {same.name!r} already.")
+        called = self.called(name)
+        if called is not None and called is not row:
+            raise LabelError(
+                f"{called.name!r} is also called {name!r}; merge the two, or take that name off it."
+            )
+
+    def parent_id(self, name: LabelName) -> int | None:
+        return _parent_id(name.name, name.parent, self._rows)
+
+    def add(self, name: LabelName, by: int | None) -> Label:
+        """Add a label after the others."""
+        self.add_all([name], by)
+        return self._rows[name.name]
+
+    def add_all(self, names: Sequence[LabelName], by: int | None) -> int:
+        """Add labels after the others; returns their number. They may be parents of each other."""
+        last = select(func.max(Label.position)).where(Label.project_id == self.project.id)
+        highest = self._session.scalar(last)  # a removed label keeps its position
+        first = 0 if highest is None else highest + 1
+        new = _inserted(self._session, self.project.id, names, first)
+        self._rows |= new
+        self._folded |= {name.casefold(): row for name, row in new.items()}
+        for name in names:
+            new[name.name].parent_id = self.parent_id(name)
+        record_new(self._session, list(new.values()), by)
+        self._changed(bool(new))
+        return len(new)
+
+    def amend(self, row: Label, values: Mapping[str, Any], by: int | None) -> bool:
+        """Set values of a label; returns whether any of them is new."""
+        if all(getattr(row, name) == value for name, value in values.items()):
+            return False
+        amend(self._session, row, values, by)
+        self._changed(True)
+        return True
+
+    def is_above(self, row: Label, other: Label) -> bool:
+        """Return whether a label is the parent of another, or the parent of its parent, and so on."""
+        of_id = {each.id: each for each in self._rows.values()}
+        at = other.parent_id
+        while at is not None and at != row.id:
+            at = of_id[at].parent_id
+        return at is not None
+
+    def _changed(self, is_changed: bool) -> None:
+        self.project.labels_version += is_changed
 
 
-def _named(rows: Mapping[str, Label], name: str) -> Label | None:
-    """Return the label with a name, whatever its case."""
-    return rows.get(name) or next(
-        (row for row in rows.values() if row.name.casefold() == name.casefold()), None
-    )
+def _inserted(session: Session, project_id: int, labels: Sequence[LabelName], first: int) -> dict[str, Label]:
+    """Insert labels without parents, from a position on; return their rows by name.
 
-
-def _add(
-    session: Session, project_id: int, name: LabelName, rows: Mapping[str, Label], by: int | None
-) -> Label:
-    """Add a label after the others."""
-    row = _row(project_id, name, 1 + max((row.position for row in rows.values()), default=-1))
-    row.parent_id = _parent_id(name.name, name.parent, rows)
-    add(session, row, by)
-    return row
-
-
-def _amend(session: Session, row: Label, values: Mapping[str, Any], by: int | None) -> bool:
-    """Set values of a label; returns whether any of them is new."""
-    if all(getattr(row, name) == value for name, value in values.items()):
-        return False
-    amend(session, row, values, by)
-    return True
-
-
-def _row(project_id: int, label: LabelName, position: int) -> Label:
-    return Label(
-        project_id=project_id,
-        name=label.name,
-        synonyms=list(label.synonyms),
-        parent_id=None,
-        colour=label.colour or colour_of(position),
-        food_code=label.food_code,
-        position=position,
-    )
+    All are written in one statement: the ORM would need one for each row to learn its id.
+    """
+    if not labels:
+        return {}
+    values = [
+        {
+            "project_id": project_id,
+            "name": label.name,
+            "synonyms": list(label.synonyms),
+            "parent_id": None,
+            "colour": label.colour or colour_of(position),
+            "food_code": label.food_code,
+            "position": position,
+            "unit": label.unit,
+        }
+        for position, label in enumerate(labels, first)
+    ]
+    session.execute(insert(Label), values)
+    asked = select(Label).where(Label.project_id == project_id, Label.position >= first)
+    return {row.name: row for row in session.scalars(asked.order_by(Label.position))}
 
 
 def _parent_id(name: str, parent: str | None, rows: Mapping[str, Label]) -> int | None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import StoreError
 from rvernet_app.store.queue import NEW, PAGE, id_at
-from rvernet_app.store.tables import DELETED, DONE, REJECTED, SKIPPED, STATES, Annotation, Item, Verdict
+from rvernet_app.store.tables import (
+    DELETED,
+    DONE,
+    OPEN,
+    REJECTED,
+    SKIPPED,
+    STATES,
+    UNUSABLE,
+    Annotation,
+    Item,
+    Label,
+    Verdict,
+)
 
+FOUND = 100_000
+"""Photos that are found at most."""
 COUNTED = 2000
 """Rows that are counted at most to find the rarest of several conditions."""
 
@@ -33,6 +47,35 @@ class Listed:
     foods: int
 
 
+@dataclass(frozen=True)
+class Filter:
+    """Which photos of a queue are listed; a field that is None leaves all.
+
+    Attributes:
+        state: only photos in this state of the viewer's: NEW (without full ones) or one of STATES.
+        label_id: only photos with a food of this label: the viewer's own, or anyone's if the viewer is done.
+            A viewer who has begun no photo of the project, such as a reviewer, finds anyone's on all photos.
+        by: only photos that this annotator has begun.
+        uncertain: only photos with at least this uncertainty of the classifier, 0 to 1.
+        search: only photos with this text in their file name, in the name of their meal, or in the label of
+            a food that the viewer may know of: as with `label_id`, or on a photo that is full. Case makes no
+            difference.
+
+    Raises:
+        StoreError: there is no such state.
+    """
+
+    state: str | None = None
+    label_id: int | None = None
+    by: int | None = None
+    uncertain: float | None = None
+    search: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.state not in (None, NEW, *STATES):
+            raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {self.state!r}.")
+
+
 def list_items(
     session: Session,
     project_id: int,
@@ -42,6 +85,7 @@ def list_items(
     label_id: int | None = None,
     by: int | None = None,
     uncertain: float | None = None,
+    search: str | None = None,
     after: int = -1,
     limit: int = PAGE,
 ) -> list[Listed]:
@@ -49,27 +93,14 @@ def list_items(
 
     Args:
         annotator_id: the viewer, whose states are listed.
-        state: only photos in this state: NEW (without full ones) or one of STATES.
-        label_id: only photos with a food of this label: the viewer's own, or anyone's if the viewer is done.
-            A viewer who has begun no photo of the project, such as a reviewer, finds anyone's on all photos.
-        by: only photos that this annotator has begun.
-        uncertain: only photos with at least this uncertainty of the classifier, 0 to 1.
+        state, label_id, by, uncertain, search: see `Filter`.
         after: position before the page.
 
     Raises:
         StoreError: there is no such state.
     """
-    if state not in (None, NEW, *STATES):
-        raise StoreError(f"A photo is {', '.join((NEW, *STATES))}; got {state!r}.")
-    began = exists().where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
-    reviews = label_id is not None and not session.scalar(select(began))
-    # With a label, photos with an own food of it, and those done on which anyone has one.
-    states = (None, DONE) if state is None and label_id is not None and not reviews else (state,)
-    wanted = [
-        (project_id, annotator_id, one, label_id, reviews or one == DONE, by, uncertain, after, limit)
-        for one in states
-    ]
-    ids = sorted({id for one in wanted for id in _listed_ids(session, *one)})[:limit]
+    only = Filter(state, label_id, by, uncertain, search)
+    ids = find_items(session, project_id, annotator_id, only, after=after, limit=limit)
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
     rows = session.execute(asked.order_by(Item.position)).all()
@@ -90,31 +121,90 @@ def list_items(
     return [Listed(item, mine or NEW, item.id in full, foods.get(item.id, 0)) for item, mine in rows]
 
 
+def find_items(
+    session: Session,
+    project_id: int,
+    annotator_id: int,
+    only: Filter,
+    *,
+    after: int = -1,
+    limit: int = FOUND,
+) -> list[int]:
+    """Return the ids of the photos of a queue that a filter leaves, in the queue's order.
+
+    Args:
+        annotator_id: the viewer, as in `list_items`.
+        after: position before the first one.
+    """
+    began = exists().where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
+    asks_for_labels = only.label_id is not None or bool(only.search)
+    reviews = asks_for_labels and not session.scalar(select(began))
+    found = _having(session, project_id, annotator_id, only.search or "", reviews)
+    # With a label, photos with an own food of it, and those done on which anyone has one.
+    both = only.state is None and only.label_id is not None and not reviews
+    ids: set[int] = set()
+    for state in (None, DONE) if both else (only.state,):
+        of_anyone = reviews or state == DONE
+        one = replace(only, state=state)
+        ids.update(_listed_ids(session, project_id, annotator_id, one, of_anyone, found, after, limit))
+    return sorted(ids)[:limit]
+
+
+def _having(
+    session: Session, project_id: int, annotator_id: int, search: str, of_anyone: bool
+) -> ColumnElement[bool] | None:
+    """Return the condition that a photo has a text, see `Filter.search`; None for an empty text.
+
+    Args:
+        of_anyone: look for labels among everyone's foods on all photos.
+    """
+    wanted = " ".join(search.split())
+    if not wanted:
+        return None
+    food, own = aliased(Annotation), aliased(Verdict)
+    label = wanted.replace(" ", "_")
+    names = or_(Label.name.icontains(wanted, autoescape=True), Label.name.icontains(label, autoescape=True))
+    labels = list(session.scalars(select(Label.id).where(Label.project_id == project_id, names)))
+    known = food.annotator_id == annotator_id
+    mine = exists().where(own.item_id == Item.id, own.annotator_id == annotator_id)
+    full = and_(Item.taken >= Item.wanted, ~mine)
+    done = exists().where(own.item_id == Item.id, own.annotator_id == annotator_id, own.state == DONE)
+    return or_(
+        Item.name.icontains(wanted, autoescape=True),
+        Item.meal.icontains(wanted, autoescape=True),
+        exists().where(
+            food.item_id == Item.id,
+            food.label_id.in_(labels),
+            food.status.not_in((DELETED, REJECTED)),
+            true() if of_anyone else or_(known, done, full),
+        ),
+    )
+
+
 def _listed_ids(
     session: Session,
     project_id: int,
     annotator_id: int,
-    state: str | None,
-    label_id: int | None,
+    only: Filter,
     of_anyone: bool,
-    by: int | None,
-    uncertain: float | None,
+    having: ColumnElement[bool] | None,
     after: int,
     limit: int,
 ) -> list[int]:
-    """Return the ids of a page of `list_items`, found by the index of the rarest condition.
+    """Return the ids of a page of `find_items`, found by the index of the rarest condition.
 
     Args:
         of_anyone: look for the label among everyone's foods, not only the annotator's own.
+        having: one more condition on the photo.
     """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
     sources: list[tuple[Any, ColumnElement[bool]]] = []
-    if state in STATES:
-        sources.append((own, and_(own.annotator_id == annotator_id, own.state == state)))
-    if by is not None:
-        sources.append((other, other.annotator_id == by))
-    if label_id is not None:
-        labelled = and_(food.label_id == label_id, food.status.not_in((DELETED, REJECTED)))
+    if only.state in STATES:
+        sources.append((own, and_(own.annotator_id == annotator_id, own.state == only.state)))
+    if only.by is not None:
+        sources.append((other, other.annotator_id == only.by))
+    if only.label_id is not None:
+        labelled = and_(food.label_id == only.label_id, food.status.not_in((DELETED, REJECTED)))
         mine = food.annotator_id == annotator_id
         sources.append((food, labelled if of_anyone else and_(labelled, mine)))
     if sources:
@@ -129,11 +219,14 @@ def _listed_ids(
     for table, condition in others:
         asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
     photo = aliased(Item) if sources else Item
-    if state == NEW:
+    if only.state == NEW:
         asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
         asked = _where_photo(asked, photo, id, photo.taken < photo.wanted)
-    if uncertain is not None:
-        asked = _where_photo(asked, photo, id, photo.uncertainty >= uncertain)
+    if only.uncertain is not None:
+        asked = _where_photo(asked, photo, id, photo.uncertainty >= only.uncertain)
+    if having is not None:
+        found = select(Item.id).where(Item.project_id == project_id, having)
+        asked = asked.where(having if photo is Item else id.in_(found))
     return list(session.scalars(asked.limit(limit)))
 
 
@@ -155,3 +248,40 @@ def _rarest_first(
 def _where_photo(asked: Select[Any], photo: Any, id: Any, condition: ColumnElement[bool]) -> Select[Any]:
     """Add a condition on the photo, whether the query selects photos or rows that name them."""
     return asked.where(condition if photo is Item else exists().where(photo.id == id, condition))
+
+
+def count_states(session: Session, project_id: int) -> tuple[dict[str, int], int]:
+    """Count the photos of a project by state, over all annotators.
+
+    Returns:
+        Number of photos by state, which is NEW or one of STATES, and the number of photos that two or more
+        annotators are done with. The first match counts: unusable if an annotator says so, done if enough
+        annotators are done, open if an annotator works on it, skipped if an annotator skipped it, open if
+        another annotator is needed.
+    """
+    counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
+    verdicts = (
+        select(Verdict.item_id, *counted)
+        .where(Verdict.project_id == project_id)
+        .group_by(Verdict.item_id)
+        .subquery()
+    )
+    n = {state: func.coalesce(verdicts.c[f"n_{state}"], 0) for state in STATES}
+    state = case(
+        (n[UNUSABLE] > 0, UNUSABLE),
+        (n[DONE] >= Item.wanted, DONE),
+        (n[OPEN] > 0, OPEN),
+        (n[SKIPPED] > 0, SKIPPED),
+        (n[DONE] > 0, OPEN),
+        else_=NEW,
+    )
+    of_items = (
+        select(state.label("state"), case((n[DONE] > 1, 1), else_=0).label("double"))
+        .outerjoin_from(Item, verdicts, verdicts.c.item_id == Item.id)
+        .where(Item.project_id == project_id)
+        .subquery()
+    )
+    asked = select(of_items.c.state, func.count(), func.sum(of_items.c.double)).group_by(of_items.c.state)
+    rows = session.execute(asked).all()
+    photos = dict.fromkeys((NEW, *STATES), 0) | {row[0]: row[1] for row in rows}
+    return photos, sum(row[2] for row in rows)

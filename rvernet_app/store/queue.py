@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select,
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.store.annotations import has_place, verdict
+from rvernet_app.store import projects
+from rvernet_app.store.annotations import has_place, lock_item, verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, amend, find_or_add, locked, now
 from rvernet_app.store.files import PhotoFiles
@@ -105,6 +106,8 @@ def add_photos(
             continue
         with store.writing() as session:
             item_id, was_there = add_item(session, project_id, name, photo, meal, by)
+            if not files.has(photo.sha256, photo.format):  # removed since, as those of a deleted photo
+                files.add(source)
         yield Added(name, item_id, was_there)
 
 
@@ -119,15 +122,15 @@ def add_item(
     Raises:
         StoreError: there is no such project.
     """
-    project = locked(session, Project, project_id)
-    if project is None:
-        raise StoreError("There is no such project.")
+    locked(session, Project, project_id)
+    project = projects.project(session, project_id)
     height, width = photo.size_hw
     row = find_or_add(
         session,
         select(Photo).where(Photo.sha256 == photo.sha256),
         lambda: Photo(sha256=photo.sha256, format=photo.format, width=width, height=height, added_at=now()),
     )
+    locked(session, Photo, row.id)  # or its files could be removed as those of a photo that nobody uses
     there = select(Item.id).where(Item.project_id == project_id, Item.photo_id == row.id)
     if (found := session.scalar(there)) is not None:
         return found, True
@@ -139,21 +142,16 @@ def add_item(
         meal=meal,
         before_id=None,
         uncertainty=None,
-        wanted=1 + (_share(photo.sha256, 0) < project.double_share),
+        wanted=projects.wanted(project, photo.sha256),
         taken=0,
-        blind=_share(photo.sha256, 8) < project.blind_share,
+        blind=projects.is_blind(project, photo.sha256),
     )
     add(session, item, by)
     return item.id, False
 
 
-def _share(sha256: str, start: int) -> float:
-    """Draw a number in [0, 1) from a photo's content."""
-    return int(sha256[start : start + 8], 16) / 2**32
-
-
 def count_items(session: Session, project_id: int) -> int:
-    """Count the photos of a queue; none ever leaves it, so the last position says it."""
+    """Count the photos of a queue; positions have no gaps, so the last one says it."""
     last = session.scalar(select(func.max(Item.position)).where(Item.project_id == project_id))
     return 0 if last is None else last + 1
 
@@ -181,9 +179,9 @@ def link_before(session: Session, item_id: int, before_id: int | None, by: int |
     Raises:
         StoreError: one of the photos does not exist, or they are the same photo or of two projects.
     """
-    row = locked(session, Item, item_id)
+    row = lock_item(session, item_id)
     before = None if before_id is None else session.get(Item, before_id)
-    if row is None or (before_id is not None and before is None):
+    if before_id is not None and before is None:
         raise StoreError("This photo is not in the project.")
     if before is not None and (before.id == row.id or before.project_id != row.project_id):
         raise StoreError("Leftovers belong to another photo of the same project.")
@@ -202,9 +200,7 @@ def set_meal(session: Session, item_id: int, meal: str, by: int | None = None) -
     known = " ".join(meal.split()) or None
     if known is not None and len(known) > MAX_MEAL:
         raise StoreError(f"The name of a meal has at most {MAX_MEAL} characters, this one {len(known)}.")
-    row = locked(session, Item, item_id)
-    if row is None:
-        raise StoreError("This photo is not in the project.")
+    row = lock_item(session, item_id)
     if row.meal != known:
         amend(session, row, {"meal": known}, by)
     return known
@@ -305,9 +301,12 @@ def item(session: Session, project_id: int, item_id: int) -> Item:
     """Return a photo of a queue by its id.
 
     Raises:
+        GoneError: the photo was deleted.
         StoreError: the photo is not in this project.
     """
     found = session.get(Item, item_id)
+    if found is not None:
+        projects.require_kept(session, found)
     if found is None or found.project_id != project_id:
         raise StoreError("This photo is not in the project.")
     return found

@@ -17,7 +17,9 @@ from rvernet_app.errors import StoreError
 from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.event_log import add, change, now
+from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
+from rvernet_app.store.projects import require_kept
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -28,7 +30,6 @@ from rvernet_app.store.tables import (
     Annotator,
     Comment,
     Item,
-    Label,
     Verdict,
 )
 
@@ -197,9 +198,8 @@ def merge(
     if len(revisions) < 2:
         raise StoreError("Choose two or more foods to merge.")
     item = lock_item(session, item_id)
-    label = None if label_id is None else session.get(Label, label_id)
-    if label_id is not None and (label is None or label.project_id != item.project_id):
-        raise StoreError("This label is not in the project's label set.")
+    if label_id is not None:
+        label_id = standing_label(session, item.project_id, label_id)
     rows = rows_of(session, item)
     chosen = [_row(rows, id) for id in sorted(revisions)]
     rle = merged_mask([rle_of(item, row) for row in chosen], how)
@@ -267,7 +267,8 @@ def comments(session: Session, item_id: int) -> list[Comment]:
 def _item(session: Session, item_id: int) -> Item:
     item = session.get(Item, item_id)
     if item is None:
-        raise StoreError("This photo is not in a project any more.")
+        raise StoreError("This photo is not in a project.")
+    require_kept(session, item)
     return item
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -32,10 +33,6 @@ STATES = (OPEN, DONE, UNUSABLE, SKIPPED)
 
 SAVED, ACCEPTED, REJECTED, DELETED = "saved", "accepted", "rejected", "deleted"
 """Statuses of an annotation: as its annotator left it, as a reviewer decided, or deleted."""
-
-UNITS = ("g", "ml", "cup", "tablespoon", "teaspoon", "piece", "slice", "serving")
-METHODS = ("weighed", "reference object", "guessed")
-"""How a portion was estimated."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,6 +78,10 @@ class Project(Base):
         new_labels: whether annotators may add labels while labeling.
         double_share: share of the photos that two annotators label independently, 0 to 1.
         blind_share: share of the photos on which suggestions are hidden, 0 to 1.
+        labels_version: grows with every change of the label set.
+        deleted_at: None for a project that is in use. A deleted project keeps its rows, and nothing shows
+            them. Photos deleted from a project lie in a deleted project of their own: so no query has to
+            leave them out, and no id is ever given twice.
     """
 
     __tablename__ = "project"
@@ -90,7 +91,9 @@ class Project(Base):
     new_labels: Mapped[bool] = mapped_column(default=True)
     double_share: Mapped[float] = mapped_column(default=0.0)
     blind_share: Mapped[float] = mapped_column(default=0.0)
+    labels_version: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
 
 
 class Label(Base):
@@ -102,6 +105,9 @@ class Label(Base):
         colour: "#rrggbb".
         food_code: of a food composition database, such as FoodData Central's FDC id.
         position: in the order of the label set.
+        unit: in which its portions are given by default; None for the first of UNITS.
+        removed: whether it was deleted or merged into another. Its row stays, because events name it.
+        into_id: the label that its foods have instead; never a removed one.
     """
 
     __tablename__ = "label"
@@ -115,6 +121,9 @@ class Label(Base):
     colour: Mapped[str] = mapped_column(String(7))
     food_code: Mapped[str | None] = mapped_column(String(100))
     position: Mapped[int]
+    unit: Mapped[str | None] = mapped_column(String(20))
+    removed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    into_id: Mapped[int | None]
 
 
 class Annotator(Base):

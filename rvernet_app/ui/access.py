@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import getpass
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
-from gradio import processing_utils, utils
+from fastapi import FastAPI
+from gradio import processing_utils, routes, utils
+from starlette.routing import Mount
 
-from rvernet_app.errors import PhotoError, RvernetError
+from rvernet_app import files
+from rvernet_app.errors import ConfigError, PhotoError, RvernetError
 from rvernet_app.ui.requests import Signed
+
+UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 
 
 class LoginError(RvernetError):
@@ -84,6 +92,52 @@ def message_of(event: gr.EventData) -> object:
 def uploads_folder() -> Path:
     """Return the folder of uploaded files and of files that the page may fetch."""
     return Path(utils.get_upload_folder())
+
+
+@contextmanager
+def keeping_uploads() -> Iterator[None]:
+    """Keep uploads in a new folder that only this account can read, and remove it when the block ends.
+
+    Gradio's own choice is one folder for all accounts of the machine, which belongs to the first of them. A
+    folder named by GRADIO_TEMP_DIR is used as it is and stays.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    chosen = os.environ.get(UPLOADS_VARIABLE)
+    try:
+        if chosen:
+            files.try_folder(Path(chosen))
+            made = None
+        else:
+            made = tempfile.TemporaryDirectory(prefix="rvernet-uploads-", ignore_cleanup_errors=True)
+    except OSError as error:
+        place, variable = (chosen, UPLOADS_VARIABLE) if chosen else ("the temporary folder", "TMPDIR")
+        raise ConfigError(
+            f"Uploads cannot be kept in {place} ({error.strerror or error}). "
+            f"Set {variable} to a folder that this account can write."
+        ) from error
+    if made is None:
+        yield
+        return
+    with made as folder:
+        os.environ[UPLOADS_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[UPLOADS_VARIABLE]
+
+
+def check_paths(demo: gr.Blocks) -> None:
+    """Have Gradio refuse files that were not uploaded; it does so only in an app that it launched itself."""
+    demo.has_launched = True
+
+
+def end_streams(site: FastAPI) -> None:
+    """Let the streams of open pages end; a server that stops would wait for them."""
+    for route in site.routes:
+        if isinstance(route, Mount) and isinstance(route.app, routes.App):
+            route.app.stop_event.set()
 
 
 def uploaded_file(path: object) -> Path:

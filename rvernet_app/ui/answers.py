@@ -12,7 +12,8 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
-from rvernet_app.errors import ConflictError, FullError, NoFoodError, RvernetError
+from rvernet_app.environment import redacted
+from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
 from rvernet_app.ui.access import LoginError, visitor_name
 from rvernet_app.ui.requests import Reply, Request
 
@@ -64,17 +65,22 @@ def request_of(handler: Callable[..., Reply]) -> type[Request]:
 def error_json(error: Exception, name: str) -> Json:
     """Return what the page is told of an error; one that nobody expected also goes to the log.
 
-    A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full"; a
-    click on no food says "no_food"; who is not logged in gets "login".
+    A conflict says how the food is now, as "conflict"; a photo that needs no more annotators says "full", a
+    deleted one "gone", one that has to be opened again "lost"; a click on no food says "no_food"; who is not
+    logged in gets "login".
     """
     if not isinstance(error, RvernetError):
         log.error("%s failed", name, exc_info=error)
         return {"error": UNEXPECTED}
-    told: Json = {"error": str(error)}
+    told: Json = {"error": redacted(str(error))}
     if isinstance(error, ConflictError):
         told["conflict"] = error.theirs
     elif isinstance(error, FullError):
         told["full"] = True
+    elif isinstance(error, GoneError):
+        told["gone"] = True
+    elif isinstance(error, LostPhotoError):
+        told["lost"] = True
     elif isinstance(error, NoFoodError):
         told["no_food"] = True
     elif isinstance(error, LoginError):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from fastapi import FastAPI
 
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.access import check_paths, signs_in
 from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
+from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
 from rvernet_app.ui.project.labeling import Labeling
+from rvernet_app.ui.project.leftovers import Leftovers
+from rvernet_app.ui.project.managing import Managing
 from rvernet_app.ui.project.ranking import Ranking
 from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
@@ -28,9 +35,8 @@ from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
-from rvernet_app.ui.workbench import facts, make_workbench, style_sheet, web_routes
+from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
 
-TITLE = "RveRNet: name the foods in a photo"
 HOUR = 3600
 ENGINE_CONCURRENCY = 4
 
@@ -57,16 +63,30 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels
     )
     labeling = Labeling(store, files, handlers.photos, handlers.present)
-    adding = Adding(store, files, config.import_root)
+    adding = Adding(store, files, handlers.photos, config.import_root)
     training = TrainingRuns(store, pipeline, partial(facts, pipeline))
     ranking = Ranking(store, files, handlers.photos, pipeline)
+    leftovers = Leftovers(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
+    importing = Importing(store, files)
+    managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
     exporting = Exporting(store, files, handlers.served)
     streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
     with demo:
         newest = gr.State(Newest())
-        parts = (labeling, adding, LabelSets(store), reviewing, ranking, training, exporting)
+        parts = (
+            labeling,
+            adding,
+            LabelSets(store),
+            reviewing,
+            ranking,
+            leftovers,
+            training,
+            exporting,
+            importing,
+            managing,
+        )
         of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
@@ -98,6 +118,12 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     return demo
 
 
+def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
+    """Drop all that the engine keeps of a photo."""
+    photos.forget(sha256)
+    pipeline.forget(sha256)
+
+
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     """Return the handler that reports the state of the copy on the Hub."""
 
@@ -108,15 +134,30 @@ def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     return copy_state
 
 
-def launch_options(config: AppConfig) -> dict[str, Any]:
-    """Return the arguments of `demo.launch`: address, theme, styles, routes and limits."""
+def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> FastAPI:
+    """Return the app that a web server runs.
+
+    It is mounted rather than launched: Gradio's `launch` asks for the page by HTTP, which fails where a proxy
+    is set, does not know IPv6 addresses, and looks for a free port in its own way.
+
+    Args:
+        auth: says whether a name and a password may log in; None lets everyone in.
+    """
+    check_paths(demo)
+    site = FastAPI(openapi_url=None)
+    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    return mounted
+
+
+def page_options(config: AppConfig) -> dict[str, Any]:
+    """Return the options with which the page is mounted: theme, styles, icon, routes and limits."""
     return {
-        "server_name": config.host,
-        "server_port": config.port,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "css": style_sheet(),
-        "app_kwargs": {"routes": web_routes()},
+        "favicon_path": str(FAVICON),
+        "app_kwargs": {"routes": web_routes(), "middleware": middleware()},
         "max_file_size": int(config.max_photo_mb * 1e6),
+        "show_error": False,
         "footer_links": [],
         "enable_monitoring": False,
         "run_history": False,

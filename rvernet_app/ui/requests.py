@@ -82,3 +82,7 @@ class Reply(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Return the reply as JSON values, with the fields that were set."""
         return self.model_dump(exclude_unset=True)
+
+
+class Done(Reply):
+    """It is done; there is nothing to say of it."""

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+import uvicorn
+from fastapi import FastAPI
+
+from rvernet_app import files
 from rvernet_app.config import AppConfig
+from rvernet_app.errors import ConfigError, RvernetError
 from rvernet_app.exchange.hub_copy import open_copied
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
-from rvernet_app.ui.page import build_demo, launch_options
+from rvernet_app.ui.access import end_streams, keeping_uploads
+from rvernet_app.ui.listening import close, listen, page_address, port_of
+from rvernet_app.ui.page import build_demo, web_app
+
+END_SECONDS = 5
+"""How long the server waits for requests under way when it ends."""
 
 
 def serve(config: AppConfig) -> None:
@@ -24,6 +37,11 @@ def serve(config: AppConfig) -> None:
         RvernetError: the page cannot start.
     """
     with closing_in_order() as resources:
+        sockets = listen(config.host, config.port)
+        resources.callback(close, sockets)
+        _require_data_folder(config)
+        PhotoCache(config).claim()
+        resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
         auth = accounts.holds if accounts.names() else None
         copy = None
@@ -31,8 +49,68 @@ def serve(config: AppConfig) -> None:
             copy = open_copied(config.hub_dataset, config.data_dir, config.database_url or None)
             resources.callback(copy.close)
         demo = build_demo(config, copy=copy)
-        resources.callback(demo.close)  # runs before copy.close, so that the last push has all that was saved
-        demo.launch(**launch_options(config), auth=auth)
+        # The server ends before copy.close, so that the last push has all that was saved.
+        ended = resources.enter_context(running(web_app(demo, config, auth), sockets))
+        print(f"RveRNet is at {page_address(config.host, port_of(sockets))}", flush=True)
+        while not ended.wait(1.0):  # without a limit, Ctrl+C would not be heard on Windows
+            pass
+
+
+def _require_data_folder(config: AppConfig) -> None:
+    """Raise ConfigError if the data folder cannot be written; the store would say so, but much later."""
+    try:
+        files.try_folder(config.data_dir)
+    except OSError as error:
+        raise ConfigError(
+            f"Projects cannot be kept in {config.data_dir} ({error.strerror or error}). "
+            "Set RVERNET_DATA_DIR to a folder that this account can write."
+        ) from error
+
+
+@contextmanager
+def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.Event]:
+    """Serve in a thread while the block runs; yields an event that is set if the server ends by itself.
+
+    Raises:
+        RvernetError: the server did not start.
+    """
+    started, ended = threading.Event(), threading.Event()
+    server = _Server(
+        uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=END_SECONDS), started
+    )
+
+    def run() -> None:
+        try:
+            server.run(sockets)
+        except SystemExit:  # uvicorn ends so if the app does not start; it has logged why
+            pass
+        finally:
+            ended.set()
+            started.set()
+
+    thread = threading.Thread(target=run, name="server", daemon=True)
+    thread.start()
+    started.wait()
+    if ended.is_set():
+        raise RvernetError("The page could not start; the log says why.")
+    try:
+        yield ended
+    finally:
+        end_streams(site)
+        server.should_exit = True
+        thread.join(2 * END_SECONDS)
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._answers = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._answers.set()
 
 
 @contextmanager

@@ -13,16 +13,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvernet_app.config import AppConfig
+from rvernet_app.exchange.formats.registry import EXPORTS
 from rvernet_app.picture.photos import read_photo
 from rvernet_app.pipeline import Pipeline
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
 from rvernet_app.ui.answers import StoreHandler, answered, answered_to
+from rvernet_app.ui.project.rows import default_label_replies, limit_replies
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
 
 WEB_DIR = Path(__file__).parent / "web"
+FAVICON = WEB_DIR / "favicon.svg"
 STYLES = ("base", "canvas", "panels", "sheets", "naming", "project", "review", "phone")
 """Style sheets; a later one overrides an earlier one."""
 
@@ -82,6 +86,11 @@ def make_workbench(
         ],
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
+        labels=[label.to_json() for label in default_label_replies()],
+        units=list(UNITS),
+        portion_methods=list(METHODS),
+        limits={name: limit.to_json() for name, limit in limit_replies().items()},
+        exports=list(EXPORTS),
     )
 
 

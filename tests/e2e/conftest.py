@@ -32,6 +32,13 @@ Rgba: TypeAlias = tuple[int, int, int, int]
 TABLE_RGB = (226, 221, 208)
 FOOD_RGBS = ((176, 52, 38), (60, 110, 40), (110, 70, 30))
 
+FORGET = """() => new Promise((resolve) => {
+    localStorage.clear();
+    const request = indexedDB.deleteDatabase("rvernet-front");
+    request.onsuccess = request.onerror = request.onblocked = resolve;
+})"""
+"""Makes the browser forget what it keeps of the page, so that the next test starts with an empty one."""
+
 STORED_AS = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -158,7 +165,7 @@ def workbench(desktop: BrowserContext, server: Server) -> Iterator[Workbench]:
     opened = Workbench(page, server)
     opened.load()
     yield opened
-    page.evaluate("localStorage.clear()")
+    page.evaluate(FORGET)
     page.close()
     assert opened.complaints == []
 

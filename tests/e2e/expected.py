@@ -27,3 +27,18 @@ def classified(cutouts: Cutouts, pipeline: Pipeline) -> tuple[Prediction, Predic
 def percent(share: float) -> str:
     """Write a probability as the page does."""
     return "100 %" if share >= 0.995 else "< 1 %" if share < 0.01 else f"{int(share * 100 + 0.5)} %"
+
+
+WRITTEN = {
+    "cheese butter": "cheese or butter",
+    "chicken duck": "chicken or duck",
+    "hamburg": "hamburger",
+    "wonton dumplings": "wonton or dumplings",
+}
+"""Classes of the bundled checkpoint that the page writes otherwise."""
+
+
+def words(label: str) -> str:
+    """Write a class name as the page does."""
+    name = label.replace("_", " ")
+    return WRITTEN.get(name, name)

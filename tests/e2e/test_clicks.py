@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Locator, Route
 
 from rvernet_app.picture.masks import from_rle
+from rvernet_app.store.database import Store
+from tests.e2e.conftest import message_of
+from tests.e2e.project import Project, standing
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Button, DrawnPhoto, Workbench
 
+Rgb: TypeAlias = tuple[int, int, int]
+
 pytestmark = pytest.mark.browser
 
-FIRST_RGB, SECOND_RGB = (228, 87, 46), (27, 127, 196)
-"""The first two colours of foods on the canvas."""
+UNNAMED_RGB = (95, 125, 153)
+"""The colour of a food without a name on the canvas."""
 
 
 def mask_of(reply: dict[str, Any], candidate: int = 0) -> NDArray[np.bool_]:
@@ -110,7 +116,7 @@ def test_the_clicked_pixel_is_the_one_sent_at_any_zoom(workbench: Workbench, pla
 
     assert workbench.sent("segment")[-1]["points"] == [[x, y, 1]]
     assert_covers(mask_of(reply), plate.foods[1])
-    assert workbench.overlay_at(x + 25, y)[:3] == pytest.approx(FIRST_RGB, abs=6)
+    assert workbench.overlay_at(x + 25, y)[:3] == pytest.approx(UNNAMED_RGB, abs=6)
 
 
 def test_the_wheel_zooms_at_the_pointer_and_fit_restores_the_view(
@@ -198,27 +204,146 @@ def test_cutting_away_without_a_food_says_what_to_do(workbench: Workbench, plate
     assert workbench.sent("segment") == []
 
 
-def test_each_food_has_its_own_colour_and_is_selected_and_removed(
+def test_a_food_is_selected_refined_and_removed(workbench: Workbench, plate: DrawnPhoto) -> None:
+    workbench.open(plate)
+    page, (first, second, third) = workbench.page, plate.centres
+    workbench.click(*first)
+    workbench.click(*second, key="Shift")
+    assert len(workbench.foods()) == 2
+    for x, y in (first, second):
+        assert workbench.overlay_at(x + 30, y)[:3] == pytest.approx(UNNAMED_RGB, abs=6)
+    assert page.locator("#rv-foods li").nth(1).get_attribute("aria-current") == "true"
+    assert page.inner_text(".rv-thumbs .rv-count") == "2"
+
+    page.locator("#rv-foods .rv-food").first.click()
+    workbench.click(*third)
+    assert workbench.sent("segment")[-1]["points"] == [[*first, 1], [*third, 1]]
+
+    page.get_by_role("button", name="Remove food 1").click()
+    assert len(workbench.foods()) == 1
+    assert workbench.overlay_at(first[0] + 30, first[1])[3] == 0
+    assert workbench.overlay_at(second[0] + 30, second[1])[3] > 0
+
+
+def test_a_click_on_a_food_selects_it_and_makes_no_second_one(
     workbench: Workbench, plate: DrawnPhoto
 ) -> None:
     workbench.open(plate)
     page, (first, second, _) = workbench.page, plate.centres
     workbench.click(*first)
     workbench.click(*second, key="Shift")
-    assert len(workbench.foods()) == 2
-    assert workbench.overlay_at(first[0] + 30, first[1])[:3] == pytest.approx(FIRST_RGB, abs=6)
-    assert workbench.overlay_at(second[0] + 30, second[1])[:3] == pytest.approx(SECOND_RGB, abs=6)
-    assert page.locator("#rv-foods li").nth(1).get_attribute("aria-current") == "true"
-    assert page.inner_text(".rv-thumbs .rv-count") == "2"
 
-    page.locator("#rv-foods .rv-food").first.click()
-    workbench.click(first[0] + 20, first[1])
-    assert workbench.sent("segment")[-1]["points"] == [[*first, 1], [first[0] + 20, first[1], 1]]
+    workbench.press(first[0] + 10, first[1])
 
-    page.get_by_role("button", name="Remove food 1").click()
-    assert len(workbench.foods()) == 1
-    assert workbench.overlay_at(first[0] + 30, first[1])[3] == 0
-    assert workbench.overlay_at(second[0] + 30, second[1])[3] > 0
+    assert page.locator("#rv-foods li").first.get_attribute("aria-current") == "true"
+    workbench.press(first[0] + 20, first[1])  # in the selected food, which has this point already
+    assert page.inner_text("#rv-callout-title") == "This is part of the food already"
+    assert len(workbench.sent("segment")) == len(workbench.foods()) == 2
+    x, y = first[0] + 20, first[1]
+    workbench.mask_after(lambda: page.click("text=New food here"))
+    assert workbench.sent("segment")[-1]["points"] == [[x, y, 1]]
+    assert len(workbench.foods()) == 3
+    assert page.is_hidden("#rv-callout")
+
+
+def test_a_click_on_no_food_makes_nothing_unless_one_insists(workbench: Workbench, plate: DrawnPhoto) -> None:
+    workbench.open(plate)
+    page, centre, (x, y) = workbench.page, plate.centres[0], plate.corner
+    workbench.click(*centre)
+    before = workbench.foods()
+    told = "No food found here. Click the middle of a food, or draw a box around it."
+
+    def refuse(route: Route) -> None:
+        asked = message_of(route.request)
+        refused = asked["fn_name"] == "segment" and not asked["data"].get("insist")
+        route.fulfill(json={"error": told, "no_food": True}) if refused else route.continue_()
+
+    page.route("**/component_server/", refuse)
+    workbench.press(x, y)
+
+    page.wait_for_selector("#rv-callout:not([hidden])")
+    assert page.inner_text("#rv-callout-title") == "No food found here"
+    assert page.inner_text("#rv-status") == "No food found here"
+    assert workbench.foods() == before
+    assert workbench.overlay_at(x, y)[3] == 0
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#rv-callout")
+    workbench.press(x, y)
+    page.wait_for_selector("#rv-callout:not([hidden])")
+    workbench.mask_after(lambda: page.click("text=Take it anyway"))
+    assert workbench.sent("segment")[-1]["points"] == [[*centre, 1], [x, y, 1]]
+    assert workbench.sent("segment")[-1]["insist"] is True
+    page.click("#rv-undo")
+    page.click("#rv-undo")
+    page.wait_for_function("document.querySelector('#rv-undo').disabled")
+    assert workbench.foods() == []
+
+
+def test_of_two_named_foods_the_smaller_is_drawn_and_clicked_on_top(
+    project: Project, plates: list[DrawnPhoto]
+) -> None:
+    workbench, page, (x, y) = project.workbench, project.page, plates[0].centres[0]
+    for name, half in (("egg", 30), ("rice", 80)):  # the smaller one first
+        draw_square(project, (x, y), half)
+        project.name_by_typing(name)
+    assert workbench.foods() == ["egg\noverlaps rice", "rice\noverlaps egg"]
+    egg, rice = (rgb_of(swatch) for swatch in page.locator("#rv-foods .rv-swatch").all())
+    assert egg != rice
+
+    page.fill("#rv-opacity", "100")
+    assert workbench.overlay_at(x - 60, y)[:3] == pytest.approx(rice, abs=6)
+    drawn = {workbench.overlay_at(x + step, y)[:3] for step in range(-12, 12)}
+    assert egg in drawn  # between stripes
+    assert drawn - {egg}  # the stripes
+    project.keys("p")
+    for place, name in ((x, "egg"), (x - 60, "rice")):
+        workbench.press(place, y)
+        assert page.inner_text("#rv-foods [aria-current] .rv-food-name") == name
+    assert workbench.sent("segment") == []
+
+
+def test_several_foods_are_named_and_removed_at_once(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    page, places = project.page, [(100, 100), (250, 100), (400, 100)]
+    for place in places:
+        draw_square(project, place, 30)
+    rows = page.locator("#rv-foods .rv-food")
+    rows.nth(0).click()
+    rows.nth(2).click(modifiers=["Control"])
+
+    project.name_by_typing("bread")
+
+    assert project.listed() == ["bread", "no name yet", "bread"]
+    project.saved()
+    assert [row.label_id is None for row in standing(store, project.item)] == [False, True, False]
+    project.keys("z")
+    page.wait_for_function("!document.querySelector('#rv-foods').textContent.includes('bread')")
+    assert project.listed() == ["no name yet"] * 3
+    page.click("#rv-choose")
+    page.click("#rv-several-all")
+    page.click("#rv-several-remove")
+    assert project.listed() == []
+    project.saved()
+    project.keys("z")
+    page.wait_for_selector("#rv-foods li:nth-child(3)")
+
+
+def draw_square(project: Project, centre: tuple[int, int], half: int) -> None:
+    """Draw a new food with the polygon tool."""
+    (x, y), count = centre, len(project.listed())
+    project.keys("n", "g")
+    for corner in ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)):
+        project.workbench.press(*corner)
+    project.keys("Enter")
+    project.page.wait_for_selector(f"#rv-foods li:nth-child({count + 1})")
+
+
+def rgb_of(swatch: Locator) -> Rgb:
+    """Return the colour of a swatch in the list of foods."""
+    text = swatch.evaluate("node => getComputedStyle(node).backgroundColor")
+    red, green, blue = (int(part) for part in text.removeprefix("rgb(").removesuffix(")").split(","))
+    return red, green, blue
 
 
 def test_the_move_tool_selects_the_food_under_the_pointer(workbench: Workbench, plate: DrawnPhoto) -> None:

@@ -25,7 +25,7 @@ from rvernet_app.picture.masks import bbox_xywh, from_rle
 from rvernet_app.picture.overlay import heat_overlay
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.types import Cutouts, Mask
-from tests.e2e.expected import classified, loaded, percent
+from tests.e2e.expected import classified, loaded, percent, words
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import DrawnPhoto, Server, Workbench
@@ -89,8 +89,8 @@ def test_suggestions_say_what_the_context_changed(
     with_context, without = classified(clicked[1], pipeline)
 
     expected = [
-        (label.replace("_", " "), percent(p), percent(without.probability_of(label)))
-        for label, p in with_context.top_k(5)
+        (str(number), words(label), percent(p), percent(without.probability_of(label)))
+        for number, (label, p) in enumerate(with_context.top_k(5), 1)
     ]
     rows = workbench.page.locator("#rv-suggestions li").all_inner_texts()
     assert [tuple(row.split("\n")) for row in rows] == expected
@@ -155,10 +155,22 @@ def test_the_maps_follow_the_chosen_class_method_and_scale(
     remapped(workbench, lambda: page.click('[data-scale="common"]'))
     maps_shown(workbench, clicked, pipeline, other, "layercam", common=True)
     assert page.get_attribute('[data-scale="common"]', "aria-checked") == "true"
-    remapped(workbench, lambda: page.locator("#rv-suggestions button").nth(1).click())
+    remapped(workbench, lambda: page.select_option("#rv-class", second))
     maps_shown(workbench, clicked, pipeline, second, "layercam", common=True)
     assert page.input_value("#rv-class") == second
-    assert page.locator("#rv-suggestions button").nth(1).get_attribute("aria-pressed") == "true"
+
+
+def test_a_suggestion_names_the_food(workbench: Workbench, clicked: tuple[Mask, Cutouts]) -> None:
+    page = workbench.page
+    second, third = page.locator("#rv-suggestions .rv-suggestion-name").all_inner_texts()[1:3]
+    assert page.locator('#rv-suggestions [aria-pressed="true"]').count() == 0
+    assert "No name yet" in page.inner_text("#rv-offer")
+    page.locator("#rv-suggestions button").nth(1).click()
+    page.wait_for_selector('#rv-suggestions li:nth-child(2) [aria-pressed="true"]')
+    assert workbench.foods()[0].startswith(second)
+    page.keyboard.press("3")
+    page.wait_for_selector('#rv-suggestions li:nth-child(3) [aria-pressed="true"]')
+    assert workbench.foods()[0].startswith(third)
 
 
 def test_a_click_enlarges_a_picture(workbench: Workbench, clicked: tuple[Mask, Cutouts]) -> None:
@@ -177,7 +189,7 @@ def test_the_download_holds_the_files_of_the_command_line(
     remapped(workbench, lambda: workbench.page.select_option("#rv-class", "egg"))
     with workbench.page.expect_download() as caught:
         workbench.page.click("#rv-download")
-    assert caught.value.suggested_filename == f"{plate.sha256[:8]}-egg.zip"
+    assert caught.value.suggested_filename == f"{plate.path.stem}-foods.zip"
     with zipfile.ZipFile(caught.value.path()) as archive:
         assert sorted(archive.namelist()) == sorted(FILES)
         archive.extractall(tmp_path)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rvernet_app.labels import LabelName, parse_label_set
+from rvernet_app.label_files import default_label_set, parse_label_set
+from rvernet_app.labels import LabelName
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from tests.e2e.project import Project, label_of, standing
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.browser
 
 def open_label_set(project: Project) -> None:
     project.page.click("[data-action=projects]")
+    project.page.click("[data-tab=project]")
     project.page.click("#rv-labels")
 
 
@@ -65,7 +67,9 @@ def test_a_label_set_is_imported_from_a_file_and_exported_to_one(
     open_label_set(project)
     page.set_input_files("#rv-labelset-file", tmp_path / "set.csv")
     says(project, "1 labels are new, 1 changed")
-    assert page.inner_text("#rv-labelset-count") == "106 labels, 2 with a food code"
+    assert (
+        page.inner_text("#rv-labelset-count") == f"{len(default_label_set()) + 1} labels, 2 with a food code"
+    )
     with page.expect_download() as caught:
         page.click("#rv-labelset-keep")
     assert caught.value.suggested_filename == f"{project.name} labels.csv"
@@ -105,3 +109,29 @@ def test_a_label_name_is_shown_as_text(project: Project, store: Store) -> None:
     says(project, "Saved")
     project.page.fill("#rv-labelset-search", "<img")
     assert project.page.inner_text("#rv-labelset .rv-food-name") == "<img src=x onerror=alert(1)>"
+
+
+def test_a_label_made_by_a_typing_error_is_asked_about_and_merged(
+    project: Project, plates: list[DrawnPhoto], store: Store
+) -> None:
+    page = project.page
+    project.workbench.click(*plates[0].centres[0])
+    project.keys("t")
+    page.keyboard.type("tofo")
+    page.wait_for_selector("#rv-label-says:not([hidden])")
+    assert page.inner_text("#rv-label-says") == "Did you mean “tofu”?"
+    assert page.locator('#rv-label-options [aria-selected="true"]').count() == 0
+    page.click("#rv-label-options li:has-text('Add “tofo”')")
+    page.wait_for_function("document.querySelector('#rv-label').value === 'tofo'")
+    project.saved()
+    open_label_set(project)
+    page.fill("#rv-labelset-search", "tofo")
+    page.click("#rv-labelset button:has-text('1 food')")
+    page.click("#rv-label-merge")
+    page.fill("#rv-remove-label [name=into]", "tofu")
+    page.click("#rv-remove-label-do")
+    says(project, "Named “tofu” now: 1 food")
+    (row,) = standing(store, project.item)
+    assert label_of(store, row) == "tofu"
+    assert known(project, store)["tofu"].synonyms == ("tofo",)
+    assert project.listed() == ["tofu"]

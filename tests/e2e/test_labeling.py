@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from playwright.sync_api import Response, Route
+from sqlalchemy import select
 
 from rvernet_app.picture.masks import from_rle, to_rle
 from rvernet_app.store import label_sets, projects
 from rvernet_app.store.annotations import Draft, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.history import history
-from rvernet_app.store.tables import Annotation, Item
+from rvernet_app.store.tables import DONE, OPEN, UNUSABLE, Annotation, Item, Verdict
 from rvernet_app.types import Mask
+from tests.e2e.expected import words
 from tests.e2e.project import Project, label_of, new_name, standing
 from tests.rvernet_app.store.desk import commit
 
@@ -59,9 +61,9 @@ def test_names_come_from_typing_suggestions_and_recent_names(
     project.page.wait_for_function("document.querySelector('#rv-label').value !== ''")
     project.saved()
     _, row = standing(store, project.item)
-    assert label_of(store, row) == suggested[1]
+    assert words(label_of(store, row)) == suggested[1]
     assert row.suggestion_taken is True
-    assert [name.replace("_", " ") for name, _ in row.suggestions or []] == suggested
+    assert [words(name) for name, _ in row.suggestions or []] == suggested
 
     project.keys("7")
     project.page.wait_for_function("document.querySelector('#rv-label').value === 'chili paste'")
@@ -118,7 +120,7 @@ def test_a_reload_restores_photo_foods_and_progress(
     project.page.reload()
     project.page.wait_for_selector(f'.rv[data-item="{item}"]')
     assert project.listed() == ["tofu"]
-    assert project.page.text_content("#rv-progress") == "1 of 3 photos"
+    assert project.page.text_content("#rv-progress") == "1 of 3 labelled"
     x, y = plates[1].centres[1]
     assert project.workbench.overlay_at(x, y)[3] > 0
     assert [r.id for r in standing(store, item)] == [row.id]
@@ -142,12 +144,44 @@ def test_undo_and_redo_reach_the_store(project: Project, plates: list[DrawnPhoto
     assert (again.id, label_of(store, again), again.counts) == (row.id, "rice", row.counts)
 
 
-def test_a_photo_with_an_unnamed_food_cannot_be_done(project: Project, plates: list[DrawnPhoto]) -> None:
+def test_done_asks_where_a_food_has_no_name(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
+    item = project.item
     project.workbench.click(*plates[0].centres[0])
+    project.saved()
     project.keys("d")
-    project.page.wait_for_selector("#rv-toast:not([hidden])")
-    assert "no name yet" in (project.page.text_content("#rv-toast") or "")
-    assert project.page.text_content("#rv-progress") == "0 of 3 photos"
+    project.page.wait_for_selector("#rv-question-sheet[open]")
+    assert project.page.text_content("#rv-question-title") == "1 food has no name yet"
+    project.keys("Enter")  # goes back
+    assert project.item == item
+    assert state_of(store, item) == OPEN
+    project.keys("d")
+    project.page.click("#rv-question-choices [value=done]")
+    project.page.wait_for_selector(f'.rv:not([data-item="{item}"])')
+    assert state_of(store, item) == DONE
+
+
+def test_done_asks_where_no_food_is_marked(project: Project, store: Store) -> None:
+    first = project.item
+    project.keys("d")
+    project.page.wait_for_selector("#rv-question-sheet[open]")
+    project.keys("d", "d", "Escape")
+    assert project.item == first
+    assert state_of(store, first) is None
+    project.keys("d")
+    project.page.click("#rv-question-choices [value=done]")
+    project.page.wait_for_selector(f'.rv:not([data-item="{first}"])')
+    second = project.item
+    project.keys("d")
+    project.page.click("#rv-question-choices [value=unusable]")
+    project.page.wait_for_selector(f'.rv:not([data-item="{second}"])')
+    assert [state_of(store, item) for item in (first, second)] == [DONE, UNUSABLE]
+    assert project.page.text_content("#rv-progress") == "1 of 3 labelled · 1 unusable"
+
+
+def state_of(store: Store, item: int) -> str | None:
+    """Return what the only annotator says of a photo; None if nothing."""
+    with store.reading() as session:
+        return session.scalar(select(Verdict.state).where(Verdict.item_id == item))
 
 
 def test_a_photo_can_be_unusable_with_a_reason(project: Project, store: Store) -> None:
@@ -172,8 +206,8 @@ def test_brush_and_eraser_correct_the_mask_pixel_by_pixel(
     before = mask_of(standing(store, project.item)[0], plates[0])
     start, end = (300, 60), (360, 60)
     project.keys("r")
-    project.workbench.drag(start, end)
-    project.page.wait_for_selector("#rv-candidates :text('by hand')")
+    with project.page.expect_response(saves):
+        project.workbench.drag(start, end)
     project.saved()
     painted = mask_of(standing(store, project.item)[0], plates[0])
     added = painted & ~before
@@ -362,6 +396,7 @@ def test_a_mask_that_arrives_after_the_next_photo_is_open_is_saved(
     project.page.keyboard.type("rice")
     project.page.wait_for_selector("#rv-label-options li")
     project.keys("Enter")
+    project.page.wait_for_function("document.querySelector('#rv-label-options').hidden")
     project.next_photo("PageDown")
     assert standing(store, item) == []
     (segment,) = held
@@ -400,7 +435,7 @@ def test_a_reviewer_accepts_one_of_two(
     first.saved()
     item = first.item
     first.keys("d")
-    first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+    first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 labelled'")
 
     second = Project(new_visitor(), first.name)
     second.open_as("Second")
@@ -410,9 +445,10 @@ def test_a_reviewer_accepts_one_of_two(
     second.name_by_typing("tofu")
     second.saved()
     second.keys("d")
-    second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+    second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 labelled'")
 
     second.keys("w")
+    second.page.click("[data-tab=project]")
     second.page.click("#rv-review")
     second.page.wait_for_selector("#rv-compared li")
     assert "named differently" in (second.page.text_content("#rv-compared") or "")
@@ -424,6 +460,7 @@ def test_a_reviewer_accepts_one_of_two(
     second.keys("Enter")
     second.page.wait_for_selector("#rv-comments li")
     second.page.click("[data-action=projects]")
+    second.page.click("[data-tab=reports]")
     second.page.click("[data-report=agreement]")
     second.page.wait_for_selector("#rv-report-sheet[open]")
     assert "Between annotators" in (second.page.text_content("#rv-report-tables") or "")

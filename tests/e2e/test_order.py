@@ -207,8 +207,8 @@ def test_evidence_of_an_older_mask_is_never_shown_and_its_work_stops(
     cutouts = cut_out(loaded(plate, pipeline).pixels, from_rle(newest, (480, 640)))
     with_context, without = classified(cutouts, pipeline)
     label, probability = with_context.top_k(1)[0]
-    first = page.locator("#rv-suggestions li").first.locator(".rv-suggestion-name, .rv-share")
-    assert first.all_text_contents() == spoken(label, probability, without.probability_of(label))
+    best = page.locator("#rv-suggestions li").first.locator(".rv-suggestion-name, .rv-share")
+    assert best.all_text_contents() == spoken(label, probability, without.probability_of(label))
     assert page.evaluate("[...window.pictures]") == [workbench.picture("roi")]
 
     page.wait_for_selector(

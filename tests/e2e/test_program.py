@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, Route
 
 from rvernet_app.pipeline import Pipeline
-from rvernet_app.ui.page import build_demo, launch_options
+from rvernet_app.ui.page import build_demo, page_options
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import DrawnPhoto, Server, Workbench
@@ -100,10 +100,9 @@ def below_a_path(pipeline: Pipeline) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = launch_options(replace(pipeline.config, host="127.0.0.1", port=port))
-    passed = {name: options[name] for name in ("theme", "css", "app_kwargs", "footer_links", "ssr_mode")}
+    options = {**page_options(pipeline.config), "favicon_path": None}  # the site around it has its own
     demo = build_demo(pipeline.config, pipeline)
-    site = gr.mount_gradio_app(FastAPI(), demo, path="/food/naming", **passed)
+    site = gr.mount_gradio_app(FastAPI(), demo, path="/food/naming", **options)
     started = threading.Event()
 
     class Server(uvicorn.Server):

@@ -51,7 +51,7 @@ def test_a_photo_with_enough_annotators_can_be_viewed_but_not_changed(
     item = project.item
     project.next_photo()
     other = as_other(project, new_visitor(), "Ben")
-    assert other.page.text_content("#rv-progress") == "0 of 2 photos"
+    assert other.page.text_content("#rv-progress") == "0 of 2 labelled"
     open_photo(other, 0)
     assert other.workbench.state("full") == ""
     other.workbench.press(*plates[0].centres[1])
@@ -135,12 +135,13 @@ def test_merging_masks_asks_which_of_two_amounts_to_keep(
     label(first, plates[0].centres[0], "rice", "100")
     item = first.item
     first.keys("d")
-    first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+    first.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 labelled'")
     second = as_other(first, new_visitor(), "Cleo")
     label(second, plates[0].centres[0], "rice", "110")
     second.keys("d")
-    second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 photos'")
+    second.page.wait_for_function("document.querySelector('#rv-progress').textContent === '1 of 1 labelled'")
     second.keys("w")
+    second.page.click("[data-tab=project]")
     second.page.click("#rv-review")
     second.page.wait_for_selector("#rv-compared li")
     second.page.click("#rv-decide button:has-text('Merge')")
@@ -160,6 +161,7 @@ def test_in_a_review_a_thumbnail_opens_that_photo_for_review(
         label(project, plate.centres[0], "rice")
         project.next_photo()
     project.keys("w")
+    project.page.click("[data-tab=project]")
     project.page.click("#rv-review")
     project.page.check("#rv-review-all")
     project.page.wait_for_selector("#rv-compared li")

@@ -158,12 +158,13 @@ def test_from_the_first_photo_to_a_better_classifier(
     app.start()
     page.reload()
     page.wait_for_selector(f'.rv[data-item="{begun}"]')
-    assert page.text_content("#rv-progress") == f"6 of {PHOTOS} photos"
+    assert page.text_content("#rv-progress") == f"6 of {PHOTOS} labelled"
     for number in range(6, PHOTOS):
         label_photo(page, number)
 
     second_opinion(browser, app)
     page.keyboard.press("w")
+    page.click("[data-tab=project]")
     page.click("#rv-review")
     page.wait_for_selector("#rv-compared li")
     page.click("#rv-decide button:has-text('Second')")
@@ -178,6 +179,7 @@ def test_from_the_first_photo_to_a_better_classifier(
     assert all(exported.annToMask(a).sum() == a["area"] for a in exported.anns.values())
 
     page.keyboard.press("w")
+    page.click("[data-tab=training]")
     page.fill("#rv-epochs", "2")
     page.click("#rv-train")
     page.wait_for_selector("#rv-train-use:not([hidden])")

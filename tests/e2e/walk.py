@@ -76,21 +76,37 @@ def look_back(project: Project) -> Iterator[str]:
     workbench, page = project.workbench, project.page
     project.next_photo()
     page.click("[data-action=projects]")
+    yield from opened_tabs(workbench)
+    page.click("[data-tab=project]")
     page.click("#rv-labels")
     page.locator("#rv-labelset button").first.click()
     yield from opened(workbench, "labelset")
     page.keyboard.press("Escape")
     for report in ("dashboard", "agreement"):
         page.click("[data-action=projects]")
+        page.click("[data-tab=reports]")
         page.click(f"[data-report={report}]")
         yield from opened(workbench, "report")
         page.keyboard.press("Escape")
+    page.click("#rv-find")
+    page.wait_for_selector("#rv-grid li")
+    page.locator("#rv-grid input").first.check()
+    yield from opened(workbench, "grid")
     page.click("[data-action=projects]")
+    page.click("[data-tab=project]")
     page.click("#rv-review")
     page.wait_for_selector(".rv[data-review]")
     page.check("#rv-review-all")
     page.wait_for_selector("#rv-decide button")
     yield "review"
+
+
+def opened_tabs(workbench: Workbench) -> Iterator[str]:
+    """Open each tab of the projects sheet and yield its name."""
+    for tab in ("projects", "project", "files", "reports", "training"):
+        workbench.page.click(f"[data-tab={tab}]")
+        workbench.page.wait_for_selector(f"#rv-pane-{tab}:not([hidden])")
+        yield f"tab {tab}"
 
 
 def opened(workbench: Workbench, sheet: str) -> Iterator[str]:

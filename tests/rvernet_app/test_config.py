@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rvernet_app.config import ASSETS_DIR, CAM_METHODS, AppConfig
+from rvernet_app.config import ASSETS_DIR, CAM_METHODS, FOLDERS, NO_HOME, AppConfig, is_loopback
 from rvernet_app.errors import ConfigError, RvernetError
 
 
@@ -109,6 +109,89 @@ def test_a_variable_that_is_not_a_number_is_refused(variable: str, text: str, ex
 def test_an_empty_variable_counts_as_not_set() -> None:
     empty = {f"RVERNET_{field.name.upper()}": "" for field in fields(AppConfig)}
     assert AppConfig.from_env({**empty, "SPACE_ID": "", "DATABASE_URL": ""}) == AppConfig()
+
+
+def test_blanks_count_as_empty() -> None:
+    assert AppConfig.from_env({"RVERNET_DATA_DIR": " ", "DATABASE_URL": "\t"}) == AppConfig()
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_empty_folder_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is empty; name a folder"):
+        AppConfig(**{name: ""})  # type: ignore[arg-type]  # text on purpose
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account without a home folder."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+
+
+@pytest.mark.usefixtures("no_home")
+def test_without_a_home_folder_the_data_folder_is_enough() -> None:
+    config = AppConfig.from_env({"RVERNET_DATA_DIR": "d", "RVERNET_WEIGHTS_DIR": "w"})
+    assert config.data_dir == Path("d")
+    assert config.photos_dir == Path("d/cache/photos")
+    assert config.weights_dir == Path("w")
+    assert config.import_root == Path(Path.cwd().anchor)
+
+
+@pytest.mark.usefixtures("no_home")
+def test_without_a_home_folder_the_defaults_are_where_nothing_can_be_written() -> None:
+    config = AppConfig()
+    for folder in (config.data_dir, config.photos_dir, config.weights_dir):
+        assert NO_HOME in folder.parents
+
+
+def test_with_a_home_folder_that_cannot_be_written_the_data_folder_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "absent")
+    assert AppConfig.from_env({"RVERNET_DATA_DIR": "/d"}).photos_dir == Path("/d/cache/photos")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    photos = AppConfig.from_env({"RVERNET_DATA_DIR": "/d"}).photos_dir
+    assert photos == tmp_path / ".cache" / "rvernet" / "photos"
+
+
+def test_a_home_folder_that_is_not_known_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError) as refused:
+        AppConfig(data_dir=Path("~nobody-of-this-name/meals"))
+    assert str(refused.value) == (
+        "data_dir ~nobody-of-this-name/meals cannot be found: this account has no such home folder. "
+        "Set RVERNET_DATA_DIR to a whole path."
+    )
+
+
+def test_the_description_of_the_options_hides_the_password() -> None:
+    config = AppConfig(database_url="postgresql://ann:secret@db/foods")
+    assert "secret" not in repr(config)
+    assert "secret" not in str(config)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.0.0.2", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.4", False),
+        ("meals.example", False),
+    ],
+)
+def test_only_a_page_for_this_machine_may_add_photos_from_any_folder(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback
+    assert (AppConfig(host=host).import_root is not None) == loopback
+
+
+def test_an_ipv6_address_may_stand_in_brackets() -> None:
+    assert AppConfig(host="[::1]") == AppConfig(host="::1")
 
 
 def test_the_database_url_comes_from_its_own_variable_before_the_common_one() -> None:

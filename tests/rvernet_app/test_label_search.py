@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rvernet_app.label_files import default_label_set
 from rvernet_app.label_search import CERTAIN, Kind, LabelIndex, Match, same_name
-from rvernet_app.labels import LabelName, default_label_set
+from rvernet_app.labels import LabelName
 
 DEFAULT = default_label_set()
 DEFAULT_INDEX = LabelIndex(DEFAULT)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rvernet_app.config import ASSETS_DIR
-from rvernet_app.labels import default_label_set
+from rvernet_app.label_files import default_label_set
 from rvernet_app.picture.masks import bbox_xywh, from_rle
 from training.data.coco import CocoFolder
 from training.data.regions import assemble

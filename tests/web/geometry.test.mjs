@@ -127,21 +127,6 @@ test("what is already a food is not proposed again", () => {
   assert.deepEqual(fresh, [masks[2]]);
 });
 
-test("a hole of a mask is outside it", () => {
-  const ring = [FLAT, [40, 40, 60, 40, 60, 60, 40, 60]];
-  const at = (x, y) => geometry.isInside(ring, [x, y]);
-  assert.deepEqual([at(10, 10), at(50, 50), at(61, 50), at(101, 50)], [true, false, true, false]);
-});
-
-test("the food on top is hit, by its whole pixels", () => {
-  const foods = [1, 2].map((id) => food(id, { candidates: [mask(`m${id}`, 5 * id, 0)] })); // 5-15 and 10-20
-  const hit = (x, y) => geometry.findFood({ foods, maskOf: (each) => each.candidates[0], pixel: [x, y] })?.id;
-  assert.deepEqual(
-    [hit(4, 0), hit(5, 0), hit(9, 9), hit(10, 5), hit(19, 9), hit(20, 5)],
-    [undefined, 1, 1, 2, 2, undefined],
-  );
-});
-
 test("a long stroke is thinned, its last place kept", () => {
   const stroke = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
   assert.deepEqual(geometry.thinned(stroke, 10), stroke);

@@ -3,7 +3,7 @@
 import { webcrypto } from "node:crypto";
 import { emptyRecord } from "../../rvernet_app/ui/web/project/outbox.js";
 import { createState } from "../../rvernet_app/ui/web/state.js";
-import { colourOf, emptyWork } from "../../rvernet_app/ui/web/work.js";
+import { emptyWork } from "../../rvernet_app/ui/web/work.js";
 
 globalThis.crypto ??= webcrypto; // Node 18 has it under another name
 
@@ -15,9 +15,40 @@ export const mask = (name, x = 0, y = 0) => ({
   score: 0.9,
 });
 
+// COCO's compressed RLE of run lengths.
+export function countsOf(lengths) {
+  return lengths
+    .map((length, index) => {
+      let [left, text] = [index > 2 ? length - lengths[index - 2] : length, ""];
+      for (let more = true; more; ) {
+        const code = left & 0x1f;
+        left >>= 5;
+        more = code & 0x10 ? left !== -1 : left !== 0;
+        text += String.fromCharCode(48 + code + (more ? 0x20 : 0));
+      }
+      return text;
+    })
+    .join("");
+}
+
+// A mask of a box in a photo of 100 x 100 pixels, with the RLE that the store would give it.
+export function boxMask(x, y, width, height) {
+  const runs = [100 * x + y];
+  for (let column = 0; column < width; column++) runs.push(height, 100 - height);
+  runs[runs.length - 1] += 100 * (100 - x - width) - y;
+  const corners = [x, y, x + width, y, x + width, y + height, x, y + height];
+  return {
+    rle: { size: [100, 100], counts: countsOf(runs) },
+    polygons: [corners],
+    bbox: [x, y, width, height],
+    score: 0.9,
+  };
+}
+
+export const boxFood = (id, box, given = {}) => food(id, { candidates: [boxMask(...box)], ...given });
+
 export const food = (id, given = {}) => ({
   id,
-  colour: colourOf(id),
   points: [],
   box: null,
   candidates: [mask(`mask ${id}`)],
@@ -50,6 +81,7 @@ export class FakeStore {
     this.told = []; // [name, message]
     this.down = false;
     this.losesAnswers = false;
+    this.removed = new Map(); // label -> what it was merged into
     this.lastId = 100;
     this.steps = []; // { step, before } to undo
     this.undoneSteps = [];
@@ -103,6 +135,7 @@ export class FakeStore {
     if (known && known.revision !== revision) return { error: "changed", conflict: asConflict(known) };
     this.#remember(step);
     const place = { id: id ?? ++this.lastId, revision: (known?.revision ?? 0) + 1, status: "saved" };
+    if (this.removed.has(content.label)) content.label = this.removed.get(content.label);
     const { rle } = content;
     this.rows.set(place.id, {
       ...content,
@@ -111,7 +144,7 @@ export class FakeStore {
       bbox: [0, 0, 1, 1],
       rle,
     });
-    return place;
+    return { ...place, label: content.label };
   }
 
   #delete({ id, revision, step }) {
@@ -134,7 +167,8 @@ const asConflict = ({ label, rle, portion, ...row }) => ({
 export function fakePage(server, given = {}) {
   const elements = new Map();
   const find = (selector) => {
-    if (!elements.has(selector)) elements.set(selector, { dataset: {}, append: () => {} });
+    if (!elements.has(selector))
+      elements.set(selector, { dataset: {}, append: () => {}, matches: () => false });
     return elements.get(selector);
   };
   const state = createState({ annotator: "Ann", ...given });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { commitFoods, removeAll, removeFood } from "../../rvernet_app/ui/web/foods.js";
+import { commitFoods, removeAll, removeFoods } from "../../rvernet_app/ui/web/foods.js";
 import { redoLast, undoLast } from "../../rvernet_app/ui/web/history.js";
 import { takeOver } from "../../rvernet_app/ui/web/project/outbox.js";
 import { readStashes, restore } from "../../rvernet_app/ui/web/project/stash.js";
@@ -28,9 +28,13 @@ beforeEach(() => {
   globalThis.fetch = async () => ({ status: 200 });
 });
 
-afterEach(() => {
+const stopTimers = () => {
   clearTimeout(page.state.retry);
   clearTimeout(page.state.toastTimer);
+};
+
+afterEach(() => {
+  stopTimers();
   mock.timers.reset();
 });
 
@@ -104,7 +108,7 @@ function act(photo, model, random, made) {
     },
     remove() {
       if (!foods.length) return;
-      removeFood(page, foods[at].id);
+      removeFoods(page, [foods[at].id]);
       model.do(now.filter((_, n) => n !== at));
     },
     clear() {
@@ -141,7 +145,7 @@ for (const seed of [3, 11, 2026, 70001]) {
         store.down = true; // what waits is kept by the tab, and sent by the next page
         act(photo, model, () => 0, made);
         await until(() => page.state.saved === "not saved" && !page.state.syncing);
-        clearTimeout(page.state.retry);
+        stopTimers();
         store.down = false;
         photo = projectPhoto();
         page = fakePage(store.server, { current: photo });
@@ -184,7 +188,8 @@ test("an undo whose answer was lost is not done twice", async () => {
   store.losesAnswers = true;
   undoLast(page);
   const later = () => new Promise((resolve) => setImmediate(resolve));
-  while (!page.find("#rv-toast").textContent) {
+  for (let tries = 0; !page.find("#rv-toast-text").textContent; tries++) {
+    assert.ok(tries < 500, "nothing was said");
     mock.timers.tick(10);
     await later();
   }
@@ -207,7 +212,7 @@ test("what someone else changed since is shown, and not taken back", async () =>
   undoLast(page);
   await settled();
   assert.deepEqual(said(photo.work.present), [["mask 1", 9, null]]);
-  assert.match(page.find("#rv-toast").textContent, /Someone else changed one of these foods since/);
+  assert.match(page.find("#rv-toast-text").textContent, /Someone else changed one of these foods since/);
 });
 
 test("undo on the front page waits for the mask under way, and takes it back", async () => {

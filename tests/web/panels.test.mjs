@@ -1,48 +1,91 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionOf, nameOf } from "../../rvernet_app/ui/web/keys.js";
+import { readNumber, readShare } from "../../rvernet_app/ui/web/panels/amounts.js";
 import { secondsText, timingsText } from "../../rvernet_app/ui/web/panels/evidence.js";
 import { guessText, nameText } from "../../rvernet_app/ui/web/panels/foods.js";
 import { savedText, titleOf } from "../../rvernet_app/ui/web/panels/header.js";
-import { faultOf, isHalf, readPortion } from "../../rvernet_app/ui/web/panels/portion.js";
+import { doubtOf, readPortion } from "../../rvernet_app/ui/web/panels/portion.js";
+import { offerText } from "../../rvernet_app/ui/web/panels/suggestions.js";
 import { food } from "./helpers.mjs";
 
+const LIMITS = { g: { usual: 2000, most: 20000 } };
 const typed = (given) => ({ amount: "", unit: "g", method: "weighed", low: "", high: "", ...given });
+const faultOf = (given) => readPortion(typed(given), LIMITS).fault;
+
+test("numbers are read with a comma, a point, groups and fractions", () => {
+  const value = (text) => readNumber(text).value;
+  assert.deepEqual(["12,5", "12.5", " 120 ", "0,125", "1250,5"].map(value), [12.5, 12.5, 120, 0.125, 1250.5]);
+  assert.deepEqual(
+    ["1.234,5", "1,234.5", "1 200", "1'250", "1.234.567"].map(value),
+    [1234.5, 1234.5, 1200, 1250, 1234567],
+  );
+  assert.deepEqual(["1/2", "1 1/2", "½", "1½", "2 ¼", "1/3"].map(value), [0.5, 1.5, 0.5, 1.5, 2.25, 0.3333]);
+  assert.equal(value("  "), null);
+});
+
+test("what can be read in two ways, or not at all, is no number", () => {
+  assert.match(readNumber("1,234").fault, /“1,234” is unclear. Write 1234, or 1.2340/);
+  assert.match(readNumber("12.500").fault, /unclear/);
+  assert.equal(readNumber("-1").fault, "An amount is a number from 0 on.");
+  for (const text of ["abc", "1e9", "12 g", "1.2.3", "1,2,3", "1/0", "Infinity", "0x10", "1.234.5", "+5"])
+    assert.match(readNumber(text).fault, /is not a number/, text);
+});
+
+test("a share is in percent, at most 100", () => {
+  assert.deepEqual(readShare("12,5"), { value: 0.125 });
+  assert.deepEqual(readShare("20 %"), { value: 0.2 });
+  assert.deepEqual(readShare(""), { value: 0 });
+  assert.equal(readShare("101").fault, "A share is at most 100 %.");
+  assert.match(readShare("half").fault, /not a number/);
+});
 
 test("what is typed is a portion once it has an amount", () => {
-  assert.equal(readPortion(typed()), null);
-  assert.deepEqual(readPortion(typed({ amount: "12.5" })), {
+  assert.deepEqual(readPortion(typed()), { portion: null });
+  assert.deepEqual(readPortion(typed({ amount: "12,5" })).portion, {
     amount: 12.5,
     unit: "g",
     method: "weighed",
     low: null,
     high: null,
   });
-  assert.equal(readPortion(typed({ amount: "0", low: "0", high: "2" })).high, 2);
+  assert.equal(readPortion(typed({ amount: "0", low: "0", high: "2" })).portion.high, 2);
 });
 
-test("an amount of 0 is one; a negative one and a text are none", () => {
-  assert.equal(faultOf(typed({ amount: "0" })), null);
-  assert.equal(faultOf(typed({ amount: "-1" })), "The amount is a number from 0 on.");
-  assert.equal(faultOf(typed({ amount: "abc" })), "The amount is a number from 0 on.");
-  assert.equal(faultOf(typed(), ["amount"]), "An amount is a number.");
+test("an amount that is no number says so and names its field", () => {
+  const { fault, field, portion } = readPortion(typed({ amount: "120", low: "abc" }), LIMITS);
+  assert.match(fault, /“abc” is not a number/);
+  assert.equal(field, "low");
+  assert.equal(portion, undefined);
+});
+
+test("an amount has limits: a question above the usual, a refusal above the possible", () => {
+  const of = (amount) => readPortion(typed({ amount }), LIMITS);
+  assert.equal(doubtOf(of("2000").portion, LIMITS), null);
+  assert.equal(doubtOf(of("2500").portion, LIMITS), "2500 g is a lot for one food.");
+  assert.equal(doubtOf(null, LIMITS), null);
+  assert.equal(of("1000000000").fault, "At most 20000 g can be saved for one food.");
+  assert.equal(of("20000").fault, undefined);
+  assert.equal(
+    faultOf({ amount: "100", low: "50", high: "30000" }),
+    "At most 20000 g can be saved for one food.",
+  );
 });
 
 test("a range holds its amount", () => {
-  const range = (low, high) => faultOf(typed({ amount: "120", low, high }));
-  assert.equal(range("100", "160"), null);
-  assert.equal(range("120", "120"), null);
+  const range = (low, high) => faultOf({ amount: "120", low, high });
+  assert.equal(range("100", "160"), undefined);
+  assert.equal(range("120", "120"), undefined);
   assert.equal(range("150", "160"), "The range does not hold 120.");
   assert.equal(range("160", "100"), "The range does not hold 120.");
-  assert.equal(range("-5", "160"), "The range does not hold 120.");
 });
 
 test("a range needs an amount; half of one is still being typed", () => {
-  assert.equal(faultOf(typed({ low: "5" })), "A range needs the amount it is around.");
-  assert.equal(faultOf(typed({ amount: "120", low: "150" })), null);
-  assert.equal(isHalf(readPortion(typed({ amount: "120", low: "150" }))), true);
-  assert.equal(isHalf(readPortion(typed({ amount: "120" }))), false);
-  assert.equal(isHalf(null), false);
+  assert.equal(faultOf({ low: "5" }), "A range needs the amount it is around.");
+  const half = readPortion(typed({ amount: "120", low: "150" }), LIMITS);
+  assert.equal(half.half, true);
+  assert.equal(half.fault, "A range needs both its ends.");
+  assert.equal(readPortion(typed({ amount: "120" }), LIMITS).half, undefined);
 });
 
 const pressed = (key, given = {}) => nameOf({ key, code: "", ...given });
@@ -56,17 +99,19 @@ test("a key has a name, with what is held", () => {
   assert.equal(nameOf({ key: " ", code: "Space" }), "space");
 });
 
-test("D downloads, and in a project says done", () => {
-  assert.deepEqual(actionOf("d", { inProject: false }), ["download"]);
-  assert.deepEqual(actionOf("d", { inProject: true }), ["done"]);
+test("D says done and Shift+D downloads, in a project and outside", () => {
+  for (const inProject of [false, true]) {
+    assert.deepEqual(actionOf("d", { inProject }), ["done"]);
+    assert.deepEqual(actionOf("shift+d", { inProject }), ["download"]);
+  }
 });
 
-test("numbers explain suggestions, and in a project take them", () => {
-  assert.deepEqual(actionOf("1", { inProject: false }), ["explainSuggestion", 0]);
-  assert.equal(actionOf("6", { inProject: false }), null);
-  assert.deepEqual(actionOf("1", { inProject: true }), ["takeNumber", 1]);
-  assert.deepEqual(actionOf("9", { inProject: true }), ["takeNumber", 9]);
-  assert.deepEqual(actionOf("0", { inProject: true }), ["zoomFit"]);
+test("numbers name the food, in a project and outside", () => {
+  for (const inProject of [false, true]) {
+    assert.deepEqual(actionOf("1", { inProject }), ["takeNumber", 1]);
+    assert.deepEqual(actionOf("9", { inProject }), ["takeNumber", 9]);
+    assert.deepEqual(actionOf("0", { inProject }), ["zoomFit"]);
+  }
 });
 
 test("arrows and Space belong to the canvas", () => {
@@ -77,10 +122,31 @@ test("arrows and Space belong to the canvas", () => {
   assert.equal(actionOf("arrowup", { inProject: false, free: false }), null);
 });
 
-test("Enter starts the next food, and in a project goes on from anywhere", () => {
-  assert.deepEqual(actionOf("enter", { inProject: false, free: true }), ["nextFood"]);
-  assert.equal(actionOf("enter", { inProject: false, free: false }), null);
-  assert.deepEqual(actionOf("enter", { inProject: true, free: false }), ["goOn"]);
+test("Enter goes on from anywhere, and no key means another thing outside a project", () => {
+  const keys = [
+    "enter",
+    "d",
+    "shift+d",
+    "t",
+    "a",
+    "i",
+    "w",
+    "1",
+    "6",
+    "z",
+    "n",
+    "u",
+    "q",
+    "pagedown",
+    "delete",
+  ];
+  for (const free of [false, true]) {
+    assert.deepEqual(actionOf("enter", { inProject: false, free }), ["goOn"]);
+    for (const key of keys) {
+      const outside = actionOf(key, { inProject: false, free });
+      if (outside) assert.deepEqual(actionOf(key, { inProject: true, free }), outside, key);
+    }
+  }
 });
 
 test("undo and redo have the keys people know", () => {
@@ -89,10 +155,13 @@ test("undo and redo have the keys people know", () => {
   assert.deepEqual(["y", "ctrl+y", "shift+z", "ctrl+shift+z"].map(action), Array(4).fill("redo"));
 });
 
-test("on the front page a food is called by its best guess, when that is sure", () => {
+test("a food without a name shows its best guess as a question", () => {
   const suggestions = [{ label: "fried_rice", probability: 0.87 }];
   assert.deepEqual(guessText(food(2), undefined), { name: "Food 2", detail: "" });
-  assert.deepEqual(guessText(food(2), { suggestions, sure: true }), { name: "fried rice", detail: "87 %" });
+  assert.deepEqual(guessText(food(2), { suggestions, sure: true }), {
+    name: "Food 2",
+    detail: "fried rice? 87 %",
+  });
   const unsure = { name: "Food 2", detail: "not sure: fried rice?" };
   assert.deepEqual(guessText(food(2), { suggestions, sure: false }), unsure);
 });
@@ -104,6 +173,11 @@ test("in a project a food is called by its label, with its amount", () => {
     detail: "120 g",
   });
   assert.deepEqual(nameText(food(1), null), { name: "no name yet", detail: "" });
+});
+
+test("suggestions are offers while the food has no name", () => {
+  assert.equal(offerText(null), "No name yet. Take one, or type a name.");
+  assert.equal(offerText({ name: "hamburg" }), "Named “hamburger”.");
 });
 
 test("an undo that waits for the store is not saved yet", () => {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { offersFor } from "../../rvernet_app/ui/web/panels/label-field.js";
-import { rowOf } from "../../rvernet_app/ui/web/project/contents.js";
 import { createLabelSet, plain, withLabel } from "../../rvernet_app/ui/web/project/labels.js";
-import { copyOf } from "../../rvernet_app/ui/web/project/naming.js";
+import { foodAgain, saidOf } from "../../rvernet_app/ui/web/project/leftovers.js";
 import { hasFoods } from "../../rvernet_app/ui/web/project/queue.js";
 import { portionsOf } from "../../rvernet_app/ui/web/review/review.js";
 import { food } from "./helpers.mjs";
@@ -19,33 +18,15 @@ const SET = createLabelSet([
   label(6, "tofu", { synonyms: ["bean curd", "rice cheese"] }),
 ]);
 
-const found = (typed, limit) => SET.search(typed, limit).map(({ label: { name } }) => name);
-
 test("names are compared without case, accents and underscores", () => {
   assert.equal(plain(" Käse_Spätzle "), "kase spatzle");
 });
 
-test("a name itself comes first, then beginnings, words, synonyms, and what is inside a word", () => {
-  assert.deepEqual(found("rice"), ["rice", "tofu", "fried rice", "licorice"]);
-});
-
-test("accents need not be typed", () => {
-  assert.deepEqual(found("kasesp"), ["Käsespätzle"]);
-});
-
-test("a synonym finds its label and is told", () => {
-  const [{ label: match, through }] = SET.search("bean");
-  assert.deepEqual([match.name, through], ["tofu", "bean curd"]);
-  assert.equal(SET.search("tofu")[0].through, undefined);
-});
-
-test("a food code finds its label", () => {
-  assert.deepEqual(found("1688"), ["rice"]);
-});
-
-test("nothing typed finds nothing, and no more than wanted is found", () => {
-  assert.deepEqual(found("  "), []);
-  assert.equal(found("rice", 2).length, 2);
+test("what holds the letters is found without the server too", () => {
+  const names = (typed) => SET.holding(typed).map(({ name }) => name);
+  assert.deepEqual(names("rice"), ["rice", "fried rice", "licorice", "tofu"]);
+  assert.deepEqual(names("KASESP"), ["Käsespätzle"]);
+  assert.deepEqual(names("1688"), ["rice"]);
 });
 
 test("a class of a checkpoint is found as a label, by name or synonym", () => {
@@ -68,20 +49,69 @@ test("a label that was added is found, and one that changed is there once", () =
   assert.equal(SET.named("beef"), null);
 });
 
-test("a new label is offered where none is called so, and the project takes it", () => {
-  const matches = SET.search("rice");
-  assert.deepEqual(offersFor("rice", matches, true), matches);
-  assert.deepEqual(offersFor("ric", [], true), [{ create: "ric" }]);
-  assert.deepEqual(offersFor("ric", [], false), []);
-  assert.deepEqual(offersFor("", [], true), []);
+test("a name goes before a synonym", () => {
+  const set = createLabelSet([label(1, "tofu", { synonyms: ["curd"] }), label(2, "curd")]);
+  assert.equal(set.named("curd").id, 2);
 });
 
-test("a copied food keeps mask and label; amount, note and suggestions are the other photo's", () => {
-  const row = rowOf(
-    food(1, { label: 8, portion: { amount: 5 }, note: "warm", suggestions: [["a", 1]], taken: true }),
-  );
-  const { id, label: copied, portion, note, suggestions, taken } = copyOf(row, 4);
-  assert.deepEqual([id, copied, portion, note, suggestions, taken], [4, 8, null, "", null, null]);
+test("a label that was merged is the other one; one that was deleted is none", () => {
+  const removed = [
+    { id: 8, name: "courgette", into: 2 },
+    { id: 9, name: "chiken", into: null },
+  ];
+  const set = createLabelSet([label(2, "zucchini")], { removed, version: 5 });
+  assert.equal(set.get(8).name, "zucchini");
+  assert.equal(set.get(9), null);
+  assert.equal(withLabel(set, label(10, "beef")).get(8).name, "zucchini");
+  assert.deepEqual([set.version, withLabel(set, label(10, "beef"), 6).version], [5, 6]);
+});
+
+const match = (kind, name, through = null) => ({ kind, through, label: label(1, name) });
+const shown = ({ rows }) => rows.map((row) => row.label?.name ?? `+${row.create}`);
+
+test("Enter takes what is certainly meant, and the name can be added too", () => {
+  const exact = offersFor("rice", [match("exact", "rice"), match("inside", "licorice")], true);
+  assert.deepEqual([shown(exact), exact.at, exact.question], [["rice", "licorice"], 0, null]);
+  const begun = offersFor("chick", [match("beginning", "chicken")], true);
+  assert.deepEqual([shown(begun), begun.at], [["chicken", "+chick"], 0]);
+});
+
+test("a label that only holds the letters is never what Enter takes", () => {
+  const offers = offersFor("cola", [match("inside", "chocolate")], true);
+  assert.deepEqual([shown(offers), offers.at, offers.question], [["+cola", "chocolate"], 0, null]);
+  const closed = offersFor("cola", [match("inside", "chocolate")], false);
+  assert.deepEqual([shown(closed), closed.at], [["chocolate"], -1]);
+});
+
+test("a typing error is asked about, and nothing is taken unasked", () => {
+  const offers = offersFor("chiken", [match("near", "chicken_duck", "chicken")], true);
+  assert.deepEqual([shown(offers), offers.at], [["chicken_duck", "+chiken"], -1]);
+  assert.equal(offers.question, "Did you mean “chicken”?");
+  const sure = offersFor("pea", [match("beginning", "peach"), match("near", "pear")], true);
+  assert.deepEqual([shown(sure), sure.at, sure.rows[1].like], [["peach", "+pea", "pear"], 0, "pear"]);
+});
+
+test("part of a name is offered behind the name itself", () => {
+  const offers = offersFor("mashed potato", [match("part", "potato")], true);
+  assert.deepEqual([shown(offers), offers.at], [["+mashed potato", "potato"], 0]);
+});
+
+test("nothing is offered for nothing", () => {
+  assert.deepEqual(offersFor("", [], true), { rows: [], at: -1, question: null });
+  assert.deepEqual(offersFor("x", [], false).rows, []);
+});
+
+test("a food found again has its label and a mask of its own; amount and note are the other photo's", () => {
+  const mask = { rle: { counts: "abc" }, score: 0.75 };
+  const made = foodAgain({ label: 8, mask, point: [3, 4, 1] }, food(4), "small_sam@0");
+  assert.deepEqual([made.id, made.label, made.points, made.candidates], [4, 8, [[3, 4, 1]], [mask]]);
+  assert.deepEqual([made.segmenter, made.portion ?? null, made.note ?? ""], ["small_sam@0", null, ""]);
+});
+
+test("what was not found again is said by name", () => {
+  assert.equal(saidOf(4, []), "4 of 4 foods found again");
+  assert.equal(saidOf(3, ["fried_rice"]), "3 of 4 foods found again; fried rice was not found");
+  assert.equal(saidOf(0, ["rice", "beans"]), "0 of 2 foods found again; rice and beans were not found");
 });
 
 test("a photo in memory is up to date when it has the store's foods at their revisions", () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sceneOf } from "../../rvernet_app/ui/web/canvas/scene.js";
 import * as state from "../../rvernet_app/ui/web/state.js";
-import { fakePage, food, frontPhoto, mask, projectPhoto, snapshot } from "./helpers.mjs";
+import { newFood } from "../../rvernet_app/ui/web/work.js";
+import { boxFood, fakePage, food, frontPhoto, mask, projectPhoto, snapshot } from "./helpers.mjs";
 
 // A state whose draws are counted by part.
 function counted(given = {}) {
@@ -128,11 +129,44 @@ test("keys and fields mean the food being found, else the selected one", () => {
   const made = state.createState({ current: photo });
   assert.equal(state.meantFood(made), null);
   state.commit(made, photo, snapshot(food(1)));
-  assert.deepEqual(state.meantFood(made), { photo, id: 1 });
+  assert.deepEqual(state.meantFood(made), { photo, id: 1, ids: [1] });
   state.addDraft(made, { photo, food: food(2) });
-  assert.deepEqual(state.meantFood(made), { photo, id: 2 });
+  assert.deepEqual(state.meantFood(made), { photo, id: 2, ids: [2] });
   state.dropDrafts(made, photo, 2);
   assert.equal(state.meantFood(made).id, 1);
+});
+
+test("a name goes to all foods that are selected", () => {
+  const photo = frontPhoto();
+  const made = state.createState({ current: photo });
+  state.commit(made, photo, snapshot(food(1), food(2), food(3)));
+  state.select(made, photo, 3, [1]);
+  assert.deepEqual(state.meantFood(made), { photo, id: 3, ids: [1, 3] });
+});
+
+test("a food that was left while its mask is on the way is not meant any more", () => {
+  const photo = frontPhoto();
+  const made = state.createState({ current: photo });
+  state.commit(made, photo, snapshot(food(1)));
+  state.addDraft(made, { photo, food: food(2) });
+  state.select(made, photo, 1);
+  assert.deepEqual(state.meantFood(made), { photo, id: 1, ids: [1] });
+  assert.equal(state.isPending(made, photo), true);
+});
+
+test("a click on no food leaves all as it was, and a callout says so", () => {
+  const photo = frontPhoto();
+  const made = state.createState({ current: photo });
+  const first = newFood(photo.work);
+  state.commit(made, photo, snapshot({ ...first, candidates: [mask("a")] }));
+  const before = structuredClone(photo.work);
+  const fresh = newFood(photo.work);
+  state.addDraft(made, { photo, food: fresh, fresh: true, at: [4, 5] });
+  state.refuseDraft(made, made.drafts[0]);
+  assert.deepEqual(photo.work, before);
+  assert.deepEqual([made.callout.kind, made.callout.at, made.drafts], ["no food", [4, 5], []]);
+  state.select(made, photo, first.id);
+  assert.equal(made.callout, null);
 });
 
 test("drafts of another photo stay", () => {
@@ -176,21 +210,40 @@ test("a listed photo that does not change leaves the strip alone", async () => {
   assert.deepEqual(made.listed, [{ item: 3, foods: 2, state: "open" }]);
 });
 
-test("the scene has the masks of all foods, the selected one strong", () => {
+test("the scene has the masks of all foods in their labels' colours, the selected ones strong", () => {
+  const labels = { get: (id) => ({ id, colour: `#00000${id}` }) };
   const photo = frontPhoto();
-  const { state: made } = fakePage({}, { current: photo });
-  state.commit(made, photo, snapshot(food(1), food(2, { points: [[5, 6, 1]] })));
+  const { state: made } = fakePage({}, { current: photo, project: { labels } });
+  const foods = [boxFood(1, [0, 0, 9, 9], { label: 4 }), boxFood(2, [20, 0, 8, 8], { points: [[25, 6, 1]] })];
+  state.commit(made, photo, snapshot(...foods, boxFood(3, [40, 0, 7, 7])));
+  state.select(made, photo, 2, [3]);
   const scene = sceneOf(made);
   assert.deepEqual(
     scene.masks.map(({ colour, active }) => [colour, active]),
     [
-      ["#e4572e", false],
-      ["#1b7fc4", true],
+      ["#000004", false],
+      ["#5f7d99", true],
+      ["#5f7d99", true],
     ],
   );
-  assert.deepEqual(scene.points, [[5, 6, 1]]);
+  assert.deepEqual(scene.points, [[25, 6, 1]]);
   made.set({ masksHidden: true });
   assert.deepEqual(sceneOf(made).masks, []);
+});
+
+test("the smaller of two foods is drawn over the larger, and tells which it covers", () => {
+  const photo = frontPhoto();
+  const { state: made } = fakePage({}, { current: photo });
+  const [sauce, pasta] = [boxFood(1, [10, 10, 10, 10]), boxFood(2, [0, 0, 50, 50])];
+  state.commit(made, photo, snapshot(sauce, pasta));
+  const { masks } = sceneOf(made);
+  assert.deepEqual(
+    masks.map(({ mask: drawn, covered }) => [drawn, covered.map((below) => below.mask)]),
+    [
+      [pasta.candidates[0], []],
+      [sauce.candidates[0], [pasta.candidates[0]]],
+    ],
+  );
 });
 
 test("corners can be dragged with the polygon tool only, and not on a photo to look at", () => {

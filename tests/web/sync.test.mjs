@@ -201,3 +201,25 @@ test("a mask that undo brings back is the one whose evidence is known", async ()
   await saved();
   assert.equal(photo.work.present.foods[0].candidates[0], first);
 });
+
+test("a food whose label was merged meanwhile gets the other one, here too, and is sent once", async () => {
+  store.removed.set(8, 9);
+  act(food(1, { label: 8 }));
+  act(food(1, { label: 8, note: "hot" }));
+  await saved();
+  assert.deepEqual(here(), ["1:9"]);
+  assert.deepEqual(
+    store.foods().map(({ label, note }) => [label, note]),
+    [[9, "hot"]],
+  );
+  assert.equal(store.told.length, 2);
+  assert.deepEqual(photo.outbox, []);
+});
+
+test("a food whose label was deleted meanwhile has no name, and that is said", async () => {
+  store.removed.set(8, null);
+  act(food(1, { label: 8 }));
+  await saved();
+  assert.deepEqual([here(), store.foods()[0].label], [["1"], null]);
+  assert.match(page.find("#rv-toast-text").textContent, /was deleted meanwhile/);
+});

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mealOf, problemText } from "../../rvernet_app/ui/web/project/adding.js";
+import { addedText, mealOf } from "../../rvernet_app/ui/web/project/adding.js";
 import { sentencesOf } from "../../rvernet_app/ui/web/project/conflict.js";
+import { lossText } from "../../rvernet_app/ui/web/project/deleting.js";
 import { exportText } from "../../rvernet_app/ui/web/project/export.js";
+import { refusedText } from "../../rvernet_app/ui/web/project/grid.js";
+import { importLines } from "../../rvernet_app/ui/web/project/importing.js";
+import { lookingText } from "../../rvernet_app/ui/web/project/queue.js";
 import { secondsSince } from "../../rvernet_app/ui/web/project/time.js";
 import { knowledgeText, qualityText, trainingText } from "../../rvernet_app/ui/web/project/training.js";
 import { eventText } from "../../rvernet_app/ui/web/review/history.js";
@@ -16,20 +20,33 @@ test("a share is a whole number of percent, never 0", () => {
 });
 
 test("progress counts one's own photos, and those that others have not", () => {
-  assert.equal(words.progressText(PROGRESS), "5 of 10 photos");
+  assert.equal(words.progressText(PROGRESS), "3 of 10 labelled · 1 skipped · 1 unusable");
   assert.equal(words.totalOf(PROGRESS), 10);
-  assert.equal(words.progressShare(PROGRESS), 50);
-  assert.equal(words.progressShare({ done: 0, unusable: 0, skipped: 0 }), 0);
+  assert.equal(words.progressShare(PROGRESS), 100 / 3);
+  const none = { new: 0, open: 0, done: 0, unusable: 0, skipped: 0, full: 0 };
+  assert.equal(words.progressShare(none), 0);
+  assert.equal(words.progressText(none), "0 of 0 labelled");
+  assert.equal(words.progressShare({ ...none, done: 3, unusable: 2 }), 100);
 });
 
 test("the end of a queue says what is left", () => {
-  const none = { new: 0, open: 0, skipped: 0, done: 9 };
+  const none = { new: 0, open: 0, skipped: 0, unusable: 0, done: 9 };
   assert.equal(words.endOfQueue({ ...none, full: 0 }), "Every photo is labelled");
   assert.equal(words.endOfQueue({ ...none, full: 2 }), "All is done; others have 2 photos");
+  assert.equal(words.endOfQueue({ ...none, unusable: 2, full: 0 }), "9 photos are labelled, 2 unusable");
+  assert.equal(
+    words.endOfQueue({ ...none, unusable: 2, full: 1 }),
+    "All is done, 2 unusable; others have 1 photos",
+  );
   assert.equal(
     words.endOfQueue({ ...none, skipped: 3, full: 2 }),
     "3 photos are left, skipped or held by others",
   );
+});
+
+test("foods without a name are counted in the question before done", () => {
+  assert.equal(words.doneWithoutNames(1).title, "1 food has no name yet");
+  assert.equal(words.doneWithoutNames(2).title, "2 foods have no name yet");
 });
 
 test("a filter is read as a sentence", () => {
@@ -45,10 +62,62 @@ test("a portion is its amount and unit", () => {
   assert.equal(words.portionText(null), "");
 });
 
-test("photos that were not added are named, three of them", () => {
-  const problems = ["a: damaged", "b: empty", "c: text", "d: text"];
-  const text = "4 of 9 photos were not added. a: damaged · b: empty · c: text";
-  assert.equal(problemText(problems, 9), text);
+test("what came of adding photos is one sentence", () => {
+  const result = { added: 3, known: ["a.jpg"], refused: [{ name: "b", why: "damaged" }], left: 0 };
+  const text = "3 photos added. 1 photo is here already. 1 file is not taken:";
+  assert.equal(addedText(result), text);
+  const nothing = { added: 0, known: [], refused: [], left: 2 };
+  assert.equal(addedText(nothing), "No photo was added. You stopped before the other 2.");
+  const copies = { added: 3, known: [], refused: [], left: 0, stray: 2 };
+  assert.equal(addedText(copies), "3 photos added. 2 files left out: copies that other programs keep.");
+});
+
+test("a deletion says what goes, and whose it is", () => {
+  const loss = { photos: 2, foods: { Ann: 3, Ben: 1 }, comments: 1, people: ["Ann", "Ben", "Eve"] };
+  assert.equal(
+    lossText(loss),
+    "This deletes 2 photos, 4 foods (3 of Ann and 1 of Ben) and 1 comment, and the files, unless another " +
+      "project uses them. Begun by Eve, without a food.",
+  );
+  const bare = { photos: 1, foods: {}, comments: 0, people: [] };
+  assert.equal(
+    lossText(bare),
+    "This deletes 1 photo and no foods, and the files, unless another project uses them.",
+  );
+});
+
+test("an import says what comes of it, and all that is left out", () => {
+  const report = {
+    photos: 12,
+    known_photos: 1,
+    foods: 40,
+    labels: ["dal", "naan"],
+    left_out: [{ what: "x.jpg", why: "It is damaged." }],
+  };
+  assert.deepEqual(importLines(report, false), [
+    "This would import 12 new photos, 1 photo that is here already, 40 foods and 2 new labels (dal, naan).",
+    "1 left out:",
+    "x.jpg: It is damaged.",
+  ]);
+  const all = { photos: 1, known_photos: 0, foods: 0, labels: [], left_out: [] };
+  assert.deepEqual(importLines(all, true), ["Imported 1 new photo and 0 foods.", "Nothing is left out."]);
+});
+
+test("looking photos over says how long the rest takes", () => {
+  assert.equal(
+    lookingText({ left: 288, total: 300 }, 2.5),
+    "Looking photos over, 12 of 300, about 12 minutes left",
+  );
+  assert.equal(
+    lookingText({ left: 3, total: 300 }, 2.5),
+    "Looking photos over, 297 of 300, about 10 seconds left",
+  );
+  assert.equal(lookingText({ left: 0, total: 300 }, 2.5), "Looking photos over, 300 of 300");
+});
+
+test("photos that stay as they are are named with why", () => {
+  const refused = [{ item: 1, name: "a.jpg", why: "Others have it." }];
+  assert.equal(refusedText(refused), "1 photo stayed as it is. a.jpg: Others have it.");
 });
 
 test("each folder of a folder is a meal", () => {
@@ -148,4 +217,12 @@ test("a training says how far it is", () => {
   const failed = { state: "failed", project: "Trays", said: "no photos" };
   assert.equal(trainingText(failed), "The training on Trays ended: no photos");
   assert.equal(trainingText({ state: "none" }), null);
+});
+
+test("class names that do not read well are written otherwise", () => {
+  assert.equal(words.words("hamburg"), "hamburger");
+  assert.equal(words.words("chicken_duck"), "chicken or duck");
+  assert.equal(words.words("cheese butter"), "cheese or butter");
+  assert.equal(words.words("fried_rice"), "fried rice");
+  assert.equal(words.words("constructor"), "constructor");
 });

@@ -5,15 +5,30 @@ import { food, snapshot } from "./helpers.mjs";
 
 const names = ({ present }) => present.foods.map(({ id }) => id);
 
-test("foods are numbered and coloured in turn, and no number comes twice", () => {
+test("foods are numbered in turn, and no number comes twice", () => {
   const made = work.emptyWork();
   const foods = Array.from({ length: 9 }, () => work.newFood(made));
   assert.deepEqual(
     foods.map(({ id }) => id),
     [1, 2, 3, 4, 5, 6, 7, 8, 9],
   );
-  assert.equal(foods[8].colour, foods[0].colour);
-  assert.equal(new Set(foods.map(({ colour }) => colour)).size, 8);
+});
+
+test("a number that no food came to have is given again, unless another followed", () => {
+  const made = work.emptyWork();
+  const [first, second] = [work.newFood(made), work.newFood(made)];
+  work.giveBackId(made, first.id);
+  assert.equal(made.made, 2);
+  work.giveBackId(made, second.id);
+  assert.equal(work.newFood(made).id, 2);
+});
+
+test("several foods are selected besides the main one, as long as they are there", () => {
+  const foods = [food(1), food(2), food(3)];
+  const idsOf = (snapshot) => work.selectedOf(snapshot).map(({ id }) => id);
+  assert.deepEqual(idsOf({ foods, active: 3, also: [1, 7] }), [1, 3]);
+  assert.deepEqual(idsOf({ foods, active: 3 }), [3]);
+  assert.deepEqual(idsOf({ foods, active: null }), []);
 });
 
 test("undo and redo walk one line", () => {
@@ -41,7 +56,7 @@ test("a snapshot is never changed in place", () => {
   const before = snapshot(food(1), food(2));
   const copy = structuredClone(before);
   work.withFood(before, food(1, { label: 5 }));
-  work.withoutFood(before, 1);
+  work.withoutFoods(before, [1]);
   work.withFoods(before, [food(3)]);
   assert.deepEqual(before, copy);
 });
@@ -61,9 +76,10 @@ test("a food that is put in is selected; one that was there stays in its place",
 
 test("when the selected food goes, the last one left is selected", () => {
   const three = { foods: [food(1), food(2), food(3)], active: 2 };
-  assert.equal(work.withoutFood(three, 2).active, 3);
-  assert.equal(work.withoutFood(three, 1).active, 2);
-  assert.equal(work.withoutFood(snapshot(food(1)), 1).active, null);
+  assert.equal(work.withoutFoods(three, [2]).active, 3);
+  assert.equal(work.withoutFoods(three, [1]).active, 2);
+  assert.equal(work.withoutFoods(three, [2, 3]).active, 1);
+  assert.equal(work.withoutFoods(snapshot(food(1)), [1]).active, null);
 });
 
 test("the selected food is found, or none", () => {

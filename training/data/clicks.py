@@ -10,19 +10,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from rvernet_app.picture.masks import innermost_point
 from rvernet_app.types import BACKGROUND, FOREGROUND, Mask
+
+__all__ = ["Click", "correction", "innermost_point", "iou"]
 
 Click = tuple[float, float, int]
 """x, y of the center of a pixel, counted from (0, 0), and the point label."""
-
-
-def innermost_point(mask: Mask) -> tuple[int, int]:
-    """Return x and y of the pixel farthest from the outside of a mask, bool (H, W), not empty. The area
-    beyond the edge of the photo is outside.
-    """
-    depth = _depth(mask)
-    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(column), int(row)
 
 
 def iou(mask: Mask, other: Mask) -> float:

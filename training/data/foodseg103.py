@@ -1,7 +1,8 @@
 """The layout of FoodSeg103 (Wu et al. 2021, arXiv 2105.05409): photos beside masks whose pixels are category
 ids.
 
-category_id.txt                     a line for each category: id, white space, name; 0 is the background
+category_id.txt                     a line for each category: id, white space, name; 0 is the background, and
+                                    255 nothing unless it is listed
 ImageSets/{train,test}.txt          names of the photos of a split
 Images/img_dir/{train,test}/*.jpg   photos
 Images/ann_dir/{train,test}/*.png   masks, of 8 or 16 bits
@@ -31,6 +32,10 @@ from training.data.regions import DataError, OpenPhoto, Region, SourceRegions, s
 
 FOLDERS = ("train", "test")
 INDEX_MODES = ("L", "P", "I;16")
+IGNORED = (255, 65535)
+"""Pixels of no category, in masks of 8 and of 16 bits, unless `category_id.txt` lists the number. PASCAL and
+mmsegmentation mark borders and doubtful places so.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,11 +119,18 @@ class FoodSeg103Folder:
             raise DataError(f"{len(missing)} photos are missing, first {self._photo(*missing[0])}.")
         shown, damaged = self._index([place for place in listed if self._photo(*place) in there])
         groups = read_groups(self._folder)
-        regions = [
-            self._region(split, stem, groups.get(stem, stem), category, names, found)
-            for (split, stem), found in shown.items()
-            for category in sorted(map(int, found.areas))
-        ]
+        regions: list[Region] = []
+        ignored: list[tuple[str, str]] = []
+        for (split, stem), found in shown.items():
+            for category in sorted(map(int, found.areas)):
+                if category in names:
+                    group = groups.get(stem, stem)
+                    regions.append(self._region(split, stem, group, category, names, found))
+                elif category in IGNORED:
+                    ignored.append((split, stem))
+                else:
+                    mask = self._mask(split, stem)
+                    raise DataError(f"{mask} has the category {category}, not among the {len(names)}.")
         described = json.dumps(
             [
                 sorted(names.items()),
@@ -126,7 +138,11 @@ class FoodSeg103Folder:
                 *([sorted(groups.items())] if groups else []),
             ]
         )
-        left_out = {"photo missing": missing, "mask missing or damaged": damaged}
+        left_out = {
+            "photo missing": missing,
+            "mask missing or damaged": damaged,
+            "pixels marked to be ignored": ignored,
+        }
         return SourceRegions(
             regions=split_by_group(regions, self._held_out, self._val_share, self.name),
             labels=tuple(dict.fromkeys(names.values())),
@@ -142,8 +158,6 @@ class FoodSeg103Folder:
         self, split: str, stem: str, group: str, category: int, names: Mapping[int, str], found: _Shown
     ) -> Region:
         photo, mask = self._photo(split, stem), self._mask(split, stem)
-        if category not in names:
-            raise DataError(f"{mask} has the category {category}, not among the {len(names)}.")
         height, width = found.size_hw
         return Region(
             name=f"{self.name}/{split}/{stem}/{category}",
@@ -159,16 +173,15 @@ class FoodSeg103Folder:
     def _categories(self) -> dict[int, str]:
         path = self._folder / "category_id.txt"
         try:
-            rows = [
-                line.split(maxsplit=1)
-                for line in path.read_text(encoding="utf-8").splitlines()
-                if line.strip()
-            ]
-            names = {int(number): name.strip() for number, name in rows}
+            rows = [line.split(maxsplit=1) for line in files.read_text(path).splitlines() if line.strip()]
+            numbered = [(int(number), name.strip()) for number, name in rows]
+            names = dict(numbered)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
         except ValueError as error:
             raise DataError(f"{path} does not hold lines of a number and a name.") from error
+        if len(set(numbered)) > len(names):
+            raise DataError(f"{path} gives a number to several categories.")
         if unused := sorted(set(self._rename) - set(names.values())):
             raise DataError(f"{path} has no categories {', '.join(unused)} to rename.")
         return {number: self._rename.get(name, name) for number, name in names.items() if number}
@@ -176,7 +189,7 @@ class FoodSeg103Folder:
     def _stems(self, split: str) -> list[str]:
         path = self._folder / "ImageSets" / f"{split}.txt"
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = files.read_text(path).splitlines()
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
         names = [Path(line.strip()).name for line in lines if line.strip()]

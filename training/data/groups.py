@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rvernet_app.exchange.formats.groups import GROUPS_NAME
+from rvernet_app.files import read_text
 from training.data.regions import DataError
 
 
@@ -17,7 +18,7 @@ def read_groups(folder: Path) -> dict[str, str]:
     """
     path = folder / GROUPS_NAME
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in read_text(path).splitlines() if line.strip()]
         return {str(row["name"]): str(row["group"]) for row in rows}
     except FileNotFoundError:
         return {}

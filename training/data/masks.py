@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from rvernet_app import files
 from rvernet_app.errors import PromptError, SegmentationError
-from rvernet_app.picture.masks import bbox_xywh, to_rle
+from rvernet_app.picture.masks import bbox_xywh, innermost_point, to_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Photo, Prompt
-from training.data.clicks import innermost_point
 from training.data.coco import AnnotatedPhoto
 from training.data.photos import open_photo
 from training.data.regions import DataError, MaskedPhoto, OpenPhoto, Region

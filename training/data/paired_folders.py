@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.stray import walk
 from rvernet_app.types import Mask, Photo
 from training.data.groups import read_groups
 from training.data.photos import mostly
@@ -54,8 +55,8 @@ class CutoutPair:
 class PairedFolders:
     """A `RegionSource` of folders with paired cut-outs.
 
-    No picture is opened. Hidden files and files of other kinds are ignored. The fingerprint covers names,
-    groups, sizes and times of change, but not the place of the folder.
+    No picture is opened. Files of other kinds are ignored; copies of other programs are left out. The
+    fingerprint covers names, groups, sizes and times of change, but not the place of the folder.
 
     Args:
         name: of the source.
@@ -87,11 +88,21 @@ class PairedFolders:
         """See `training.data.regions.RegionSource.read`."""
         regions: list[Region] = []
         unpaired: list[str] = []
+        stray: list[str] = []
         described: list[tuple[str, ...]] = []
         classes: set[str] = set()
         groups = read_groups(self._folder)
         for split in FOLDERS:
-            one, other = (_pictures(self._folder / split / kind) for kind in PICTURES)
+            found = [walk(self._folder / split / kind, tuple(PHOTO_SUFFIXES)) for kind in PICTURES]
+            stray += [
+                f"{self.name}/{path.relative_to(self._folder).as_posix()}"
+                for one in found
+                for path in one.stray
+            ]
+            one, other = (
+                _pictures(each.files, self._folder / split / kind)
+                for each, kind in zip(found, PICTURES, strict=True)
+            )
             classes |= {place.parent.name for place in one | other}
             unpaired += [f"{self.name}/{split}/{place}" for place in sorted(one.keys() ^ other.keys())]
             for place in sorted(one.keys() & other.keys()):
@@ -118,7 +129,11 @@ class PairedFolders:
             regions=split_by_group(regions, self._held_out, self._val_share, self.name),
             labels=tuple(sorted({r.label for r in regions})),
             fingerprint=hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12],
-            left_out={"without a partner": tuple(unpaired)} if unpaired else {},
+            left_out={
+                reason: tuple(names)
+                for reason, names in (("without a partner", unpaired), ("copies of other programs", stray))
+                if names
+            },
         )
 
 
@@ -131,7 +146,7 @@ def _state(file: Path) -> str:
     return f"{about.st_size} {about.st_mtime_ns}"
 
 
-def _pictures(root: Path) -> dict[Path, Path]:
-    """Return <class>/<name> -> file for all pictures in a folder."""
-    files = (file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in PHOTO_SUFFIXES)
-    return {file.relative_to(root): file for file in files}
+def _pictures(files: Iterable[Path], root: Path) -> dict[Path, Path]:
+    """Return <class>/<name> -> file for the pictures of a folder."""
+    places = {file.relative_to(root): file for file in files}
+    return {place: file for place, file in places.items() if len(place.parts) == 2}

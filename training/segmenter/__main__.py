@@ -49,7 +49,7 @@ def train(options: SegmenterOptions) -> None:
     trainer.resume()
     for step in trainer.run():
         record: dict[str, Any] = {"step": step}
-        segmenter = SamSegmenter("training", str(step), deepcopy(trainer.sam), small=True)
+        segmenter = SamSegmenter("training", str(step), deepcopy(trainer.sam))
         for source, split in zip(options.sources, splits, strict=True):
             if scenes := split["val"][:VALIDATION_PHOTOS]:
                 record[source.data.name] = summary(answers(segmenter, scenes, VALIDATION_CLICKS))

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from rvernet_app.exchange.formats.coco_file import CocoAnnotation
+from rvernet_app.exchange.formats.coco_parts import ANNOTATIONS_NAME
 from rvernet_app.picture.masks import Rle, from_rle
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.small_sam import PHOTO_SIDE, STRIDE
 from rvernet_app.types import Mask, Photo
-from training.data.coco import ANNOTATIONS_NAME, AnnotatedPhoto, CocoFolder, read_file
+from training.data.coco import AnnotatedPhoto, CocoFolder, read_file
 from training.data.masks import MaskMaker
 from training.data.photos import open_photo
 from training.data.regions import SPLITS, DataError

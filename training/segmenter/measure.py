@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rvernet_app.errors import SegmentationError
-from rvernet_app.picture.masks import bbox_xywh, from_rle
+from rvernet_app.picture.masks import bbox_xywh, from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Embedding, Mask, Prompt
-from training.data.clicks import correction, innermost_point, iou
+from training.data.clicks import correction, iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene
 
@@ -43,7 +43,8 @@ def answer(segmenter: Segmenter, embedding: Embedding, true: Mask, clicks: int =
     ious: list[float] = []
     for _ in range(clicks):
         try:
-            found = segmenter.predict(embedding, Prompt(tuple(points), tuple(labels), None, previous))
+            prompt = Prompt(tuple(points), tuple(labels), None, previous, insist=True)
+            found = segmenter.predict(embedding, prompt)
             mask, previous = found.masks[0], found.low_res[0]
             if not ious:
                 best_of_first = max(iou(candidate, true) for candidate in found.masks)

@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.masks import from_rle, innermost_point
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.types import FOREGROUND, Mask, Photo, Prompt
-from training.data.clicks import innermost_point, iou
+from training.data.clicks import iou
 from training.data.photos import open_photo
 from training.segmenter.data import Scene
 
@@ -63,9 +63,8 @@ def draw_sheet(segmenter: Segmenter, scenes: Sequence[Scene], path: Path, with_p
         photo = open_photo(scene.photo).pixels
         true = from_rle(rle, scene.size_hw)
         x, y = innermost_point(true)
-        found = segmenter.predict(
-            segmenter.encode(photo), Prompt(((float(x), float(y)),), (FOREGROUND,))
-        ).masks[0]
+        click = Prompt(((float(x), float(y)),), (FOREGROUND,), insist=True)
+        found = segmenter.predict(segmenter.encode(photo), click).masks[0]
         drawn = _tile(photo, found, (x, y)) if with_photos else _tile(_shadow(true), found, (x, y), dim=False)
         _write(drawn, f"IoU {iou(found, true):.2f}")
         tiles.append(drawn)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from rvernet_app.errors import ConfigError
+from rvernet_app.files import read_text
 from training.shared.option_help import help_text
 
 Options = TypeVar("Options")
@@ -153,7 +154,7 @@ def _pairs(arguments: Sequence[str]) -> dict[str, str]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read the options in a file. Raises ConfigError if it cannot be read or holds no options."""
     try:
-        values = _load(path.read_text(encoding="utf-8"))
+        values = _load(read_text(path))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"The options file {path} cannot be read: {_in_one_line(error)}.") from error
     if not isinstance(values, dict):

@@ -11,42 +11,71 @@ import json
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.exchange.exporting import ExportPhoto
+from rvernet_app.exchange.exporting import ExportPhoto, VisibleFood
 from rvernet_app.exchange.formats.coco_file import (
     CocoAnnotation,
     CocoCategory,
     CocoError,
+    CocoFile,
     CocoImage,
-    polygons_of,
     read_coco,
-    rle_of,
+    rle_and_faults,
 )
+from rvernet_app.exchange.formats.coco_parts import ANNOTATIONS_NAME, IMAGES_NAME, CocoPart, coco_parts
 from rvernet_app.exchange.formats.groups import meal_of
-from rvernet_app.exchange.formats.outlines import require_inside, rle_of_polygons
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
-from rvernet_app.exchange.source_folder import SourceFolder
+from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
 from rvernet_app.labels import LabelName
-from rvernet_app.picture.masks import Rle
+from rvernet_app.picture.masks import from_rle, outer_polygons, polygons
+from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.annotations import MAX_NOTE, Portion
-from rvernet_app.store.consensus import FinalFood
 from rvernet_app.store.database import is_text
 from rvernet_app.store.tables import Label
 
-ANNOTATIONS_NAME = "annotations.json"
 TOP_CATEGORY = "food"
+FILLED = "foods whose holes the polygons fill"
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Categories count from 1 in the order of the label set."""
+    _write(folder, photos, labels, lambda food, size_hw: food.rle)
+    return {}
+
+
+def write_polygons(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+    """Write polygons in place of RLE, for programs that read no RLE, such as Label Studio's converter.
+
+    A polygon may deviate from the mask by a pixel, and fills its holes. Boxes and areas are those of the
+    exact masks.
+    """
+    filled = 0
+
+    def outlines(food: VisibleFood, size_hw: tuple[int, int]) -> list[list[int]]:
+        nonlocal filled
+        mask = from_rle(food.rle, size_hw)
+        outer = outer_polygons(mask)
+        filled += len(polygons(mask)) > len(outer)
+        return outer
+
+    _write(folder, photos, labels, outlines)
+    return {FILLED: filled}
+
+
+def _write(
+    folder: Path,
+    photos: Iterable[ExportPhoto],
+    labels: Sequence[Label],
+    segmentation: Callable[[VisibleFood, tuple[int, int]], object],
+) -> None:
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
-    (folder / "images").mkdir()
+    (folder / IMAGES_NAME).mkdir()
     # ASCII, because some readers open the file in the encoding of the system.
     with (
         (folder / ANNOTATIONS_NAME).open("w", encoding="ascii") as file,
@@ -55,15 +84,15 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
         file.write('{"info": {"description": "Foods in photos"}, "licenses": [], "images": [')
         image_list, annotation_list = _JsonList(file), _JsonList(annotations)
         for photo in photos:
-            photo.copy_into(folder / "images")
+            photo.copy_into(folder / IMAGES_NAME)
             image_list.append(_image_row(photo))
             for food in photo.foods:
-                annotation_list.append(_annotation_row(food, photo.final.item.id, numbers[food.label.id]))
+                row = _annotation_row(food, photo.final.item.id, numbers[food.label.id])
+                annotation_list.append(row | {"segmentation": segmentation(food, photo.size_hw)})
         file.write('\n], "annotations": [')
         annotations.seek(0)
         shutil.copyfileobj(annotations, file)
         file.write(f'\n], "categories": {json.dumps(_category_rows(labels), indent=0)}}}\n')
-    return {}
 
 
 class _JsonList:
@@ -107,15 +136,15 @@ def _image_row(photo: ExportPhoto) -> dict[str, Any]:
     return row if photo.final.before is None else row | {"before": photo.final.before.photo.sha256}
 
 
-def _annotation_row(food: FinalFood, image_id: int, category_id: int) -> dict[str, Any]:
+def _annotation_row(food: VisibleFood, image_id: int, category_id: int) -> dict[str, Any]:
     row = food.annotation
     return {
         "id": row.id,
         "image_id": image_id,
         "category_id": category_id,
-        "segmentation": food.rle,
-        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
-        "area": row.area,
+        "segmentation": None,
+        "bbox": list(food.box_xywh),
+        "area": food.area,
         "iscrowd": 0,
         "attributes": {
             "amount": row.amount,
@@ -134,52 +163,32 @@ def read(source: Path, plan: Plan) -> None:
     """Read a source, see `plan.Read`.
 
     Args:
-        source: the COCO file or a folder. In a folder, the file is `annotations.json`, or the single JSON
-            file in it or in its folder `annotations`. Photos are looked for in `images`, in the folder and
-            beside the COCO file, then by name in all folders.
+        source: see `coco_parts`. Photos are looked for in the places of their part, then in all folders.
     """
-    path, root = _find(source)
     try:
-        described = read_coco(path)
+        found = coco_parts(source)
+        files = [(part, read_coco(part.path)) for part in found.parts]
     except CocoError as error:
         raise StoreError(str(error)) from error
-    plan.labels = _labels(described.categories)
-    of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
-    for annotation in described.annotations:
-        of_image[annotation.image_id].append(annotation)
-    names = {category.id: category.name for category in described.categories if category.id is not None}
-    reader = _Reader(plan, SourceFolder(root), path.parent, names)
-    ids = Counter(image.id for image in described.images)
-    groups = Counter(image.group for image in described.images if image.group is not None)
-    for image in plan.each(described.images):
+    folder = SourceFolder(found.root)
+    for path in found.unread:
+        plan.leave(path.relative_to(found.root).as_posix(), "Only COCO files with masks are read.")
+    for part, described in files:
+        plan.labels |= _labels(described.categories)
+        folder.expect((image.file_name for image in described.images if image.file_name), *part.places)
+    images = [(part, described, image) for part, described in files for image in described.images]
+    readers = {part.path: _Reader(plan, folder, part, described) for part, described in files}
+    groups = Counter(image.group for _, _, image in images if image.group is not None)
+    for part, _, image in plan.each(images):
         with plan.part(image.file_name or f"image {image.id}"):
-            found = [] if image.id is None else of_image.pop(image.id, [])
-            if image.id is not None and ids[image.id] > 1:
-                raise NotTakenError(
-                    f"Several photos have the id {image.id}, so it is unclear which one its foods belong to."
-                )
-            photo = reader.photo(image, found)
+            photo = readers[part.path].photo(image)
             meal = meal_of(image.group, image.sha256, groups)
             key, before = _storable(image.sha256), _storable(image.before)
             plan.photos.append(replace(photo, meal=meal, key=key, before=before))
-    for image_id, left in of_image.items():
-        for annotation in left:
-            plan.leave(_called(annotation), f"Its photo {image_id} is not in the file.")
-
-
-def _find(source: Path) -> tuple[Path, Path]:
-    """Return the COCO file, and the folder that holds it and the photos."""
+    for reader in readers.values():
+        reader.leave_rest()
     if source.is_dir():
-        if (path := source / ANNOTATIONS_NAME).is_file():
-            return path, source
-        folders = source, source / "annotations"
-        found = [path for folder in folders for path in sorted(folder.glob("*.json"))]
-        if len(found) != 1:
-            raise StoreError(
-                f"{source} has {len(found)} JSON files and no {ANNOTATIONS_NAME}; name the file to import."
-            )
-        return found[0], source
-    return source, source.parent.parent if source.parent.name == "annotations" else source.parent
+        note_unnamed(plan, folder, PHOTO_SUFFIXES)
 
 
 def _labels(categories: Sequence[CocoCategory]) -> dict[str, LabelName]:
@@ -207,55 +216,91 @@ def _called(annotation: CocoAnnotation) -> str:
     return f"annotation {annotation.id}"
 
 
-@dataclass(frozen=True)
 class _Reader:
-    """Reads the images of a COCO file into a plan.
+    """Reads the images of a COCO file into a plan."""
 
-    Attributes:
-        beside: the folder of the COCO file.
-        names: category id -> name.
-    """
+    def __init__(self, plan: Plan, folder: SourceFolder, part: CocoPart, described: CocoFile) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._places = part.places
+        self._names = {
+            category.id: category.name for category in described.categories if category.id is not None
+        }
+        self._twice = _of_several_names(described.categories)
+        self._ids = Counter(image.id for image in described.images)
+        self._of_image: defaultdict[str | None, list[CocoAnnotation]] = defaultdict(list)
+        for annotation in described.annotations:
+            self._of_image[annotation.image_id].append(annotation)
 
-    plan: Plan
-    folder: SourceFolder
-    beside: Path
-    names: Mapping[str, str | None]
-
-    def photo(self, image: CocoImage, annotations: Sequence[CocoAnnotation]) -> PlannedPhoto:
+    def photo(self, image: CocoImage) -> PlannedPhoto:
         """Store the photo of an image, and read its annotations."""
+        annotations = [] if image.id is None else self._of_image.pop(image.id, [])
+        if image.id is not None and self._ids[image.id] > 1:
+            raise NotTakenError(
+                f"Several photos have the id {image.id}, so it is unclear which one its foods belong to."
+            )
         if image.file_name is None:
             raise NotTakenError("The COCO file does not name the photo's file.")
+        _require_no_faults(image.faults, "width", "height")
         name = PurePosixPath(image.file_name.replace("\\", "/")).name
-        path = self.folder.file(image.file_name, self.folder.root / "images", self.folder.root, self.beside)
-        photo = self.plan.keep(path, image.sha256)
+        path = self._folder.file(image.file_name, *self._places)
+        photo = self._plan.keep(path, image.sha256)
         _require_size(image, photo)
         found = []
         for annotation in annotations:
             what = f"{name}, {_called(annotation)}"
-            with self.plan.part(what):
+            with self._plan.part(what):
                 found.append(self._annotation(annotation, photo.size_hw, what))
-        return PlannedPhoto(name, photo, tuple(found))
+        return PlannedPhoto(name, photo, tuple(found), folder=self._folder.folder_of(path))
+
+    def leave_rest(self) -> None:
+        """Note the annotations of photos that are not in the file."""
+        for image_id, left in self._of_image.items():
+            for annotation in left:
+                with self._plan.part(_called(annotation)):
+                    _require_no_faults(annotation.faults, "image_id")
+                    raise NotTakenError(f"Its photo {image_id} is not in the file.")
 
     def _annotation(
         self, annotation: CocoAnnotation, size_hw: tuple[int, int], what: str
     ) -> PlannedAnnotation:
+        _require_no_faults(annotation.faults, "category_id")
         category = annotation.category_id
-        if category is None or category not in self.names:
+        if category is None or category not in self._names:
             raise NotTakenError(f"Its category {category} is not in the file.")
-        label = self.names[category]
+        if category in self._twice:
+            raise NotTakenError(f"Several categories have the id {category}, so its name is unclear.")
+        label = self._names[category]
         if label is None:
             raise NotTakenError(f"Its category {category} has no name.")
-        rle = _mask(annotation.segmentation, size_hw)
+        rle, faults = rle_and_faults(annotation.segmentation, size_hw)
+        for part, why in faults.items():
+            self._plan.leave(f"{what}, part {part} of its outline", why)
         portion = None
-        with self.plan.part(f"{what}, portion"):
+        with self._plan.part(f"{what}, portion"):
             portion = _portion(annotation.attributes)
         note = annotation.attributes.get("note")
         note = note if isinstance(note, str) else ""
         if len(note) > MAX_NOTE:
             why = f"It has {len(note)} characters, over the limit of {MAX_NOTE}."
-            self.plan.leave(f"{what}, note", why)
+            self._plan.leave(f"{what}, note", why)
             note = ""
         return PlannedAnnotation(label, rle, portion, note)
+
+
+def _of_several_names(categories: Sequence[CocoCategory]) -> frozenset[str]:
+    """Return the ids that categories of different names share."""
+    names: defaultdict[str, set[str | None]] = defaultdict(set)
+    for category in categories:
+        if category.id is not None:
+            names[category.id].add(category.name)
+    return frozenset(id for id, called in names.items() if len(called) > 1)
+
+
+def _require_no_faults(faults: Mapping[str, str], *names: str) -> None:
+    for name in names:
+        if name in faults:
+            raise NotTakenError(f"Its {name} is {faults[name]}, which cannot be used.")
 
 
 def _require_size(image: CocoImage, photo: StoredPhoto) -> None:
@@ -265,15 +310,6 @@ def _require_size(image: CocoImage, photo: StoredPhoto) -> None:
             f"The photo has {width} x {height} pixels, and {said_width} x {said_height} by the COCO file; "
             "its masks are of another picture."
         )
-
-
-def _mask(segmentation: object, size_hw: tuple[int, int]) -> Rle:
-    if isinstance(segmentation, dict):
-        return rle_of(segmentation, size_hw)
-    polygons = polygons_of(segmentation)
-    for polygon in polygons:
-        require_inside(polygon, size_hw)
-    return rle_of_polygons(polygons, size_hw)
 
 
 def _portion(attributes: Mapping[str, Any]) -> Portion | None:

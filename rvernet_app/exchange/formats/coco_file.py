@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError, RvernetError
-from rvernet_app.exchange.formats.outlines import Point, points, rle_of_polygons
+from rvernet_app.exchange.formats.outlines import NOT_XY, rle_of_parts
+from rvernet_app.exchange.formats.values import flag_of, key_of, number_of, whole_of
+from rvernet_app.files import text_of
 from rvernet_app.picture.masks import Rle, require_rle
 
 Row = Mapping[str, Any]
+SHOWN = 60
+"""Characters of an unusable value that are shown."""
 
 
 class CocoError(RvernetError):
@@ -31,12 +35,14 @@ class CocoImage:
     """An entry of `images`. A field that the file lacks is None.
 
     Attributes:
-        id: as text, because some programs write in one place as a number what they write as text in another.
+        id: as text, because some programs write in one place as a number what they write as text in another,
+            and others as 1.0.
         size_hw: height and width; None unless the file gives both as positive whole numbers.
         split: "train", "val" or "test".
         group: photos of one group, such as a meal, belong to one split.
         sha256: of the photo's original file.
         before: `sha256` of the photo of the meal, if this image shows its leftovers.
+        faults: field -> its value, where the value is of a wrong kind, such as a width of NaN.
     """
 
     id: str | None
@@ -46,6 +52,7 @@ class CocoImage:
     group: str | None
     sha256: str | None
     before: str | None
+    faults: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class CocoAnnotation:
         iscrowd, ignore: True if the file sets the flag.
         pieces: unchecked masks of single pieces of the food.
         attributes: everything else that is known of the food.
+        faults: field -> its value, where the value is of a wrong kind, such as an id that is true.
     """
 
     id: str | None
@@ -83,6 +91,7 @@ class CocoAnnotation:
     ignore: bool
     pieces: tuple[object, ...]
     attributes: Row
+    faults: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def read_coco(path: Path) -> CocoFile:
     """
     try:
         content = path.read_bytes()
-        described = json.loads(content)
+        described = json.loads(text_of(content))
     except OSError as error:
         raise CocoError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
@@ -121,43 +130,61 @@ def read_coco(path: Path) -> CocoFile:
 
 
 def rle_of(segmentation: object, size_hw: tuple[int, int]) -> Rle:
-    """Return a segmentation (polygons, uncompressed or compressed RLE) as a checked compressed RLE.
+    """Return a segmentation as one mask, cut off at the edges of the photo; see `rle_and_faults`."""
+    return rle_and_faults(segmentation, size_hw, clip=True)[0]
+
+
+def rle_and_faults(
+    segmentation: object, size_hw: tuple[int, int], *, clip: bool = False
+) -> tuple[Rle, Mapping[int, str]]:
+    """Return a segmentation (polygons, uncompressed or compressed RLE) as a checked compressed RLE, and why
+    some of its polygons are of no use, see `rle_of_parts`.
 
     Args:
         segmentation: as it stands in the file.
         size_hw: height and width of the photo.
+        clip: see `rle_of_parts`.
 
     Raises:
         PromptError: it is none of these, is damaged, is of another size than the photo, or encloses no pixel.
     """
     if not isinstance(segmentation, dict):
-        return rle_of_polygons(polygons_of(segmentation), size_hw)
+        return rle_of_parts(_parts(segmentation), size_hw, clip=clip)
     if isinstance(segmentation.get("counts"), list):
-        return require_rle(_compressed(segmentation, size_hw), size_hw)
-    return require_rle(segmentation, size_hw)
+        return require_rle(_compressed(segmentation, size_hw), size_hw), {}
+    return require_rle(segmentation, size_hw), {}
 
 
-def polygons_of(segmentation: object) -> list[list[Point]]:
-    """Return the polygons of a segmentation; points may lie outside the photo.
+def useless_parts(segmentation: object) -> list[int]:
+    """Return the numbers, counted from 1, of the polygons that can enclose nothing, beside others that can.
 
-    Raises:
-        PromptError: it is not a list of polygons.
+    Nothing is rasterized, so this is for files with many annotations.
     """
+    if not isinstance(segmentation, list) or len(segmentation) < 2:
+        return []
+    fit = [isinstance(part, list) and len(part) >= 6 and len(part) % 2 == 0 for part in segmentation]
+    return [number for number, good in enumerate(fit, 1) if not good]
+
+
+def _parts(segmentation: object) -> list[list[object]]:
+    """Return the polygons of a segmentation, each an unchecked list."""
     if not isinstance(segmentation, list) or not segmentation:
         raise PromptError("It has no mask; a box alone is not enough.")
-    if not all(isinstance(numbers, list) and len(numbers) % 2 == 0 for numbers in segmentation):
-        raise PromptError("Its outline is not a list of x, y, x, y, ….")
-    return [points(zip(numbers[::2], numbers[1::2], strict=True)) for numbers in segmentation]
+    if not any(isinstance(numbers, list) for numbers in segmentation):
+        raise PromptError(NOT_XY)
+    return [numbers if isinstance(numbers, list) else [numbers] for numbers in segmentation]
 
 
 def _compressed(segmentation: Row, size_hw: tuple[int, int]) -> Row:
     """Compress an uncompressed RLE. Checked first, because pycocotools trusts what it is given."""
-    counts, pixels = segmentation["counts"], size_hw[0] * size_hw[1]
-    if not all(type(count) is int and 0 <= count <= pixels for count in counts):
+    pixels = size_hw[0] * size_hw[1]
+    counts = [-1 if isinstance(run, str) else whole_of(run) for run in segmentation["counts"]]
+    runs = [run for run in counts if run is not None and 0 <= run <= pixels]
+    if len(runs) < len(counts):
         raise PromptError("The runs of its mask are not numbers of pixels.")
-    if segmentation.get("size") != list(size_hw) or sum(counts) != pixels:
+    if segmentation.get("size") != list(size_hw) or sum(runs) != pixels:
         raise PromptError("Its mask is of another size than the photo.")
-    packed = coco.frPyObjects({"size": list(size_hw), "counts": counts}, *size_hw)
+    packed = coco.frPyObjects({"size": list(size_hw), "counts": runs}, *size_hw)
     return {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
 
 
@@ -169,22 +196,23 @@ def _rows(described: object, name: str, path: Path) -> list[Row]:
 
 
 def _image(row: Row) -> CocoImage:
-    height, width = (_whole(row, name) for name in ("height", "width"))
+    height, width = (whole_of(row.get(name)) or 0 for name in ("height", "width"))
     return CocoImage(
-        id=_key(row, "id"),
+        id=key_of(row.get("id")),
         file_name=_text(row, "file_name"),
-        size_hw=(height, width) if height and width else None,
+        size_hw=(height, width) if min(height, width) > 0 else None,
         split=_text(row, "split"),
-        group=_key(row, "group"),
+        group=key_of(row.get("group")),
         sha256=_text(row, "sha256"),
         before=_text(row, "before"),
+        faults=_faults(row, id=key_of, width=_side, height=_side),
     )
 
 
 def _category(row: Row) -> CocoCategory:
     synonyms = row.get("synonyms")
     return CocoCategory(
-        id=_key(row, "id"),
+        id=key_of(row.get("id")),
         name=_text(row, "name"),
         supercategory=_text(row, "supercategory"),
         synonyms=tuple(s for s in synonyms if isinstance(s, str)) if isinstance(synonyms, list) else (),
@@ -196,17 +224,30 @@ def _category(row: Row) -> CocoCategory:
 def _annotation(row: Row) -> CocoAnnotation:
     pieces, attributes = row.get("pieces"), row.get("attributes")
     return CocoAnnotation(
-        id=_key(row, "id"),
-        image_id=_key(row, "image_id"),
-        category_id=_key(row, "category_id"),
+        id=key_of(row.get("id")),
+        image_id=key_of(row.get("image_id")),
+        category_id=key_of(row.get("category_id")),
         segmentation=row.get("segmentation"),
         bbox=_box(row),
-        area=_number(row.get("area")),
-        iscrowd=bool(row.get("iscrowd")),
-        ignore=bool(row.get("ignore")),
+        area=number_of(row.get("area")),
+        iscrowd=flag_of(row.get("iscrowd")),
+        ignore=flag_of(row.get("ignore")),
         pieces=tuple(pieces) if isinstance(pieces, list) else (),
         attributes=attributes if isinstance(attributes, dict) else {},
+        faults=_faults(row, id=key_of, image_id=key_of, category_id=key_of),
     )
+
+
+def _faults(row: Row, **readers: Callable[[object], object]) -> Mapping[str, str]:
+    """Return the fields that the file gives, but not as a reader can read them."""
+    given = {name: row[name] for name in readers if row.get(name) is not None}
+    return {name: repr(value)[:SHOWN] for name, value in given.items() if readers[name](value) is None}
+
+
+def _side(value: object) -> int | None:
+    """Return a height or width; 0 stands for a missing one."""
+    side = whole_of(value)
+    return None if side is None or side < 0 else side
 
 
 def _text(row: Row, name: str) -> str | None:
@@ -214,23 +255,10 @@ def _text(row: Row, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _key(row: Row, name: str) -> str | None:
-    found = row.get(name)
-    return str(found) if isinstance(found, int | float | str) else None
-
-
-def _number(found: object) -> float | None:
-    return found if isinstance(found, int | float) else None
-
-
-def _whole(row: Row, name: str) -> int | None:
-    found = _number(row.get(name))
-    return int(found) if found is not None and found > 0 and found % 1 == 0 else None
-
-
 def _box(row: Row) -> tuple[float, float, float, float] | None:
     numbers = row.get("bbox")
-    if not isinstance(numbers, list) or len(numbers) != 4 or None in map(_number, numbers):
+    found = [number_of(number) for number in numbers] if isinstance(numbers, list) else []
+    if len(found) != 4 or None in found:
         return None
-    left, top, width, height = numbers
+    left, top, width, height = (number for number in found if number is not None)
     return left, top, width, height

@@ -1,7 +1,9 @@
 """The food record for a spreadsheet: `foods.csv`, a row for each food, and `meals.csv`, a row for each meal.
 
 `leftovers_of` names the photo of the meal, on photos that show its leftovers. `time` is when the annotator
-last saved the food, `reviewed_at` when a reviewer accepted it.
+last saved the food, `reviewed_at` when a reviewer accepted it. `photo_file` is the name that other exports
+give the photo, which is unique; `photo_id` and `food_id` are the ids of the COCO export. `mask_area_px`
+counts visible pixels; a food that others cover wholly has 0.
 
 The files are UTF-8 with a byte order mark, so that spreadsheets recognize the encoding. An apostrophe
 precedes texts that a spreadsheet would run as a formula.
@@ -17,9 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
-from rvernet_app.exchange.exporting import WITHOUT_FOODS, ExportPhoto
+from rvernet_app.exchange.exporting import COVERED_FOODS, WITHOUT_FOODS, ExportFood, ExportPhoto
 from rvernet_app.spreadsheet import Cell, neutral
-from rvernet_app.store.consensus import FinalFood, FinalPhoto
 from rvernet_app.store.tables import ACCEPTED, Label
 
 FOODS_NAME, MEALS_NAME = "foods.csv", "meals.csv"
@@ -39,11 +40,24 @@ FOOD_COLUMNS = (
     "time",
     "reviewed_at",
     "mask_area_px",
+    "photo_file",
+    "photo_id",
+    "food_id",
+    "photo_sha256",
 )
-MEAL_COLUMNS = ("meal", "first_photo", "photos", "foods", "foods_in_grams", "grams", "grams_left")
+MEAL_COLUMNS = (
+    "meal",
+    "first_photo",
+    "photos",
+    "foods",
+    "foods_in_grams",
+    "grams",
+    "grams_left",
+    "first_photo_file",
+)
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. No photo is copied."""
     without_foods = 0
     with (
@@ -52,15 +66,15 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
     ):
         rows = _Rows(file, FOOD_COLUMNS)
         for photo in photos:
-            without_foods += not photo.foods
-            for food in photo.foods:
-                rows.append(_food_row(food, photo.final))
+            without_foods += not photo.all_foods
+            for food in photo.all_foods:
+                rows.append(_food_row(food, photo))
             meals.add(photo)
         with (folder / MEALS_NAME).open("w", encoding="utf-8-sig", newline="") as meals_file:
             meal_rows = _Rows(meals_file, MEAL_COLUMNS)
             for row in meals:
                 meal_rows.append(row)
-    return {WITHOUT_FOODS: without_foods}
+    return {WITHOUT_FOODS: without_foods, COVERED_FOODS: 0}  # a covered food was eaten as well
 
 
 class _Rows:
@@ -74,12 +88,12 @@ class _Rows:
         self._writer.writerow([neutral(cell) for cell in cells])
 
 
-def _food_row(food: FinalFood, photo: FinalPhoto) -> tuple[Cell, ...]:
-    row, before = food.annotation, photo.before
+def _food_row(food: ExportFood, photo: ExportPhoto) -> tuple[Cell, ...]:
+    row, before, item = food.annotation, photo.final.before, photo.final.item
     return (
-        photo.item.name,
+        item.name,
         before.name if before else None,
-        photo.item.meal,
+        item.meal,
         food.label.name,
         food.label.food_code,
         row.amount,
@@ -89,9 +103,13 @@ def _food_row(food: FinalFood, photo: FinalPhoto) -> tuple[Cell, ...]:
         row.method,
         row.note,
         food.annotator,
-        _time(food.saved_at),
+        _time(food.final.saved_at),
         _time(row.changed_at) if row.status == ACCEPTED else None,
-        row.area,
+        food.area,
+        photo.name,
+        item.id,
+        row.id,
+        item.photo.sha256,
     )
 
 
@@ -109,21 +127,30 @@ class _Meals:
         self._sums = sqlite3.connect("")
         self._sums.execute(
             "CREATE TABLE sums (key TEXT PRIMARY KEY, meal TEXT, first_photo TEXT, photos INT, foods INT, "
-            "foods_in_grams INT, grams REAL, grams_left REAL)"
+            "foods_in_grams INT, grams REAL, grams_left REAL, first_photo_file TEXT)"
         )
 
     def add(self, photo: ExportPhoto) -> None:
         """Add a photo to its meal. Leftovers are added up apart from what was served."""
         item = photo.final.item
-        weighed = [food.annotation.amount or 0.0 for food in photo.foods if food.annotation.unit == "g"]
+        weighed = [food.annotation.amount or 0.0 for food in photo.all_foods if food.annotation.unit == "g"]
         grams = sum(weighed)
         served, left = (grams, 0.0) if item.before_id is None else (0.0, grams)
         self._sums.execute(
-            "INSERT INTO sums VALUES (?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO sums VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
             "meal = coalesce(meal, excluded.meal), photos = photos + 1, foods = foods + excluded.foods, "
             "foods_in_grams = foods_in_grams + excluded.foods_in_grams, "
             "grams = grams + excluded.grams, grams_left = grams_left + excluded.grams_left",
-            (photo.final.meal, item.meal, item.name, len(photo.foods), len(weighed), served, left),
+            (
+                photo.final.meal,
+                item.meal,
+                item.name,
+                len(photo.all_foods),
+                len(weighed),
+                served,
+                left,
+                photo.name,
+            ),
         )
 
     def __iter__(self) -> Iterator[tuple[Cell, ...]]:

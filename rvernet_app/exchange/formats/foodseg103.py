@@ -9,8 +9,7 @@ groups.jsonl                        the group of each photo, see `groups`
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,10 @@ from rvernet_app.picture.masks import from_rle
 from rvernet_app.store.files import JPEG_QUALITY
 from rvernet_app.store.tables import Label
 
-COVERED_PIXELS = "pixels of foods covered by another food"
-COVERED_FOODS = "foods completely covered by others"
 
-
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
-    """Write an export, see `exporting.Write`. Where foods overlap, the pixels go to the one saved last."""
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+    """Write an export, see `exporting.Write`."""
     numbers = {label.id: number for number, label in enumerate(labels, 1)}
-    covered = Counter({COVERED_PIXELS: 0, COVERED_FOODS: 0})
     sides = dict.fromkeys(SIDES.values())
     for kind in ("img_dir", "ann_dir"):
         for side in sides:
@@ -50,31 +45,23 @@ def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) 
         for photo in photos:
             side = SIDES[photo.split]
             index = np.zeros(photo.size_hw, np.uint8 if len(labels) <= 255 else np.uint16)
-            _paint(index, photo, numbers, covered)
+            _paint(index, photo, numbers)
             _save_jpeg(photo, folder / "Images" / "img_dir" / side / f"{photo.stem}.jpg")
             Image.fromarray(index).save(folder / "Images" / "ann_dir" / side / f"{photo.stem}.png")
             lists[side].write(f"{photo.stem}.jpg\n")
             groups.write(group_line(photo.stem, photo.final.meal))
-    return covered
+    return {}
 
 
-def _paint(
-    index: NDArray[Any], photo: ExportPhoto, numbers: Mapping[int, int], covered: Counter[str]
-) -> None:
-    """Paint the category numbers of a photo's foods into a mask, and count what is painted over.
+def _paint(index: NDArray[Any], photo: ExportPhoto, numbers: Mapping[int, int]) -> None:
+    """Paint the category numbers of a photo's foods into a mask.
 
     Args:
         index: unsigned integer (H, W), changed in place.
         numbers: label id -> category number.
     """
     for food in photo.foods:
-        number = numbers[food.label.id]
-        mask = from_rle(food.rle, photo.size_hw)
-        before = index[mask]
-        covered[COVERED_PIXELS] += int(((before != 0) & (before != number)).sum())
-        index[mask] = number
-    left = set(np.unique(index).tolist())
-    covered[COVERED_FOODS] += sum(numbers[food.label.id] not in left for food in photo.foods)
+        index[from_rle(food.rle, photo.size_hw)] = numbers[food.label.id]
 
 
 def _save_jpeg(photo: ExportPhoto, path: Path) -> None:

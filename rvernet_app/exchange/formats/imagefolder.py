@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from rvernet_app.exchange.exporting import WITHOUT_FOODS, ExportPhoto
-from rvernet_app.store.consensus import FinalFood
+from rvernet_app.exchange.exporting import WITHOUT_FOODS, ExportPhoto, VisibleFood
 from rvernet_app.store.tables import Label
 
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
@@ -23,7 +22,7 @@ UNKNOWN = -1.0
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.+Z-]*)?")
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. It has no photos without foods: an empty list has no type."""
     without_foods = 0
     metadata: dict[str, IO[str]] = {}
@@ -51,12 +50,12 @@ def _row(photo: ExportPhoto) -> dict[str, Any]:
     }
 
 
-def _columns(food: FinalFood) -> dict[str, Any]:
+def _columns(food: VisibleFood) -> dict[str, Any]:
     row = food.annotation
     return {
         "label": _text(food.label.name),
-        "bbox": [row.box_x, row.box_y, row.box_w, row.box_h],
-        "area": row.area,
+        "bbox": list(food.box_xywh),
+        "area": food.area,
         "segmentation": food.rle,
         "amount": _number(row.amount),
         "unit": _text(row.unit),

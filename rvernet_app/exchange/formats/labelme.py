@@ -1,4 +1,4 @@
-"""Read labelme's JSON files: polygons, rectangles, circles and masks.
+"""Read labelme's JSON files, also those of X-AnyLabeling: polygons, rectangles, circles and masks.
 
 Shapes with the same label and the same group id are one food.
 """
@@ -18,10 +18,21 @@ from PIL import Image
 
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.outlines import Point, points, require_inside, rle_of_polygons
+from rvernet_app.exchange.formats.values import whole_of
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
-from rvernet_app.exchange.source_folder import SourceFolder
+from rvernet_app.exchange.source_folder import SourceFolder, leave_stray, note_unnamed
+from rvernet_app.files import read_text
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
+from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.stray import Walk, walk
 from rvernet_app.types import Mask
+
+POLYGONS = ("polygon", "rotation", "quadrilateral", "oriented_rectangle")
+"""Kinds of shapes whose points are corners. X-AnyLabeling's rotated boxes are of the kind "rotation", and its
+rectangles have four corners since version 2.2.
+"""
+WITHOUT_AREA = ("point", "points", "line", "linestrip")
+TAKEN = "polygons, rectangles, circles and masks"
 
 
 def read(source: Path, plan: Plan) -> None:
@@ -33,14 +44,17 @@ def read(source: Path, plan: Plan) -> None:
     """
     if not source.exists():
         raise StoreError(f"{source} cannot be read: there is no such file or folder.")
-    paths = sorted(source.rglob("*.json")) if source.is_dir() else [source]
-    if not paths:
+    found = walk(source, (".json",)) if source.is_dir() else Walk((source,), ())
+    if not found.files:
         raise StoreError(f"{source} has no JSON files, which labelme writes beside the photos.")
     root = source if source.is_dir() else source.parent
     folder = SourceFolder(root)
-    for path in plan.each(paths):
-        with plan.part(str(path.relative_to(root))):
+    leave_stray(plan, found, root)
+    for path in plan.each(found.files):
+        with plan.part(path.relative_to(root).as_posix()):
             plan.photos.append(_photo(path, folder, plan))
+    if source.is_dir():
+        note_unnamed(plan, folder, PHOTO_SUFFIXES)
 
 
 def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
@@ -49,6 +63,7 @@ def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
     if not isinstance(shapes, list):
         raise NotTakenError("It is not a labelme file: it has no shapes.")
     name, source = _picture(described, path, folder)
+    place = folder.folder_of(source if isinstance(source, Path) else path.resolve())
     photo = plan.keep(source)
     _require_size(described, photo)
     found: dict[object, tuple[str, Mask]] = {}
@@ -60,12 +75,12 @@ def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
             key = number if group is None else (label, str(group))
             found[key] = label, mask | found[key][1] if key in found else mask
     annotations = tuple(PlannedAnnotation(label, to_rle(mask)) for label, mask in found.values())
-    return PlannedPhoto(name, photo, annotations)
+    return PlannedPhoto(name, photo, annotations, folder=place)
 
 
 def _described(path: Path) -> Mapping[str, Any]:
     try:
-        described = json.loads(path.read_bytes())
+        described = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise NotTakenError(f"It is damaged, or not a JSON file: {error}.") from error
     return described if isinstance(described, dict) else {}
@@ -89,7 +104,8 @@ def _picture(described: Mapping[str, Any], path: Path, folder: SourceFolder) -> 
 
 def _require_size(described: Mapping[str, Any], photo: StoredPhoto) -> None:
     height, width = photo.size_hw
-    said = described.get("imageWidth") or width, described.get("imageHeight") or height
+    named = described.get("imageWidth") or width, described.get("imageHeight") or height
+    said = tuple(whole_of(side) or side for side in named)
     if said != (width, height):
         raise NotTakenError(
             f"The photo has {width} x {height} pixels, and {said[0]} x {said[1]} by the labelme file; "
@@ -104,10 +120,12 @@ def _shape(shape: object, size_hw: tuple[int, int]) -> tuple[str, Rle]:
     kind = shape.get("shape_type") or "polygon"
     corners = points(shape.get("points"))
     require_inside(corners, size_hw)
-    if kind == "polygon":
+    if kind in POLYGONS or (kind == "rectangle" and len(corners) == 4):
         return shape["label"], rle_of_polygons([corners], size_hw)
+    if kind in WITHOUT_AREA:
+        raise NotTakenError(f"A {kind} has no area; only {TAKEN} are taken.")
     if kind not in ("rectangle", "circle", "mask"):
-        raise NotTakenError(f"A {kind} has no area; only polygons, rectangles, circles and masks are taken.")
+        raise NotTakenError(f"Its kind {kind!r} is not known; only {TAKEN} are taken.")
     if len(corners) != 2:
         raise NotTakenError(f"A {kind} has two points, this one {len(corners)}.")
     if kind == "mask":

@@ -13,6 +13,7 @@ from rvernet_app.exchange.formats import (
     imagefolder,
     labelme,
     rvernet,
+    workbook,
     yolo_seg,
 )
 from rvernet_app.exchange.importing import Import, import_source
@@ -34,12 +35,14 @@ class Format:
 
 FORMATS = {
     "coco": Format(coco.write, coco.read),
+    "coco-polygons": Format(coco.write_polygons),
     "labelme": Format(read=labelme.read),
     "yolo-seg": Format(yolo_seg.write, yolo_seg.read),
     "foodseg103": Format(foodseg103.write),
     "rvernet": Format(rvernet.write),
     "imagefolder": Format(imagefolder.write),
     "csv": Format(csv_record.write),
+    "xlsx": Format(workbook.write),
 }
 
 EXPORTS: dict[str, Export] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -27,7 +27,7 @@ from rvernet_app.store.tables import Label
 CLASSES_NAME = "classes.json"
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. More foods of a class on one photo get numbered names."""
     names = safe_names([label.name for label in labels])
     folders = {label.id: name for label, name in zip(labels, names, strict=True)}

@@ -10,25 +10,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rvernet_app.errors import StoreError
 from rvernet_app.exchange.exporting import ExportPhoto
 from rvernet_app.exchange.formats.groups import meal_of
 from rvernet_app.exchange.formats.outlines import filled, outline, points, require_inside
+from rvernet_app.exchange.formats.yolo_files import DATA_NAME, YoloFiles, find_files
+from rvernet_app.exchange.formats.yolo_rows import Row, parse_rows
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
-from rvernet_app.exchange.source_folder import SourceFolder
+from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
+from rvernet_app.files import text_of
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.consensus import SPLITS
 from rvernet_app.store.tables import Label
+from rvernet_app.stray import walk
 
-DATA_NAME = "data.yaml"
+EXTRA = "They are the confidence or the track of a prediction, and no corner."
 MASKS_NAME = "masks.jsonl"
 INWARDS = 0.1
 """Added to coordinates, in pixels, so that rounding and truncating them give the same pixel."""
@@ -74,7 +77,7 @@ class ExactMasks:
         return Rle(size=self.size, counts=self.counts[line])
 
 
-def write(folder: Path, photos: Iterator[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
+def write(folder: Path, photos: Iterable[ExportPhoto], labels: Sequence[Label]) -> Mapping[str, int]:
     """Write an export, see `exporting.Write`. Classes count from 0 in the order of the label set."""
     numbers = {label.id: number for number, label in enumerate(labels)}
     for kind in ("images", "labels"):
@@ -121,105 +124,76 @@ def read(source: Path, plan: Plan) -> None:
     """Read a source, see `plan.Read`. A photo without a label file has no foods.
 
     Args:
-        source: the YAML file, or the folder of `data.yaml`.
+        source: see `find_files`.
     """
-    path = source / DATA_NAME if source.is_dir() else source
-    described = _described(path)
-    names = _names(described, path)
-    folder = SourceFolder(path.parent)
+    found = find_files(source, plan)
+    folder = found.folder
+    labels = _Labels(folder)
     masks = _exact_masks(folder.root / MASKS_NAME, plan)
     groups = Counter(one.group for one in masks.values())
-    photos = [photo for place in _places(described, folder, plan) for photo in _photos_in(place)]
-    for file in plan.each(list(dict.fromkeys(photos))):
+    for file in plan.each(found.photos):
         relative = file.relative_to(folder.root)
         with plan.part(relative.as_posix()):
             exact = masks.get(_labels_of(relative).as_posix())
-            photo = _photo(relative, names, folder, exact, plan)
+            photo = _photo(relative, found, labels, exact, plan)
             meal = None if exact is None else meal_of(exact.group, exact.photo_sha256, groups)
             plan.photos.append(replace(photo, meal=meal))
+    for path in labels.unread():
+        plan.leave(path.as_posix(), "No photo of the data set has its name.")
+    note_unnamed(plan, folder, PHOTO_SUFFIXES)
 
 
-def _described(path: Path) -> Mapping[str, Any]:
-    try:
-        described = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged, or not a YAML file: {' '.join(str(error).split())}.") from error
-    if not isinstance(described, dict):
-        raise StoreError(f"{path} does not describe a YOLO data set.")
-    return described
+class _Labels:
+    """The label files of a data set: those in a folder "labels", or beside the photos."""
 
+    def __init__(self, folder: SourceFolder) -> None:
+        self._folder = folder
+        files = walk(folder.root, (".txt",)).files
+        self._unread = {path.relative_to(folder.root) for path in files if "labels" in path.parent.parts}
 
-def _names(described: Mapping[str, Any], path: Path) -> dict[int, str]:
-    names = described.get("names")
-    try:
-        numbered = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
-        found = {int(number): _name(name) for number, name in numbered}
-    except (OverflowError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} does not give the names of the classes by number.") from error
-    if not found:
-        raise StoreError(f"{path} does not give the names of the classes.")
-    return found
+    def of(self, photo: Path) -> Path | None:
+        """Return the label file of a photo, relative to the root as the photo is; None if it has none.
 
+        Raises:
+            NotTakenError: several files can be meant, or it lies outside the folder.
+        """
+        beside = photo.with_suffix(".txt")
+        for wanted in (_labels_of(photo), beside):
+            if self._folder.inside(self._folder.root / wanted).is_file():
+                return self._read(wanted)
+        wanted = _labels_of(photo)
+        if found := self._folder.find(wanted.as_posix()):
+            return self._read(found.relative_to(self._folder.root))
+        return None
 
-def _name(name: object) -> str:
-    # Never convert a container: with anchors, a few bytes of YAML can expand to terabytes of text.
-    if isinstance(name, (list, dict, set)):
-        raise ValueError("a list is not a name")
-    return str(name)
+    def _read(self, path: Path) -> Path:
+        self._unread.discard(path)
+        return path
 
-
-def _places(described: Mapping[str, Any], folder: SourceFolder, plan: Plan) -> Iterator[Path]:
-    """Yield the folders of photos that exist inside the source folder."""
-    path = described.get("path")
-    base = folder.root / path if isinstance(path, str) else folder.root
-    for key in SPLITS:
-        entries = described.get(key) or []
-        for entry in entries if isinstance(entries, list) else [entries]:
-            with plan.part(f"{DATA_NAME}, {key}"):
-                yield _place(entry, base, folder)
-
-
-def _place(entry: object, base: Path, folder: SourceFolder) -> Path:
-    """Find a folder of photos.
-
-    `path` is often a folder of another computer, and some tools write "../" too often, so try without these
-    as well.
-    """
-    if not isinstance(entry, str):
-        raise NotTakenError("It is not the name of a folder.")
-    tried = [base / entry, folder.root / entry, folder.root / entry.removeprefix("../")]
-    refused = NotTakenError(f"There is no folder {entry!r}.")
-    for place in tried:
-        try:
-            found = folder.inside(place)
-        except NotTakenError as error:
-            refused = error
-            continue
-        if found.is_dir():
-            return found
-    raise refused
-
-
-def _photos_in(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    def unread(self) -> list[Path]:
+        """Return the label files that no photo asked for."""
+        return sorted(self._unread)
 
 
 def _photo(
-    relative: Path, names: Mapping[int, str], folder: SourceFolder, known: ExactMasks | None, plan: Plan
+    relative: Path, found: YoloFiles, labels: _Labels, known: ExactMasks | None, plan: Plan
 ) -> PlannedPhoto:
-    labels = _labels_of(relative)
-    path = folder.inside(folder.root / labels)
-    content = path.read_bytes() if path.is_file() else b""
+    folder = found.folder
+    of_photo = labels.of(relative)
+    content = b"" if of_photo is None else (folder.root / of_photo).read_bytes()
     exact = known if known is not None and known.fits(content) else None
-    photo = plan.keep(folder.inside(folder.root / relative), None if exact is None else exact.photo_sha256)
+    photo = plan.keep(folder.root / relative, None if exact is None else exact.photo_sha256)
     annotations = []
-    for number, line in enumerate(_lines(content)):
-        with plan.part(f"{labels.as_posix()}, line {number + 1}"):
+    for number, row in enumerate(parse_rows(_lines(content))):
+        what = f"{(of_photo or relative).as_posix()}, line {number + 1}"
+        with plan.part(what):
             rle = None if exact is None else exact.rle(number)
-            annotations.append(_annotation(line, names, photo.size_hw, rle))
-    return PlannedPhoto(relative.name, photo, tuple(annotations))
+            annotations.append(_annotation(row, found, photo.size_hw, rle))
+            if isinstance(row, Row) and row.extra:
+                plan.leave(f"{what}, last numbers", EXTRA)
+    return PlannedPhoto(
+        relative.name, photo, tuple(annotations), folder=folder.folder_of(folder.root / relative)
+    )
 
 
 def _labels_of(photo: Path) -> Path:
@@ -233,27 +207,24 @@ def _labels_of(photo: Path) -> Path:
 
 def _lines(content: bytes) -> list[str]:
     try:
-        return [line for line in content.decode().splitlines() if line.strip()]
+        return [line for line in text_of(content).splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise NotTakenError("Its label file is damaged, or not a text file.") from error
 
 
 def _annotation(
-    line: str, names: Mapping[int, str], size_hw: tuple[int, int], exact: Rle | None
+    row: Row | NotTakenError, found: YoloFiles, size_hw: tuple[int, int], exact: Rle | None
 ) -> PlannedAnnotation:
-    try:
-        number, *shares = (float(word) for word in line.split())
-    except ValueError as error:
-        raise NotTakenError("It is not a line of numbers.") from error
-    if number not in names:
-        raise NotTakenError(f"Its class {number:g} is not in {DATA_NAME}.")
-    label = names[int(number)]
+    if isinstance(row, NotTakenError):
+        raise row
+    if row.number not in found.names:
+        raise NotTakenError(f"Its class {row.number:g} is not in {found.described_in}.")
+    label = found.names[int(row.number)]
     if exact is not None:
         return PlannedAnnotation(label, require_rle(exact, size_hw))
-    if len(shares) < 6 or len(shares) % 2:
-        raise NotTakenError("It is not an outline of at least three points; a box alone is not enough.")
     height, width = size_hw
-    corners = points((x * width, y * height) for x, y in zip(shares[::2], shares[1::2], strict=True))
+    xs, ys = row.shares[::2], row.shares[1::2]
+    corners = points((x * width, y * height) for x, y in zip(xs, ys, strict=True))
     require_inside(corners, size_hw)
     return PlannedAnnotation(label, require_rle(to_rle(filled(corners, size_hw)), size_hw))
 

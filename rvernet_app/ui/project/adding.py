@@ -2,53 +2,101 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+import time
+import zipfile
+import zlib
+from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rvernet_app.errors import StoreError
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.ui.access import uploaded_file
+from rvernet_app.stray import is_stray, walk
+from rvernet_app.ui.access import uploaded_file, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.replies import AddedReply, FolderReply
-from rvernet_app.ui.project.requests import AddFromFolder, AddPhoto, ListFolder
+from rvernet_app.ui.project.replies import AddedReply, ArchiveReply, FolderReply
+from rvernet_app.ui.project.requests import AddFromArchive, AddFromFolder, AddPhoto, ListArchive, ListFolder
+from rvernet_app.ui.project.uploads import join_parts
+
+ARCHIVES = "archives"
+"""Folder of uploaded ZIPs, below that of all uploads."""
+KEEP_SECONDS = 24 * 3600
+BAD_ZIP = (OSError, ValueError, NotImplementedError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 class Adding:
     """Takes photos into the queues of a store, for the page.
 
     Args:
+        photos: the opened photos, which can be taken by their id.
         import_dir: folder whose photos may be taken; None allows no folder.
     """
 
-    def __init__(self, store: Store, files: PhotoFiles, import_dir: Path | None) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, import_dir: Path | None) -> None:
         self._store = store
         self._files = files
+        self._photos = photos
         self._import_dir = import_dir
 
     @property
     def handlers(self) -> list[StoreHandler]:
         """All that the page may ask."""
-        return [self.add_photo, self.list_folder, self.add_from_folder]
+        return [
+            self.add_photo,
+            self.list_archive,
+            self.add_from_archive,
+            self.list_folder,
+            self.add_from_folder,
+        ]
 
     def add_photo(self, asked: AddPhoto, me: str) -> AddedReply:
-        """Take an uploaded photo into a queue."""
-        return self._add(asked, me, uploaded_file(asked.path), asked.name)
+        """Take an uploaded or an opened photo into a queue."""
+        path = uploaded_file(asked.path) if asked.photo is None else self._photos.file(asked.photo)
+        return self._add(asked, me, path, asked.name)
+
+    def list_archive(self, asked: ListArchive, me: str) -> ArchiveReply:
+        """List the photos in an uploaded ZIP, for `add_from_archive`."""
+        _remove_old_archives()
+        token = secrets.token_hex(16)
+        archive = _archive(token)
+        join_parts(asked.parts, archive)
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                names = sorted(one.filename for one in opened.infolist() if not one.is_dir())
+        except BAD_ZIP as error:
+            archive.unlink()
+            raise StoreError(f"{asked.name} is damaged, or not a ZIP.") from error
+        stray = [name for name in names if is_stray(name)]
+        photos = [name for name in names if _is_photo(name) and not is_stray(name)]
+        others = [name for name in names if not _is_photo(name) and not is_stray(name)]
+        return ArchiveReply(token=token, names=photos, others=others, stray=len(stray))
+
+    def add_from_archive(self, asked: AddFromArchive, me: str) -> AddedReply:
+        """Take a photo of an uploaded ZIP into a queue."""
+        if not re.fullmatch("[0-9a-f]{32}", asked.token):
+            raise StoreError("There is no such ZIP.")
+        try:
+            with zipfile.ZipFile(_archive(asked.token)) as opened, opened.open(asked.name) as file:
+                data = file.read(self._files.max_bytes + 1)  # one more is refused as too large
+        except (*BAD_ZIP, KeyError, RuntimeError) as error:
+            raise StoreError("It cannot be unpacked; the ZIP is damaged, or has a password.") from error
+        return self._add(asked, me, data, PurePosixPath(asked.name).name)
 
     def list_folder(self, asked: ListFolder, me: str) -> FolderReply:
         """List the photos in a folder of the server, for `add_from_folder`."""
         folder = self._folder(asked.folder)
         try:
-            names = sorted(
-                str(path.relative_to(folder))
-                for path in folder.rglob("*")
-                if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
-            )
+            found = walk(folder, tuple(PHOTO_SUFFIXES))
         except OSError as error:
             raise StoreError(f"The folder {folder} cannot be read: {error.strerror or error}.") from error
-        return FolderReply(names=names)
+        names = sorted(str(path.relative_to(folder)) for path in found.files)
+        return FolderReply(names=names, stray=len(found.stray))
 
     def add_from_folder(self, asked: AddFromFolder, me: str) -> AddedReply:
         """Take a photo of a folder of the server into a queue."""
@@ -58,11 +106,13 @@ class Adding:
             raise StoreError(f"{asked.name!r} is not in the folder.")
         return self._add(asked, me, path, path.name)
 
-    def _add(self, asked: AddPhoto | AddFromFolder, me: str, path: Path, name: str) -> AddedReply:
+    def _add(
+        self, asked: AddPhoto | AddFromArchive | AddFromFolder, me: str, source: Path | bytes, name: str
+    ) -> AddedReply:
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
         meal = (asked.meal or "").strip() or None
-        photos = [(name, path)]
+        photos = [(name, source)]
         (added,) = queue.add_photos(self._store, self._files, asked.project, photos, meal=meal, by=mine)
         return AddedReply(**asdict(added))
 
@@ -80,3 +130,19 @@ class Adding:
         if not found:
             raise StoreError(f"There is no folder {name!r} in {root}.")
         return folder
+
+
+def _is_photo(name: str) -> bool:
+    return Path(name).suffix.lower() in PHOTO_SUFFIXES
+
+
+def _archive(token: str) -> Path:
+    """Return the path of an uploaded ZIP; nobody can guess its token."""
+    return uploads_folder() / ARCHIVES / f"{token}.zip"
+
+
+def _remove_old_archives() -> None:
+    for path in (uploads_folder() / ARCHIVES).glob("*.zip"):
+        with suppress(OSError):  # another process was faster
+            if path.stat().st_mtime < time.time() - KEEP_SECONDS:
+                path.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from rvernet_app.errors import StoreError
@@ -42,21 +43,30 @@ class Exporting:
         if asked.format not in EXPORTS:
             raise StoreError(f"There is no export {asked.format!r}, but {', '.join(EXPORTS)}.")
         with self._store.reading() as session:
-            name = f"{safe_name(projects.project(session, asked.project).name)}-{asked.format}"
+            project = safe_name(projects.project(session, asked.project).name)
+        name = f"{project}-{datetime.now():%Y-%m-%d}-{asked.format}"
         place = uploads_folder() / secrets.token_hex(16)  # nobody can guess its address
         place.mkdir(parents=True)
         try:
             with tempfile.TemporaryDirectory(dir=place) as scratch:
                 folder = Path(scratch, name)
                 report = EXPORTS[asked.format](self._store, self._files, asked.project, folder, Shares())
-                archive = shutil.make_archive(str(place / name), "zip", scratch, name)
+                archive = _one_file(folder, place, name)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
         return Exported(
             url=self._served.add(archive),
-            name=Path(archive).name,
+            name=archive.name,
             photos=report.photos,
             foods=report.foods,
             left_out=dict(report.left_out),
         )
+
+
+def _one_file(folder: Path, place: Path, name: str) -> Path:
+    """Put an export into one file: the only file that it has, or a ZIP."""
+    held = list(folder.iterdir())
+    if len(held) == 1 and held[0].is_file():
+        return held[0].replace(place / f"{name.rsplit('-', 1)[0]}{held[0].suffix}")
+    return Path(shutil.make_archive(str(place / name), "zip", folder.parent, name))

@@ -12,19 +12,26 @@ from dataclasses import asdict
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.labels import parse_label_set
+from rvernet_app.label_files import decode_label_set
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store import annotations as stored_foods
 from rvernet_app.store import history, listing, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.label_sets import labels_of
-from rvernet_app.store.tables import DONE, METHODS, UNITS, Event, Item
+from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
-from rvernet_app.ui.project.rows import comment_replies, event_reply, food_reply, label_reply
+from rvernet_app.ui.project.label_sets import file_bytes
+from rvernet_app.ui.project.rows import (
+    comment_replies,
+    event_reply,
+    food_reply,
+    label_set_reply,
+    limit_replies,
+)
 from rvernet_app.ui.requests import Empty, Signed
 from rvernet_app.ui.visitor.replies import PhotoReply
 
@@ -58,6 +65,7 @@ class Labeling:
             self.open_project,
             self.open_item,
             self.list_items,
+            self.find_items,
             self.save_food,
             self.delete_food,
             self.undo_food,
@@ -76,12 +84,13 @@ class Labeling:
                 replies.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
                 for p in projects.all_projects(session)
             ]
-        return replies.Projects(me=me, projects=found, units=list(UNITS), methods=list(METHODS))
+        return replies.Projects(
+            me=me, projects=found, units=list(UNITS), methods=list(METHODS), limits=limit_replies()
+        )
 
     def create_project(self, asked: requests.CreateProject, me: str) -> replies.Created:
         """Make a project."""
-        label_set = asked.label_set or ""
-        labels = parse_label_set(label_set) if label_set.strip() else None
+        labels = decode_label_set(file_bytes(asked.label_set)).labels if asked.label_set else None
         with self._store.writing() as session:
             created = projects.create_project(
                 session,
@@ -103,7 +112,9 @@ class Labeling:
                 id=project.id,
                 name=project.name,
                 new_labels=project.new_labels,
-                labels=[label_reply(label) for label in labels_of(session, project.id)],
+                double_share=project.double_share,
+                blind_share=project.blind_share,
+                label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
                 annotators=sorted(projects.annotator_names(session).values()),
             )
@@ -126,6 +137,7 @@ class Labeling:
                 state=state,
                 full=queue.is_full(session, item, mine),
                 before=item.before_id,
+                served=_position(session, item.before_id),
                 meal=item.meal,
                 foods=self._foods(session, item, mine),
                 comments=comment_replies(session, item.id) if state == DONE else [],
@@ -141,20 +153,22 @@ class Labeling:
     def list_items(self, asked: requests.ListItems, me: str) -> replies.Listed:
         """List a page of a queue, with thumbnails."""
         with self._store.reading() as session:
-            by = None if asked.by is None else projects.find_annotator(session, asked.by)
-            if asked.by is not None and by is None:
+            only = _filter(session, asked)
+            if only is None:
                 return replies.Listed(items=[])
+            after = -1 if asked.after is None else asked.after
             listed = listing.list_items(
-                session,
-                asked.project,
-                _find(session, me),
-                state=asked.state,
-                label_id=asked.label,
-                by=by,
-                uncertain=asked.uncertain,
-                after=-1 if asked.after is None else asked.after,
+                session, asked.project, _find(session, me), **asdict(only), after=after
             )
             return replies.Listed(items=[self._listed(one) for one in listed])
+
+    def find_items(self, asked: requests.FindItems, me: str) -> replies.Found:
+        """Find the photos that a filter leaves."""
+        with self._store.reading() as session:
+            only = _filter(session, asked)
+            if only is None:
+                return replies.Found(items=[])
+            return replies.Found(items=listing.find_items(session, asked.project, _find(session, me), only))
 
     def save_food(self, asked: requests.SaveFood, me: str) -> replies.SavedReply:
         """Save a food of a photo."""
@@ -170,7 +184,7 @@ class Labeling:
                 revision=asked.revision or 0,
                 step=asked.step or None,
             )
-        return replies.SavedReply(**asdict(saved))
+            return _saved_reply(session, saved)
 
     def delete_food(self, asked: requests.DeleteFood, me: str) -> replies.SavedReply:
         """Delete a food of a photo."""
@@ -180,7 +194,7 @@ class Labeling:
             deleted = stored_foods.delete(
                 session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step or None
             )
-        return replies.SavedReply(**asdict(deleted))
+            return _saved_reply(session, deleted)
 
     def undo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
         """Take back the visitor's last step on a photo."""
@@ -216,16 +230,16 @@ class Labeling:
             return replies.VerdictReply(progress=queue.progress(session, asked.project, mine))
 
     def link_before(self, asked: requests.LinkBefore, me: str) -> replies.Linked:
-        """Say whether a photo shows the leftovers of the one before it."""
+        """Say whether a photo shows leftovers, and of which earlier photo."""
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
             position = queue.item(session, asked.project, asked.item).position
-            before = queue.neighbour(session, asked.project, position, -1)
+            behind = position if asked.served is None else min(position, asked.served + 1)
+            before = queue.neighbour(session, asked.project, behind, -1) if asked.linked else None
             if asked.linked and before is None:
                 raise StoreError("There is no photo before this one.")
-            before_id = before.id if before and asked.linked else None
-            queue.link_before(session, asked.item, before_id, mine)
-        return replies.Linked(before=before_id)
+            queue.link_before(session, asked.item, before.id if before else None, mine)
+            return replies.Linked(before=before.id if before else None)
 
     def set_meal(self, asked: requests.SetMeal, me: str) -> replies.MealReply:
         """Name the meal that a photo is of."""
@@ -274,6 +288,16 @@ class Labeling:
         return "data:image/jpeg;base64," + base64.b64encode(copy).decode("ascii")
 
 
+def _saved_reply(session: Session, saved: stored_foods.Saved) -> replies.SavedReply:
+    row = session.get_one(Annotation, saved.id)
+    return replies.SavedReply(
+        id=saved.id,
+        revision=saved.revision,
+        label=row.label_id,
+        labels_version=projects.project(session, row.project_id).labels_version,
+    )
+
+
 def _find(session: Session, me: str) -> int:
     """Return the visitor's id as an annotator, or NOBODY before they have saved anything."""
     return projects.find_annotator(session, me) or projects.NOBODY
@@ -285,6 +309,19 @@ def _require_own(asked: Signed, me: str) -> None:
         raise LoginError(
             f"You are logged in as {me} by now, and this page holds work of {asked.me}; log in as {asked.me}."
         )
+
+
+def _filter(session: Session, asked: requests.FindItems) -> listing.Filter | None:
+    """Return what is asked for; None if it names an annotator whom nobody knows."""
+    by = None if asked.by is None else projects.find_annotator(session, asked.by)
+    if asked.by is not None and by is None:
+        return None
+    return listing.Filter(asked.state, asked.label, by, asked.uncertain, asked.search)
+
+
+def _position(session: Session, item_id: int | None) -> int | None:
+    item = None if item_id is None else session.get(Item, item_id)
+    return item.position if item else None
 
 
 def _asked_item(session: Session, asked: requests.OpenItem) -> Item | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from rvernet_app.ui.requests import Reply
-from rvernet_app.ui.visitor.replies import PhotoReply
+from rvernet_app.ui.visitor.replies import MaskReply, PhotoReply
 
 
 class ProjectReply(Reply):
@@ -16,13 +16,21 @@ class ProjectReply(Reply):
     progress: dict[str, int]
 
 
+class LimitsReply(Reply):
+    """The largest amounts of a unit that the page takes without a question, and that are saved."""
+
+    usual: float
+    most: float
+
+
 class Projects(Reply):
-    """Who the visitor is, every project, and the units and methods of portions."""
+    """Who the visitor is, every project, and the units, methods and limits of portions."""
 
     me: str
     projects: list[ProjectReply]
     units: list[str]
     methods: list[str]
+    limits: dict[str, LimitsReply]
 
 
 class Created(Reply):
@@ -40,17 +48,86 @@ class LabelReply(Reply):
     parent: int | None
     colour: str | None
     code: str | None
+    unit: str | None
 
 
-class OpenedProject(Reply):
-    """A project with its label set, the visitor's progress, and the names of its annotators."""
+class RemovedLabel(Reply):
+    """A label that was deleted, or merged into the label "into"."""
 
     id: int
     name: str
-    new_labels: bool
+    into: int | None
+
+
+class LabelSetReply(Reply):
+    """A label set as it is at a version: its labels, and those that were removed from it."""
+
+    version: int
     labels: list[LabelReply]
+    removed: list[RemovedLabel]
+
+
+class ProjectSettings(Reply):
+    """What can be changed of a project; shares are in [0, 1]."""
+
+    name: str
+    new_labels: bool
+    double_share: float
+    blind_share: float
+
+
+class OpenedProject(ProjectSettings):
+    """A project with its label set, the visitor's progress, and the names of its annotators."""
+
+    id: int
+    label_set: LabelSetReply
     progress: dict[str, int]
     annotators: list[str]
+
+
+class PersonReply(Reply):
+    """What an annotator has done in a project: numbers of photos and of foods."""
+
+    name: str
+    begun: int
+    done: int
+    foods: int
+
+
+class PeopleReply(Reply):
+    """Who works on a project."""
+
+    people: list[PersonReply]
+
+
+class LossReply(Reply):
+    """What a deletion takes away: numbers of photos and comments, and of foods by their annotators."""
+
+    photos: int
+    foods: dict[str, int]
+    people: list[str]
+    comments: int
+
+
+class DeletedPhotos(Reply):
+    """The visitor's progress, once photos are deleted."""
+
+    progress: dict[str, int]
+
+
+class Refused(Reply):
+    """A photo that could not have a verdict, and why."""
+
+    item: int
+    name: str
+    why: str
+
+
+class Judged(Reply):
+    """The visitor's progress, and the photos that could not have the verdict."""
+
+    progress: dict[str, int]
+    refused: list[Refused]
 
 
 class PortionReply(Reply):
@@ -93,6 +170,8 @@ class FoodReply(Reply):
 class ItemReply(Reply):
     """A photo of a queue with the visitor's foods; "item" is null if there is no such photo.
 
+    Of a photo of leftovers "before" is the served photo and "served" its position.
+
     If its file is missing or damaged, "error" says so and the photo is not there. Comments come once the
     visitor is done with it.
     """
@@ -104,6 +183,7 @@ class ItemReply(Reply):
     state: str | None = None
     full: bool | None = None
     before: int | None = None
+    served: int | None = None
     meal: str | None = None
     photo: PhotoReply | None = None
     foods: list[FoodReply] | None = None
@@ -130,11 +210,23 @@ class Listed(Reply):
     items: list[ListedItem]
 
 
+class Found(Reply):
+    """The ids of the photos that a filter leaves, in the queue's order."""
+
+    items: list[int]
+
+
 class SavedReply(Reply):
-    """The id and the revision of a food, once they are committed."""
+    """The id and the revision of a food, once they are committed.
+
+    "label" is the one that the food has, which is another than was sent if that was removed meanwhile.
+    "labels_version" is that of the label set.
+    """
 
     id: int
     revision: int
+    label: int | None
+    labels_version: int
 
 
 class TakenBack(Reply):
@@ -154,6 +246,22 @@ class Linked(Reply):
     """The photo whose leftovers a photo shows."""
 
     before: int | None
+
+
+class FoodAgain(Reply):
+    """A food of the served photo that was found again: its label, its mask now, a click [x, y, 1] on it."""
+
+    label: int | None
+    mask: MaskReply
+    point: list[int]
+
+
+class FoundAgain(Reply):
+    """The foods of the served photo that were found again, and the names of those that were not."""
+
+    served: int
+    foods: list[FoodAgain]
+    lost: list[str]
 
 
 class MealReply(Reply):
@@ -188,10 +296,39 @@ class AddedReply(Reply):
     problem: str | None
 
 
+class ArchiveReply(Reply):
+    """A token for a ZIP, the names of the photos in it and of the files that are none, and the number of
+    copies that other programs keep, see `rvernet_app.stray`.
+    """
+
+    token: str
+    names: list[str]
+    others: list[str]
+    stray: int
+
+
+class LeftOut(Reply):
+    """A part of a source that an import leaves out, and why."""
+
+    what: str
+    why: str
+
+
+class Imported(Reply):
+    """What an import did, or would do: numbers of photos and foods, new labels, and what is left out."""
+
+    photos: int
+    known_photos: int
+    foods: int
+    labels: list[str]
+    left_out: list[LeftOut]
+
+
 class FolderReply(Reply):
-    """Names of the photos in a folder."""
+    """Names of the photos in a folder, and the number of copies that other programs keep there."""
 
     names: list[str]
+    stray: int
 
 
 class Exported(Reply):
@@ -205,24 +342,57 @@ class Exported(Reply):
 
 
 class AddedLabel(Reply):
-    """A new label."""
+    """A new label, and the version of the label set that it is in."""
 
     label: LabelReply
+    version: int
 
 
 class PutLabelReply(Reply):
     """The id of the label, and the label set as it is now."""
 
     id: int
-    labels: list[LabelReply]
+    label_set: LabelSetReply
+
+
+class RemovedLabelReply(Reply):
+    """The number of foods that got another label or lost their name, and the label set as it is now."""
+
+    foods: int
+    label_set: LabelSetReply
 
 
 class TakenLabelSet(Reply):
-    """How many labels are new and changed, and the label set as it is now."""
+    """How many labels are new and changed, and the label set as it is now.
+
+    "note" is a sentence about how the file was read, if there is something to say.
+    """
 
     new: int
     changed: int
-    labels: list[LabelReply]
+    label_set: LabelSetReply
+    note: str | None
+
+
+class FoundLabel(Reply):
+    """A label that matches what is typed, through which synonym, and how."""
+
+    label: int
+    through: str | None
+    kind: str
+
+
+class FoundLabels(Reply):
+    """The labels that match, best first, and the version of the label set."""
+
+    version: int
+    found: list[FoundLabel]
+
+
+class FoodCounts(Reply):
+    """Pairs of a label's id and the number of foods that have it, for labels that foods have."""
+
+    counts: list[tuple[int, int]]
 
 
 class LabelSetFile(Reply):
@@ -273,10 +443,11 @@ class TableReply(Reply):
 
 
 class Report(Reply):
-    """A report: tables, and a figure as a data URL."""
+    """A report: tables, a figure as a data URL if there is one, and a sentence to read first."""
 
     tables: list[TableReply]
-    figure: str
+    figure: str | None
+    note: str | None = None
 
 
 class Ranked(Reply):

@@ -14,6 +14,10 @@ from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
+MAX_FOUND = 200
+"""Labels that one search may ask for."""
+MAX_ITEMS = 10_000
+"""Photos in one request."""
 MAX_PROMPTS = 64 * 1024
 """Characters of JSON."""
 
@@ -27,13 +31,51 @@ class OfProject(Request):
 
 
 class CreateProject(Request):
-    """Make a project; its label set is the text of a file, or the default one."""
+    """Make a project; its label set is a file as base64, or the default one."""
 
     name: Text
     label_set: Text | None = None
     new_labels: bool | None = None
     double_share: Number | None = None
     blind_share: Number | None = None
+
+
+class ChangeProject(OfProject):
+    """Change a project's name and settings."""
+
+    name: Text
+    new_labels: bool
+    double_share: Number
+    blind_share: Number
+
+
+class DeleteProject(OfProject):
+    """Delete a project; "name" is its name, typed once more."""
+
+    name: Text
+
+
+Items = Annotated[list[Id], Len(1, MAX_ITEMS)]
+
+
+class SomePhotos(OfProject):
+    """A request about photos of a queue; about all of them where "items" is missing."""
+
+    items: Items | None = None
+
+
+class DeletePhotos(OfProject):
+    """Delete photos."""
+
+    items: Items
+
+
+class JudgePhotos(OfProject):
+    """Give photos a verdict; "open" takes it back."""
+
+    items: Items
+    state: Literal["open", "unusable", "skipped"]
+    reason: Text | None = None
 
 
 class OpenItem(OfProject):
@@ -50,14 +92,20 @@ class OpenItem(OfProject):
     step: Literal[-1, 1] | None = None
 
 
-class ListItems(OfProject):
-    """List a page of a queue, behind the position "after"."""
+class FindItems(OfProject):
+    """Find the photos of a queue that a filter leaves."""
 
-    after: WholeNumber | None = None
     state: Text | None = None
     label: Id | None = None
     by: Text | None = None
     uncertain: Number | None = None
+    search: Name | None = None
+
+
+class ListItems(FindItems):
+    """List a page of a queue, behind the position "after"."""
+
+    after: WholeNumber | None = None
 
 
 class PortionRequest(Request):
@@ -151,10 +199,17 @@ class GiveVerdict(Signed):
 
 
 class LinkBefore(OfProject):
-    """Say whether a photo shows the leftovers of the one before it."""
+    """Say whether a photo shows leftovers: of the one at the position "served", or of the one before it."""
 
     item: Id
     linked: bool | None = None
+    served: WholeNumber | None = None
+
+
+class FindAgain(OfProject):
+    """Look for the foods of the served photo in a photo of leftovers."""
+
+    item: Id
 
 
 class SetMeal(Request):
@@ -172,11 +227,42 @@ class ShowHistory(Request):
 
 
 class AddPhoto(OfProject):
-    """Take an uploaded photo into a queue."""
+    """Take a photo into a queue: an upload by its path, or an opened photo by its id."""
 
+    photo: Text | None = None
     path: Any = None
     name: Text
     meal: Text | None = None
+
+
+class ListArchive(Request):
+    """List the files in an uploaded ZIP; "parts" are its uploaded parts, in order."""
+
+    parts: list[Any]
+    name: Text
+
+
+class AddFromArchive(OfProject):
+    """Take a photo of a ZIP, by the token that `list_archive` gave, into a queue."""
+
+    token: Text
+    name: Text
+    meal: Text | None = None
+
+
+class ImportedFile(Request):
+    """An uploaded file of an import: its path below the folder, and its uploaded parts, in order."""
+
+    name: Text
+    parts: list[Any]
+
+
+class ImportFiles(OfProject):
+    """Import uploaded files; without "keep" only say what would come of it."""
+
+    format: Text
+    files: Annotated[list[ImportedFile], Len(1, MAX_ITEMS)]
+    keep: bool
 
 
 class ListFolder(Request):
@@ -214,12 +300,35 @@ class PutLabel(OfProject):
     parent: Text | None = None
     colour: Text | None = None
     code: Text | None = None
+    unit: Text | None = None
+
+
+class SearchLabels(Request):
+    """Find labels of a project by what is typed; without a project, labels of the default set."""
+
+    project: Id | None = None
+    typed: Name
+    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_FOUND)] = 8
+
+
+class MergeLabel(OfProject):
+    """Merge a label into another one."""
+
+    id: Id
+    into: Id
+
+
+class DeleteLabel(OfProject):
+    """Delete a label; its foods get the label "into", or else have no name."""
+
+    id: Id
+    into: Id | None = None
 
 
 class TakeLabelSet(OfProject):
-    """Add the labels of a file to a project's label set."""
+    """Add the labels of a file, as base64, to a project's label set."""
 
-    text: Text
+    file: Text
 
 
 class OpenReview(OfProject):

@@ -20,6 +20,11 @@ from rvernet_app.ui.project import replies, requests
 from rvernet_app.ui.project.rows import comment_replies, report_reply, reviewed_food
 from rvernet_app.ui.visitor.replies import PhotoReply
 
+NO_COUPLE = (
+    "No photo has been finished by two people yet, so there is nothing to compare. Let a second person label "
+    "some of the photos: the share is set under “This project”."
+)
+
 
 class Reviewing:
     """Answers about a store's reviews and reports, for the page.
@@ -92,7 +97,9 @@ class Reviewing:
             projects.project(session, asked.project)
             if asked.of == "agreement":
                 agreed = agreement(session, asked.project)
-                return report_reply(agreed.tables(), draw_agreement(agreed))
+                if agreed.couples:
+                    return report_reply(agreed.tables(), draw_agreement(agreed))
+                return report_reply(agreed.tables_of_one(), None, NO_COUPLE)
             standing = dashboard(session, asked.project)
             return report_reply(standing.tables(), draw_dashboard(standing))
 

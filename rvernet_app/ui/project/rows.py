@@ -9,16 +9,22 @@ from typing import Any
 from matplotlib.figure import Figure
 from sqlalchemy.orm import Session
 
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import colour_of
 from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.portions import UNITS
 from rvernet_app.reports.tables import Table
-from rvernet_app.store import projects, review
+from rvernet_app.store import label_sets, projects, review
 from rvernet_app.store.tables import Annotation, Event, Label
 from rvernet_app.ui.project.replies import (
     CommentReply,
     EventReply,
     FoodReply,
     LabelReply,
+    LabelSetReply,
+    LimitsReply,
     PortionReply,
+    RemovedLabel,
     Report,
     ReviewedFood,
     TableReply,
@@ -70,6 +76,11 @@ def reviewed_food(row: Annotation, size_hw: tuple[int, int]) -> ReviewedFood:
     )
 
 
+def limit_replies() -> dict[str, LimitsReply]:
+    """Return the limits of amounts by unit."""
+    return {name: LimitsReply(usual=unit.usual, most=unit.most) for name, unit in UNITS.items()}
+
+
 def label_reply(label: Label) -> LabelReply:
     """Return a label of a label set."""
     return LabelReply(
@@ -79,7 +90,38 @@ def label_reply(label: Label) -> LabelReply:
         parent=label.parent_id,
         colour=label.colour,
         code=label.food_code,
+        unit=label.unit,
     )
+
+
+def label_set_reply(session: Session, project_id: int) -> LabelSetReply:
+    """Return the label set of a project."""
+    return LabelSetReply(
+        version=projects.project(session, project_id).labels_version,
+        labels=[label_reply(label) for label in label_sets.labels_of(session, project_id)],
+        removed=[
+            RemovedLabel(id=label.id, name=label.name, into=label.into_id)
+            for label in label_sets.removed_labels(session, project_id)
+        ],
+    )
+
+
+def default_label_replies() -> list[LabelReply]:
+    """Return the default label set, numbered from 1, for who works without a project."""
+    labels = default_label_set()
+    numbers = {label.name: number for number, label in enumerate(labels, 1)}
+    return [
+        LabelReply(
+            id=number,
+            name=label.name,
+            synonyms=list(label.synonyms),
+            parent=numbers.get(label.parent or ""),
+            colour=label.colour or colour_of(number - 1),
+            code=label.food_code,
+            unit=label.unit,
+        )
+        for number, label in enumerate(labels, 1)
+    ]
 
 
 def comment_replies(session: Session, item_id: int) -> list[CommentReply]:
@@ -103,14 +145,23 @@ def event_reply(event: Event, names: dict[int, str]) -> EventReply:
     )
 
 
-def report_reply(tables: tuple[Table, ...], figure: Figure) -> Report:
-    """Return the tables and the figure of a report."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=FIGURE_DPI)
+def report_reply(tables: tuple[Table, ...], figure: Figure | None, note: str | None = None) -> Report:
+    """Return the tables and the figure of a report, which has no background of its own.
+
+    Args:
+        note: what is to be said before them.
+    """
     return Report(
         tables=[TableReply(title=t.title, columns=list(t.columns), rows=list(t.rows)) for t in tables],
-        figure="data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"),
+        figure=None if figure is None else _data_url(figure),
+        note=note,
     )
+
+
+def _data_url(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=FIGURE_DPI, transparent=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _without_mask(columns: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -149,7 +149,7 @@ class TrainingRuns:
         with self._store.reading() as session:
             name = projects.project(session, asked.project).name
         if not (ROOT / "training" / "on_project.py").is_file():
-            raise StoreError(f"Training is not installed here: there is no folder training in {ROOT}.")
+            raise StoreError("Training is not installed here.")
         with self._lock:
             if self._run is not None and self._run.under_way:
                 raise StoreError(f"A training on {self._run.project!r} is under way; one at a time.")

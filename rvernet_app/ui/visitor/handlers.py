@@ -6,25 +6,24 @@ Nothing here belongs to a visitor: the browser keeps the work and sends what a r
 from __future__ import annotations
 
 import io
-import re
 import secrets
 import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import cachetools
 import numpy as np
 from numpy.typing import NDArray
 
+from rvernet_app.exchange.formats.names import safe_name
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.overlay import fit_within
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline, timed
-from rvernet_app.result import ClickResult
 from rvernet_app.types import Candidates
 from rvernet_app.ui.access import ServedFiles, uploaded_file
 from rvernet_app.ui.visitor.pictures import (
@@ -62,10 +61,12 @@ class Handlers:
         self._lock = threading.Lock()
 
     def open_photo(self, asked: OpenPhoto) -> PhotoReply:
-        """Open a sample or an uploaded file."""
+        """Open a sample, an uploaded file, or a photo that is still there from before."""
         sample = self._samples.get(asked.sample or "")
         if sample is not None:
             return self.present(self.photos.add(sample.path), sample.title, sample.name)
+        if asked.photo is not None:
+            return self.present(self.photos.get(asked.photo), asked.name[:200])
         path = uploaded_file(asked.path)
         return self.present(self.photos.add(path), (asked.name or path.name)[:200])
 
@@ -93,9 +94,13 @@ class Handlers:
         return Prepared(timings=timings)
 
     def segment(self, asked: Segment) -> Segmented:
-        """Find the food at a prompt; a mask corrected by hand is added to or cut from."""
+        """Find the food at a prompt. A mask corrected by hand is added to or cut from, never refused."""
         photo = self.photos.get(asked.photo)
-        prompt = replace(asked.prompt(), low_res_mask=self._recall(asked.refine))
+        prompt = replace(
+            asked.prompt(),
+            low_res_mask=self._recall(asked.refine),
+            insist=bool(asked.insist) or asked.onto is not None,
+        )
         timings: dict[str, float] = {}
         candidates = self._pipeline.segment(photo, prompt, timings)
         corrected = None if asked.onto is None else from_rle(asked.onto, photo.size_hw)
@@ -112,14 +117,23 @@ class Handlers:
         return EditedMask(mask=mask_reply(require_not_empty(asked.edit.apply(mask))))
 
     def download(self, asked: Download) -> DownloadReply:
-        """Put the files that the command line writes for a food into a ZIP."""
+        """Put the files that the command line writes for a food into a ZIP, with a folder for each food."""
         photo = self.photos.get(asked.photo)
-        mask = from_rle(asked.rle, photo.size_hw)
-        result = self._pipeline.explain_mask(
-            photo, mask, score=asked.score, label=asked.label, cam_method=asked.method
-        )
-        name = f"{photo.sha256[:8]}-{re.sub(r'[^0-9A-Za-z_-]+', '-', result.maps.label)}.zip"
-        return DownloadReply(url=self.served.write(_zipped(result), name), name=name)
+        buffer = io.BytesIO()
+        with TemporaryDirectory() as folder, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for number, food in enumerate(asked.foods, 1):
+                result = self._pipeline.explain_mask(
+                    photo,
+                    from_rle(food.rle, photo.size_hw),
+                    score=food.score,
+                    label=food.label,
+                    cam_method=asked.method,
+                )
+                place = f"{number:02}-{safe_name(food.title or result.maps.label)}/"
+                for file in result.write(Path(folder)):
+                    archive.write(file, f"{place if len(asked.foods) > 1 else ''}{file.name}")
+        name = f"{safe_name(PurePosixPath(asked.name).stem or photo.sha256[:8])}-foods.zip"
+        return DownloadReply(url=self.served.write(buffer.getvalue(), name), name=name)
 
     def _keep(self, candidates: Candidates) -> str:
         token = secrets.token_urlsafe(16)
@@ -138,11 +152,3 @@ class Handlers:
             return None
         chosen: NDArray[np.float32] = low_res[index].astype(np.float32)
         return chosen
-
-
-def _zipped(result: ClickResult) -> bytes:
-    buffer = io.BytesIO()
-    with TemporaryDirectory() as folder, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for file in result.write(Path(folder)):
-            archive.write(file, file.name)
-    return buffer.getvalue()

@@ -11,9 +11,10 @@ from rvernet_app.config import CAM_METHODS
 from rvernet_app.errors import PromptError
 from rvernet_app.picture.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
 from rvernet_app.types import Mask, Prompt
-from rvernet_app.ui.requests import Number, Request, Text, WholeNumber
+from rvernet_app.ui.requests import Name, Number, Request, Text, WholeNumber
 
 MAX_POINTS = 200
+MAX_FOODS = 200
 MAX_STROKE = 5000
 MAX_RADIUS = 1000
 MAX_COORDINATE = 100_000
@@ -34,9 +35,13 @@ Radius = Annotated[float, Field(gt=0, le=MAX_RADIUS)]
 
 
 class OpenPhoto(Request):
-    """Open a sample by its name, or an upload by its path and the name it had."""
+    """Open a sample by its name, an upload by its path, or a photo that was open before by its id.
+
+    "name" is the name that the file had.
+    """
 
     sample: Text | None = None
+    photo: Text | None = None
     path: Any = None
     name: Text = ""
 
@@ -186,13 +191,21 @@ class Propose(Request):
     stop: bool | None = None
 
 
-class Download(Request):
-    """Ask for the files of one food."""
+class DownloadedFood(Request):
+    """A food whose files are asked for: "label" is the class that its maps explain, "title" its name."""
 
-    photo: Text
     rle: Any
     score: Number | None = None
     label: Text | None = None
+    title: Name | None = None
+
+
+class Download(Request):
+    """Ask for the files of the foods of a photo, which has this name."""
+
+    photo: Text
+    name: Name = ""
+    foods: Annotated[list[DownloadedFood], Len(1, MAX_FOODS)]
     method: Literal[CAM_METHODS]  # type: ignore[valid-type]  # mypy reads no tuple in Literal
 
 

@@ -1,20 +1,29 @@
 // What keys and buttons do, by name.
 
+import { clickAt } from "./canvas/clicks.js";
 import { closePolygon, editMask, setBrush, setTool, smoothMask } from "./canvas/corrections.js";
 import { movedCrosshair } from "./canvas/geometry.js";
-import { addPoint } from "./canvas/prompts.js";
 import { proposeAll } from "./canvas/proposals.js";
 import { fit, zoom } from "./canvas/view.js";
-import { chooseMaps, downloadFood, explainSuggestion } from "./evidence.js";
+import { chooseMaps, downloadFoods } from "./evidence.js";
 import { attempt, hideToast, status } from "./feedback.js";
-import { nextCandidate, removeAll, removeSelected, selectFood, stepThroughFoods } from "./foods.js";
+import {
+  nextCandidate,
+  nextToName,
+  removeAll,
+  removeSelected,
+  selectEvery,
+  selectFood,
+  stepThroughFoods,
+} from "./foods.js";
 import { redoLast, undoLast } from "./history.js";
 import { FIRST_RECENT_KEY } from "./panels/naming.js";
-import { copyFoods, nameFood, takeSuggestion } from "./project/naming.js";
-import { learnCopyState, learnProjects } from "./project/projects.js";
+import { openGrid } from "./project/grid.js";
+import { findAgain } from "./project/leftovers.js";
+import { nameFood, takeSuggestion } from "./project/naming.js";
+import { openProjects } from "./project/projects.js";
 import { giveVerdict, openNext, stepTo } from "./project/queue.js";
-import { train } from "./project/training.js";
-import { evidenceOf, selectedFood, shownMask } from "./state.js";
+import { evidenceOf, lastSelected, recentLabels, selectedFood, shownMask } from "./state.js";
 import { remember } from "./storage.js";
 import { clickWord } from "./words.js";
 
@@ -49,7 +58,7 @@ function onPhoto(page) {
     },
     crosshairPoint: (label) => placePoint(page, label),
     cancel() {
-      state.set({ draftBox: null, crosshair: null, corners: [] });
+      state.set({ draftBox: null, crosshair: null, corners: [], callout: null });
       hideToast(page);
     },
   };
@@ -58,12 +67,21 @@ function onPhoto(page) {
 // A point where the crosshair is: 1 adds, 0 cuts away.
 function placePoint(page, label) {
   const { crosshair, cut } = page.state;
-  if (crosshair) addPoint(page, crosshair, label && !cut ? 1 : 0, false, performance.now());
+  if (crosshair) clickAt(page, crosshair, { label: label && !cut ? 1 : 0, since: performance.now() });
 }
 
 function startNextFood(page) {
   selectFood(page, null);
   status(page, `${clickWord()} the next food`);
+}
+
+// To the next food that waits for a name, as those proposed do; after the last one, a click starts a food.
+function goToNextFood(page) {
+  const { state } = page;
+  const next = nextToName(state.current?.work.present.foods ?? [], lastSelected(state));
+  if (!next) return startNextFood(page);
+  selectFood(page, next.id);
+  status(page, "Name this food, or remove it");
 }
 
 function onFoods(page) {
@@ -77,9 +95,14 @@ function onFoods(page) {
     redo: () => redoLast(page),
     removeFood: () => removeSelected(page),
     clear: () => removeAll(page),
-    explainSuggestion: (index) => explainSuggestion(page, index),
+    toggleChoosing: () => state.set({ choosing: !state.choosing }),
+    selectEvery: () => selectEvery(page),
+    selectOne() {
+      state.set({ choosing: false });
+      selectFood(page, state.current?.work.present.active ?? null);
+    },
     toggleScale: () => chooseMaps(page, { scale: state.scale === "own" ? "common" : "own" }),
-    download: () => downloadFood(page),
+    download: () => downloadFoods(page),
   };
 }
 
@@ -87,6 +110,8 @@ function onProject(page) {
   const { find, state } = page;
   return {
     projects: () => attempt(page, () => openProjects(page)),
+    allPhotos: () => openGrid(page),
+    addPhotos: () => find("#rv-add-sheet").showModal(),
     done: () => giveVerdict(page, "done"),
     nextUnlabelled() {
       if (state.current?.item) openNext(page, state.current.position);
@@ -96,22 +121,15 @@ function onProject(page) {
     typeLabel: () => find("#rv-label").focus(),
     typeAmount: () => page.fields.portion.focus(),
     typeNote: () => find("#rv-note").focus(),
-    copyFoods: () => copyFoods(page),
+    findAgain: () => findAgain(page),
     goOn() {
       if (state.corners.length) closePolygon(page);
       else if (state.crosshair && !selectedFood(state)) placePoint(page, 1);
-      else startNextFood(page);
+      else goToNextFood(page);
     },
+    followingName: () => goToNextFood(page),
     takeNumber: (digit) => takeNumber(page, digit),
   };
-}
-
-async function openProjects(page) {
-  await learnProjects(page);
-  learnCopyState(page);
-  train(page, "training");
-  const sheet = page.find("#rv-projects-sheet");
-  if (!sheet.open) sheet.showModal();
 }
 
 // 1 to 5 take a suggestion, 6 to 9 give a label given lately; in a review they decide.
@@ -121,10 +139,10 @@ function takeNumber(page, digit) {
     find("#rv-decide").children[digit - 1]?.click();
     return;
   }
-  const label = state.recent[digit - FIRST_RECENT_KEY];
+  const label = recentLabels(state)[digit - FIRST_RECENT_KEY];
   const suggestion = evidenceOf(state, shownMask(state))?.suggestions?.[digit - 1];
   if (digit < FIRST_RECENT_KEY && suggestion && !state.current.blind) takeSuggestion(page, suggestion.label);
-  else if (label) nameFood(page, state.project.labels.get(label));
+  else if (label) nameFood(page, label);
 }
 
 export function setTheme(theme) {

@@ -55,4 +55,34 @@ export const muted = (text, attributes = {}) => make("span", { class: "rv-muted"
 // What a screen reader says and nobody sees.
 export const spoken = (text) => make("span", { class: "rv-spoken" }, text);
 
+// The bytes of a file as base64, as the server takes them.
+export const base64Of = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(new Error(`“${file.name}” cannot be read.`));
+    reader.readAsDataURL(file);
+  });
+// A technical term, in brackets behind plain words, stands in the tooltip of a heading.
+function headingOf(column) {
+  const [, plain, title] = /^(.*?)(?: \((.*)\))?$/.exec(column);
+  return make("th", title ? { scope: "col", title } : { scope: "col" }, plain);
+}
+
+export function tableOf(columns, rows) {
+  const rowOf = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, String(cell))));
+  return make(
+    "table",
+    {},
+    make("thead", {}, make("tr", {}, ...columns.map(headingOf))),
+    make("tbody", {}, ...rows.map(rowOf)),
+  );
+}
+
+export function saveText(text, name, type = "text/plain") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  downloadFile(url, name);
+  URL.revokeObjectURL(url);
+}
+
 export const downloadFile = (href, name) => make("a", { href, download: name }).click();

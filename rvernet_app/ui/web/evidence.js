@@ -61,11 +61,6 @@ export function explain(page, label) {
   request(page, mask, "maps", label);
 }
 
-export function explainSuggestion(page, index) {
-  const suggestion = evidenceOf(page.state, shownMask(page.state))?.suggestions?.[index];
-  if (suggestion) explain(page, suggestion.label);
-}
-
 // A reply came: first suggestions and cut-outs, then maps.
 export function evidenceArrived(page, reply) {
   const { state } = page;
@@ -108,20 +103,30 @@ export function useEngine({ state }, facts) {
   state.redraw("work");
 }
 
-export async function downloadFood(page) {
+// The files of all foods of the photo, as the command line writes them for one.
+export async function downloadFoods(page) {
   const { state } = page;
-  const mask = shownMask(state);
-  if (!mask) return;
+  const { current } = state;
+  const foods = current?.work.present.foods ?? [];
+  if (!foods.length) return;
   await whileBusy(page, "Collecting the files…", async () => {
-    const label = evidenceOf(state, mask)?.maps?.label ?? null;
     const message = {
-      photo: state.current.id,
-      rle: mask.rle,
-      score: mask.score,
-      label,
+      photo: current.id,
+      name: current.name,
       method: state.method,
+      foods: foods.map((food) => fileOf(state, food)),
     };
     const { url, name } = await ask(page, "download", message);
     downloadFile(served(url), name);
   });
+}
+
+function fileOf(state, food) {
+  const mask = maskOf(food);
+  return {
+    rle: mask.rle,
+    score: mask.score,
+    label: evidenceOf(state, mask)?.maps?.label ?? null,
+    title: typeof food.label === "string" ? food.label : null,
+  };
 }

@@ -3,8 +3,28 @@
 const TOAST_MS = 8000;
 const MS_A_LETTER = 50;
 
-export function status({ find }, text) {
+// One line beside the title, for as long as what it was said of stays as it is.
+export function status({ find, state }, text) {
   find("#rv-status").textContent = text;
+  state.set({ said: { of: null } });
+}
+
+// What a line is said of: the photo that is open, its foods, and which of them is selected.
+function subjectOf({ current, project, reviewed, reviewing }) {
+  const { foods = [], active = null } = current?.work.present ?? {};
+  return [current, project, reviewing, reviewed, foods.length, active];
+}
+
+// A line that no longer holds is taken away. What changes together with the line belongs to it.
+export function drawStatus({ find, state }) {
+  const { said } = state;
+  if (!said) return;
+  const now = subjectOf(state);
+  if (!said.of) state.set({ said: { of: now } });
+  else if (said.of.some((each, index) => each !== now[index])) {
+    find("#rv-status").textContent = "";
+    state.set({ said: null });
+  }
 }
 
 // Says the suggestion for the food just found to who cannot see it. The same words are said again only after

@@ -8,6 +8,30 @@ export function takeFiles(page, files) {
   return page.state.project ? addFiles(page, chosen) : openFiles(page, chosen);
 }
 
+// The dropped files, and those in dropped folders with their paths.
+async function droppedFiles({ files, items }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some(({ isDirectory }) => isDirectory)) return [...files];
+  const found = await Promise.all(entries.map(filesBelow));
+  return found.flat();
+}
+
+async function filesBelow(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [Object.assign(file, { path: entry.fullPath.replace(/^\//, "") })];
+  }
+  const reader = entry.createReader();
+  const all = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) break;
+    all.push(...some);
+  }
+  const found = await Promise.all(all.map(filesBelow));
+  return found.flat();
+}
+
 export function listenToFiles(page) {
   const { root } = page;
   const carriesFiles = ({ dataTransfer }) => [...(dataTransfer?.types ?? [])].includes("Files");
@@ -23,7 +47,7 @@ export function listenToFiles(page) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     delete root.dataset.dropping;
-    takeFiles(page, [...event.dataTransfer.files]);
+    droppedFiles(event.dataTransfer).then((files) => takeFiles(page, files));
   });
   const onPaste = (event) => {
     if (!root.isConnected) {

@@ -3,7 +3,7 @@
 
 import { complain, status } from "./feedback.js";
 import { newStep, takeOver } from "./project/outbox.js";
-import { atRest, foodsInStore, RETRY_MS, reached, tellOf, whileHeld } from "./project/sync.js";
+import { atRest, foodsInStore, keep, RETRY_MS, reached, tellOf, whileHeld } from "./project/sync.js";
 import { redo, undo, updatePhoto } from "./state.js";
 
 const WALKS = {
@@ -37,7 +37,9 @@ function walk(page, way) {
 
 async function walkOnPage(page, photo, { onPage }) {
   await atRest(page, photo);
-  return onPage(page.state, photo);
+  const walked = onPage(page.state, photo);
+  if (walked) keep(page, photo);
+  return walked;
 }
 
 async function walkInStore(page, photo, { inStore }) {

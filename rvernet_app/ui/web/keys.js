@@ -1,4 +1,5 @@
-// One table of keys: what is pressed -> what it does. In a project some keys mean what one needs there.
+// One table of keys: what is pressed -> what it does. Some keys mean something in a project only; none
+// means another thing there.
 
 const ANYWHERE = {
   p: "pointTool",
@@ -30,7 +31,14 @@ const ANYWHERE = {
   h: "toggleMasks",
   s: "toggleScale",
   o: "open",
-  d: "download",
+  t: "typeLabel",
+  "/": "typeLabel",
+  a: "typeAmount",
+  i: "typeNote",
+  w: "projects",
+  enter: "goOn",
+  d: "done",
+  "shift+d": "download",
   l: "toggleTheme",
   "+": "zoomIn",
   "=": "zoomIn",
@@ -41,21 +49,14 @@ const ANYWHERE = {
 };
 
 const IN_PROJECT = {
-  d: "done",
   u: "nextUnlabelled",
   pagedown: "followingPhoto",
   pageup: "previousPhoto",
-  t: "typeLabel",
-  "/": "typeLabel",
-  a: "typeAmount",
-  i: "typeNote",
-  q: "copyFoods",
-  w: "projects",
-  enter: "goOn",
+  q: "findAgain",
+  "shift+w": "allPhotos",
 };
 
 const ON_CANVAS = {
-  enter: "nextFood",
   space: ["crosshairPoint", 1],
   "shift+space": ["crosshairPoint", 0],
 };
@@ -77,14 +78,13 @@ export function nameOf({ code, key, ctrlKey, metaKey, shiftKey }) {
 // the canvas, or nothing, has the focus.
 export function actionOf(name, { inProject, free }) {
   const found =
-    (inProject && (IN_PROJECT[name] ?? digitOf(name, "takeNumber", 9, 0))) ||
+    (inProject && IN_PROJECT[name]) ||
     (free && (ON_CANVAS[name] ?? arrowOf(name))) ||
-    (ANYWHERE[name] ?? digitOf(name, "explainSuggestion", 5, 1));
+    (ANYWHERE[name] ?? digitOf(name));
   return found ? [found].flat() : null;
 }
 
-const digitOf = (name, action, most, first) =>
-  /^[1-9]$/.test(name) && Number(name) <= most ? [action, Number(name) - first] : null;
+const digitOf = (name) => (/^[1-9]$/.test(name) ? ["takeNumber", Number(name)] : null);
 
 function arrowOf(name) {
   const arrow = ARROWS[name.replace("shift+", "")];

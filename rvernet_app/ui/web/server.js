@@ -1,4 +1,7 @@
-// Asking the server. A reply with an error is thrown as that error.
+// Asking the server. A reply with an error is thrown as that error, with all else the reply says.
+
+import { complain } from "./feedback.js";
+import { forgetPhoto } from "./project/gone.js";
 
 const CHECK_MS = 5000;
 const LOGGED_OUT =
@@ -7,12 +10,30 @@ const LOGGED_OUT =
 // An address below the page, also behind a path of a proxy.
 export const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
 
-// Asks the engine.
-export async function ask({ server }, name, message) {
-  const reply = await server[name](message).catch(() => null);
+// Asks the engine. A photo of a project that it no longer keeps is opened again first.
+export async function ask(page, name, message) {
+  const reply = await answerTo(page, name, message);
   if (!reply) throw await unanswered("Check that it is running, then try again.");
-  if (reply.error) throw new Error(reply.error);
+  if (reply.error) throw Object.assign(new Error(reply.error), reply);
   return reply;
+}
+
+async function answerTo(page, name, message) {
+  const { server, state } = page;
+  const asked = () => server[name](message).catch(() => null);
+  const reply = await asked();
+  const { current } = state;
+  if (!reply?.lost || !current?.item || current.id !== message.photo) return reply;
+  try {
+    await tell(page, "open_item", { project: current.project.id, item: current.item });
+  } catch (error) {
+    if (error.gone) {
+      forgetPhoto(state, current.item);
+      complain(page, error); // who asked waits for nothing of that photo any more
+    }
+    throw error;
+  }
+  return asked();
 }
 
 // Asks the store, in one's own name. A conflict is a reply like any other.

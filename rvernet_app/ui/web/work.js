@@ -1,19 +1,6 @@
 // The foods of one photo: snapshots, and the page's own history of them. Snapshots are never changed in
 // place.
 
-export const COLOURS = [
-  "#e4572e",
-  "#1b7fc4",
-  "#2a9d5c",
-  "#c445a5",
-  "#e0a100",
-  "#6a5acd",
-  "#00a3a3",
-  "#a35a1f",
-];
-
-export const colourOf = (id) => COLOURS[(id - 1) % COLOURS.length];
-
 // `made` counts the foods ever made on the photo, so that no number is given twice.
 export const emptyWork = () => ({ past: [], present: { foods: [], active: null }, future: [], made: 0 });
 
@@ -42,14 +29,22 @@ export function nextId(work) {
   return work.made;
 }
 
+// A number that no food came to have.
+export function giveBackId(work, id) {
+  if (work.made === id) work.made -= 1;
+}
+
 export function newFood(work) {
-  const id = nextId(work);
-  return { id, colour: colourOf(id), points: [], box: null, candidates: [], chosen: 0, token: null };
+  return { id: nextId(work), points: [], box: null, candidates: [], chosen: 0, token: null };
 }
 
 export const foodWith = (snapshot, id) => snapshot.foods.find((food) => food.id === id) ?? null;
 
 export const activeFood = (work) => foodWith(work.present, work.present.active);
+
+// The selected food and those selected with it, in the order of the list.
+export const selectedOf = ({ foods, active, also = [] }) =>
+  foods.filter(({ id }) => id === active || also.includes(id));
 
 export const maskOf = (food) => food.candidates[food.chosen];
 
@@ -64,11 +59,12 @@ export const dropFood = (foods, id) => foods.filter((food) => food.id !== id);
 // A snapshot with one food put in or replaced, and selected.
 export const withFood = (snapshot, food) => ({ foods: putFood(snapshot.foods, food), active: food.id });
 
-// A snapshot without one food; when it was selected, the last one left is.
-export function withoutFood(snapshot, id) {
-  const foods = dropFood(snapshot.foods, id);
-  return { foods, active: snapshot.active === id ? (foods.at(-1)?.id ?? null) : snapshot.active };
-}
+// A snapshot without some foods; when the selected one goes, the last one left is selected.
+export const withoutFoods = (snapshot, ids) =>
+  withFoods(
+    snapshot,
+    snapshot.foods.filter(({ id }) => !ids.includes(id)),
+  );
 
 // Another set of foods; the selected one stays selected when it is still there.
 export function withFoods(snapshot, foods) {

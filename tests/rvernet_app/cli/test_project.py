@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from rvernet_app.cli import project
 from rvernet_app.cli.main import main
@@ -18,7 +19,8 @@ from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects, create_project
-from rvernet_app.store.tables import DONE, Annotator, Project
+from rvernet_app.store.queue import add_photos
+from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Annotator, Project
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
 Command = Callable[..., int]
@@ -78,8 +80,17 @@ def said(photos: list[FinalPhoto]) -> list[list[tuple[str, str, str, float | Non
 
 def test_projects_are_listed_with_their_photos(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     commit(desk.store, create_project, "Nothing yet", [])
+    commit(desk.store, create_project, "Breakfasts", [])
+    sources = [(f"{n}.png", picture(n)) for n in range(7)]
+    with desk.store.reading() as session:
+        other = next(row.id for row in all_projects(session) if row.name == "Breakfasts")
+    items = [added.item_id or 0 for added in add_photos(desk.store, desk.files, other, sources)]
+    for item, state in zip(items, (DONE, DONE, SKIPPED, SKIPPED, UNUSABLE, OPEN), strict=False):
+        commit(desk.store, give_verdict, item, desk.ann, state, "blurred")
     assert run("projects") == 0
-    assert capsys.readouterr().out == "Trays: 4 photos\nNothing yet: 0 photos\n"
+    told = capsys.readouterr().out.splitlines()
+    assert "Nothing yet: 0 photos, 0 labelled" in told
+    assert "Breakfasts: 7 photos, 2 labelled, 2 skipped, 1 unusable" in told
 
 
 def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +152,20 @@ def test_a_project_is_exported_as_coco(
     assert printed.err == ""
 
 
+def test_polygons_replace_rle_on_request(desk: Desk, tmp_path: Path) -> None:
+    for name, rest in (("coco", ["--polygons"]), ("coco-polygons", [])):
+        assert run("export", "--format", name, *rest, "--out", tmp_path / name) == 0
+        described = json.loads((tmp_path / name / "annotations.json").read_text())
+        assert {type(one["segmentation"]) for one in described["annotations"]} == {list}
+
+
+def test_a_project_is_exported_as_a_workbook(desk: Desk, tmp_path: Path) -> None:
+    assert run("export", "--format", "xlsx", "--out", tmp_path / "out") == 0
+    sheet = load_workbook(tmp_path / "out" / "food-record.xlsx")["Foods"]
+    found = [row[3:6] for row in sheet.iter_rows(min_row=2, values_only=True)]
+    assert found == [("rice", 150, "g"), ("soup", None, None), ("beans", None, None)]
+
+
 def test_a_project_is_exported_for_a_spreadsheet(desk: Desk, tmp_path: Path) -> None:
     commit(desk.store, create_project, "Other", [])
     assert run("export", "--format", "csv", "--out", tmp_path / "out", "--project", "Trays") == 0
@@ -193,7 +218,7 @@ def test_an_import_goes_into_the_only_project(
     assert run("import", "--format", "coco", tmp_path / "out") == 0
     capsys.readouterr()
     assert run("projects") == 0
-    assert capsys.readouterr().out == "Trays: 4 photos\n"
+    assert capsys.readouterr().out == "Trays: 4 photos, 2 labelled\n"
 
 
 BOX = [1, 1, 4, 1, 4, 4, 1, 4]
@@ -248,7 +273,7 @@ def test_extra_spaces_in_a_project_name_do_not_matter(
     source = write_coco(tmp_path / "in", {"id": 8})
     assert run("import", "--format", "coco", source, "--project", " Trays ") == 0
     assert run("projects") == 0
-    assert capsys.readouterr().out.endswith("Trays: 5 photos\n")
+    assert capsys.readouterr().out.endswith("Trays: 5 photos, 0 labelled\n")
 
 
 NOTHING_WRITTEN = {
@@ -320,7 +345,7 @@ def test_a_backup_fills_another_data_folder(
     )
     assert said(finals(tmp_path / "elsewhere", "Trays")) == said(finals(data, "Trays"))
     assert run("projects") == 0
-    assert capsys.readouterr().out == "Trays: 4 photos\n"
+    assert capsys.readouterr().out == "Trays: 4 photos, 0 labelled\n"
 
 
 def test_a_backup_names_missing_files(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -404,6 +429,7 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
         (["export", "--format", "coco", "--out", "taken"], "already exists"),
         (["export", "--format", "coco", "--out", "/"], "already exists"),
         (["export", "--format", "coco", "--out", "out", "--val", "many"], "many"),
+        (["export", "--format", "csv", "--out", "out", "--polygons"], "--polygons is for coco"),
         (
             ["export", "--format", "coco", "--out", "out", "--val", "0.6", "--test", "0.4"],
             "nothing to train on",

@@ -42,6 +42,8 @@ LOSSLESS: dict[str, dict[str, Any]] = {
     "GIF": {},
 }
 SAVING = {**LOSSLESS, "JPEG": {"quality": 98, "subsampling": 0}, "HEIF": {"quality": 95, "chroma": 444}}
+SAVING["AVIF"] = {"quality": 98, "subsampling": "4:4:4"}
+NEEDS_AVIF = pytest.mark.skipif("AVIF" not in FORMATS, reason="this Pillow reads no AVIF")
 ROUNDING = 6
 
 
@@ -112,7 +114,7 @@ def test_lossless_formats_are_exact(file_format: str) -> None:
     assert photo.format == file_format
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "HEIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "HEIF", pytest.param("AVIF", marks=NEEDS_AVIF)])
 def test_lossy_formats_are_close(file_format: str) -> None:
     photo = read(encoded(UPRIGHT, file_format))
 
@@ -132,9 +134,10 @@ def test_every_orientation_is_turned_upright(file_format: str, orientation: int)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_of_heic_is_applied_once(orientation: int) -> None:
-    # The encoder writes the turn as HEIF's own irot and imir, which libheif applies.
-    photo = read(encoded(stored(UPRIGHT, orientation), "HEIF", exif=exif(orientation)))
+@pytest.mark.parametrize("file_format", ["HEIF", pytest.param("AVIF", marks=NEEDS_AVIF)])
+def test_every_orientation_of_heic_and_avif_is_applied_once(file_format: str, orientation: int) -> None:
+    # The encoder writes the turn as the format's own irot and imir, which the decoder applies or reports.
+    photo = read(encoded(stored(UPRIGHT, orientation), file_format, exif=exif(orientation)))
 
     np.testing.assert_allclose(photo.pixels, UPRIGHT.astype(float), atol=ROUNDING)
 
@@ -407,10 +410,15 @@ def test_an_empty_file_is_refused() -> None:
         (b"Rice, 200 g\nBeans, 150 g\n", "is text"),
         (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\0\x08free", "is a video"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  \0\0\0\x08wide", "is a video"),
-        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "is an AVIF picture"),
         (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01webm", "is a video"),
         (b"RIFF\x24\0\0\0AVI LIST", "is a video"),
-        (b"PK\x03\x04\x14\0\x06\0\x08\0\0\0", "damaged or not a photo"),
+        (b"PK\x03\x04\x14\0\x06\0\x08\0\0\0", "is an archive or an office document"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an office document"),
+        (b"8BPS\0\1\0\0", "is a Photoshop file"),
+        (b"\0\0\1\0\1\0\x10\x10", "is an icon"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "is a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "is a JPEG 2000 picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is a PostScript drawing"),
         (bytes(range(256)) * 4, "damaged or not a photo"),
         (b"\xff\xd8\xff", "damaged or not a photo"),
     ],
@@ -419,6 +427,134 @@ def test_the_error_names_the_kind_of_a_file_that_is_not_a_photo(data: bytes, sen
     with pytest.raises(PhotoError, match=f"{sentence}.*JPEG, PNG, WebP, HEIC") as caught:
         read(data)
     assert caught.value.__cause__ is not None
+
+
+def tiff(*pictures: dict[int, int | bytes], parts: int = 0, big_endian: bool = False) -> bytes:
+    """Write a TIFF file of grey pictures by their tags; the last `parts` are SubIFDs of the first."""
+    order = ">" if big_endian else "<"
+    body, offsets = b"", []
+    start = 8
+    for _ in pictures:
+        offsets.append(start + len(body))
+        body += bytes(2 + 12 * 14 + 4)  # room for a directory of up to 14 tags
+    data = start + len(body)
+    pages = len(pictures) - parts
+    directories = b""
+    for index, tags in enumerate(pictures):
+        size = int(tags[256]) * int(tags[257])
+        every: dict[int, int | bytes] = {258: 8, 259: 1, 262: 1, 273: data, 277: 1, 278: tags[257], 279: size}
+        every |= tags
+        if parts and index == 0:
+            every[330] = offsets[pages]
+        entries = b""
+        for tag, value in sorted(every.items()):
+            if isinstance(value, bytes):
+                entries += struct.pack(f"{order}HHI4s", tag, 1, len(value), value)
+            else:
+                entries += struct.pack(f"{order}HHII", tag, 4, 1, value)
+        following = offsets[index + 1] if index + 1 < len(pictures) and index + 1 != pages else 0
+        directory = struct.pack(f"{order}H", len(every)) + entries + struct.pack(f"{order}I", following)
+        directories += directory.ljust(2 + 12 * 14 + 4, b"\0")
+    head = (b"MM\0*" if big_endian else b"II*\0") + struct.pack(f"{order}I", start)
+    largest = max(int(tags[256]) * int(tags[257]) for tags in pictures)
+    return head + directories + bytes([200]) * largest
+
+
+PREVIEW: dict[int, int | bytes] = {254: 1, 256: 4, 257: 3}
+WHOLE: dict[int, int | bytes] = {254: 0, 256: 8, 257: 6}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff({**PREVIEW, 50706: b"\1\4\0\0"}, {**WHOLE, 262: 32803}, parts=1),  # DNG
+        tiff({**WHOLE, 254: 0, 50706: b"\1\4\0\0"}),  # a DNG of linear values
+        tiff(PREVIEW, {**WHOLE, 262: 32803}, parts=1, big_endian=True),  # NEF, ARW
+        tiff(WHOLE, {**PREVIEW, 262: 32803}),  # the values of the sensor in a page of their own
+        tiff({**WHOLE, 262: 34892}),
+        b"II*\0\x10\0\0\0CR\2\0" + bytes(40),
+        b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
+        b"IIRO\x08\0\0\0",
+        b"IIRS\x08\0\0\0",
+        b"IIU\0\x18\0\0\0",
+        b"FUJIFILMCCD-RAW 0201",
+        b"FOVb\0\0\2\0",
+        b"\0MRM\0\0\0\0",
+        b"II\x1a\0\0\0HEAPCCDR",
+    ],
+)
+def test_camera_raw_files_are_refused_by_name(data: bytes) -> None:
+    with pytest.raises(PhotoError) as refused:
+        read(data)
+    assert str(refused.value) == "This file is a camera raw file; export it as JPEG and open that."
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_a_small_preview_is_never_taken_for_the_photo(parts: int) -> None:
+    with pytest.raises(PhotoError, match="begins with a small preview; save its photo as JPEG"):
+        read(tiff(PREVIEW, WHOLE, parts=parts))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(WHOLE, PREVIEW),  # the thumbnail follows, as programs for pictures write it
+        tiff(WHOLE, PREVIEW, parts=1),  # a pyramid
+        tiff(WHOLE, {**WHOLE, 256: 16}),  # pages of several sizes
+        tiff(WHOLE, big_endian=True),
+    ],
+)
+def test_a_tiff_file_whose_photo_comes_first_is_read(data: bytes) -> None:
+    np.testing.assert_array_equal(read(data).pixels, np.full((6, 8, 3), 200))
+
+
+def test_directories_of_a_tiff_file_that_name_each_other_end() -> None:
+    data = bytearray(tiff(WHOLE))
+    struct.pack_into("<I", data, 8 + 2 + 12 * 10, 8)  # the next directory is this one
+    np.testing.assert_array_equal(read(bytes(data)).pixels, np.full((6, 8, 3), 200))
+
+
+def _scans(data: bytes) -> list[int]:
+    return [index for index in range(len(data) - 1) if data[index : index + 2] == b"\xff\xda"]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 30}])
+@pytest.mark.parametrize("after", [b"", b"\xff", bytes(1000), b"ftypmp42 and a moving picture \xff\xe1"])
+def test_a_jpeg_without_its_end_mark_is_read_if_all_pixels_are_there(
+    options: dict[str, Any], after: bytes
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (40, 56, 3), np.uint8)
+    whole = encoded(noise, "JPEG", **options)
+    assert whole.endswith(b"\xff\xd9")
+    cut = whole[:-2] + after
+
+    photo = read(cut)
+
+    np.testing.assert_array_equal(photo.pixels, read(whole).pixels)
+    assert photo.sha256 == hashlib.sha256(cut).hexdigest()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize(
+    ("missing", "after"),
+    # Not fewer before zeros, which are the code for "no more detail" in the last block of colour.
+    [(8, b""), (40, b""), (40, b"\xff"), (300, b""), (300, bytes(5000))],
+)
+def test_a_jpeg_without_some_of_its_pixels_is_cut_off(
+    options: dict[str, Any], after: bytes, missing: int
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (40, 56, 3), np.uint8)
+    cut = encoded(noise, "JPEG", **options)[:-missing]
+    with pytest.raises(PhotoError, match="cut off, and a part of its photo is missing"):
+        read(cut + after)
+
+
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_cut_off() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (40, 56, 3), np.uint8)
+    whole = encoded(noise, "JPEG", progressive=True)
+    for start in _scans(whole)[1:]:
+        with pytest.raises(PhotoError, match="cut off"):
+            read(whole[:start])
 
 
 def test_other_formats_are_refused() -> None:
@@ -516,4 +652,5 @@ def test_photo_suffixes_are_those_of_the_accepted_formats() -> None:
         ".tiff",
         ".gif",
     } <= PHOTO_SUFFIXES
-    assert not {".pdf", ".svg", ".avif", ".psd", ".txt", ""} & PHOTO_SUFFIXES
+    assert (".avif" in PHOTO_SUFFIXES) == ("AVIF" in FORMATS)
+    assert not {".pdf", ".svg", ".dng", ".psd", ".txt", ""} & PHOTO_SUFFIXES

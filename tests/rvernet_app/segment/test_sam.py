@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from segment_anything import SamPredictor
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
-from rvernet_app.errors import PromptError, SegmentationError, WeightsError
-from rvernet_app.picture.clean import clean, keep_to_prompt
+from rvernet_app.errors import NoFoodError, PromptError, WeightsError
 from rvernet_app.picture.masks import bbox_xywh
+from rvernet_app.segment.prompted import Outputs
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
 from rvernet_app.types import Candidates, Mask, Photo, Prompt
 
@@ -95,58 +95,33 @@ def test_the_embedding_is_sam_predictors(segmenter: SamSegmenter, random_sam: Sa
     np.testing.assert_allclose(embedding.features.astype(np.float32), predictor.features.numpy(), atol=1e-6)
 
 
-def test_one_click_gives_sam_predictors_three_masks_best_first(
-    segmenter: SamSegmenter, random_sam: Sam, photo: Photo
+@pytest.mark.parametrize("name", [*PROMPTS, "mask"])
+def test_the_outputs_are_sam_predictors(
+    segmenter: SamSegmenter, random_sam: Sam, photo: Photo, name: str
 ) -> None:
-    masks, scores, logits = predictor_answer(random_sam, photo, CLICK, multimask=True)
-    order = np.argsort(-scores)
-    candidates = segmenter.predict(segmenter.encode(photo), CLICK)
-    np.testing.assert_allclose(candidates.low_res, logits[order], atol=1e-5)
-    np.testing.assert_allclose(candidates.scores, np.clip(scores[order], 0, 1), atol=1e-5)
-    for mask, expected in zip(candidates.masks, masks[order], strict=True):
-        np.testing.assert_array_equal(mask, clean(expected, CLICK.points_xy))
+    embedding = segmenter.encode(photo)
+    if name == "mask":
+        previous = segmenter.outputs(embedding, CLICK).logits[1]
+        prompt = Prompt(CLICK.points_xy, CLICK.point_labels, low_res_mask=previous)
+    else:
+        prompt = PROMPTS[name]
+    masks, single_score, single = predictor_answer(random_sam, photo, prompt, multimask=False)
+    nested_masks, scores, nested = predictor_answer(random_sam, photo, prompt, multimask=True)
+    outputs = segmenter.outputs(embedding, prompt)
+    np.testing.assert_allclose(outputs.logits, np.concatenate([single, nested]), atol=1e-5)
+    np.testing.assert_allclose(outputs.scores, [*single_score, *scores], atol=1e-5)
+    for logits, expected in zip(outputs.logits, (*masks, *nested_masks), strict=True):
+        np.testing.assert_array_equal(segmenter.enlarge(logits, (75, 110)), expected)
 
 
-def test_a_small_model_gives_the_single_mask_first_for_one_click_too(random_sam: Sam, photo: Photo) -> None:
-    segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
-    _, _, single = predictor_answer(random_sam, photo, CLICK, multimask=False)
-    _, scores, several = predictor_answer(random_sam, photo, CLICK, multimask=True)
-    candidates = segmenter.predict(segmenter.encode(photo), CLICK)
-    outputs = np.concatenate([single, several[np.argsort(-scores)[:2]]])
-    scale = single.shape[-1] / max(photo.shape[:2])
-    clicked = [(x * scale, y * scale) for x, y in CLICK.points_xy]
-    expected = np.stack([keep_to_prompt(output, clicked, None) for output in outputs])
-    np.testing.assert_allclose(candidates.low_res, expected, atol=1e-5)
-
-
-def test_masks_of_a_small_model_stay_within_a_box(random_sam: Sam, photo: Photo) -> None:
-    segmenter = SamSegmenter("small_sam", "random", random_sam, small=True)
+def test_masks_stay_within_a_box(random_sam: Sam, photo: Photo) -> None:
+    segmenter = SamSegmenter("small_sam", "random", random_sam)
     found = segmenter.predict(segmenter.encode(photo), Prompt(box_xyxy=(20, 15, 60, 45)))
     x, y, width, height = bbox_xywh(np.logical_or.reduce(found.masks))
     assert x >= 17
     assert y >= 12
     assert x + width <= 63
     assert y + height <= 48
-
-
-@pytest.mark.parametrize("name", ["points", "box", "box and point", "mask"])
-def test_an_unambiguous_prompt_gives_the_single_mask_first(
-    segmenter: SamSegmenter, random_sam: Sam, photo: Photo, name: str
-) -> None:
-    embedding = segmenter.encode(photo)
-    if name == "mask":
-        previous = segmenter.predict(embedding, CLICK).low_res[1]
-        prompt = Prompt(CLICK.points_xy, CLICK.point_labels, low_res_mask=previous)
-    else:
-        prompt = PROMPTS[name]
-    _, single_score, single = predictor_answer(random_sam, photo, prompt, multimask=False)
-    _, scores, several = predictor_answer(random_sam, photo, prompt, multimask=True)
-    candidates = segmenter.predict(embedding, prompt)
-    best_two = np.argsort(-scores)[:2]
-    np.testing.assert_allclose(candidates.low_res, np.concatenate([single, several[best_two]]), atol=1e-5)
-    np.testing.assert_allclose(
-        candidates.scores, np.clip([*single_score, *scores[best_two]], 0, 1), atol=1e-5
-    )
 
 
 @pytest.mark.parametrize("size_hw", [(64, 64), (200, 40), (1, 30)])
@@ -218,24 +193,27 @@ def answer(
     scores: list[float],
 ) -> Candidates:
     """Predict from four given decoder outputs, float32 (4, 32, 32)."""
-    monkeypatch.setattr(segmenter, "_decode", lambda *_: (logits, np.array(scores, np.float32)))
+    outputs = Outputs(logits, np.array(scores, np.float32))
+    monkeypatch.setattr(segmenter, "outputs", lambda *_: outputs)
     return segmenter.predict(segmenter.encode(photo), CLICK)
 
 
-def test_an_empty_output_makes_room_for_the_next(
+def test_candidates_are_best_first_without_empty_and_like_ones(
     segmenter: SamSegmenter, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logits = np.full((4, 32, 32), -1, np.float32)
-    logits[[0, 1, 3], 4:20, 4:28] = 1
-    candidates = answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7])
-    np.testing.assert_allclose(candidates.scores, [0.7, 0.5, 0.1])
-    assert candidates.masks.any((1, 2)).all()
+    logits = np.full((4, 32, 32), -2, np.float32)
+    logits[0, 4:20, 4:28] = 2
+    logits[1, 4:20, 5:28] = 2  # hardly smaller
+    logits[3, 8:16, 16:24] = 2
+    candidates = answer(segmenter, photo, monkeypatch, logits, [0.1, 0.75, 0.875, 0.5])
+    np.testing.assert_allclose(candidates.scores, [0.75, 0.5])
+    assert candidates.kinds == ("whole", "part")
 
 
 def test_finding_nothing_is_an_error(
     segmenter: SamSegmenter, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SegmentationError, match="box"):
+    with pytest.raises(NoFoodError, match="box"):
         answer(segmenter, photo, monkeypatch, np.full((4, 32, 32), -1, np.float32), [0.1, 0.5, 0.9, 0.7])
 
 

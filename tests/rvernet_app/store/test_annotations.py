@@ -11,11 +11,12 @@ import pytest
 from rvernet_app.errors import ConflictError, PromptError, StoreError
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle, to_rle
+from rvernet_app.portions import METHODS, UNITS, Unit
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, delete, foods, give_verdict, save
 from rvernet_app.store.history import history
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import create_project
-from rvernet_app.store.tables import DONE, METHODS, OPEN, SKIPPED, UNITS, UNUSABLE, Annotation, Verdict
+from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Annotation, Verdict
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, require_complete_events, square
 
 
@@ -50,6 +51,15 @@ def ids(desk: Desk, annotator: int | None = None, item: int = 0) -> list[int]:
 def test_an_inconsistent_portion_is_refused(given: tuple[Any, ...]) -> None:
     with pytest.raises(StoreError):
         Portion(*given)
+
+
+@pytest.mark.parametrize(("name", "unit"), UNITS.items())
+def test_a_portion_has_at_most_what_its_unit_allows(name: str, unit: Unit) -> None:
+    assert Portion(unit.most, name, "guessed").amount == unit.most
+    assert 0 < unit.usual < unit.most
+    for portion in ({"amount": unit.most + 1}, {"amount": unit.most, "low": 0.0, "high": unit.most + 1}):
+        with pytest.raises(StoreError, match=f"at most {unit.most:g} {name}"):
+            Portion(unit=name, method="guessed", **portion)
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -117,9 +117,9 @@ def test_every_common_postgresql_scheme_is_recognized(scheme: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nonsense", "'nonsense' is not the URL of a database"),
-        ("postgresql://ann:secret@host:port/foods", "'host:port/foods' is not the URL of a database"),
-        ("postgresql+nothing://ann:secret@host/foods", "'host/foods' is not the URL of a database"),
+        ("nonsense", "DATABASE_URL is not the URL of a database"),
+        ("postgresql://ann:secret@host:port/foods", "DATABASE_URL is not the URL of a database"),
+        ("postgresql+nothing://ann:secret@host/foods", "DATABASE_URL is not the URL of a database"),
         ("mysql://ann:secret@host/foods", "SQLite or PostgreSQL, not with mysql"),
         ("sqlite:////no/such/folder/foods.sqlite3", "The database cannot be opened: unable to open"),
     ],

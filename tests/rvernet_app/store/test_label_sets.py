@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.labels import LabelName, colour_of, default_label_set
+from rvernet_app.label_files import default_label_set
+from rvernet_app.labels import LabelName, colour_of
 from rvernet_app.store.database import Store
-from rvernet_app.store.label_sets import add_label, label, label_names, labels_of, put_label, take_label_set
+from rvernet_app.store.label_sets import (
+    add_label,
+    delete_label,
+    food_counts,
+    label,
+    label_names,
+    labels_of,
+    merge_label,
+    put_label,
+    standing_label,
+    take_label_set,
+)
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import Event, Label, Project
 from tests.rvernet_app.store.desk import Desk, commit
@@ -179,6 +191,7 @@ def test_put_label_adds_a_label_even_if_annotators_may_not(store: Store) -> None
     ("name", "message"),
     [
         (LabelName("BEANS"), "a label 'beans' already"),
+        (LabelName("Broth"), "'soup' is also called 'Broth'"),
         (LabelName("rice", parent="grain"), "'grain', is not in the label set"),
         (LabelName("rice", parent="rice"), "'rice' would be its own parent"),
     ],
@@ -228,3 +241,97 @@ def test_an_inconsistent_label_set_changes_nothing(desk: Desk) -> None:
             commit(desk.store, take_label_set, desk.project, given)
         with desk.store.reading() as session:
             assert label_names(session, desk.project) == before
+
+
+def test_a_merged_label_gives_its_foods_names_and_children_to_the_other(desk: Desk) -> None:
+    rice, soup = desk.labels["rice"], desk.labels["soup"]
+    commit(desk.store, put_label, desk.project, LabelName("rice", ("white rice", "BROTH")), id=rice)
+    child = commit(desk.store, add_label, desk.project, LabelName("brown rice", parent="rice"))
+    first, other = desk.save(label="rice"), desk.save(label="beans", by=desk.ben)
+    with desk.store.reading() as session:
+        before = session.get_one(Project, desk.project).labels_version
+    assert commit(desk.store, merge_label, desk.project, rice, soup, desk.ben) == 1
+    with desk.store.reading() as session:
+        names = {name.name: name for name in label_names(session, desk.project)}
+        assert list(names) == ["soup", "beans", "brown rice"]
+        assert names["soup"].synonyms == ("broth", "rice", "white rice")
+        assert names["brown rice"].parent == "soup"
+        assert label(session, child).parent_id == soup
+        assert food_counts(session, desk.project) == {soup: 1, desk.labels["beans"]: 1}
+        assert standing_label(session, desk.project, rice) == soup
+        assert session.get_one(Project, desk.project).labels_version > before
+        of_rice = select(Event).where(Event.subject_id == rice, Event.subject == "label")
+        last = session.scalars(of_rice).all()[-1]
+        assert last.after is not None
+        assert (last.annotator_id, last.after["into_id"], last.after["removed"]) == (desk.ben, soup, True)
+    assert (desk.food(first.id).label_id, desk.food(first.id).revision) == (soup, first.revision)
+    assert desk.food(other.id).label_id == desk.labels["beans"]
+
+
+def test_a_label_can_be_merged_into_one_that_belongs_to_it(desk: Desk) -> None:
+    rice = desk.labels["rice"]
+    wild = commit(desk.store, add_label, desk.project, LabelName("wild rice", parent="rice"))
+    black = commit(desk.store, add_label, desk.project, LabelName("black rice", parent="wild rice"))
+    commit(desk.store, merge_label, desk.project, rice, black)
+    with desk.store.reading() as session:
+        parents = {name.name: name.parent for name in label_names(session, desk.project)}
+        assert (parents["black rice"], parents["wild rice"]) == (None, "black rice")
+        assert label(session, wild).parent_id == black
+
+
+def test_a_deleted_label_leaves_its_foods_without_a_name_or_with_another(desk: Desk) -> None:
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    named, other = desk.save(label="rice"), desk.save(label="soup", by=desk.ben)
+    assert commit(desk.store, delete_label, desk.project, rice) == 1
+    assert commit(desk.store, delete_label, desk.project, soup, beans) == 1
+    assert (desk.food(named.id).label_id, desk.food(other.id).label_id) == (None, beans)
+    with desk.store.reading() as session:
+        assert [name.name for name in label_names(session, desk.project)] == ["beans"]
+        assert [standing_label(session, desk.project, each) for each in (rice, soup)] == [None, beans]
+    again = commit(desk.store, add_label, desk.project, LabelName("rice"))
+    assert again not in (rice, soup, beans)
+
+
+def test_merges_follow_each_other(desk: Desk) -> None:
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    commit(desk.store, merge_label, desk.project, rice, soup)
+    commit(desk.store, merge_label, desk.project, soup, beans)
+    with desk.store.reading() as session:
+        assert standing_label(session, desk.project, rice) == beans
+        assert label(session, beans).synonyms == ["soup", "broth", "rice"]
+    commit(desk.store, delete_label, desk.project, beans)
+    with desk.store.reading() as session:
+        assert standing_label(session, desk.project, rice) is None
+
+
+def test_a_label_is_merged_once_and_into_another_of_its_project(desk: Desk) -> None:
+    rice, soup = desk.labels["rice"], desk.labels["soup"]
+    other = commit(desk.store, create_project, "Other", [LabelName("stew")])
+    with desk.store.reading() as session:
+        (stew,) = labels_of(session, other)
+    for into, says in ((rice, "itself"), (stew.id, "no such label"), (999, "no such label")):
+        with pytest.raises((LabelError, StoreError), match=says):
+            commit(desk.store, merge_label, desk.project, rice, into)
+    with pytest.raises(LabelError, match="cannot stay"):
+        commit(desk.store, delete_label, desk.project, rice, rice)
+    commit(desk.store, merge_label, desk.project, rice, soup)
+    with pytest.raises(StoreError, match="no such label"):
+        commit(desk.store, merge_label, desk.project, rice, soup)
+    with desk.store.reading() as session, pytest.raises(StoreError, match="not in the project"):
+        standing_label(session, desk.project, stew.id)
+
+
+def test_a_label_set_of_any_size_is_taken_with_as_many_statements(desk: Desk) -> None:
+    counts = []
+    for first, size in ((0, 10), (10, 300)):
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, text: str, *_rest: object) -> None:
+            statements.append(text)  # noqa: B023  # it is removed before the next round
+
+        event.listen(desk.store.engine, "before_cursor_execute", note)
+        names = [LabelName(f"food {number}") for number in range(first, first + size)]
+        assert commit(desk.store, take_label_set, desk.project, names) == (size, 0)
+        event.remove(desk.store.engine, "before_cursor_execute", note)
+        counts.append(len(statements))
+    assert counts[1] <= counts[0] + 2  # rows may be written in several batches

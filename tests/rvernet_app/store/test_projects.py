@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -10,13 +12,14 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import (
     all_projects,
+    change_project,
     create_project,
     ensure_annotator,
     find_annotator,
     project,
 )
-from rvernet_app.store.tables import Annotator, Event
-from tests.rvernet_app.store.desk import commit
+from rvernet_app.store.tables import Annotator, Event, Item
+from tests.rvernet_app.store.desk import commit, set_up
 
 
 def test_a_project_keeps_its_settings(store: Store) -> None:
@@ -85,3 +88,46 @@ def test_finding_an_annotator_adds_no_row(store: Store) -> None:
         assert find_annotator(session, "Ben") is find_annotator(session, "") is None
     with store.reading() as session:
         assert session.scalars(select(Annotator.name)).all() == ["Ann Lee"]
+
+
+def test_a_project_can_be_renamed_and_set_up_anew(store: Store) -> None:
+    desk = set_up(store, double_share=0.0)
+    commit(store, create_project, "Other", [])
+    changed = commit(
+        store,
+        change_project,
+        desk.project,
+        " Lunch  trays ",
+        new_labels=False,
+        double_share=1.0,
+        blind_share=1.0,
+        by=desk.ann,
+    )
+    assert (changed.name, changed.new_labels, changed.double_share) == ("Lunch trays", False, 1.0)
+    with store.reading() as session:
+        event = session.scalars(select(Event).where(Event.subject == "project").order_by(Event.id)).all()[-1]
+        assert ((event.before or {})["name"], event.annotator_id) == ("Trays", desk.ann)
+    same: dict[str, Any] = {"new_labels": False, "double_share": 1.0, "blind_share": 1.0}
+    events = desk.count()
+    commit(store, change_project, desk.project, "Lunch trays", **same)
+    assert desk.count() == events
+    with pytest.raises(StoreError, match="There is a project 'Other' already"):
+        commit(store, change_project, desk.project, "Other", **same)
+    with pytest.raises(StoreError, match="1 to 200 characters"):
+        commit(store, change_project, desk.project, "", **same)
+    with pytest.raises(StoreError, match="double_share is a share"):
+        commit(store, change_project, desk.project, "Lunch trays", **{**same, "double_share": 2.0})
+
+
+def test_new_shares_hold_for_the_photos_that_are_there(store: Store) -> None:
+    desk = set_up(store, double_share=0.0)
+    desk.save()
+    settings: dict[str, Any] = {"new_labels": True, "double_share": 1.0, "blind_share": 1.0}
+    commit(store, change_project, desk.project, "Trays", **settings)
+    with store.reading() as session:
+        rows = session.execute(select(Item.wanted, Item.blind).order_by(Item.position)).all()
+    assert [tuple(row) for row in rows] == [(2, False), (2, True), (2, True), (2, True)]
+    desk.save(by=desk.ben)
+    commit(store, change_project, desk.project, "Trays", **{**settings, "double_share": 0.0})
+    with store.reading() as session:
+        assert session.scalars(select(Item.wanted).order_by(Item.position)).all() == [2, 1, 1, 1]

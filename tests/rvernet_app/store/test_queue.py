@@ -18,9 +18,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.history import undo
-from rvernet_app.store.listing import list_items
-from rvernet_app.store.projects import create_project, ensure_annotator
-from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress
+from rvernet_app.store.listing import Filter, find_items, list_items
+from rvernet_app.store.projects import NOBODY, Person, create_project, ensure_annotator, people
+from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress, set_meal
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
 from tests.rvernet_app.conftest import NewStore
@@ -493,3 +493,62 @@ def test_a_list_can_be_limited_to_uncertain_photos(tray: Desk) -> None:
     assert [position for position, _, _ in listed(tray, uncertain=0.5, state=DONE)] == [4]
     assert [position for position, _, _ in listed(tray, uncertain=0.5, state="new")] == [1]
     assert listed(tray, uncertain=0.95) == []
+
+
+@pytest.fixture
+def day(tray: Desk) -> Desk:
+    """The desk with meals, and with foods of two annotators who are done."""
+    commit(tray.store, set_meal, tray.items[1], "Ward 3, lunch")
+    tray.save(item=2)
+    give(tray, "done", 2)
+    tray.save(item=3, by=tray.ben, label="soup")
+    give(tray, "done", 3, by=tray.ben)
+    return tray
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("4.PNG", [4]),
+        ("  ward  3, ", [1]),
+        ("rice", [2]),
+        ("soup", [3]),  # Ben is done with it, and it wants nobody else
+        ("%", []),
+        ("", [0, 1, 2, 3, 4, 5]),
+        ("png", [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_photos_are_found_by_file_name_meal_and_label(day: Desk, search: str, found: list[int]) -> None:
+    assert [position for position, _, _ in listed(day, search=search)] == found
+    with day.store.reading() as session:
+        ids = find_items(session, day.project, day.ann, Filter(search=search))
+    assert ids == [day.items[number] for number in found]
+
+
+def test_a_search_tells_nothing_of_others_foods_on_a_photo_that_one_can_still_label(store: Store) -> None:
+    desk = set_up(store)
+    desk.save(by=desk.ben, label="soup")
+    give(desk, "skipped", 1)
+    assert listed(desk, search="soup") == []
+    assert [one[0] for one in listed(desk, viewer=desk.ben, search="soup")] == [0]
+    desk.save(by=desk.ann, label="rice")
+    give(desk, "done", 0)
+    assert [one[0] for one in listed(desk, search="soup")] == [0]
+
+
+def test_a_search_and_a_filter_hold_together(day: Desk) -> None:
+    assert [one[0] for one in listed(day, search="png", state="done")] == [2]
+    assert [one[0] for one in listed(day, search="png", state="done", label_id=day.labels["rice"])] == [2]
+    assert [one[0] for one in listed(day, search="ward", state="new")] == [1]
+    assert listed(day, search="ward", state="done") == []
+    assert [one[0] for one in listed(day, search="png", after=3)] == [4, 5]
+
+
+def test_someone_who_has_begun_nothing_finds_every_label(day: Desk) -> None:
+    assert [one[0] for one in listed(day, viewer=NOBODY, search="soup")] == [3]
+
+
+def test_the_people_of_a_project_are_counted(day: Desk) -> None:
+    give(day, "skipped", 0)
+    with day.store.reading() as session:
+        assert people(session, day.project) == [Person("Ann", 2, 1, 1), Person("Ben", 1, 1, 1)]

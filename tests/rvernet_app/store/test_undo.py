@@ -12,7 +12,8 @@ from sqlalchemy import select
 from rvernet_app.errors import ConflictError, StoreError
 from rvernet_app.store.annotations import Portion, Saved, delete, foods, give_verdict
 from rvernet_app.store.database import migrate, migration_config
-from rvernet_app.store.history import redo, undo
+from rvernet_app.store.history import history, redo, undo
+from rvernet_app.store.label_sets import delete_label, merge_label
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DELETED, DONE, REJECTED, SAVED, Annotation
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events
@@ -330,3 +331,23 @@ def test_undo_and_redo_match_the_model_in_any_order(desk: Desk, seed: int) -> No
     assert {("undo", True), ("redo", True), ("redo", None)} <= outcomes
     with desk.store.reading() as session:
         require_complete_events(session)
+
+
+def test_a_merge_of_labels_is_no_step_and_steps_before_it_can_be_taken_back(desk: Desk) -> None:
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    saved = desk.save(label="rice")
+    desk.edit(saved, "", label="beans")
+    commit(desk.store, merge_label, desk.project, beans, soup, desk.ann)
+    assert desk.food(saved.id).label_id == soup
+    assert len(desk.undo()) == 1
+    assert desk.food(saved.id).label_id == rice
+    assert len(desk.redo()) == 1
+    assert desk.food(saved.id).label_id == soup
+    commit(desk.store, delete_label, desk.project, rice, None, desk.ann)
+    assert len(desk.undo()) == 1
+    assert desk.food(saved.id).label_id is None
+    with desk.store.reading() as session:
+        moves = [
+            event.annotator_id for event in history(session, desk.items[0]) if event.subject_id == saved.id
+        ]
+    assert moves.count(None) == 2  # both are in the history, and nobody's

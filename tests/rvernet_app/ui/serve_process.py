@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rvernet_app.cli import main as cli
 from rvernet_app.config import AppConfig
@@ -24,13 +25,13 @@ from tests.rvernet_app.store.desk import picture
 
 
 class Page:
-    """A fake of the built page."""
+    """A fake of the built page and of its server."""
 
     def __init__(self, copy: HubCopy, project: int) -> None:
         self._copy = copy
         self._project = project
 
-    def launch(self, **options: Any) -> None:
+    def wait(self, seconds: float) -> bool:
         """Wait for the first push, save a photo, and wait for a signal."""
         self._copy.trigger().result()
         files = PhotoFiles(self._copy.store.folder, max_mb=1, max_megapixels=1)
@@ -39,8 +40,10 @@ class Page:
         while True:
             signal.pause()
 
-    def close(self) -> None:
-        """Nothing to close."""
+
+@contextmanager
+def running(page: Page, sockets: object) -> Iterator[Page]:
+    yield page
 
 
 def main() -> int:
@@ -60,6 +63,8 @@ def main() -> int:
     vars(cli)["keep_memory"] = lambda: None
     vars(serve)["open_copied"] = partial(open_copied, hf_api=hub, every=A_DAY)
     vars(serve)["build_demo"] = build_demo
+    vars(serve)["web_app"] = lambda page, config, auth: page
+    vars(serve)["running"] = running
     try:
         return cli.main(["serve"])
     finally:

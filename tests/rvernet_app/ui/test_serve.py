@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -22,6 +24,9 @@ from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, open_copied
 from rvernet_app.store.accounts import ACCOUNTS_NAME, Accounts
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Item
+from rvernet_app.ui.access import uploads_folder
+from rvernet_app.ui.document import TITLE
+from rvernet_app.ui.listening import close, listen, port_of
 from rvernet_app.ui.serve import closing_in_order
 from tests.conftest import ROOT
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
@@ -29,26 +34,45 @@ from tests.rvernet_app.store.desk import Desk, set_up
 
 
 class Page:
-    """A fake of the built page; it serves until the given event."""
+    """A fake of the built page and of its server, which runs until the given event."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens = happens
-        self.options: dict[str, Any] = {}
+        self.auth: Callable[[str, str], bool] | None = None
         self.closed = False
-
-    def launch(self, **options: Any) -> None:
-        self.options = options
-        self._happens()
 
     def close(self) -> None:
         self.closed = True
 
+    def wait(self, seconds: float) -> bool:
+        self._happens()
+        return True
+
+
+def web_app(page: Page, config: AppConfig, auth: Callable[[str, str], bool] | None) -> Page:
+    page.auth = auth
+    return page
+
+
+@contextmanager
+def running(page: Page, sockets: object) -> Iterator[Page]:
+    try:
+        yield page
+    finally:
+        page.close()
+
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of the program, which leaves the memory settings of the tests unchanged."""
+    """The data folder of the program, which leaves the memory settings of the tests unchanged and serves a
+    fake page."""
     monkeypatch.setattr("rvernet_app.cli.main.keep_memory", lambda: None)
     monkeypatch.setenv("RVERNET_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RVERNET_PHOTOS_DIR", str(tmp_path / "photos"))
+    monkeypatch.setenv("RVERNET_PORT", "0")
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr("rvernet_app.ui.serve.web_app", web_app)
+    monkeypatch.setattr("rvernet_app.ui.serve.running", running)
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
@@ -87,7 +111,7 @@ def test_the_page_is_open_if_there_are_no_accounts(data: Path, monkeypatch: pyte
     page = Page(lambda: None)
     serve(monkeypatch, page)
     assert main(["serve"]) == 0
-    assert page.options["auth"] is None
+    assert page.auth is None
 
 
 def test_the_page_asks_for_a_password_if_there_are_accounts(
@@ -97,8 +121,9 @@ def test_the_page_asks_for_a_password_if_there_are_accounts(
     serve(monkeypatch, page)
     Accounts(data).add("Ann", "correct horse")
     assert main(["serve"]) == 0
-    assert page.options["auth"]("Ann", "correct horse")
-    assert not page.options["auth"]("Ann", "battery staple")
+    assert page.auth is not None
+    assert page.auth("Ann", "correct horse")
+    assert not page.auth("Ann", "battery staple")
 
 
 def test_damaged_accounts_are_reported_and_let_nobody_in(
@@ -110,6 +135,99 @@ def test_damaged_accounts_are_reported_and_let_nobody_in(
     (data / ACCOUNTS_NAME).write_text('{"Ann": "not$base64"}')
     assert main(["serve"]) == 2
     assert capsys.readouterr().err == f"rvernet: {data / ACCOUNTS_NAME} is not a list of accounts.\n"
+
+
+def test_a_taken_port_is_one_line_before_anything_is_made(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = listen("127.0.0.1", 0)
+    port = port_of(other)
+    monkeypatch.setenv("RVERNET_PORT", str(port))
+    assert main(["serve"]) == 2
+    close(other)
+    assert capsys.readouterr().err == (
+        f"rvernet: Port {port} of 127.0.0.1 is taken, perhaps by another RveRNet. "
+        "Set RVERNET_PORT to another number, or to 0 for any free port.\n"
+    )
+    assert list(data.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("RVERNET_DATA_DIR", "Projects cannot be kept in "),
+        ("RVERNET_PHOTOS_DIR", "Opened photos cannot be kept in "),
+        ("GRADIO_TEMP_DIR", "Uploads cannot be kept in "),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_one_line_with_its_variable(
+    variable: str,
+    says: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (data / "file").write_text("")
+    monkeypatch.setenv(variable, str(data / "file" / "below"))
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        f"rvernet: {says}{data / 'file' / 'below'} (Not a directory). "
+        f"Set {variable} to a folder that this account can write.\n"
+    )
+
+
+def test_uploads_are_kept_in_a_private_folder_that_goes_with_the_program(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+
+    def look() -> None:
+        seen.append(uploads_folder())
+        assert stat.S_IMODE(seen[0].stat().st_mode) == 0o700
+        (seen[0] / "a.jpg").write_text("uploaded")
+
+    serve(monkeypatch, Page(look))
+    assert main(["serve"]) == 0
+    assert not seen[0].exists()
+    assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_a_folder_for_uploads_that_was_named_stays(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    serve(monkeypatch, Page(lambda: (uploads_folder() / "a.jpg").write_text("uploaded")))
+    assert main(["serve"]) == 0
+    assert (tmp_path / "uploads" / "a.jpg").read_text() == "uploaded"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT ends a process at once on Windows")
+def test_the_program_starts_behind_proxies_and_without_a_home_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+    dead = "http://ann:secret@127.0.0.1:9"
+    given = {"http_proxy": dead, "HTTPS_PROXY": dead, "ALL_PROXY": "socks5://ann:secret@127.0.0.1:9"}
+    emptied = dict.fromkeys(("HF_HOME", "DATABASE_URL", "SPACE_ID", "GRADIO_NUM_PORTS", "RVERNET_HOST"), "")
+    (tmp_path / "file").write_text("")
+    folders = {"HOME": str(tmp_path / "file" / "home"), "RVERNET_DATA_DIR": str(tmp_path / "data")}
+    options = {"RVERNET_PORT": "0", "RVERNET_SEGMENTER": "grabcut", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py")],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", **given, **emptied, **folders, **options},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("RveRNet is at ").rstrip()
+        assert address.startswith("http://127.0.0.1:"), process.communicate()[1]
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(address) as page:
+            assert TITLE in page.read().decode()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert said == "rvernet: stopped\n"
+    assert process.returncode == 130
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "file"}
 
 
 # With a copy on the Hub
@@ -198,6 +316,7 @@ def test_a_terminated_program_pushes_once_more_and_ends(desk: Desk, tmp_path: Pa
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stdout.readline().startswith("RveRNet is at http://127.0.0.1:")
         assert process.stdout.readline() == "saved\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "pushing\n"

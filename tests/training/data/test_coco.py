@@ -68,10 +68,99 @@ def test_reader_ignores_stray_files_among_the_photos(made_data: Path) -> None:
     assert read(made_data) == expected
 
 
-@pytest.mark.parametrize("reason", ["iscrowd", "ignore"])
-def test_reader_skips_crowd_and_ignored_annotations(made_data: Path, reason: str) -> None:
-    change(made_data, lambda described: described["annotations"][0].update({reason: 1}))
-    assert "coco/100" not in [r.name for r in read(made_data).regions]
+@pytest.mark.parametrize(
+    ("flag", "reason"), [("iscrowd", "a crowd without a mask"), ("ignore", "marked to be ignored")]
+)
+@pytest.mark.parametrize("value", [1, 1.0, "1", True])
+def test_reader_leaves_out_and_names_crowds_of_boxes_and_ignored_annotations(
+    made_data: Path, flag: str, reason: str, value: object
+) -> None:
+    change(made_data, lambda described: described["annotations"][0].update({flag: value}))
+    found = read(made_data)
+    assert "coco/100" not in [r.name for r in found.regions]
+    assert found.left_out[reason][0] == "coco/100"
+    assert len(found.left_out["marked to be ignored"]) == 16 + (flag == "ignore")
+
+
+@pytest.mark.parametrize("value", [0, 0.0, "0", False, None])
+def test_a_flag_that_is_not_set_leaves_nothing_out(made_data: Path, value: object) -> None:
+    change(made_data, lambda described: described["annotations"][0].update(iscrowd=value))
+    assert read(made_data).regions[0].name == "coco/100"
+
+
+def test_a_mask_drawn_with_a_brush_is_taken(made_data: Path) -> None:
+    """CVAT marks such masks as crowds, with uncompressed RLE."""
+    rle = {"size": [40, 48], "counts": RUNS}
+    change(made_data, lambda described: described["annotations"][0].update(iscrowd=1, segmentation=rle))
+    region = read(made_data).regions[0]
+    assert region.name == "coco/100"
+    np.testing.assert_array_equal(region.masked[0].read(open_photo)[1], MASK)
+
+
+def test_a_useless_part_of_an_outline_is_named_and_the_others_are_the_mask(made_data: Path) -> None:
+    parts = [[7, 5, 9, 5, 9, 9, 7, 9], [1, 1, 2, 2], [1, 2, 3]]
+    change(made_data, lambda described: described["annotations"][0].update(segmentation=parts))
+    found = read(made_data)
+    assert found.left_out["useless part of an outline"] == ("coco/100 part 2", "coco/100 part 3")
+    np.testing.assert_array_equal(found.regions[0].masked[0].read(open_photo)[1], MASK)
+
+
+def test_ids_and_sizes_may_be_written_as_decimals_and_texts(made_data: Path) -> None:
+    expected = read(made_data)
+
+    def edit(described: dict[str, list[dict[str, Any]]]) -> None:
+        for annotation in described["annotations"]:
+            annotation |= {name: float(annotation[name]) for name in ("id", "image_id", "category_id")}
+            annotation["bbox"] = [str(number) for number in annotation["bbox"]]
+        for image in described["images"]:
+            image |= {"width": "48", "height": "40.0"}
+
+    change(made_data, edit)
+    assert read(made_data).regions == expected.regions
+
+
+def test_a_file_for_each_split_decides_the_splits(made_data: Path) -> None:
+    described = json.loads((made_data / "annotations.json").read_text())
+    (made_data / "annotations.json").unlink()
+    for split, folder in (("train", "train"), ("val", "valid")):
+        images = [
+            {**image, "id": n} for n, image in enumerate(described["images"]) if image["split"] == split
+        ]
+        (made_data / folder).mkdir()
+        for image in images:
+            (made_data / "images" / image["file_name"]).rename(made_data / folder / image["file_name"])
+            del image["split"]
+        boxes = [
+            {"id": n, "image_id": image["id"], "category_id": 6, "bbox": [1, 1, 4, 4]}
+            for n, image in enumerate(images)
+        ]
+        part = {"images": images, "annotations": boxes, "categories": described["categories"]}
+        (made_data / folder / "_annotations.coco.json").write_text(json.dumps(part))
+    found = read(made_data)
+    assert splits(found) == {"train": 12, "val": 4}
+    assert (found.regions[0].name, found.regions[-1].name) == ("coco/train/0", "coco/valid/3")
+    assert found.regions[-1].photo == made_data / "valid" / "15.png"
+    assert found.left_out == {}
+
+
+def test_an_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"data\.zip is a file; unpack it, and name the folder\."):
+        read(tmp_path / "data.zip")
+
+
+def test_photos_are_found_by_other_spellings_but_in_no_other_folder(made_data: Path) -> None:
+    images = made_data / "images"
+    (images / "0.png").rename(images / "Cafe\u0301 1.PNG")
+    (images / "monday").mkdir()
+    (images / "1.png").rename(images / "monday" / "1.png")
+    change(made_data, lambda described: described["images"][0].update(file_name="caf%C3%A9%201.png"))
+    change(made_data, lambda described: described["images"][1].update(file_name="tuesday/1.png"))
+    found = read(made_data, skip_missing=True)
+    assert found.regions[0].photo == images / "Cafe\u0301 1.PNG"
+    assert found.left_out["photo missing"] == ("coco/101",)
+    with pytest.raises(DataError, match=r"'images/monday/1\.png' has its name, but lies in another folder"):
+        read(made_data)
 
 
 def test_rename_changes_category_names(made_data: Path) -> None:
@@ -186,7 +275,12 @@ def break_photo_paths(described: dict[str, list[dict[str, Any]]]) -> None:
         (lambda described: described["annotations"][0].pop("bbox"), "not a COCO instance file"),
         (lambda described: described["annotations"][0].update(bbox=[1, 2]), "not a COCO instance file"),
         (lambda described: described["images"][0].update(width=0), "not a COCO instance file"),
-        (lambda described: described["images"][0].update(width="48"), "not a COCO instance file"),
+        (
+            lambda described: described["categories"].append({"id": 6, "name": "soup"}),
+            "several categories have the id 6",
+        ),
+        (lambda described: described["images"][0].update(width="wide"), "not a COCO instance file"),
+        (lambda described: described["images"][0].update(width=True), "not a COCO instance file"),
     ],
 )
 def test_inconsistent_file_fails(made_data: Path, edit: Callable[..., Any], sentence: str) -> None:
@@ -219,7 +313,7 @@ def test_skip_leaves_out_and_names_regions_of_missing_photos(made_data: Path) ->
     change(made_data, break_photo_paths)
     found = read(made_data, skip_missing=True)
     assert len(found.regions) == 14
-    assert found.left_out == {"photo missing": ("coco/103", "coco/104")}
+    assert found.left_out["photo missing"] == ("coco/103", "coco/104")
 
 
 def test_held_out_group_can_lack_its_photos(made_data: Path) -> None:

@@ -316,6 +316,32 @@ def test_category_without_a_name_fails(made_foodseg103: Path, read: Callable[...
         read(skip_broken=True)
 
 
+@pytest.mark.parametrize(("ignored", "kind"), [(255, np.uint8), (255, np.uint16), (65535, np.uint16)])
+def test_pixels_to_be_ignored_are_no_region_and_named(
+    made_foodseg103: Path, read: Callable[..., Any], ignored: int, kind: type
+) -> None:
+    index: NDArray[np.uint16] = np.full((40, 48), ignored, np.uint16).astype(kind)
+    index[2:4, 3:5] = 1
+    rewrite(mask_path(made_foodseg103, 4), index)
+    found = read()
+    [region] = [r for r in found.regions if r.group == "food/4"]
+    assert (region.label, region.share) == ("ketchup", 4 / 1920)
+    assert found.left_out == {"pixels marked to be ignored": ("food/train/4",)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_texts_may_begin_with_a_byte_order_mark(
+    made_foodseg103: Path, read: Callable[..., Any], encoding: str
+) -> None:
+    expected = read()
+    names = [made_foodseg103 / "category_id.txt", *(made_foodseg103 / "ImageSets").iterdir()]
+    for path in names:
+        path.write_text(path.read_text(), encoding=encoding)
+    assert read() == expected
+    (made_foodseg103 / "groups.jsonl").write_text('{"name": "0", "group": "noon"}\n', encoding=encoding)
+    assert read().regions[0].group == "food/noon"
+
+
 def test_mask_with_only_background_has_no_region(made_foodseg103: Path, read: Callable[..., Any]) -> None:
     rewrite(mask_path(made_foodseg103, 5), np.zeros((40, 48), np.uint8))
     assert "food/5" not in [r.group for r in read().regions]
@@ -327,6 +353,7 @@ def test_mask_with_only_background_has_no_region(made_foodseg103: Path, read: Ca
         ("category_id.txt", b"1 soup\ntwo pesto", "lines of a number and a name"),
         ("category_id.txt", b"0\n1 soup", "lines of a number and a name"),
         ("category_id.txt", b"1 \xff", "lines of a number and a name"),
+        ("category_id.txt", b"1 soup\n1 pesto", "gives a number to several categories"),
         ("category_id.txt", None, "cannot be read"),
         ("ImageSets/test.txt", None, r"test\.txt cannot be read"),
         ("ImageSets/test.txt", b"\xff", r"test\.txt cannot be read"),

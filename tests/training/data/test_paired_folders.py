@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_unpaired_file_fails_or_is_skipped_and_named(made_pairs: Path, kind: str
     assert found.left_out == {"without a partner": ("pairs/train/pesto/3.jpg",)}
 
 
-def test_reader_ignores_hidden_and_stray_files(made_pairs: Path) -> None:
+def test_reader_leaves_out_and_names_hidden_and_stray_pictures(made_pairs: Path) -> None:
     expected = read(made_pairs)
     strays = [
         ".DS_Store",
@@ -104,7 +105,20 @@ def test_reader_ignores_hidden_and_stray_files(made_pairs: Path) -> None:
     touch(made_pairs, *(f"train/roi/{stray}" for stray in strays))
     touch(made_pairs, *both(*(f"test/{stray}" for stray in (*strays, ".trash/1.jpg"))))
     (made_pairs / "train" / "roi" / "empty").mkdir()
-    assert read(made_pairs) == expected
+    touch(made_pairs, "train/roi/@eaDir/0.jpg")
+    found = read(made_pairs)
+    assert replace(found, left_out={}) == expected
+    assert found.left_out == {
+        "copies of other programs": (
+            "pairs/train/roi/@eaDir/0.jpg",
+            "pairs/train/roi/ketchup/._0.jpg",
+            *(
+                f"pairs/test/{kind}/{name}"
+                for kind in ("roi", "extra-roi")
+                for name in (".trash/1.jpg", "ketchup/._0.jpg")
+            ),
+        )
+    }
 
 
 def test_folders_and_files_are_sorted_by_name(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_missing_file_fails_or_is_skipped_as_configured(
     with pytest.raises(DataError, match=sentence):
         read_data(options(source))
     data = read_data(options(source, broken="skip"))
-    assert data.left_out == {reason: (name,)}
+    assert data.left_out[reason] == (name,)
     assert f"left out, {reason}: 1 ({name})" in data.summary()
 
 

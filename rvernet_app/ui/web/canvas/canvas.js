@@ -1,10 +1,9 @@
 // The two stacked canvases: the photo, and over it masks, points and boxes.
 
-import { drawScene } from "./drawing.js";
+import { drawScene, pixelRatio } from "./drawing.js";
 
 export function createCanvas(stage, photoCanvas, overlay) {
   const [photoPen, overlayPen] = [photoCanvas.getContext("2d"), overlay.getContext("2d")];
-  const pixelRatio = () => Math.min(window.devicePixelRatio || 1, 2);
 
   // Clears a canvas and makes a photo pixel the unit of its pen.
   function place(pen, view) {

@@ -2,9 +2,13 @@
 // screen.
 
 const DARK = "#1c1f1d";
+const STRIPE_GAP = 11; // CSS pixels between stripes, measured along a side
 const paths = new WeakMap(); // mask -> Path2D
 
-function pathOf(mask) {
+// Device pixels per CSS pixel, as far as a photo gains from them.
+export const pixelRatio = () => Math.min(window.devicePixelRatio || 1, 2);
+
+export function maskPath(mask) {
   if (!paths.has(mask)) {
     const path = new Path2D();
     for (const outline of mask.polygons) {
@@ -31,8 +35,8 @@ export function drawScene(pen, scene, scale) {
 }
 
 function brushes(pen, scale) {
-  // The same line twice, the wide one below, so that it shows on any photo.
-  function twice(styles, line) {
+  // The same line several times, the widest first, so that it shows on any photo.
+  function cased(styles, line) {
     for (const [style, width] of styles) {
       pen.strokeStyle = style;
       pen.lineWidth = width / scale;
@@ -50,21 +54,59 @@ function brushes(pen, scale) {
     pen.stroke();
   }
 
-  function mask({ mask, colour, active }, opacity) {
-    const path = pathOf(mask);
+  // Where masks are stacked (`covered` are those below), the upper one clears what is under it, so that it
+  // shows in its own colour, and stripes tell what it covers.
+  function mask({ mask, colour, active, covered }, opacity) {
+    const path = maskPath(mask);
+    if (covered) {
+      pen.globalCompositeOperation = "destination-out";
+      pen.fill(path, "evenodd");
+      pen.globalCompositeOperation = "source-over";
+    }
     pen.globalAlpha = opacity * (active ? 1 : 0.75);
     pen.fillStyle = colour;
     pen.fill(path, "evenodd");
     pen.globalAlpha = 1;
+    for (const below of covered ?? []) stripes(path, below);
     pen.lineJoin = "round";
-    const [below, above] = active ? [4, 2.5] : [2.5, 1.5];
-    twice(
-      [
-        ["#fff", below],
-        [colour, above],
-      ],
+    cased(
+      active
+        ? [
+            ["#000a", 5.5],
+            ["#fff", 4],
+            [colour, 2.5],
+          ]
+        : [
+            ["#0009", 3.5],
+            ["#fff", 2.5],
+            [colour, 1.5],
+          ],
       () => pen.stroke(path),
     );
+  }
+
+  // Stripes over the part of a mask that is also part of the one below, in that one's colour.
+  function stripes(path, below) {
+    const [x, y, width, height] = below.mask.bbox;
+    const gap = STRIPE_GAP / scale;
+    pen.save();
+    pen.clip(path, "evenodd");
+    pen.clip(maskPath(below.mask), "evenodd");
+    cased(
+      [
+        ["#fff", 4],
+        [below.colour, 2.5],
+      ],
+      () => {
+        pen.beginPath();
+        for (let at = Math.ceil((x - height) / gap) * gap; at < x + width; at += gap) {
+          pen.moveTo(at, y);
+          pen.lineTo(at + height, y + height);
+        }
+        pen.stroke();
+      },
+    );
+    pen.restore();
   }
 
   function box([x0, y0, x1, y1], colour, draft) {
@@ -116,7 +158,7 @@ function brushes(pen, scale) {
 
   function corners(places, colour) {
     const middles = places.map(([x, y]) => [x + 0.5, y + 0.5]);
-    twice(
+    cased(
       [
         ["#fff", 4],
         [colour, 2],
@@ -127,7 +169,7 @@ function brushes(pen, scale) {
   }
 
   const outline = (points, colour) =>
-    twice(
+    cased(
       [
         ["#fff", 4],
         [colour, 2],
@@ -147,7 +189,7 @@ function brushes(pen, scale) {
   }
 
   const ring = (x, y, radius) =>
-    twice(
+    cased(
       [
         ["#000", 2.5],
         ["#fff", 1.2],
@@ -161,7 +203,7 @@ function brushes(pen, scale) {
 
   function crosshair(x, y) {
     const r = 12 / scale;
-    twice(
+    cased(
       [
         ["#000", 3],
         ["#fff", 1.5],

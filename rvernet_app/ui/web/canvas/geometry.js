@@ -94,22 +94,6 @@ export function overlaps([ax, ay, aw, ah], [bx, by, bw, bh]) {
   return across > 0 && down > 0 && across * down > 0.6 * Math.min(aw * ah, bw * bh);
 }
 
-// Whether a place is within outlines, holes left out (even-odd rule).
-export function isInside(polygons, [x, y]) {
-  let inside = false;
-  for (const flat of polygons) {
-    for (let i = 0, j = flat.length - 2; i < flat.length; j = i, i += 2) {
-      const [ax, ay, bx, by] = [flat[i], flat[i + 1], flat[j], flat[j + 1]];
-      if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
-    }
-  }
-  return inside;
-}
-
-// The food on top at a pixel; null where none is.
-export const findFood = ({ foods, maskOf, pixel: [x, y] }) =>
-  foods.findLast((food) => isInside(maskOf(food)?.polygons ?? [], [x + 0.5, y + 0.5])) ?? null;
-
 // A stroke with at most so many places: every other one goes, never the last.
 export function thinned(places, most) {
   let kept = places;

@@ -70,10 +70,11 @@ export function listenToPointers(page, on) {
     corner(event, { grip, moved, cut }) {
       if (moved || cut) on.dropCorner(grip, placeUnder(page, ...at(event)), cut && !moved);
     },
-    press(event, { from, cut, event: { shiftKey } }) {
+    press(event, { from, cut, event: { ctrlKey, metaKey, shiftKey } }) {
       if (state.tool === "polygon") return on.corner(nearestPixelTo(page, ...at(event)));
       const pixel = pixelUnder(page, ...from);
-      if (pixel) on.point(pixel, cut ? 0 : 1, shiftKey && !cut, event.timeStamp);
+      const given = { label: cut ? 0 : 1, startsNew: shiftKey && !cut, several: ctrlKey || metaKey };
+      if (pixel) on.point(pixel, { ...given, since: event.timeStamp });
     },
     pan(_event, { from, moved }) {
       if (moved || state.tool !== "move") return;

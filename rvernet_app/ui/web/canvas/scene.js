@@ -1,8 +1,9 @@
 // What is to be seen over the photo, as plain data made from the state.
 
-import { pendingFood, selectedFood } from "../state.js";
-import { colourOf, maskOf } from "../work.js";
+import { labelOf, pendingFood, selectedFood, selectedFoods } from "../state.js";
+import { maskOf } from "../work.js";
 import { handleRings, ringWith } from "./geometry.js";
+import { overlapping, stacked } from "./stacking.js";
 import { brushRadius } from "./transform.js";
 
 const STRAY = 4; // CSS pixels by which an outline may stray from the lines between its handles
@@ -10,6 +11,12 @@ const STRAY = 4; // CSS pixels by which an outline may stray from the lines betw
 // Of annotators in a review, not of foods.
 export const REVIEW_COLOURS = ["#e4572e", "#1b7fc4", "#c445a5", "#e0a100"];
 const MERGED_COLOUR = "#2a9d5c";
+
+// Of a food that has no name yet.
+const UNNAMED_COLOUR = "#5f7d99";
+
+// A food has the colour of its label, on the photo and in every list.
+export const colourOf = (state, food) => labelOf(state, food)?.colour ?? UNNAMED_COLOUR;
 
 // mask -> { scale, rings }. They are costly to find, and asked for at every move of the pointer.
 const ringsOf = new WeakMap();
@@ -33,27 +40,36 @@ export function sceneOf(state) {
 function labelScene(state) {
   const { current, stroke, hovered, gripped, tool } = state;
   const food = pendingFood(state) ?? selectedFood(state);
-  const { foods, active } = current?.work.present ?? { foods: [], active: null };
   const radius = brushRadius(state.brush, state.view.scale);
-  const masks = foods.map((each) => ({
-    mask: maskOf(each),
-    colour: each.colour,
-    active: each.id === active,
-  }));
+  const colour = colourOf(state, food);
   return {
-    masks: state.masksHidden ? [] : masks,
+    masks: state.masksHidden ? [] : masksOf(state, current?.work.present.foods ?? []),
     opacity: state.opacity / 100,
-    colour: food?.colour ?? colourOf((current?.work.made ?? 0) + 1),
+    colour,
     points: food?.points ?? [],
     box: state.draftBox ?? food?.box ?? null,
     boxIsDraft: state.draftBox !== null,
     crosshair: state.crosshair,
-    stroke: stroke && { ...stroke, radius, colour: food?.colour ?? colourOf(1) },
+    stroke: stroke && { ...stroke, radius, colour },
     corners: state.corners,
     handles: gripped ? [gripped.place] : handlesOf(state),
     outline: gripped && ringWith(gripped, gripped.place),
     brush: hovered && isBrush(tool) ? { at: hovered, radius } : null,
   };
+}
+
+// The masks from the lowest to the topmost, each with the masks below that it covers a part of.
+function masksOf(state, foods) {
+  const selected = selectedFoods(state);
+  const below = [];
+  return stacked(foods).map((food) => {
+    const covered = overlapping(below, food).map((each) => ({
+      mask: maskOf(each),
+      colour: colourOf(state, each),
+    }));
+    below.push(food);
+    return { mask: maskOf(food), colour: colourOf(state, food), active: selected.includes(food), covered };
+  });
 }
 
 const handlesOf = (state) => gripRings(state).flatMap(({ points, at }) => at.map((index) => points[index]));

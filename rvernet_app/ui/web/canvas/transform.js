@@ -39,6 +39,9 @@ export function pixelAt(view, [px, py], { width, height }) {
   return x >= 0 && y >= 0 && x < width && y < height ? [x, y] : null;
 }
 
+// The spot of the middle of a photo pixel.
+export const spotOf = (view, [x, y]) => [view.x + (x + 0.5) * view.scale, view.y + (y + 0.5) * view.scale];
+
 // The photo pixel nearest to a spot.
 export function nearestPixel(view, [px, py], { width, height }) {
   return [

@@ -16,7 +16,7 @@ export function secondsText(timings) {
 }
 
 export function createEvidence({ find, props, state }, on) {
-  const drawSuggestions = createSuggestions({ find }, { take: on.suggestion });
+  const drawSuggestions = createSuggestions({ find, state }, { take: on.suggestion });
   const [classes, methods] = [find("#rv-class"), find("#rv-method")];
   const pictures = find.all("[data-picture]");
 

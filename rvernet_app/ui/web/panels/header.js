@@ -33,6 +33,8 @@ export function titleOf({ current, project, reviewing, reviewed }) {
   return [current.name, `photo ${current.position + 1} of ${totalOf(progress) + progress.full}`];
 }
 
+const photosOf = ({ progress }) => totalOf(progress) + progress.full;
+
 // Sets the attributes of the root that styles and tests read.
 function drawRoot({ root, state, overlay }) {
   const { current, project, reviewing, tool } = state;
@@ -40,6 +42,7 @@ function drawRoot({ root, state, overlay }) {
   setOrDrop(root, "photo", current?.id);
   setOrDrop(root, "item", current && (current.item ?? ""));
   setOrDrop(root, "mode", project && "project");
+  setOrDrop(root, "photos", project && (photosOf(project) ? "some" : "none"));
   setOrDrop(root, "review", reviewing ? "" : null);
   root.dataset.hand = handToolOf(state);
   root.toggleAttribute("data-full", Boolean(current?.full));
@@ -65,9 +68,12 @@ function drawProject({ find, state }) {
   const { project } = state;
   if (!project) return;
   find("#rv-project-name").textContent = project.name;
+  const count = photosOf(project);
   find("#rv-progress").textContent = progressText(project.progress);
+  find("#rv-progress").hidden = !count;
+  find("#rv-progress-bar").parentElement.hidden = !count;
   find("#rv-progress-bar").style.width = `${progressShare(project.progress)}%`;
-  const nameOf = (id) => project.labels.get(id).name;
+  const nameOf = (id) => project.labels.get(id)?.name ?? "";
   find("#rv-filter").textContent = isFiltered(state) ? filterText(state.filter, nameOf) : "All photos";
 }
 

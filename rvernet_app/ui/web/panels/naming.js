@@ -1,7 +1,7 @@
-// What a food of a project is called, how much it is, and a note.
+// What a food is called, how much it is, and a note.
 
 import { fill, make } from "../dom.js";
-import { pendingFood, selectedFood } from "../state.js";
+import { labelOf, labelsOf, pendingFood, recentLabels, selectedFood } from "../state.js";
 import { words } from "../words.js";
 
 const SHOWN_LABELS = 4;
@@ -9,35 +9,39 @@ export const FIRST_RECENT_KEY = 6; // keys 6 to 9 give the labels given last
 
 export function createNaming({ find, state, fields }, on) {
   const inputs = find.all(".rv-naming input, .rv-naming select, .rv-naming textarea");
-  const nameOf = (id) => words(state.project.labels.get(id)?.name ?? "");
+  const nameOf = (id) => words(labelsOf(state).get(id)?.name ?? "");
 
-  function recentButton(id, index, disabled) {
+  function recentButton(label, index, disabled) {
     const key = String(index + FIRST_RECENT_KEY);
-    const onclick = () => on.name(state.project.labels.get(id));
+    const onclick = () => on.name(label);
     return make(
       "button",
-      { type: "button", class: "rv-tag", disabled, title: `Name it so (${key})`, onclick },
+      { type: "button", class: "rv-tag", disabled, title: `Name the food so (${key})`, onclick },
       make("kbd", {}, key),
-      nameOf(id),
+      words(label.name),
     );
   }
 
   return function drawNaming() {
-    if (!state.project) return;
     const food = pendingFood(state) ?? selectedFood(state);
     for (const input of inputs) input.disabled = !food;
     fields.label.show(food?.label ? nameOf(food.label) : "");
-    fields.portion.show(food?.portion ?? null);
+    const of = food && { photo: state.current, id: food.id };
+    fields.portion.show(food?.portion ?? null, of, labelOf(state, food)?.unit);
     const note = find("#rv-note");
     if (document.activeElement !== note) note.value = food?.note ?? "";
-    const recent = state.recent.slice(0, SHOWN_LABELS);
+    const recent = recentLabels(state).slice(0, SHOWN_LABELS);
     fill(
       find("#rv-recent"),
-      recent.map((id, index) => recentButton(id, index, !food)),
+      recent.map((label, index) => recentButton(label, index, !food)),
     );
     const before = find("#rv-before");
     if (!state.linking) before.checked = Boolean(state.current?.before);
     before.disabled = !state.current?.position;
+    const served = find("#rv-served");
+    served.hidden = !before.checked;
+    served.max = String(state.current?.position ?? 1);
+    if (document.activeElement !== served) served.value = String((state.current?.served ?? 0) + 1);
     find("#rv-blind").hidden = !state.current?.blind;
   };
 }

@@ -1,7 +1,12 @@
 // The sheets that lie over the page: what they list, and what opens them.
 
-import { fill, make, muted, optionsOf } from "../dom.js";
+import { fill, make, muted, optionsOf, tableOf } from "../dom.js";
+import { shownMask } from "../state.js";
 import { progressShare, progressText, words } from "../words.js";
+import { drawLarge } from "./enlarge.js";
+
+// Without digits that come from counting in twos: 0.07 is 7, not 7.000000000000001.
+const inPercent = (share) => String(Number((share * 100).toFixed(6)));
 
 // `on` takes: project (id).
 export function createSheets({ find, state }, on) {
@@ -29,6 +34,22 @@ export function createSheets({ find, state }, on) {
       find("#rv-me").value = me;
       fill(find("#rv-projects"), projects.map(projectRow));
       find("#rv-projects-empty").hidden = projects.length > 0;
+    },
+
+    showSettings({ name, new_labels: newLabels, double_share: double, blind_share: blind }) {
+      const { elements } = find("#rv-settings");
+      elements.name.value = name;
+      elements.new_labels.checked = newLabels;
+      elements.double_share.value = inPercent(double);
+      elements.blind_share.value = inPercent(blind);
+      find("#rv-settings-said").textContent = "";
+    },
+
+    showPeople(people) {
+      const columns = ["Name", "Photos begun", "Photos done", "Foods"];
+      const rows = people.map(({ name, begun, done, foods }) => [name, begun, done, foods]);
+      const text = people.length ? tableOf(columns, rows) : make("p", {}, "Nobody has begun a photo yet.");
+      find("#rv-people").replaceChildren(text);
     },
 
     showCopyState(problem) {
@@ -60,8 +81,12 @@ export function createSheets({ find, state }, on) {
 
     // One of the evidence's pictures, large.
     enlarge(button) {
-      find("#rv-picture").src = button.querySelector("img").src;
-      find("#rv-picture-title").textContent = button.nextElementSibling.firstChild.textContent;
+      const given = { photo: state.current, mask: shownMask(state), source: button.querySelector("img") };
+      const canvas = find("#rv-picture");
+      drawLarge(canvas, button.dataset.picture, given);
+      const title = button.nextElementSibling.firstChild.textContent;
+      canvas.setAttribute("aria-label", title);
+      find("#rv-picture-title").textContent = title;
       find("#rv-picture-sheet").showModal();
     },
   };

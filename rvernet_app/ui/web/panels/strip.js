@@ -3,7 +3,7 @@
 import { fill, keepInView, make, spoken } from "../dom.js";
 import { isFiltered } from "../state.js";
 
-const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→", full: "●" };
+export const STATE_MARKS = { new: "", open: "…", done: "✓", unusable: "✕", skipped: "→", full: "●" };
 const NEAR_END = 200; // CSS pixels from the end at which more photos are asked for
 
 const thumbnail = (attributes, ...children) =>

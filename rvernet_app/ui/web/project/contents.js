@@ -1,6 +1,6 @@
 // A food as the store keeps it, as the page has it, and how the two are compared.
 
-import { colourOf, maskOf } from "../work.js";
+import { maskOf } from "../work.js";
 
 export const DELETED = "deleted";
 
@@ -47,7 +47,6 @@ export function foodOf(row, id, masks = new Map()) {
   const fresh = { rle: row.rle, polygons: row.polygons, bbox: row.bbox, score };
   return {
     id,
-    colour: colourOf(id),
     points,
     box,
     candidates: [masks.get(row.rle.counts) ?? fresh],

@@ -64,7 +64,7 @@ export function replay(foods, steps) {
 }
 
 // The photo's foods become those the store has; steps that still wait are made again on them. A food the page
-// has had before keeps its number and colour, a mask its evidence.
+// has had before keeps its number, a mask its evidence.
 export function takeOver(photo, rows) {
   const waiting = pendingSteps(photo);
   const numbers = new Map([...photo.stored].map(([number, { id }]) => [id, number]));
@@ -84,4 +84,13 @@ export function replaceEverywhere(photo, id, food) {
   const replaced = (foods) => (food ? putFood(foods, food) : dropFood(foods, id));
   for (const entry of photo.outbox) entry.foods = replaced(entry.foods);
   photo.work.present = withFoods(photo.work.present, replaced(photo.work.present.foods));
+}
+
+// A food gets another label in all steps that wait, unless they give it a newer one.
+export function relabelEverywhere(photo, id, label) {
+  const before = photo.outbox[0].foods.find((food) => food.id === id).label;
+  const relabelled = (foods) =>
+    foods.map((food) => (food.id === id && food.label === before ? { ...food, label } : food));
+  for (const entry of photo.outbox) entry.foods = relabelled(entry.foods);
+  photo.work.present = withFoods(photo.work.present, relabelled(photo.work.present.foods));
 }

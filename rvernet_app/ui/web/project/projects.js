@@ -1,11 +1,16 @@
 // Which projects there are, making one, opening one, leaving it.
 
+import { base64Of } from "../dom.js";
 import { attempt, complain } from "../feedback.js";
+import { readShare } from "../panels/amounts.js";
+import { fillGridFilters } from "../panels/grid.js";
+import { FIRST_TAB } from "../panels/tabs.js";
 import { close } from "../photos.js";
 import { tell } from "../server.js";
-import { clearFilter, dropProjectPhoto, isPending } from "../state.js";
+import { changeProject, clearFilter, dropProjectPhoto, isPending, setProgress } from "../state.js";
 import { remember } from "../storage.js";
-import { createLabelSet } from "./labels.js";
+import { deleteProject, lossOf, lossText } from "./deleting.js";
+import { labelSetOf } from "./labels.js";
 import { listFirst } from "./listing.js";
 import { openNext, sendStashed } from "./queue.js";
 
@@ -30,10 +35,9 @@ export function createProject(page, form) {
   return attempt(page, async () => {
     const { id } = await tell(page, "create_project", {
       name: values.get("name"),
-      label_set: await values.get("label_set").text(),
+      label_set: await base64Of(values.get("label_set")),
       new_labels: values.has("new_labels"),
-      double_share: Number(values.get("double_share")) / 100,
-      blind_share: Number(values.get("blind_share")) / 100,
+      ...sharesIn(values),
     });
     form.reset();
     await openProject(page, id);
@@ -46,8 +50,9 @@ export async function openProject(page, id) {
     const reply = await tell(page, "open_project", { project: id });
     forgetPhotos(state);
     clearFilter(state);
-    const project = { ...reply, labels: createLabelSet(reply.labels) };
-    state.set({ project, recent: [], reviewing: false, reviewed: null });
+    const project = { ...reply, labels: labelSetOf(reply.label_set) };
+    state.set({ project, recent: [], reviewing: false, reviewed: null, added: null, importing: null });
+    fillGridFilters(page, project);
     remember("rvernet-project", String(id));
     page.sheets.showFilters(project);
     page.find("#rv-projects-sheet").close();
@@ -56,8 +61,70 @@ export async function openProject(page, id) {
     if (state.listed.length) await openNext(page, -1);
     else close(page);
   } catch (error) {
+    if (error.gone) remember("rvernet-project", "");
     complain(page, error);
   }
+}
+
+// What the tab of this project shows: its settings, its people, and what deleting it would take away.
+export async function showProject(page) {
+  const { state } = page;
+  const { project } = state;
+  page.sheets.showSettings(project);
+  await attempt(page, async () => {
+    const [{ people }, loss] = await Promise.all([
+      tell(page, "people", { project: project.id }),
+      lossOf(page, null),
+    ]);
+    if (project !== state.project) return;
+    page.sheets.showPeople(people);
+    page.find("#rv-project-loss").textContent = lossText(loss);
+  });
+}
+
+// The shares of a form, which are typed in percent; throws where one is no share.
+function sharesIn(values) {
+  const shares = ["double_share", "blind_share"].map((name) => {
+    const { value, fault } = readShare(values.get(name));
+    if (fault) throw new Error(fault);
+    return [name, value];
+  });
+  return Object.fromEntries(shares);
+}
+
+export function saveSettings(page, form) {
+  const { state } = page;
+  const { project } = state;
+  const values = new FormData(form);
+  return attempt(page, async () => {
+    const settings = await tell(page, "change_project", {
+      project: project.id,
+      name: values.get("name"),
+      new_labels: values.has("new_labels"),
+      ...sharesIn(values),
+    });
+    changeProject(state, project, settings);
+    const { progress } = await tell(page, "open_project", { project: project.id });
+    setProgress(state, project, progress);
+    page.sheets.showSettings(project);
+    page.find("#rv-settings-said").textContent = "Saved.";
+    await learnProjects(page);
+  });
+}
+
+export async function deleteThisProject(page, form) {
+  if (!(await deleteProject(page, form))) return;
+  leaveProject(page);
+  await openProjects(page);
+}
+
+export async function openProjects(page) {
+  const { find, state } = page;
+  state.set({ tab: FIRST_TAB });
+  await learnProjects(page);
+  learnCopyState(page);
+  const sheet = find("#rv-projects-sheet");
+  if (!sheet.open) sheet.showModal();
 }
 
 function forgetPhotos(state) {

@@ -1,6 +1,7 @@
 // A project's queue: which photo is open, and the way from one photo to the next.
 
-import { attempt, busy, complain, status, whileBusy } from "../feedback.js";
+import { choose } from "../asking.js";
+import { attempt, busy, complain, status } from "../feedback.js";
 import { selectFood } from "../foods.js";
 import { pictureOf, show } from "../photos.js";
 import { ask, tell } from "../server.js";
@@ -14,15 +15,17 @@ import {
   setProgress,
   updatePhoto,
 } from "../state.js";
-import { endOfQueue } from "../words.js";
+import { doneWithoutFoods, doneWithoutNames, durationText, endOfQueue } from "../words.js";
 import { emptyWork } from "../work.js";
 import { DELETED } from "./contents.js";
+import { forgetPhoto } from "./gone.js";
 import { listAround, listFirst, listMore } from "./listing.js";
 import { emptyRecord, takeOver } from "./outbox.js";
 import { readStashes, restore } from "./stash.js";
 import { keep, reached, tellOf } from "./sync.js";
 import { keepSeconds, keptSeconds } from "./time.js";
 
+const NO_FOOD = "no food on it";
 const KEPT_PHOTOS = 8; // photos of a queue whose pictures stay in memory
 
 // Opens the photo asked for: { item }, { after, order } for the next to label, { position, step } for a
@@ -40,7 +43,8 @@ export async function openItem(page, query) {
     if (seq === state.openSeq) await showItem(page, photo);
   } catch (error) {
     complain(page, error);
-    if (seq === state.openSeq && error.item && !query.item) await stepPast(page, error, query);
+    if (error.gone) await passOver(page, query);
+    else if (seq === state.openSeq && error.item && !query.item) await stepPast(page, error, query);
   } finally {
     busy(page, null);
   }
@@ -61,14 +65,22 @@ async function queueEnds(page, query, progress) {
   if (!current && listed.length) await openItem(page, { item: listed[0].item });
 }
 
+// A photo was deleted in another tab.
+async function passOver(page, { item }) {
+  const { state } = page;
+  forgetPhoto(state, item);
+  await listFirst(page);
+  if (!state.current && state.listed.length) await openNext(page, -1);
+}
+
 // A photo whose file is missing or damaged holds nobody up.
 const stepPast = (page, { position }, { step = 1 }) => openItem(page, { position, step });
 
 export const openNext = (page, after) => openItem(page, { after, order: page.state.order });
 
 // What the queue, and not a food, says of a photo.
-function ofQueue({ item, position, blind, state, before, full, meal, comments }) {
-  return { item, position, blind, state, before, full, meal, comments };
+function ofQueue({ item, position, blind, state, before, served, full, meal, comments }) {
+  return { item, position, blind, state, before, served, full, meal, comments };
 }
 
 // The photo in memory; null where the store has other foods by now, as another tab or device leaves them.
@@ -158,18 +170,49 @@ export async function stepTo(page, by) {
   else status(page, "No more photos that way");
 }
 
-// Says how far one is with the photo that is open, and opens the next. True where the store took it.
+// Says how far one is with the photo that is open, and opens the next. True where the store took it. A photo
+// is done unasked only where all its foods are there and have names.
 export async function giveVerdict(page, verdict, reason = "") {
   const photo = page.state.current;
-  if (!photo?.item) return false;
-  return Boolean(await attempt(page, () => sendVerdict(page, photo, verdict, reason)));
+  if (!photo) return false;
+  if (!photo.item) {
+    status(page, "Photos are marked as done in a project");
+    return false;
+  }
+  return Boolean(await attempt(page, () => decide(page, photo, verdict, reason)));
+}
+
+async function decide(page, photo, verdict, reason) {
+  await page.state.lastTurn;
+  await reached(page, photo);
+  if (verdict !== "done") return sendVerdict(page, photo, verdict, reason);
+  const answer = await confirmDone(page, photo);
+  if (answer === "unusable") return sendVerdict(page, photo, "unusable", NO_FOOD);
+  return answer === "done" && sendVerdict(page, photo, "done", reason);
+}
+
+// "done", "unusable", or null to go back.
+async function confirmDone(page, photo) {
+  const { foods } = photo.work.present;
+  requireAmounts(page, photo);
+  const unnamed = foods.filter((food) => !photo.project.labels.get(food.label));
+  if (!foods.length) return choose(page, doneWithoutFoods);
+  if (!unnamed.length) return "done";
+  if (photo === page.state.current) selectFood(page, unnamed[0].id);
+  return choose(page, doneWithoutNames(unnamed.length));
+}
+
+// An amount that is typed and cannot be saved is not left behind unseen.
+function requireAmounts(page, photo) {
+  const unsettled = page.fields.portion.unsettled(photo);
+  const food = photo.work.present.foods.find(({ id }) => unsettled.includes(id));
+  if (!food) return;
+  if (photo === page.state.current) selectFood(page, food.id);
+  throw new Error("The amount of this food is not saved yet; correct it, or empty its field.");
 }
 
 async function sendVerdict(page, photo, verdict, reason) {
   const { state } = page;
-  await state.lastTurn;
-  await reached(page, photo);
-  if (verdict === "done") requireNames(page, photo);
   const { seconds, position } = photo;
   const message = { project: photo.project.id, state: verdict, reason, seconds };
   const { progress } = await tellOf(page, photo, "give_verdict", message);
@@ -179,13 +222,6 @@ async function sendVerdict(page, photo, verdict, reason) {
   setProgress(state, photo.project, progress);
   if (photo === state.current) await openNext(page, position);
   return true;
-}
-
-function requireNames(page, photo) {
-  const unnamed = photo.work.present.foods.find((food) => !food.label);
-  if (!unnamed) return;
-  if (photo === page.state.current) selectFood(page, unnamed.id);
-  throw new Error("This food has no name yet; name it, or remove it.");
 }
 
 export async function chooseOrder(page, order) {
@@ -200,17 +236,28 @@ export async function chooseOrder(page, order) {
 // asked again.
 async function lookOver(page) {
   const { state } = page;
+  const { project } = state;
+  const began = performance.now();
   let stopped = false;
   const stop = () => {
     stopped = true;
   };
-  await whileBusy(page, "Looking photos over…", async () => {
-    for (let left = 1; left && !stopped && state.project; ) {
-      const reply = await tell(page, "rank_next", { project: state.project.id });
+  await attempt(page, async () => {
+    for (let left = 1, seen = 0; left && !stopped && state.project === project; seen += 1) {
+      if (!seen) busy(page, "Looking photos over…", stop);
+      const reply = await tell(page, "rank_next", { project: project.id });
       left = reply.left;
-      busy(page, `Looking photos over, ${reply.total - left} of ${reply.total}…`, stop);
+      busy(page, lookingText(reply, (performance.now() - began) / 1000 / (seen + 1)), stop);
     }
   });
+  busy(page, null);
+  return !stopped;
+}
+
+// How far it is, and how long the rest takes at so many seconds a photo.
+export function lookingText({ left, total }, secondsEach) {
+  const rest = left ? `, ${durationText(left * secondsEach)} left` : "";
+  return `Looking photos over, ${total - left} of ${total}${rest}`;
 }
 
 export async function applyFilter(page, filter) {
@@ -226,17 +273,4 @@ export function setMeal(page, meal) {
     updatePhoto(page.state, photo, { meal: reply.meal });
     changeListed(page.state, photo.item, { meal: reply.meal });
   });
-}
-
-// Links the photo to the one in front of it, of which it shows the leftovers.
-export async function linkBefore(page, linked) {
-  const { state } = page;
-  const photo = state.current;
-  state.set({ linking: true });
-  await attempt(page, async () => {
-    const reply = await tellOf(page, photo, "link_before", { project: photo.project.id, linked });
-    updatePhoto(state, photo, { before: reply.before });
-    if (!state.unsaved.size) state.set({ saved: "saved" });
-  });
-  state.set({ linking: false });
 }

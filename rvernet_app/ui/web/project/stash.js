@@ -88,6 +88,14 @@ export function writeStash(photo, storage = sessionStorage) {
   }
 }
 
+export function dropStash(item, storage = globalThis.sessionStorage) {
+  try {
+    storage.removeItem(PREFIX + item);
+  } catch {
+    // no storage, and nothing in it
+  }
+}
+
 export function readStashes(annotator, storage = sessionStorage) {
   try {
     const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index));

@@ -1,22 +1,34 @@
 // What is on the page goes to the store: step after step of each photo, one request at a time. The page says
 // "saved" only when no step waits.
 
-import { complain } from "../feedback.js";
+import { attempt, complain } from "../feedback.js";
+import { keepPhoto } from "../front/keeping.js";
 import { tell } from "../server.js";
-import { markSaved, markUnsaved, notePhoto, saveLater, stillThere, updatePhoto } from "../state.js";
+import { markSaved, markUnsaved, notePhoto, saveLater, updatePhoto } from "../state.js";
 import { chooseBetween } from "./conflict.js";
 import { contentOf, DELETED, foodOf, saysTheSame, textOf } from "./contents.js";
+import { forgetPhoto } from "./gone.js";
 import { noteFoods } from "./listing.js";
-import { finishStep, nextDifference, noteSent, noteStored, replaceEverywhere } from "./outbox.js";
+import {
+  finishStep,
+  nextDifference,
+  noteSent,
+  noteStored,
+  relabelEverywhere,
+  replaceEverywhere,
+} from "./outbox.js";
+import { refreshLabels } from "./search.js";
 import { writeStash } from "./stash.js";
 
 export const RETRY_MS = 5000;
 const PAUSE_MS = 5;
 export const FULL = "This photo has all the annotators it wants; go on to the next.";
 
-// Keeps in this tab what waits of a photo, and starts to send it.
+// Keeps in this tab what waits of a photo, and starts to send it. A photo of the front page is kept by the
+// browser.
 export function keep(page, photo) {
-  if (!photo?.item || photo.refused) return;
+  if (photo && !photo.item) return keepPhoto(page, photo);
+  if (!photo || photo.refused) return;
   markUnsaved(page.state, photo);
   stash(page, photo);
   if (!page.state.syncing) sync(page);
@@ -51,6 +63,11 @@ const nextToSave = (state) => [...state.unsaved].find((photo) => !photo.held);
 
 function notSaved(page, photo, error) {
   const { state } = page;
+  if (error.gone) {
+    complain(page, error);
+    state.set({ saved: state.unsaved.size ? "saving" : "saved", retry: setTimeout(() => sync(page)) });
+    return;
+  }
   // Others were quicker: the photo is there to look at, and what was done on it stays in this tab's storage.
   if (error.full) {
     markSaved(state, photo);
@@ -82,8 +99,25 @@ async function sendFood(page, photo, step, { id, food }) {
   const reply = await tellOf(page, photo, food ? "save_food" : "delete_food", { step, ...place, ...content });
   noteSent(photo, null);
   if (reply.conflict) return settleConflict(page, photo, id, content, reply.conflict);
-  noteStored(photo, id, { id: reply.id, revision: reply.revision, content: text });
+  const kept = content && isRelabelled(content, reply) ? relabel(page, photo, id, reply.label) : text;
+  noteStored(photo, id, { id: reply.id, revision: reply.revision, content: kept });
   stash(page, photo);
+  if (photo.project.labels.version < reply.labels_version) {
+    attempt(page, () => refreshLabels(page, photo.project, reply.labels_version));
+  }
+}
+
+const isRelabelled = ({ label }, reply) => reply.label !== undefined && reply.label !== label;
+
+// The label of a food was merged or deleted meanwhile. Returns what the store has of the food now, as text.
+function relabel(page, photo, id, label) {
+  const food = { ...photo.outbox[0].foods.find((each) => each.id === id), label };
+  relabelEverywhere(photo, id, label);
+  if (!label) {
+    complain(page, new Error("The label of this food was deleted meanwhile. The food has no name now."));
+  }
+  updatePhoto(page.state, photo, {});
+  return textOf(contentOf(food));
 }
 
 // Tells the store of a photo, in the name of who opened it.
@@ -92,6 +126,7 @@ export async function tellOf(page, photo, name, message) {
     return await tell(page, name, { me: photo.me, item: photo.item, ...message });
   } catch (error) {
     if (!error.unanswered) noteSent(photo, null);
+    if (error.gone) forgetPhoto(page.state, photo.item);
     throw error;
   }
 }
@@ -124,8 +159,7 @@ async function takeTheirs(page, photo, id) {
   const known = photo.stored.get(id);
   const row = (await foodsInStore(page, photo)).find((each) => each.id === known.id);
   if (row) {
-    const colour = stillThere(photo, id)?.colour;
-    const food = { ...foodOf(row, id, photo.masks), ...(colour && { colour }) };
+    const food = foodOf(row, id, photo.masks);
     const content = textOf(contentOf(food));
     replaceEverywhere(photo, id, food);
     noteStored(photo, id, { id: row.id, revision: row.revision, status: row.status, content });

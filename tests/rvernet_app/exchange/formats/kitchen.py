@@ -90,7 +90,7 @@ class Kitchen:
             2 unusable, and 3 not done, both with a food
             4 training: done, without foods
             5 leftovers of 0: rice
-            6 test: a/b partly covered by .., CON covered by FORMULA, a food without a name
+            6 test: a/b partly covered by .., CON inside FORMULA, a food without a name
             7 without a meal, same name as 0: rice twice
     """
 
@@ -141,6 +141,34 @@ def masks_of(final: FinalPhoto) -> dict[str, list[Mask]]:
     for food in final.foods:
         found.setdefault(food.label.name, []).append(from_rle(food.rle, size_hw))
     return found
+
+
+def visible_masks_of(final: FinalPhoto) -> dict[str, list[Mask]]:
+    """Return what exports show of the masks on a photo: no pixel that a smaller or an equal newer one has."""
+    size_hw = final.item.photo.height, final.item.photo.width
+    drawn = [from_rle(food.rle, size_hw) for food in final.foods]
+    found: dict[str, list[Mask]] = {}
+    for number, (food, mask) in enumerate(zip(final.foods, drawn, strict=True)):
+        shown = mask.copy()
+        for newer, other in enumerate(drawn):
+            if newer != number and (other.sum(), -newer) < (mask.sum(), -number):
+                shown &= ~other
+        if shown.any():
+            found.setdefault(food.label.name, []).append(shown)
+    return found
+
+
+def said_visible(finals: list[FinalPhoto]) -> list[list[tuple[str, str, list[int]]]]:
+    """Return what `said` returns after an export and an import."""
+    return [
+        [
+            (label, (rle := to_rle(mask))["counts"], rle["size"])
+            for label, masks in shown.items()
+            for mask in masks
+        ]
+        for shown in map(visible_masks_of, finals)
+        if shown
+    ]
 
 
 def said(finals: list[FinalPhoto]) -> list[list[tuple[str, str, list[int]]]]:

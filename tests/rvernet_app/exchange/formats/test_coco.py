@@ -12,10 +12,13 @@ import supervision
 from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
+from scipy.ndimage import binary_dilation, binary_fill_holes
 
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import to_rle
+from rvernet_app.store.consensus import FinalPhoto
 from rvernet_app.store.label_sets import label_names
+from rvernet_app.types import Mask
 from tests.rvernet_app.exchange.formats.coco_source import (
     BOX,
     MASK,
@@ -37,6 +40,8 @@ from tests.rvernet_app.exchange.formats.kitchen import (
     masks_of,
     meal_in,
     said,
+    said_visible,
+    visible_masks_of,
 )
 from training.data.coco import CocoFolder
 from training.data.photos import open_photo
@@ -59,7 +64,7 @@ def test_pycocotools_reads_the_masks(kitchen: Kitchen, out: Path) -> None:
     for final in kitchen.finals():
         found = coco.loadAnns(coco.getAnnIds(imgIds=[final.item.id]))
         assert len(found) == len(final.foods)
-        masks = [mask for masks in masks_of(final).values() for mask in masks]
+        masks = [mask for masks in visible_masks_of(final).values() for mask in masks]
         for annotation, mask in zip(found, masks, strict=True):
             np.testing.assert_array_equal(coco.annToMask(annotation), mask)
             assert annotation["area"] == mask.sum()
@@ -130,7 +135,7 @@ def test_the_training_reads_the_export(kitchen: Kitchen, out: Path) -> None:
         for food in final.foods
     ]
     assert [(r.label, r.split, r.group) for r in found.regions] == expected
-    masks = [m for final in kitchen.finals() for masks in masks_of(final).values() for m in masks]
+    masks = [m for final in kitchen.finals() for masks in visible_masks_of(final).values() for m in masks]
     for region, final, mask in zip(found.regions, finals, masks, strict=True):
         photo, read_mask = region.masked[0].read(open_photo)
         np.testing.assert_array_equal(read_mask, mask)
@@ -144,8 +149,8 @@ def test_photos_are_upright_and_without_metadata(out: Path) -> None:
         assert not image.getexif()
 
 
-def test_an_import_into_another_project_gives_the_same_annotations(kitchen: Kitchen, out: Path) -> None:
-    before, photos = said(kitchen.finals()), kitchen.rows()["photo"]
+def test_an_import_into_another_project_gives_what_was_visible(kitchen: Kitchen, out: Path) -> None:
+    before, photos = said_visible(kitchen.finals()), kitchen.rows()["photo"]
     other = kitchen.new_project()
     report = kitchen.take("coco", out, other)
     assert (report.photos, report.known_photos, report.foods) == (6, 0, 10)
@@ -266,9 +271,12 @@ def test_a_missing_size_is_accepted(kitchen: Kitchen, source: Path, said: int | 
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
 
-def test_a_photo_is_found_by_name_if_its_path_is_of_another_computer(kitchen: Kitchen, source: Path) -> None:
+@pytest.mark.parametrize("name", ["/home/someone/images/one.png", "C:\\photos\\images\\one.png"])
+def test_a_path_of_another_computer_may_end_with_the_folder(
+    kitchen: Kitchen, source: Path, name: str
+) -> None:
     content = one_photo()
-    content["images"][0]["file_name"] = "/home/someone/photos/one.png"
+    content["images"][0]["file_name"] = name
     write_coco(source, content)
     np.testing.assert_array_equal(taken(kitchen, source), MASK)
 
@@ -369,3 +377,157 @@ def test_the_original_file_of_the_photo_is_kept(kitchen: Kitchen, source: Path) 
     copy = kitchen.files.working_copy(final.item.photo.sha256, final.item.photo.format)
     with Image.open(copy) as image:
         np.testing.assert_array_equal(np.asarray(image), draw(SMALL, 9))
+
+
+def test_one_useless_part_of_an_outline_does_not_cost_the_food(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    parts: list[Any] = [[1, 1, 2, 2], BOX, [3, 3, 4, 4, 5], "x", [9, 9, 9, 9, 9, 9], [90, 9, 99, 9, 99, 20]]
+    content["annotations"][0]["segmentation"] = parts
+    write_coco(source, content)
+    project = kitchen.new_project()
+    report = kitchen.take("coco", source, project)
+    np.testing.assert_array_equal(masks_of(kitchen.finals(project)[0])["rice"], [MASK])
+    assert [(one.what, one.why) for one in report.not_taken] == [
+        (f"one.png, annotation 3, part {number} of its outline", why)
+        for number, why in (
+            (1, "It is an outline of fewer than three points."),
+            (3, "Its outline is not a list of x, y, x, y, …."),
+            (4, "Its outline is not a list of x, y, x, y, …."),
+            (5, "The mask is empty."),
+            (6, "It lies outside the photo of 64 x 48 pixels, at 90, 9."),
+        )
+    ]
+
+
+def test_a_photo_of_another_folder_is_not_taken_for_the_one_named(kitchen: Kitchen, source: Path) -> None:
+    (source / "images" / "monday").mkdir()
+    (source / "images" / "one.png").rename(source / "images" / "monday" / "one.png")
+    content = one_photo()
+    content["images"][0]["file_name"] = "monday/one.png"
+    content["images"].append({"id": 8, "file_name": "tuesday/one.png"})
+    content["annotations"].append({**content["annotations"][0], "id": 4, "image_id": 8})
+    write_coco(source, content)
+    report = kitchen.take("coco", source, kitchen.new_project())
+    assert (report.photos, report.foods) == (1, 1)
+    [left] = report.not_taken
+    assert left.what == "tuesday/one.png"
+    assert left.why.startswith("The file 'tuesday/one.png' is missing.")
+
+
+def test_two_photos_do_not_become_one_by_a_loose_name(kitchen: Kitchen, source: Path) -> None:
+    content = one_photo()
+    content["images"] = [
+        {"id": id, "file_name": f"{mark}-one.png"} for id, mark in ((7, "3f2c91ab"), (8, "99aa00bb"))
+    ]
+    write_coco(source, content)
+    report = kitchen.take("coco", source, kitchen.new_project())
+    assert report.photos == 0
+    assert [one.what for one in report.not_taken] == ["3f2c91ab-one.png", "99aa00bb-one.png"]
+
+
+@pytest.mark.parametrize("number", [float, str])
+def test_numbers_may_be_decimals_or_texts(kitchen: Kitchen, source: Path, number: type) -> None:
+    content = one_photo()
+    for name in ("id", "image_id", "category_id"):
+        content["annotations"][0][name] = number(content["annotations"][0][name])
+    content["images"][0] |= {"width": number(64), "height": number(48)}
+    content["annotations"][0]["segmentation"] = [[number(value) for value in BOX]]
+    write_coco(source, content)
+    np.testing.assert_array_equal(taken(kitchen, source), MASK)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("image_id", True, "Its image_id is True, which cannot be used."),
+        ("image_id", float("nan"), "Its image_id is nan, which cannot be used."),
+        ("category_id", True, "Its category_id is True, which cannot be used."),
+        ("category_id", [5], "Its category_id is [5], which cannot be used."),
+    ],
+)
+def test_values_that_are_no_ids_are_named(
+    kitchen: Kitchen, source: Path, field: str, value: object, why: str
+) -> None:
+    content = one_photo()
+    content["annotations"][0][field] = value
+    content["images"][0]["id"] = 1 if field == "image_id" else 7  # True equals 1
+    write_coco(source, content)
+    report = kitchen.take("coco", source, kitchen.new_project())
+    assert (report.photos, report.foods, [one.why for one in report.not_taken]) == (1, 0, [why])
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), -48, "tall"])
+def test_a_size_that_is_none_is_named(kitchen: Kitchen, source: Path, value: object) -> None:
+    content = one_photo()
+    content["images"][0]["height"] = value
+    write_coco(source, content)
+    [left] = kitchen.take("coco", source, kitchen.new_project()).not_taken
+    assert (left.what, left.why) == ("one.png", f"Its height is {value!r}, which cannot be used.")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"train": "train/_annotations.coco.json", "valid": "valid/_annotations.coco.json"},
+        {"images/train": "annotations/instances_train.json", "images/val": "annotations/instances_val.json"},
+        {
+            "train2017": "annotations/instances_train2017.json",
+            "val2017": "annotations/instances_val2017.json",
+        },
+    ],
+    ids=["Roboflow", "CVAT", "COCO"],
+)
+def test_a_file_for_each_split_is_read(kitchen: Kitchen, tmp_path: Path, names: dict[str, str]) -> None:
+    """Both photos have the same name and the same ids."""
+    for seed, (folder, file) in enumerate(names.items(), 9):
+        for name in (f"{folder}/one.png", file):
+            (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / folder / "one.png").write_bytes(encoded(draw(SMALL, seed), "PNG"))
+        (tmp_path / "in" / file).write_text(json.dumps(one_photo()))
+    (tmp_path / "in" / "annotations").mkdir(exist_ok=True)
+    (tmp_path / "in" / "annotations" / "._instances_train.json").write_bytes(b"side file")
+    project = kitchen.new_project()
+    report = kitchen.take("coco", tmp_path / "in", project)
+    assert (report.photos, report.foods, report.unnamed) == (2, 2, ())
+    assert {final.item.name for final in kitchen.finals(project)} == {f"{folder}/one.png" for folder in names}
+
+
+def test_captions_beside_the_instances_are_named(kitchen: Kitchen, source: Path) -> None:
+    (source / "annotations").mkdir()
+    (source / "annotations.json").rename(source / "annotations" / "instances_val.json")
+    (source / "annotations" / "captions_val.json").write_text("{}")
+    report = kitchen.take("coco", source, kitchen.new_project())
+    assert [(one.what, one.why) for one in report.not_taken] == [
+        ("annotations/captions_val.json", "Only COCO files with masks are read.")
+    ]
+    assert report.foods == 1
+
+
+# Polygons
+
+
+def test_polygons_are_read_by_programs_without_rle(kitchen: Kitchen, tmp_path: Path) -> None:
+    report = kitchen.export("coco-polygons", tmp_path / "out")
+    described = json.loads((tmp_path / "out" / "annotations.json").read_text(encoding="ascii"))
+    assert report.left_out["foods whose holes the polygons fill"] == 2
+    for one in described["annotations"]:
+        assert all(
+            isinstance(part, list) and len(part) >= 6 and len(part) % 2 == 0 for part in one["segmentation"]
+        )
+    masks = {
+        f.annotation.id: m
+        for p in kitchen.finals()
+        for f, m in zip(p.foods, visible_in_order(p), strict=True)
+    }
+    read = COCO(tmp_path / "out" / "annotations.json")
+    for id, mask in masks.items():
+        [one] = read.loadAnns([id])
+        found = read.annToMask(one).astype(bool)
+        assert one["area"] == mask.sum()
+        assert not (mask & ~found).any()
+        assert not (found & ~binary_dilation(binary_fill_holes(mask), np.ones((3, 3)))).any()
+
+
+def visible_in_order(final: FinalPhoto) -> list[Mask]:
+    shown = visible_masks_of(final)
+    return [shown[food.label.name].pop(0) for food in final.foods]

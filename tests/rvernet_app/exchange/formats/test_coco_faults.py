@@ -42,6 +42,12 @@ def test_a_folder_with_several_json_files_is_refused(kitchen: Kitchen, source: P
         kitchen.take("coco", source)
 
 
+def test_a_folder_without_json_files_is_refused(kitchen: Kitchen, source: Path) -> None:
+    (source / "annotations.json").unlink()
+    with pytest.raises(StoreError, match="has no COCO file: neither it nor a folder in it holds a JSON file"):
+        kitchen.take("coco", source)
+
+
 @pytest.mark.parametrize(
     ("attributes", "what", "why"),
     [
@@ -97,6 +103,12 @@ def category(name: Any) -> Callable[[Described], None]:
     return edit
 
 
+def same_id(content: Described) -> None:
+    content["categories"].append({"id": 6, "name": "peas"})
+    content["categories"].append({"id": 6.0, "name": "soup"})
+    content["annotations"][0]["category_id"] = 6
+
+
 FOOD, PHOTO = "one.png, annotation 3", "one.png"
 
 
@@ -135,6 +147,7 @@ FOOD, PHOTO = "one.png, annotation 3", "one.png"
         (image(width=48, height=64), PHOTO, "The photo has 64 x 48 pixels, and 48 x 64 by the COCO file"),
         (annotation(image_id=None), "annotation 3", "Its photo None is not in the file."),
         (annotation(category_id=None), FOOD, "Its category None is not in the file."),
+        (same_id, FOOD, "Several categories have the id 6, so its name is unclear."),
         (category(None), FOOD, "Its category 6 has no name."),
         (category(["rice"]), FOOD, "Its category 6 has no name."),
         (image(file_name="two.png"), "two.png", "The file 'two.png' is missing."),

@@ -16,7 +16,6 @@ from rvernet_app.exchange.formats.coco_file import (
     CocoCategory,
     CocoError,
     CocoImage,
-    polygons_of,
     read_coco,
     rle_of,
 )
@@ -122,7 +121,10 @@ def test_fields_of_a_wrong_type_are_missing(tmp_path: Path, value: Any) -> None:
         (64, 48.5, None),
         (64, float("inf"), None),
         (64, float("nan"), None),
-        (64, "48", None),
+        (64, "48", (48, 64)),
+        ("64.0", 48.0, (48, 64)),
+        (64, "forty", None),
+        (True, 48, None),
     ],
 )
 def test_a_size_is_two_positive_whole_numbers(
@@ -132,16 +134,35 @@ def test_a_size_is_two_positive_whole_numbers(
     assert image.size_hw == size_hw
 
 
-@pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "4"], [1, 2, 3, None]])
+@pytest.mark.parametrize(
+    "box", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "four"], [1, 2, 3, True], [1, 2, 3, None]]
+)
 def test_a_box_is_four_numbers(tmp_path: Path, box: list[Any]) -> None:
     [annotation] = read_coco(write(tmp_path, annotations=[{"bbox": box}])).annotations
     assert annotation.bbox is None
 
 
-@pytest.mark.parametrize("id", [7, "7"])
-def test_ids_are_texts(tmp_path: Path, id: int | str) -> None:
+@pytest.mark.parametrize("id", [7, "7", 7.0, "7.0"])
+def test_ids_are_texts(tmp_path: Path, id: float | str) -> None:
     found = read_coco(write(tmp_path, images=[{"id": id}], annotations=[{"image_id": 7}]))
     assert found.images[0].id == found.annotations[0].image_id == "7"
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), float("inf"), [1]])
+def test_values_that_are_no_ids_are_named(tmp_path: Path, value: object) -> None:
+    found = read_coco(write(tmp_path, images=[{"id": value, "width": -1}], annotations=[{"image_id": value}]))
+    assert (found.images[0].id, found.annotations[0].image_id) == (None, None)
+    assert found.images[0].faults == {"id": repr(value), "width": "-1"}
+    assert found.annotations[0].faults == {"image_id": repr(value)}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1, True), (1.0, True), ("1", True), ("true", True), (0, False), ("0", False), (None, False)],
+)
+def test_flags_are_written_in_several_ways(tmp_path: Path, value: object, said: bool) -> None:
+    [annotation] = read_coco(write(tmp_path, annotations=[{"iscrowd": value, "ignore": value}])).annotations
+    assert (annotation.iscrowd, annotation.ignore) == (said, said)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +207,6 @@ def test_a_polygon_outside_the_photo_is_clipped() -> None:
     rows, columns = np.nonzero(mask)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 19, 0, 9)
     assert mask.sum() == 100
-
-
-def test_polygons_are_lists_of_points() -> None:
-    assert polygons_of([[0, 1, 2.5, 3], []]) == [[(0.0, 1.0), (2.5, 3.0)], []]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from rvernet_app.spreadsheet import as_typed
+from rvernet_app.store.annotations import Draft, save
+from rvernet_app.store.consensus import FinalPhoto
 from rvernet_app.store.review import accept
 from tests.rvernet_app.exchange.formats.kitchen import CREME, RING, TWO_PARTS, Kitchen, meal_in
 from tests.rvernet_app.store.desk import commit
@@ -19,10 +23,20 @@ def out(kitchen: Kitchen, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+ID_COLUMNS = ("photo_file", "photo_id", "food_id", "photo_sha256")
+
+
 def read(path: Path) -> list[dict[str, str]]:
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def file_name(final: FinalPhoto) -> str:
+    """Return the name that exports give a photo's file."""
+    stems = {"../été/many?.png": "many_"}
+    given = Path(final.item.name)
+    return f"{stems.get(final.item.name, given.stem)}-{final.item.photo.sha256[:8]}{given.suffix}"
 
 
 def test_a_row_is_a_food(kitchen: Kitchen, out: Path) -> None:
@@ -44,7 +58,12 @@ def test_a_row_is_a_food(kitchen: Kitchen, out: Path) -> None:
         "time",
         "reviewed_at",
         "mask_area_px",
+        "photo_file",
+        "photo_id",
+        "food_id",
+        "photo_sha256",
     ]
+    ids = [{name: row.pop(name) for name in ID_COLUMNS} for row in rows]
     times = [row.pop("time") for row in rows]
     assert rows[0] == {
         "photo": "plate 1.png",
@@ -78,9 +97,42 @@ def test_a_row_is_a_food(kitchen: Kitchen, out: Path) -> None:
         "leftovers_of": "",
         "reviewed_at": "",
     }
+    photos = [(final, food) for final in kitchen.finals() for food in final.foods]
+    assert ids == [
+        {
+            "photo_file": file_name(final).replace("=", "'=", 1),
+            "photo_id": str(final.item.id),
+            "food_id": str(food.annotation.id),
+            "photo_sha256": final.item.photo.sha256,
+        }
+        for final, food in photos
+    ]
     for time, food in zip(times, (f for final in kitchen.finals() for f in final.foods), strict=True):
         assert datetime.fromisoformat(time) == food.saved_at.replace(microsecond=0)
         assert datetime.fromisoformat(time).tzinfo == timezone.utc
+
+
+def test_rows_join_the_other_exports(kitchen: Kitchen, out: Path, tmp_path: Path) -> None:
+    """Two photos have the same name, and one of them two foods with the same name."""
+    kitchen.export("coco", tmp_path / "coco")
+    described = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    files = {image["id"]: image["file_name"] for image in described["images"]}
+    joined = {str(one["id"]): (files[one["image_id"]], one["area"]) for one in described["annotations"]}
+    rows = read(out / "foods.csv")
+    assert {row["food_id"]: (as_typed(row["photo_file"]), int(row["mask_area_px"])) for row in rows} == joined
+    assert len({row["photo_file"] for row in rows if row["photo"] == "plate 1.png"}) == 2
+
+
+def test_a_food_that_another_one_covers_wholly_was_eaten_as_well(kitchen: Kitchen, tmp_path: Path) -> None:
+    first = kitchen.finals()[0].foods[0]
+    draft = Draft(first.rle, first.label.id)
+    newer = commit(kitchen.store, save, kitchen.items[0], kitchen.ann, draft)
+    reports = {name: kitchen.export(name, tmp_path / name) for name in ("csv", "coco")}
+    rows = {row["food_id"]: row["mask_area_px"] for row in read(tmp_path / "csv" / "foods.csv")}
+    assert (rows[str(first.annotation.id)], rows[str(newer.id)]) == ("0", str(RING.sum()))
+    assert (reports["csv"].foods, reports["coco"].foods) == (11, 10)
+    assert "foods completely covered by others" not in reports["csv"].left_out
+    assert reports["coco"].left_out["foods completely covered by others"] == 1
 
 
 def test_leftovers_refer_to_the_photo_of_the_meal(out: Path) -> None:
@@ -116,14 +168,15 @@ def test_every_start_of_a_formula_gets_an_apostrophe(kitchen: Kitchen, tmp_path:
     assert read(tmp_path / "out" / "meals.csv")[0]["meal"] == f"'{start}5"
 
 
-def test_meals_sum_up_grams_served_and_grams_left(out: Path) -> None:
+def test_meals_sum_up_grams_served_and_grams_left(kitchen: Kitchen, out: Path) -> None:
     rows = read(out / "meals.csv")
+    files = [file_name(final) for final in kitchen.finals()]
     assert [list(row.values()) for row in rows] == [
-        [meal_in("train"), "plate 1.png", "2", "3", "2", "150", "30.5"],
-        [meal_in("val"), "'=plate.jpg", "1", "1", "0", "0", "0"],
-        [meal_in("train", 1), "empty.png", "1", "0", "0", "0", "0"],
-        [meal_in("test"), "../été/many?.png", "1", "4", "0", "0", "0"],
-        ["", "plate 1.png", "1", "2", "2", "100", "0"],
+        [meal_in("train"), "plate 1.png", "2", "3", "2", "150", "30.5", files[0]],
+        [meal_in("val"), "'=plate.jpg", "1", "1", "0", "0", "0", f"'{files[1]}"],
+        [meal_in("train", 1), "empty.png", "1", "0", "0", "0", "0", files[2]],
+        [meal_in("test"), "../été/many?.png", "1", "4", "0", "0", "0", files[4]],
+        ["", "plate 1.png", "1", "2", "2", "100", "0", files[5]],
     ]
     assert list(rows[0]) == [
         "meal",
@@ -133,4 +186,5 @@ def test_meals_sum_up_grams_served_and_grams_left(out: Path) -> None:
         "foods_in_grams",
         "grams",
         "grams_left",
+        "first_photo_file",
     ]

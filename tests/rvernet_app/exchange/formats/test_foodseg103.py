@@ -17,6 +17,7 @@ from rvernet_app.store.queue import add_photos
 from rvernet_app.store.tables import DONE
 from rvernet_app.types import Mask
 from tests.rvernet_app.exchange.formats.kitchen import (
+    FORMULA,
     LABEL_NAMES,
     RING,
     SHARES,
@@ -52,18 +53,19 @@ def test_pixels_are_category_ids_in_the_order_of_the_label_set(kitchen: Kitchen,
     assert index.dtype == np.uint8
 
 
-def test_later_foods_cover_earlier_ones_and_covered_pixels_are_counted(
+def test_smaller_foods_lie_on_larger_ones_and_covered_pixels_are_counted(
     kitchen: Kitchen, tmp_path: Path
 ) -> None:
     report = kitchen.export("foodseg103", tmp_path / "out")
     under, over = disc(SMALL, 20, 24, 14), disc(SMALL, 30, 24, 10)
-    hidden = disc(SMALL, 52, 24, 4)
-    assert report.left_out["pixels of foods covered by another food"] == (under & over).sum() + hidden.sum()
-    assert report.left_out["foods completely covered by others"] == 1
+    small = disc(SMALL, 52, 24, 4)
+    assert report.left_out["pixels of foods covered by another food"] == (under & over).sum() + small.sum()
+    assert "foods completely covered by others" not in report.left_out
     index = index_of(tmp_path / "out", kitchen.finals()[4].item.photo.sha256[:8])
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index(".."), over)
     np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index("a/b"), under & ~over)
-    assert not (index == 1 + LABEL_NAMES.index("CON")).any()
+    np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index("CON"), small)
+    np.testing.assert_array_equal(index == 1 + LABEL_NAMES.index(FORMULA), disc(SMALL, 52, 24, 6) & ~small)
 
 
 def test_validation_photos_are_in_train(kitchen: Kitchen, out: Path) -> None:

@@ -16,8 +16,8 @@ from tests.rvernet_app.exchange.formats.kitchen import (
     SHARES,
     Kitchen,
     draw,
-    masks_of,
     meal_in,
+    visible_masks_of,
 )
 
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
@@ -50,7 +50,7 @@ def test_datasets_reads_photos_and_masks(kitchen: Kitchen, tmp_path: Path, load:
         for row, final in zip(found[folder], finals, strict=True):
             objects = row["objects"]
             assert objects["label"] == [food.label.name for food in final.foods]
-            expected = [m for masks in masks_of(final).values() for m in masks]
+            expected = [m for masks in visible_masks_of(final).values() for m in masks]
             for rle, mask in zip(objects["segmentation"], expected, strict=True):
                 np.testing.assert_array_equal(coco.decode(rle), mask)
             assert objects["area"] == [int(mask.sum()) for mask in expected]

@@ -78,6 +78,91 @@ def test_rectangles_and_polygons_become_masks(kitchen: Kitchen, source: Path, dr
     np.testing.assert_array_equal(taken(kitchen, write(source, drawn))["rice"], [box(30, 10, 50, 20)])
 
 
+CORNERS = (30, 10), (50, 10), (50, 20), (30, 20)
+TILTED = (20, 4), (40, 24), (30, 34), (10, 14)
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", "quadrilateral", "oriented_rectangle"])
+def test_boxes_of_four_corners_become_masks(kitchen: Kitchen, source: Path, kind: str) -> None:
+    """X-AnyLabeling writes rectangles with four corners, and rotated ones of another kind."""
+    masks = taken(kitchen, write(source, shape(kind, *CORNERS), shape(kind, *TILTED, label="peas")))
+    np.testing.assert_array_equal(masks["rice"], [box(30, 10, 50, 20)])
+    [tilted] = masks["peas"]
+    as_polygon = taken(kitchen, write(source, shape("polygon", *TILTED)))["rice"]
+    np.testing.assert_array_equal([tilted], as_polygon)
+    assert tilted[19, 25]
+    assert not tilted[6, 36]
+
+
+@pytest.mark.parametrize("kind", ["ellipse", "cuboid"])
+def test_shapes_of_other_kinds_are_named(kitchen: Kitchen, source: Path, kind: str) -> None:
+    report = kitchen.take("labelme", write(source, shape(kind, *CORNERS), RECTANGLE))
+    assert [(one.what, one.why) for one in report.not_taken] == [
+        (
+            "one.png, shape 1",
+            f"Its kind '{kind}' is not known; only polygons, rectangles, circles and masks are taken.",
+        )
+    ]
+    assert report.foods == 1
+
+
+def test_copies_of_other_programs_are_left_out_and_named(kitchen: Kitchen, source: Path) -> None:
+    write(source, RECTANGLE)
+    for folder in (".ipynb_checkpoints", "@eaDir"):
+        (source / folder).mkdir()
+        write(source / folder, shape("rectangle", (1, 1), (9, 9), label="old"), name="one-checkpoint")
+    (source / "._one.png").write_bytes(b"side file")
+    project = kitchen.new_project()
+    report = kitchen.take("labelme", source, project)
+    assert (report.photos, report.foods, report.labels) == (1, 1, ("rice",))
+    assert [one.what for one in report.not_taken] == [
+        ".ipynb_checkpoints/one-checkpoint.json",
+        "@eaDir/one-checkpoint.json",
+        "._one.png",
+    ]
+    assert {one.why for one in report.not_taken} == {
+        "It is a copy that another program keeps, such as a thumbnail or a deleted file."
+    }
+
+
+def test_a_photo_of_another_folder_is_not_taken_for_the_one_named(kitchen: Kitchen, source: Path) -> None:
+    (source / "monday").mkdir()
+    (source / "one.png").rename(source / "monday" / "one.png")
+    write(source, RECTANGLE, imagePath="tuesday/one.png")
+    report = kitchen.take("labelme", source, kitchen.new_project())
+    [left] = report.not_taken
+    assert (left.what, report.photos) == ("one.json", 0)
+    assert left.why.startswith("The file 'tuesday/one.png' is missing.")
+    assert report.unnamed == ("monday/one.png",)
+
+
+def test_photos_that_no_file_names_are_said(kitchen: Kitchen, source: Path) -> None:
+    (source / "two.png").write_bytes(encoded(draw(SMALL, 10), "PNG"))
+    write(source, RECTANGLE)
+    report = kitchen.take("labelme", source, kitchen.new_project())
+    assert (report.photos, report.unnamed) == (1, ("two.png",))
+
+
+def test_photos_of_one_name_are_told_apart_by_their_folders(kitchen: Kitchen, source: Path) -> None:
+    for seed, name in enumerate(("P01", "P02"), 10):
+        (source / name).mkdir()
+        (source / name / "IMG_0001.png").write_bytes(encoded(draw(SMALL, seed), "PNG"))
+        write(source / name, RECTANGLE, name="IMG_0001", imagePath="IMG_0001.png")
+    (source / "one.png").unlink()
+    project = kitchen.new_project()
+    kitchen.take("labelme", source, project)
+    assert [final.item.name for final in kitchen.finals(project)] == ["P01/IMG_0001.png", "P02/IMG_0001.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_may_begin_with_a_byte_order_mark(kitchen: Kitchen, source: Path, encoding: str) -> None:
+    path = write(
+        source, shape("rectangle", (50, 20), (30, 10), label="crème"), imageWidth="64", imageHeight=48.0
+    )
+    path.write_text(path.read_text(), encoding=encoding)
+    np.testing.assert_array_equal(taken(kitchen, source)["crème"], [box(30, 10, 50, 20)])
+
+
 def test_a_circle_is_a_centre_and_a_point_on_its_rim(kitchen: Kitchen, source: Path) -> None:
     [mask] = taken(kitchen, write(source, shape("circle", (20, 24), (20, 34))))["rice"]
     rows, columns = np.nonzero(mask)

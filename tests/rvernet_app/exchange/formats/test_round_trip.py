@@ -60,7 +60,8 @@ def exports(request: pytest.FixtureRequest, kitchen: Kitchen, tmp_path: Path) ->
 
 def test_two_formats_go_both_ways() -> None:
     assert BOTH_WAYS == ["coco", "yolo-seg"]
-    assert list(EXPORTS) == ["coco", "yolo-seg", "foodseg103", "rvernet", "imagefolder", "csv"]
+    masks = ["coco", "coco-polygons", "yolo-seg", "foodseg103", "rvernet", "imagefolder"]
+    assert list(EXPORTS) == [*masks, "csv", "xlsx"]
     assert list(IMPORTS) == ["coco", "labelme", "yolo-seg"]
 
 

@@ -19,7 +19,7 @@ from tests.rvernet_app.exchange.formats.kitchen import (
     SHARES,
     Kitchen,
     draw,
-    masks_of,
+    visible_masks_of,
 )
 from training.data.paired_folders import PairedFolders
 from training.data.photos import open_photo
@@ -67,7 +67,7 @@ def test_the_training_reads_the_export(kitchen: Kitchen, out: Path) -> None:
         regions = [r for r in found.regions if mark in r.name]
         side = "test" if final.split == "test" else "train"
         assert {r.split for r in regions} <= {side}
-        for label, masks in masks_of(final).items():
+        for label, masks in visible_masks_of(final).items():
             of_label = sorted((r for r in regions if r.label == label), key=lambda r: len(r.name))
             for region, mask in zip(of_label, masks, strict=True):
                 np.testing.assert_array_equal(region.masked[0].read(open_photo)[1], mask)

@@ -18,14 +18,16 @@ from sqlalchemy import select
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import StoreError
+from rvernet_app.label_files import default_label_set
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
+from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
-from rvernet_app.store.tables import DONE, METHODS, OPEN, STATES, UNITS, Annotation, Annotator, Item
+from rvernet_app.store.tables import DONE, OPEN, STATES, Annotation, Annotator, Item
 from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -77,7 +79,10 @@ def new_page(folder: Path, store: Store, import_dir: Path | None) -> Page:
     """Build the handlers of a newly set up store."""
     photos = PhotoCache(AppConfig(photos_dir=folder / "photos"))
     desk = set_up(store)
-    labeling, adding = Labeling(store, desk.files, photos, present), Adding(store, desk.files, import_dir)
+    labeling, adding = (
+        Labeling(store, desk.files, photos, present),
+        Adding(store, desk.files, photos, import_dir),
+    )
     return Page(desk, labeling, adding, photos)
 
 
@@ -92,13 +97,23 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     store.close()
 
 
+def place(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the id and the revision of a reply to a save."""
+    return {"id": saved["id"], "revision": saved["revision"]}
+
+
+def file(text: str) -> str:
+    """Return a text as the page sends a file."""
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
 # Replies
 
 
 def test_a_conflict_comes_with_the_saved_version(page: Page) -> None:
     saved = page.ask("save_food", item=page.desk.items[0], rle=square(), note="first")
-    page.ask("save_food", "Ben", item=page.desk.items[0], **saved, rle=square(1), note="second")
-    reply = page.ask("save_food", item=page.desk.items[0], **saved, rle=square(2), note="third")
+    page.ask("save_food", "Ben", item=page.desk.items[0], **place(saved), rle=square(1), note="second")
+    reply = page.ask("save_food", item=page.desk.items[0], **place(saved), rle=square(2), note="third")
     assert reply.keys() == {"error", "conflict"}
     assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
 
@@ -136,21 +151,29 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "create_project": ("name", "label_set", "double_share", "blind_share"),
     "open_project": ("project",),
     "open_item": ("project", "item"),
-    "list_items": ("project", "after", "state", "label", "by", "uncertain"),
+    "list_items": ("project", "after", "state", "label", "by", "uncertain", "search"),
+    "find_items": ("project", "state", "label", "by", "uncertain", "search"),
     "save_food": ("item", "id", "revision", "rle", "label", "note", "step"),
     "delete_food": ("item", "id", "revision", "step"),
     "undo_food": ("item",),
     "redo_food": ("item",),
     "give_verdict": ("project", "item", "state", "reason", "seconds"),
-    "link_before": ("project", "item", "linked"),
+    "link_before": ("project", "item", "linked", "served"),
     "set_meal": ("item", "meal"),
     "history": ("item", "all"),
     "add_photo": ("project", "path", "name", "meal"),
+    "list_archive": ("parts", "name"),
+    "add_from_archive": ("project", "token", "name", "meal"),
     "list_folder": ("folder",),
     "add_from_folder": ("project", "folder", "name", "meal"),
+    "search_labels": ("project", "typed", "limit"),
+    "labels": ("project",),
+    "food_counts": ("project",),
     "add_label": ("project", "name"),
-    "put_label": ("project", "id", "name", "synonyms", "parent", "colour", "code"),
-    "take_label_set": ("project", "text"),
+    "put_label": ("project", "id", "name", "synonyms", "parent", "colour", "code", "unit"),
+    "merge_label": ("project", "id", "into"),
+    "delete_label": ("project", "id", "into"),
+    "take_label_set": ("project", "file"),
     "label_set": ("project",),
 }
 """The fields that each handler reads, apart from the visitor's name."""
@@ -175,6 +198,9 @@ def test_no_bad_message_causes_an_unexpected_error(page: Page, handler: str) -> 
         "revision": 1,
         "state": DONE,
         "folder": "",
+        "typed": "soup",
+        "into": page.desk.labels["soup"],
+        "file": "",
     }
     for field in ("me", *FIELDS[handler]):
         missing = {name: value for name, value in sound.items() if name != field}
@@ -200,10 +226,18 @@ def test_a_project_is_created_and_opened(page: Page) -> None:
     made = page.ask("create_project", name=" Lunches ", new_labels=False, double_share=0.5, blind_share=0.25)
     opened = page.ask("open_project", project=made["id"])
     assert (opened["id"], opened["name"], opened["new_labels"]) == (made["id"], "Lunches", False)
-    assert len(opened["labels"]) > 100
-    assert set(opened["labels"][0]) == {"id", "name", "synonyms", "parent", "colour", "code"}
+    assert len(opened["label_set"]["labels"]) > 200
+    assert set(opened["label_set"]["labels"][0]) == {
+        "id",
+        "name",
+        "synonyms",
+        "parent",
+        "colour",
+        "code",
+        "unit",
+    }
     assert sum(opened["progress"].values()) == 0
-    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="quinoa")["error"]
+    assert "does not accept new labels" in page.ask("add_label", project=made["id"], name="teff")["error"]
     assert "already" in page.ask("create_project", name="Lunches")["error"]
     assert "double_share" in page.ask("create_project", name="Other", double_share=2)["error"]
 
@@ -212,7 +246,7 @@ def test_a_label_is_added_to_the_project_once(page: Page) -> None:
     label = page.of_project("add_label", name="  brown   rice ")["label"]
     assert label["name"] == "brown rice"
     assert page.of_project("add_label", me="Ben", name="Brown Rice")["label"] == label
-    labels = page.of_project("open_project")["labels"]
+    labels = page.of_project("open_project")["label_set"]["labels"]
     assert labels[-1] == label
     assert [(one["name"], one["synonyms"], one["code"]) for one in labels[:3]] == [
         ("rice", [], None),
@@ -223,13 +257,16 @@ def test_a_label_is_added_to_the_project_once(page: Page) -> None:
 
 def test_a_project_is_created_with_its_own_label_set(page: Page) -> None:
     made = page.ask(
-        "create_project", name="Lunches", label_set="name,parent,food_code\nrice,,1\nbrown rice,rice,2\n"
+        "create_project",
+        name="Lunches",
+        label_set=file("name,parent,food_code\nrice,,1\nbrown rice,rice,2\n"),
     )
-    labels = page.ask("open_project", project=made["id"])["labels"]
+    labels = page.ask("open_project", project=made["id"])["label_set"]["labels"]
     assert [(one["name"], one["code"]) for one in labels] == [("rice", "1"), ("brown rice", "2")]
     assert labels[1]["parent"] == labels[0]["id"]
     assert (
-        "a column 'code'" in page.ask("create_project", name="Other", label_set="name,code,parent\n")["error"]
+        "a column 'code'"
+        in page.ask("create_project", name="Other", label_set=file("name,code,parent\n"))["error"]
     )
     assert [project["name"] for project in page.ask("projects")["projects"]] == ["Trays", "Lunches"]
 
@@ -241,9 +278,10 @@ def test_a_label_is_edited_and_a_new_one_added_to_the_label_set(page: Page) -> N
         "synonyms": " white rice; ; steamed rice",
         "parent": "soup",
         "code": " 168878 ",
+        "unit": "cup",
     }
     reply = page.of_project("put_label", id=rice, colour="#ffeedd", **known)
-    (after,) = [one for one in reply["labels"] if one["id"] == reply["id"] == rice]
+    (after,) = [one for one in reply["label_set"]["labels"] if one["id"] == reply["id"] == rice]
     assert after == {
         "id": rice,
         "name": "boiled rice",
@@ -251,9 +289,10 @@ def test_a_label_is_edited_and_a_new_one_added_to_the_label_set(page: Page) -> N
         "parent": page.desk.labels["soup"],
         "colour": "#ffeedd",
         "code": "168878",
+        "unit": "cup",
     }
     new = page.of_project("put_label", name="quinoa")
-    assert new["labels"][-1]["id"] == new["id"]
+    assert new["label_set"]["labels"][-1]["id"] == new["id"]
     assert "already" in page.of_project("put_label", name="Quinoa")["error"]
     assert "at most" in page.of_project("put_label", name="oats", synonyms="a;" * 51)["error"]
 
@@ -261,13 +300,63 @@ def test_a_label_is_edited_and_a_new_one_added_to_the_label_set(page: Page) -> N
 def test_a_label_set_is_exported_and_imported_as_csv(page: Page) -> None:
     told = page.of_project("label_set")
     assert told["name"] == "Trays labels.csv"
-    assert page.of_project("take_label_set", text=told["csv"])["changed"] == 0
+    assert page.of_project("take_label_set", file=file(told["csv"]))["changed"] == 0
     reply = page.of_project(
-        "take_label_set", text=told["csv"].replace("175199", "999") + "quinoa,,,,168917\n"
+        "take_label_set", file=file(told["csv"].replace("175199", "999") + "quinoa,,,,168917\n")
     )
     assert (reply["new"], reply["changed"]) == (1, 1)
-    assert [one["code"] for one in reply["labels"][-2:]] == ["999", "168917"]
-    assert "no label" in page.of_project("take_label_set", text=" \n")["error"]
+    assert [one["code"] for one in reply["label_set"]["labels"][-2:]] == ["999", "168917"]
+    assert "no label" in page.of_project("take_label_set", file=file(" \n"))["error"]
+
+
+def test_labels_are_found_by_what_is_typed_and_a_new_label_at_once(page: Page) -> None:
+    rice, soup = page.desk.labels["rice"], page.desk.labels["soup"]
+    assert page.of_project("search_labels", typed="ric") == {
+        "version": 0,
+        "found": [{"label": rice, "through": None, "kind": "beginning"}],
+    }
+    (found,) = page.of_project("search_labels", typed="broths")["found"]
+    assert found == {"label": soup, "through": "broth", "kind": "exact"}
+    made = page.of_project("add_label", name="ricotta")
+    again = page.of_project("search_labels", typed="ric", limit=1)
+    assert (made["version"], again["version"], len(again["found"])) == (1, 1, 1)
+    names = page.of_project("search_labels", typed="ric")["found"]
+    assert [one["label"] for one in names] == [rice, made["label"]["id"]]
+
+
+def test_without_a_project_the_default_labels_are_found_by_their_numbers(page: Page) -> None:
+    found = page.ask("search_labels", typed="beef", limit=1)["found"]
+    names = [label.name for label in default_label_set()]
+    assert found == [{"label": 1 + names.index("beef"), "through": None, "kind": "exact"}]
+
+
+def test_a_synonym_is_no_new_label(page: Page) -> None:
+    assert page.of_project("add_label", name="Broth")["label"]["id"] == page.desk.labels["soup"]
+
+
+def test_a_food_saved_with_a_merged_label_gets_the_other_one(page: Page) -> None:
+    desk, item = page.desk, page.desk.items[0]
+    rice, soup, beans = (desk.labels[name] for name in ("rice", "soup", "beans"))
+    saved = page.ask("save_food", item=item, rle=square(), label=rice)
+    assert page.of_project("food_counts")["counts"] == [[rice, 1]]
+    merged = page.of_project("merge_label", id=rice, into=soup)
+    assert merged["foods"] == 1
+    assert merged["label_set"]["removed"] == [{"id": rice, "name": f"rice (removed {rice})", "into": soup}]
+    again = page.ask("save_food", item=item, **place(saved), rle=square(), label=rice, note="in an open tab")
+    assert (again["label"], again["revision"]) == (soup, 2)
+    assert again["labels_version"] == page.of_project("labels")["version"]
+    assert page.of_project("delete_label", id=soup, into=beans)["foods"] == 1
+    assert page.ask("save_food", item=item, **place(again), rle=square(), label=rice)["label"] == beans
+    assert page.of_project("delete_label", id=beans)["foods"] == 1
+    assert page.ask("save_food", item=item, rle=square(1), label=rice)["label"] is None
+
+
+def test_a_file_of_another_encoding_is_taken_with_a_note(page: Page) -> None:
+    sent = base64.b64encode("name;synonyms\r\nKnödel;Klöße\r\n".encode("cp1252")).decode("ascii")
+    reply = page.of_project("take_label_set", file=sent)
+    assert (reply["new"], reply["label_set"]["labels"][-1]["name"]) == (1, "Knödel")
+    assert "cp1252" in reply["note"]
+    assert "arrive whole" in page.of_project("take_label_set", file="§")["error"]
 
 
 # Photos
@@ -395,13 +484,13 @@ def test_a_photo_is_assigned_to_a_meal(page: Page) -> None:
     assert [one["meal"] for one in page.of_project("list_items")["items"]][:2] == [None, "Monday lunch"]
     assert "at most 200" in page.ask("set_meal", item=item, meal="x" * 201)["error"]
     assert page.ask("set_meal", item=item, meal=" ") == {"meal": None}
-    assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
+    assert "not in a project" in page.ask("set_meal", item=999, meal="x")["error"]
 
 
 def test_undo_and_redo_follow_the_stored_history(page: Page) -> None:
     item = page.desk.items[0]
     saved = page.ask("save_food", item=item, rle=square(), label=page.desk.labels["rice"])
-    page.ask("save_food", item=item, **saved, rle=square(2), label=page.desk.labels["soup"])
+    page.ask("save_food", item=item, **place(saved), rle=square(2), label=page.desk.labels["soup"])
     undone = page.ask("undo_food", item=item)
     assert undone["undone"] is True
     assert [(food["label"], food["rle"]) for food in undone["foods"]] == [
@@ -418,7 +507,10 @@ def test_undo_and_redo_follow_the_stored_history(page: Page) -> None:
 def test_all_changes_of_one_step_are_undone_together(page: Page) -> None:
     item = page.desk.items[0]
     saved = [page.ask("save_food", item=item, rle=square(left), step="proposal") for left in (0, 2)]
-    assert [page.ask("delete_food", item=item, **one, step="clear")["revision"] for one in saved] == [2, 2]
+    assert [page.ask("delete_food", item=item, **place(one), step="clear")["revision"] for one in saved] == [
+        2,
+        2,
+    ]
     undone = page.ask("undo_food", item=item)
     assert (undone["undone"], [food["id"] for food in undone["foods"]]) == (
         True,
@@ -485,9 +577,16 @@ def test_photos_are_listed_from_a_position_by_state_food_and_annotator(page: Pag
 def test_a_food_is_saved_changed_deleted_and_restored(page: Page) -> None:
     desk, item = page.desk, page.desk.items[0]
     saved = page.ask("save_food", item=item, rle=square(), label=desk.labels["rice"])
-    assert saved == {"id": saved["id"], "revision": 1}
-    changed = page.ask("save_food", item=item, **saved, rle=square(2), label=desk.labels["soup"], note="hot")
-    assert changed == {"id": saved["id"], "revision": 2}
+    assert saved == {
+        "id": saved["id"],
+        "revision": 1,
+        "label": desk.labels["rice"],
+        "labels_version": 0,
+    }
+    changed = page.ask(
+        "save_food", item=item, **place(saved), rle=square(2), label=desk.labels["soup"], note="hot"
+    )
+    assert place(changed) == {"id": saved["id"], "revision": 2}
     row = desk.food(saved["id"])
     assert (row.counts, row.label_id, row.note, row.annotator_id) == (
         square(2)["counts"],
@@ -495,10 +594,10 @@ def test_a_food_is_saved_changed_deleted_and_restored(page: Page) -> None:
         "hot",
         desk.ann,
     )
-    gone = page.ask("delete_food", item=item, **changed)
-    assert gone == {"id": saved["id"], "revision": 3}
+    gone = page.ask("delete_food", item=item, **place(changed))
+    assert place(gone) == {"id": saved["id"], "revision": 3}
     assert page.of_project("open_item", item=item)["foods"] == []
-    back = page.ask("save_food", item=item, **gone, rle=square(2))
+    back = page.ask("save_food", item=item, **place(gone), rle=square(2))
     assert back["revision"] == 4
     assert len(page.of_project("open_item", item=item)["foods"]) == 1
 
@@ -584,6 +683,15 @@ def test_a_photo_of_leftovers_is_linked_to_the_previous_photo(page: Page) -> Non
     assert page.of_project("link_before", item=items[0], linked=False) == {"before": None}
 
 
+def test_any_earlier_photo_can_show_the_meal(page: Page) -> None:
+    items = page.desk.items
+    assert page.of_project("link_before", item=items[3], linked=True, served=0) == {"before": items[0]}
+    opened = page.of_project("open_item", item=items[3])
+    assert (opened["before"], opened["served"]) == (items[0], 0)
+    later = page.of_project("link_before", item=items[1], linked=True, served=3)
+    assert later == {"before": items[0]}  # the nearest earlier one
+
+
 # New photos
 
 
@@ -639,6 +747,15 @@ def test_a_folder_on_the_server_is_imported_photo_by_photo(page: Page, folder: P
     with page.desk.store.reading() as session:
         added_rows = list(session.scalars(select(Item).where(Item.position > 3).order_by(Item.position)))
     assert [(row.name, row.meal) for row in added_rows] == [("a.png", "Monday"), ("c.jpeg", "Monday")]
+
+
+def test_copies_that_other_programs_keep_in_a_folder_are_counted(page: Page, folder: Path) -> None:
+    expected = page.ask("list_folder", folder="monday")
+    for name in ("._a.png", "@eaDir/a.png/thumb.jpg", ".thumbnails/1.jpg", "Thumbs.db"):
+        (folder / "monday" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "monday" / name).write_bytes(picture(9))
+    assert page.ask("list_folder", folder="monday") == {**expected, "stray": 3}
+    assert expected["stray"] == 0
 
 
 def test_a_missing_file_is_reported(page: Page, folder: Path) -> None:

@@ -189,22 +189,32 @@ def test_a_mask_of_another_photo_is_refused(handlers: Handlers, streams: Streams
     assert "size" in reply["error"]
 
 
+FILES = {"mask.png", "roi.png", "extra_roi.png", "cam_roi.png", "cam_extra_roi.png", "result.json"}
+"""What the command line writes for a food."""
+
+
+def download(handlers: Handlers, **message: Any) -> tuple[str, set[str]]:
+    """Return the name of a downloaded ZIP, and the names in it."""
+    reply = answered(handlers.download)({"method": "gradcam", **message})
+    with zipfile.ZipFile(reply["url"].removeprefix("gradio_api/file=")) as archive:
+        return reply["name"], set(archive.namelist())
+
+
 def test_the_download_holds_the_files_of_the_command_line(handlers: Handlers) -> None:
     photo = opened(handlers)
-    candidate = segmented(handlers, photo)["candidates"][0]
-    message = {"photo": photo, "rle": candidate["rle"], "score": 0.5, "label": "apple", "method": "gradcam"}
-    reply = answered(handlers.download)(message)
-    assert reply["name"] == f"{photo[:8]}-apple.zip"
-    with zipfile.ZipFile(reply["url"].removeprefix("gradio_api/file=")) as archive:
-        names = set(archive.namelist())
-    assert names == {
-        "mask.png",
-        "roi.png",
-        "extra_roi.png",
-        "cam_roi.png",
-        "cam_extra_roi.png",
-        "result.json",
-    }
+    food = {"rle": segmented(handlers, photo)["candidates"][0]["rle"], "score": 0.5, "label": "apple"}
+    name, files = download(handlers, photo=photo, name="my lunch.jpg", foods=[food])
+    assert name == "my lunch-foods.zip"
+    assert files == FILES
+
+
+def test_the_download_of_several_foods_has_a_folder_for_each(handlers: Handlers) -> None:
+    photo = opened(handlers)
+    food = {"rle": segmented(handlers, photo)["candidates"][0]["rle"], "label": "apple"}
+    foods = [food, {**food, "title": "red/apple"}]
+    name, files = download(handlers, photo=photo, name="", foods=foods)
+    assert name == f"{photo[:8]}-foods.zip"
+    assert files == {f"{folder}/{file}" for folder in ("01-apple", "02-red_apple") for file in FILES}
 
 
 def test_an_unexpected_error_is_a_sentence_and_a_log_entry(

@@ -1,0 +1,134 @@
+"""Unpack a ZIP that somebody else made into a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from rvernet_app import stray
+from rvernet_app.errors import StoreError
+from rvernet_app.exchange.plan import Plan
+
+MAX_MEMBERS = 200_000
+MAX_BYTES = 50 * 10**9
+"""Limit for all files of an archive together, unpacked."""
+MAX_RATIO = 200
+"""Limit for the unpacked size over the size of the archive, beyond SMALL: photos hardly shrink in a ZIP."""
+SMALL = 10**9
+
+OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst")
+
+
+@contextmanager
+def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
+    """Yield the folder that an archive holds, or the source itself if it is no archive.
+
+    If everything in the archive lies in one folder, that folder is the one. Members that cannot be unpacked
+    safely are noted in the plan.
+
+    Raises:
+        StoreError: the archive is of another kind, damaged, encrypted or too large, or cannot be unpacked.
+    """
+    if source.is_file() and source.name.lower().endswith(OTHER_ARCHIVES):
+        raise StoreError(
+            f"{source} is an archive of a kind that is not read; unpack it and import the folder."
+        )
+    if not (source.is_file() and zipfile.is_zipfile(source)):
+        if source.is_file() and source.suffix.lower() == ".zip":
+            raise StoreError(f"{source} is damaged, or not a ZIP.")
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="rvernet-import-") as place:
+        folder = Path(place, "unpacked")
+        folder.mkdir()
+        try:
+            with zipfile.ZipFile(source) as archive:
+                _unpack(archive, folder, source, plan)
+        except StoreError:
+            raise
+        except (
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(f"{source} cannot be unpacked: {why}.") from error
+        yield _top(folder)
+
+
+def _unpack(archive: zipfile.ZipFile, folder: Path, source: Path, plan: Plan) -> None:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    _require_harmless(members, source, folder)
+    for member in members:
+        name = _name(member)
+        parts = _parts(name)
+        if parts is None:
+            plan.leave(name, "Its path leads out of the archive.")
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            plan.leave(name, "It is a link, which is not followed.")
+        elif stray.is_stray("/".join(parts)):
+            plan.leave("/".join(parts), stray.WHY)
+        else:
+            target = folder.joinpath(*parts)
+            if target.exists():
+                plan.leave("/".join(parts), "The archive has another file of this name, which is used.")
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # zipfile reads no more than the size that was checked, and then compares the checksum.
+            with archive.open(member) as packed, target.open("wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+
+
+def _require_harmless(members: list[zipfile.ZipInfo], source: Path, folder: Path) -> None:
+    if any(member.flag_bits & 1 for member in members):
+        raise StoreError(f"{source} has a password; unpack it and import the folder.")
+    total = sum(member.file_size for member in members)
+    if len(members) > MAX_MEMBERS or total > MAX_BYTES:
+        raise StoreError(
+            f"{source} holds {len(members)} files of {total / 1e9:.1f} GB, over the limits of {MAX_MEMBERS} "
+            f"files and {MAX_BYTES / 1e9:.0f} GB; unpack it and import the folder."
+        )
+    if total > max(SMALL, MAX_RATIO * source.stat().st_size):
+        raise StoreError(
+            f"{source} unpacks to {total / 1e9:.1f} GB, far more than photos; it was not opened."
+        )
+    if total > shutil.disk_usage(folder).free:
+        raise StoreError(
+            f"{source} needs {total / 1e9:.1f} GB to unpack, more than there is in {folder.parent.parent}."
+        )
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member. macOS writes UTF-8 without saying so."""
+    if member.flag_bits & 0x800:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return member.filename
+
+
+def _parts(name: str) -> tuple[str, ...] | None:
+    """Return the parts of a member's path; None if it would lead out of the folder."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = tuple(part for part in path.parts if part != ".")
+    if path.is_absolute() or not parts or any(part == ".." or ":" in part or "\0" in part for part in parts):
+        return None
+    return parts
+
+
+def _top(folder: Path) -> Path:
+    """Return the innermost folder that holds everything."""
+    while True:
+        held = list(folder.iterdir())
+        if len(held) != 1 or not held[0].is_dir():
+            return folder
+        folder = held[0]

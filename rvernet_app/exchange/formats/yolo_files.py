@@ -1,0 +1,215 @@
+"""Find the photos and the class names of a YOLO data set, as different programs write them.
+
+ultralytics has `data.yaml`, whose splits are folders, lists of photos, or several of these. Label Studio has
+no `data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CVAT's older export has
+`obj.names` and a list `train.txt`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rvernet_app.errors import StoreError
+from rvernet_app.exchange.formats.values import whole_of
+from rvernet_app.exchange.plan import NotTakenError, Plan
+from rvernet_app.exchange.source_folder import SourceFolder, leave_stray
+from rvernet_app.files import read_text
+from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.store.consensus import SPLITS
+from rvernet_app.stray import is_stray, walk
+
+DATA_NAME = "data.yaml"
+CLASSES_NAMES = ("classes.txt", "obj.names")
+NOTES_NAME = "notes.json"
+LISTS = tuple(f"{split}.txt" for split in SPLITS)
+SPLIT_KEYS = (*SPLITS, "valid", "validation", "minival")
+
+
+@dataclass(frozen=True)
+class YoloFiles:
+    """A YOLO data set.
+
+    Attributes:
+        folder: that is imported.
+        described_in: name of the file with the class names.
+        names: number -> class name.
+        photos: resolved paths of the photos, each once.
+    """
+
+    folder: SourceFolder
+    described_in: str
+    names: Mapping[int, str]
+    photos: tuple[Path, ...]
+
+
+def find_files(source: Path, plan: Plan) -> YoloFiles:
+    """Find the photos and the class names.
+
+    Args:
+        source: the YAML file, or the folder of the data set.
+
+    Raises:
+        StoreError: there is no file with class names, it is damaged, or the data set has key points.
+    """
+    path = _data_file(source) if source.is_dir() else source
+    folder = SourceFolder(path.parent)
+    if path.name in CLASSES_NAMES or path.name == NOTES_NAME:
+        names = _names_without_data(path.parent)
+        places = [folder.root / name for name in LISTS if (folder.root / name).is_file()]
+        if not places:
+            places = [place if (place := folder.root / "images").is_dir() else folder.root]
+    else:
+        described = _described(path)
+        names = _names(described, path)
+        places = list(_places(described, folder, plan, path.name))
+        if not any(described.get(key) for key in SPLIT_KEYS):
+            plan.leave(path.name, f"It names no photos; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
+    photos = dict.fromkeys(photo for place in places for photo in _photos_at(place, folder, plan))
+    return YoloFiles(folder, path.name, names, tuple(photos))
+
+
+def _data_file(folder: Path) -> Path:
+    """Return the file that names the classes."""
+    if (path := folder / DATA_NAME).is_file():
+        return path
+    found = [
+        path
+        for ending in ("*.yaml", "*.yml")
+        for path in sorted(folder.glob(ending))
+        if not is_stray(path.name)
+    ]
+    if len(found) == 1:
+        return found[0]
+    for name in (*CLASSES_NAMES, NOTES_NAME):
+        if (folder / name).is_file():
+            return folder / name
+    return folder / DATA_NAME
+
+
+def _described(path: Path) -> Mapping[str, Any]:
+    try:
+        described = yaml.safe_load(read_text(path))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged, or not a YAML file: {' '.join(str(error).split())}.") from error
+    if not isinstance(described, dict):
+        raise StoreError(f"{path} does not describe a YOLO data set.")
+    if "kpt_shape" in described:
+        raise StoreError(f"{path} describes key points, not outlines.")
+    return described
+
+
+def _names(described: Mapping[str, Any], path: Path) -> dict[int, str]:
+    names = described.get("names")
+    try:
+        numbered = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
+        found = {_number(number): _name(name) for number, name in numbered}
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} does not give the names of the classes by number.") from error
+    if not found:
+        raise StoreError(f"{path} does not give the names of the classes.")
+    return found
+
+
+def _number(number: object) -> int:
+    if (whole := whole_of(number)) is None:
+        raise ValueError(f"{number!r} is not a number of a class")
+    return whole
+
+
+def _name(name: object) -> str:
+    # Never convert a container: with anchors, a few bytes of YAML can expand to terabytes of text. And YAML
+    # reads the words yes, no, on, off and null as values, whose text would not be the name.
+    if name is None or isinstance(name, (list, dict, set, bool)):
+        raise ValueError("not a name")
+    return str(name)
+
+
+def _names_without_data(folder: Path) -> dict[int, str]:
+    """Return the names of `classes.txt` or `obj.names`, a line for each class, or of `notes.json`."""
+    listed = noted = None
+    for path in (folder / name for name in CLASSES_NAMES):
+        if listed is None and path.is_file():
+            lines = [line.strip() for line in _lines_of(path)]
+            listed = {number: name for number, name in enumerate(lines) if name}
+    if (path := folder / NOTES_NAME).is_file():
+        try:
+            rows = json.loads(read_text(path))["categories"]
+            noted = {_number(row["id"]): _name(row["name"]) for row in rows}
+        except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise StoreError(f"{path} does not give the names of the classes by number.") from error
+    if listed and noted and any(noted.get(number, name) != name for number, name in listed.items()):
+        raise StoreError(
+            f"{folder} has other class names in {NOTES_NAME} than in {CLASSES_NAMES[0]}; remove one."
+        )
+    found = listed or noted
+    if not found:
+        raise StoreError(f"{folder} does not give the names of the classes.")
+    return found
+
+
+def _places(described: Mapping[str, Any], folder: SourceFolder, plan: Plan, named: str) -> Iterator[Path]:
+    """Yield the folders of photos, and the lists of photos, that exist inside the source folder."""
+    path = described.get("path")
+    base = folder.root / path if isinstance(path, str) else folder.root
+    for key in SPLIT_KEYS:
+        entries = described.get(key) or []
+        for entry in entries if isinstance(entries, list) else [entries]:
+            with plan.part(f"{named}, {key}"):
+                yield _place(entry, base, folder)
+
+
+def _place(entry: object, base: Path, folder: SourceFolder) -> Path:
+    """Find a folder of photos, or a list of photos.
+
+    `path` is often a folder of another computer, and some tools write "../" too often, so try without these
+    as well.
+    """
+    if not isinstance(entry, str):
+        raise NotTakenError("It is not the name of a folder.")
+    tried = [base / entry, folder.root / entry, folder.root / entry.removeprefix("../")]
+    kind = "list of photos" if entry.endswith(".txt") else "folder"
+    inside: list[Path] = []
+    outside: list[NotTakenError] = []
+    for place in tried:
+        try:
+            inside.append(folder.inside(place))
+        except NotTakenError as error:
+            outside.append(error)
+    for found in inside:
+        if found.is_dir() or (found.is_file() and found.suffix == ".txt"):
+            return found
+    raise NotTakenError(f"There is no {kind} {entry!r}.") if inside else outside[0]
+
+
+def _photos_at(place: Path, folder: SourceFolder, plan: Plan) -> Iterator[Path]:
+    """Yield the photos in a folder, or those that a list names."""
+    if place.is_dir():
+        found = walk(place, tuple(PHOTO_SUFFIXES))
+        leave_stray(plan, found, folder.root)
+        for path in found.files:
+            with plan.part(path.relative_to(folder.root).as_posix()):
+                yield folder.take(path)
+        return
+    names = [line.strip() for line in _lines_of(place) if line.strip()]
+    places = place.parent, folder.root
+    folder.expect(names, *places)
+    for name in names:
+        with plan.part(f"{place.name}, {name}"):
+            yield folder.file(name, *places)
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return read_text(path).splitlines()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path} is damaged, or not a text file.") from error

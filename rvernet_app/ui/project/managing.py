@@ -1,0 +1,131 @@
+"""A project is renamed, set up anew or deleted, and photos of it are judged or deleted, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from rvernet_app.errors import RvernetError, StoreError
+from rvernet_app.store import projects, queue, removal
+from rvernet_app.store.annotations import give_verdict, require_labelled
+from rvernet_app.store.database import Store
+from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.tables import DONE, OPEN
+from rvernet_app.ui.answers import StoreHandler
+from rvernet_app.ui.project.replies import (
+    DeletedPhotos,
+    Judged,
+    LossReply,
+    PeopleReply,
+    PersonReply,
+    ProjectSettings,
+    Refused,
+)
+from rvernet_app.ui.project.requests import (
+    ChangeProject,
+    DeletePhotos,
+    DeleteProject,
+    JudgePhotos,
+    OfProject,
+    SomePhotos,
+)
+from rvernet_app.ui.requests import Done
+
+
+class Managing:
+    """Changes projects and their photos, for the page.
+
+    Args:
+        forget: drops what the engine keeps of a photo, by its SHA-256.
+    """
+
+    def __init__(self, store: Store, files: PhotoFiles, forget: Callable[[str], None]) -> None:
+        self._store = store
+        self._files = files
+        self._forget = forget
+
+    @property
+    def handlers(self) -> list[StoreHandler]:
+        """All that the page may ask."""
+        return [
+            self.change_project,
+            self.people,
+            self.what_goes,
+            self.delete_photos,
+            self.delete_project,
+            self.judge_photos,
+        ]
+
+    def change_project(self, asked: ChangeProject, me: str) -> ProjectSettings:
+        """Save the name and the settings of a project."""
+        with self._store.writing() as session:
+            row = projects.change_project(
+                session,
+                asked.project,
+                asked.name,
+                new_labels=asked.new_labels,
+                double_share=asked.double_share,
+                blind_share=asked.blind_share,
+                by=projects.ensure_annotator(session, me),
+            )
+            return ProjectSettings(
+                name=row.name,
+                new_labels=row.new_labels,
+                double_share=row.double_share,
+                blind_share=row.blind_share,
+            )
+
+    def people(self, asked: OfProject, me: str) -> PeopleReply:
+        """List who works on a project."""
+        with self._store.reading() as session:
+            found = projects.people(session, asked.project)
+        return PeopleReply(people=[PersonReply(**asdict(one)) for one in found])
+
+    def what_goes(self, asked: SomePhotos, me: str) -> LossReply:
+        """Count what a deletion of photos, or of the whole project, would take away."""
+        with self._store.reading() as session:
+            return LossReply(**asdict(removal.loss(session, asked.project, asked.items)))
+
+    def delete_photos(self, asked: DeletePhotos, me: str) -> DeletedPhotos:
+        """Delete photos of a project, with all that is on them."""
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+        removed = removal.delete_photos(self._store, self._files, asked.project, asked.items, mine)
+        self._forget_all(removed)
+        with self._store.reading() as session:
+            return DeletedPhotos(progress=queue.progress(session, asked.project, mine))
+
+    def delete_project(self, asked: DeleteProject, me: str) -> Done:
+        """Delete a project, once its name was typed."""
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+            name = projects.project(session, asked.project).name
+        if " ".join(asked.name.split()) != name:
+            raise StoreError(f"Type the project's name, {name}, to delete it.")
+        self._forget_all(removal.delete_project(self._store, self._files, asked.project, mine))
+        return Done()
+
+    def judge_photos(self, asked: JudgePhotos, me: str) -> Judged:
+        """Give several photos a verdict; those that cannot have it are named, with why.
+
+        Photos that the visitor has not begun have no verdict to take back.
+        """
+        refused = []
+        with self._store.writing() as session:
+            mine = projects.ensure_annotator(session, me)
+        for item_id in asked.items:
+            try:
+                with self._store.writing() as session:
+                    name = queue.item(session, asked.project, item_id).name
+                    if asked.state == DONE:
+                        require_labelled(session, item_id, mine)
+                    if asked.state != OPEN or queue.state_of(session, item_id, mine) != queue.NEW:
+                        give_verdict(session, item_id, mine, asked.state, reason=asked.reason)
+            except RvernetError as error:
+                refused.append(Refused(item=item_id, name=name, why=str(error)))
+        with self._store.reading() as session:
+            return Judged(progress=queue.progress(session, asked.project, mine), refused=refused)
+
+    def _forget_all(self, photos: list[str]) -> None:
+        for sha256 in photos:
+            self._forget(sha256)
