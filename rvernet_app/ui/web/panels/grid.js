@@ -1,6 +1,6 @@
 // The grid of all photos.
 
-import { fill, make, optionsOf } from "../dom.js";
+import { fill, make, optionsOf, spoken } from "../dom.js";
 import { plural, words } from "../words.js";
 import { STATE_MARKS } from "./strip.js";
 
@@ -46,13 +46,14 @@ export function createGrid({ find, state }, on) {
       }),
       make(
         "button",
-        { type: "button", class: "rv-tile", title: about, "aria-label": about, onclick: () => on.open(item) },
+        { type: "button", class: "rv-tile", title: about, onclick: () => on.open(item) },
         thumb
           ? make("img", { src: thumb, alt: "", loading: "lazy" })
           : make("span", { class: "rv-no-thumb" }, "cannot be opened"),
         make("span", { class: "rv-state", "aria-hidden": "true" }, STATE_MARKS[shown]),
-        foods ? make("span", { class: "rv-count" }, String(foods)) : null,
-        make("span", { class: "rv-tile-name" }, name),
+        foods ? make("span", { class: "rv-count", "aria-hidden": "true" }, String(foods)) : null,
+        make("span", { class: "rv-tile-name", "aria-hidden": "true" }, name),
+        spoken(`${about} `),
         make("span", { class: "rv-tile-meal" }, meal ?? ""),
       ),
     );
