@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -30,6 +31,19 @@ ALL_RULES = {"resultTypes": ["violations"], "rules": EXPERIMENTAL}
 COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 """The dark theme changes colours and nothing else, so that no other rule can tell the themes apart."""
 
+VISIBLE_LINES = """() => {
+    const all = [...document.querySelectorAll('.rv [placeholder]')];
+    const fields = all.filter((field) => field.checkVisibility());
+    const lines = document.querySelector('.rv').innerText.split('\\n');
+    return [...lines, ...fields.map((field) => field.placeholder)].filter((line) => line.trim());
+}"""
+JARGON = re.compile(
+    r"\b(?:(?:extra-)?ROI|IoU|(?:Grad-?|\w+)CAM|macro|F1|peak|kappa|ICC|epochs?|RLE|checkpoint|segmenter|logits?"
+    r"|classifier|own or common|how it stands|a kind of|\d+ ms)\b|`|\w+_\w+|[a-z]+net\w*-",
+    re.IGNORECASE,
+)
+"""Words that a dietitian does not read; tooltips may have them beside a plain word."""
+
 
 @dataclass
 class Walked:
@@ -37,9 +51,11 @@ class Walked:
 
     Attributes:
         violations: rules and the elements that break them, each with the first state in which one does.
+        jargon: lines with technical words, each with the first state that shows it.
     """
 
     violations: dict[str, str] = field(default_factory=dict)
+    jargon: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module", params=SCREENS)
@@ -61,6 +77,9 @@ def walked(
     workbench.load()
     found = Walked()
     for state in walk(workbench, plates, no_photo):
+        for line in workbench.page.evaluate(VISIBLE_LINES):
+            if JARGON.search(line):
+                found.jargon.setdefault(line, state)
         for theme, rules in (("light", ALL_RULES), ("dark", COLOURS)):
             workbench.page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
             for violation in violations_on(workbench.page, rules):
@@ -84,6 +103,10 @@ def violations_on(page: Page, options: dict[str, Any]) -> list[str]:
 
 def test_no_state_breaks_a_rule(walked: Walked) -> None:
     assert [f"{violation} ({state})" for violation, state in walked.violations.items()] == []
+
+
+def test_no_state_shows_a_technical_word(walked: Walked) -> None:
+    assert [f"{line} ({state})" for line, state in walked.jargon.items()] == []
 
 
 HEAR = """() => {

@@ -53,15 +53,17 @@ export function createGuide({ find, overlay, state }) {
     const on = shown === null ? null : target();
     if (!on) return;
     const { left, right, top, bottom, width } = on.getBoundingClientRect();
+    const stage = find(".rv-stage").getBoundingClientRect();
     const { offsetWidth, offsetHeight } = bubble;
     const middle = (top + bottom - offsetHeight) / 2;
     const spots = {
-      inside: [left + (width - offsetWidth) / 2, top + INSIDE],
+      inside: [stage.left + (stage.width - offsetWidth) / 2, stage.top + INSIDE],
       left: [left - GAP - offsetWidth, middle],
       right: [right + GAP, middle],
       above: [left + (width - offsetWidth) / 2, top - GAP - offsetHeight],
     };
-    const side = sideOf(left, right, offsetWidth);
+    // What lies below the window cannot be pointed at.
+    const side = top > innerHeight - offsetHeight ? "inside" : sideOf(left, right, offsetWidth);
     const within = (value, most) => Math.max(GAP, Math.min(value, most - GAP));
     bubble.dataset.side = side;
     bubble.style.left = `${within(spots[side][0], innerWidth - offsetWidth)}px`;
