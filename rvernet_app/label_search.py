@@ -203,7 +203,10 @@ class LabelIndex:
 
 def fold(text: str) -> str:
     """Return a text in lower case, without accents and apostrophes."""
-    split = unicodedata.normalize("NFKD", text.casefold().translate(NO_DECOMPOSITION))
+    plain = text.casefold().translate(NO_DECOMPOSITION)
+    if plain.isascii():  # nearly all names; taking letters apart is most of the time that an index needs
+        return plain
+    split = unicodedata.normalize("NFKD", plain)
     return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
