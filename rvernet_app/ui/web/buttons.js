@@ -4,6 +4,7 @@ import { setBrush, setTool } from "./canvas/corrections.js";
 import { takeFiles } from "./files.js";
 import { changeFood } from "./foods.js";
 import { moveIntoProject, openMoveSheet, startAfresh } from "./front/moving.js";
+import { askBeforeClosing, closeSheet } from "./leaving.js";
 import { wireTabs } from "./panels/tabs.js";
 import { addFolder } from "./project/adding.js";
 import { askAndDelete } from "./project/deleting.js";
@@ -22,7 +23,7 @@ import {
   confirmRemoval,
   downloadLabelSet,
   drawLabelSet,
-  editLabel,
+  openLabel,
   openLabelSet,
   removeLabel,
   saveLabel,
@@ -50,8 +51,9 @@ export function wireButtons(page, actions) {
   wireLabelSet(page, on);
   wireReview(page, on);
   for (const sheet of page.find.all("dialog")) {
+    askBeforeClosing(page, sheet);
     sheet.addEventListener("click", (event) => {
-      if (event.target === sheet) sheet.close();
+      if (event.target === sheet) closeSheet(page, sheet);
     });
   }
 }
@@ -217,7 +219,7 @@ function filterOf(form) {
 
 function wireLabelSet(page, on) {
   on.click("#rv-labels", () => openLabelSet(page));
-  on.click("#rv-label-new", () => editLabel(page, null));
+  on.click("#rv-label-new", () => openLabel(page, null));
   on.click("#rv-labelset-take", () => page.find("#rv-labelset-file").click());
   on.click("#rv-labelset-keep", () => downloadLabelSet(page));
   on.input("#rv-labelset-search", () => drawLabelSet(page));

@@ -46,7 +46,7 @@ import { openItem } from "./project/queue.js";
 import { searchHere, searchLabels } from "./project/search.js";
 import { countSeconds } from "./project/time.js";
 import { drawReview, openReview } from "./review/review.js";
-import { createState } from "./state.js";
+import { createState, labelsOf } from "./state.js";
 import { remembered } from "./storage.js";
 import { isTouch, withoutKey } from "./words.js";
 
@@ -108,7 +108,11 @@ function createFields(page, actions) {
       return Boolean(created);
     },
     confirm: nextFood,
-    left: () => state.redraw("panels"),
+    named: (typed) => labelsOf(state).onlyNamed(typed),
+    left: (label) => {
+      if (label) nameFood(page, label);
+      state.redraw("panels");
+    },
   });
   const portion = createPortionFields(find("#rv-portion"), {
     change: (changed, meant) => changeFood(page, { portion: changed }, meant),

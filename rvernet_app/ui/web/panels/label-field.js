@@ -26,15 +26,41 @@ export function offersFor(typed, matches, mayCreate) {
 
 const nameOf = ({ label, through }) => words(through ?? label.name);
 
+const NOT_TAKEN = "Not taken yet: press Enter, or choose a label.";
 const NONE = { rows: [], at: -1, question: null };
 
+const sameFood = (one, other) => one?.photo === other?.photo && one?.id === other?.id;
+
+// What was typed for foods and not taken. It goes once the food gets another name.
+export function createUntaken() {
+  const ofPhoto = new WeakMap(); // photo -> food -> what was typed, and the name that the food had
+  return {
+    keep({ photo, id }, typed, name) {
+      if (!ofPhoto.has(photo)) ofPhoto.set(photo, new Map());
+      ofPhoto.get(photo).set(id, { typed, name });
+    },
+    drop(food) {
+      if (food) ofPhoto.get(food.photo)?.delete(food.id);
+    },
+    of(food, name) {
+      const kept = food && ofPhoto.get(food.photo)?.get(food.id);
+      return kept?.name === name ? kept.typed : null;
+    },
+  };
+}
+
 // `on` takes: search (typed -> a promise of matches), searchHere (typed -> matches, while the server does not
-// answer), mayCreate, take (a label), create (a name -> a promise of whether it was added), confirm, left.
+// answer), named (typed -> the one label with this name), mayCreate, take (a label), create (a name -> a promise
+// of whether it was added), confirm, left (with the label whose whole name was typed, or null).
 export function createLabelField({ input, list, says }, on) {
   let offers = NONE;
   let at = -1;
   let asked = 0; // searches so far: only the newest one is shown
   let answer = null; // the one that is awaited
+  let isTyped = false; // since the field was entered, and not taken
+  let owner = null; // the food that the field is shown for
+  let shown = ""; // its name
+  const untaken = createUntaken();
 
   function optionOf({ label, through, create, like }, index) {
     const onpointerdown = (event) => {
@@ -95,6 +121,8 @@ export function createLabelField({ input, list, says }, on) {
   function take(index) {
     const chosen = offers.rows[index];
     asked++;
+    isTyped = false;
+    untaken.drop(owner);
     offer(NONE);
     if (chosen?.create) create(chosen.create);
     else if (chosen) on.take(chosen.label);
@@ -102,7 +130,11 @@ export function createLabelField({ input, list, says }, on) {
 
   // What is typed stays in the field until the label is there.
   async function create(name) {
-    if (!(await on.create(name))) input.value = name;
+    const meant = owner;
+    const named = shown;
+    if (await on.create(name)) return;
+    if (meant) untaken.keep(meant, name, named);
+    if (sameFood(meant, owner)) input.value = name;
   }
 
   // What is typed is looked up first; meanwhile nothing more is typed.
@@ -128,7 +160,19 @@ export function createLabelField({ input, list, says }, on) {
     at = at < 0 ? (by > 0 ? 0 : length - 1) : (at + by + length) % length;
   };
 
-  input.addEventListener("input", look);
+  // What was typed is not lost when the field is left.
+  function leave(label) {
+    if (!isTyped) return;
+    isTyped = false;
+    const typed = input.value.trim();
+    if (label || !typed || typed === shown) untaken.drop(owner);
+    else if (owner) untaken.keep(owner, typed, shown);
+  }
+
+  input.addEventListener("input", () => {
+    isTyped = true;
+    look();
+  });
   input.addEventListener("focus", () => {
     input.select();
     look();
@@ -136,23 +180,36 @@ export function createLabelField({ input, list, says }, on) {
   input.addEventListener("blur", () => {
     asked++;
     offer(NONE);
-    on.left();
+    const label = (isTyped && on.named(input.value.trim())) || null;
+    leave(label);
+    on.left(label);
   });
   input.addEventListener("keydown", (event) => {
     const steps = { ArrowDown: 1, ArrowUp: -1 };
     if (event.isComposing) return;
     if (event.key in steps && offers.rows.length) step(steps[event.key]);
     else if (event.key === "Enter") enter();
-    else if (event.key === "Escape") input.blur();
-    else return;
+    else if (event.key === "Escape") {
+      isTyped = false;
+      untaken.drop(owner);
+      input.blur();
+    } else return;
     event.preventDefault();
     event.stopPropagation();
     draw();
   });
 
   return {
-    show(text) {
-      if (document.activeElement !== input) input.value = text;
+    // `of` is the food: its photo and id.
+    show(text, of) {
+      const isSame = sameFood(of, owner);
+      if (!isSame) leave(null);
+      else if (document.activeElement === input) return;
+      owner = of;
+      shown = text;
+      const typed = untaken.of(of, text);
+      input.value = typed ?? text;
+      say(typed ? NOT_TAKEN : null);
     },
   };
 }

@@ -25,8 +25,8 @@ export function createNaming({ find, state, fields }, on) {
   return function drawNaming() {
     const food = pendingFood(state) ?? selectedFood(state);
     for (const input of inputs) input.disabled = !food;
-    fields.label.show(food?.label ? nameOf(food.label) : "");
     const of = food && { photo: state.current, id: food.id };
+    fields.label.show(food?.label ? nameOf(food.label) : "", of);
     fields.portion.show(food?.portion ?? null, of, labelOf(state, food)?.unit);
     const note = find("#rv-note");
     if (document.activeElement !== note) note.value = food?.note ?? "";

@@ -1,6 +1,7 @@
 // The sheets that lie over the page: what they list, and what opens them.
 
 import { fill, make, muted, optionsOf, tableOf } from "../dom.js";
+import { rememberFilled } from "../leaving.js";
 import { shownMask } from "../state.js";
 import { progressShare, progressText, words } from "../words.js";
 import { drawLarge } from "./enlarge.js";
@@ -76,6 +77,7 @@ export function createSheets({ find, state }, on) {
       const meals = [...new Set(state.listed.map(({ meal }) => meal).filter(Boolean))];
       find("#rv-meals").replaceChildren(...meals.map((meal) => make("option", { value: meal })));
       find("#rv-meal-form [name=meal]").value = state.current.meal ?? "";
+      rememberFilled(find("#rv-meal-form"));
       find("#rv-meal-sheet").showModal();
     },
 

@@ -3,6 +3,7 @@
 
 import { choose } from "../asking.js";
 import { base64Of, fill, keepInView, make, muted, optionsOf, saveText, swatch } from "../dom.js";
+import { mayLeave, rememberFilled } from "../leaving.js";
 import { tell } from "../server.js";
 import { words } from "../words.js";
 import { searchLabels, showLabels } from "./search.js";
@@ -61,7 +62,7 @@ function rowOf(page, label) {
         type: "button",
         class: "rv-label-row",
         "data-label": label.id,
-        onclick: () => editLabel(page, label.id),
+        onclick: () => openLabel(page, label.id),
       },
       swatch(label.colour),
       make("span", { class: "rv-food-name" }, words(label.name)),
@@ -78,6 +79,11 @@ function knownOf({ parent, synonyms }, labels) {
   return [...above, ...synonyms.map(words)].join(", ");
 }
 
+// As a person opens a label: what is typed for another one does not go unasked.
+export async function openLabel(page, id) {
+  if (await mayLeave(page, page.find("#rv-label-form"))) editLabel(page, id);
+}
+
 // Puts a label into the form; null is a new one.
 export function editLabel(page, id) {
   const { find, state } = page;
@@ -92,6 +98,7 @@ export function editLabel(page, id) {
   for (const [name, value] of Object.entries(fieldsOf(label, labels))) {
     if (value) form.elements[name].value = value;
   }
+  rememberFilled(form);
   drawLabelSet(page);
 }
 

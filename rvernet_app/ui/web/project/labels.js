@@ -20,6 +20,11 @@ export function createLabelSet(labels, { removed = [], version = 0 } = {}) {
     all: () => labels,
     get: (id) => byId.get(id) ?? null, // what a removed label was merged into
     named: (name) => byName.get(plain(name)) ?? null,
+    // The one label of this name: neither a synonym nor a name that two labels share.
+    onlyNamed: (name) => {
+      const found = labels.filter((label) => plain(label.name) === plain(name));
+      return found.length === 1 ? found[0] : null;
+    },
     holding: (typed) => labels.filter((label) => holds(label, plain(typed))),
   };
 }
