@@ -101,11 +101,21 @@ def name_food(page: Page, name: str) -> None:
     page.wait_for_selector('.rv[data-saved="saved"]')
 
 
+def click_middle(page: Page) -> None:
+    """Click the middle of the photo, and take what is there even if it does not look like a food."""
+    page.locator(".rv-overlay").click()
+    refused = page.locator("#rv-callout:not([hidden]) button:has-text('Take it anyway')")
+    food = page.locator("#rv-foods li")
+    food.or_(refused).first.wait_for()
+    if refused.is_visible():
+        refused.click()
+    food.first.wait_for()
+
+
 def label_photo(page: Page, number: int) -> None:
     """Click the middle of the photo, name the food by keyboard or suggestion, and open the next photo."""
     before = page.locator(".rv").get_attribute("data-item")
-    page.locator(".rv-overlay").click()
-    page.wait_for_selector("#rv-foods li")
+    click_middle(page)
     if number % 4 == 3:
         page.wait_for_selector("#rv-suggestions li")
         page.keyboard.press("1")
@@ -131,8 +141,7 @@ def second_opinion(browser: Browser, app: App) -> None:
     page.wait_for_function("document.querySelector('[data-project]').textContent.includes('0 of')")
     page.click("[data-project]")
     page.wait_for_selector('.rv[data-item]:not([data-item=""])')
-    page.locator(".rv-overlay").click()
-    page.wait_for_selector("#rv-foods li")
+    click_middle(page)
     name_food(page, "tofu")
     page.keyboard.press("d")
     page.wait_for_function("document.querySelector('#rv-progress').textContent.startsWith('1 of')")
