@@ -19,8 +19,8 @@ Mask = NDArray[np.bool_]
 
 FOREGROUND, BACKGROUND = 1, 0
 
-KINDS = WHOLE, PART, ALIKE = "whole", "part", "alike"
-"""What a candidate is: the food at the click, a part of it, or it and all pieces like it."""
+KINDS = WHOLE, PART = "whole", "part"
+"""What a candidate is: the food at the click, or a part of it."""
 
 TOLERANCE = 1e-3
 """Rounding error allowed in probabilities and scaled maps."""

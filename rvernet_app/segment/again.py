@@ -21,8 +21,8 @@ from rvernet_app.types import Embedding, Mask, Photo
 LEAST_LIKENESS = 0.65
 """Foods whose colours are less alike are two foods.
 
-Measured with `small_sam` on 12 photos of leftovers: right for all 39 foods that were left, and for the 6
-pairs with no such food, where regions down to a score of 0.3 were offered.
+Measured with `small_sam` on nine photos of leftovers: of 27 foods that were left, 25 were found and none was
+taken for another; none of the 6 that had been eaten up was found.
 """
 
 

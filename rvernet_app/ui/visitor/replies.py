@@ -29,7 +29,7 @@ class MaskReply(Reply):
     rle: dict[str, Any]
     score: float | None
     bbox: tuple[int, int, int, int]
-    kind: Literal["whole", "part", "alike"] | None = None
+    kind: Literal["whole", "part"] | None = None
 
 
 class Prepared(Reply):

@@ -7,7 +7,7 @@ import { candidatesOf } from "../foods.js";
 import { selectedFood } from "../state.js";
 
 const SIZE = { width: 62, height: 46 };
-const KINDS = { part: "part", whole: "whole", alike: "all alike" };
+const KINDS = { part: "part", whole: "whole" };
 
 // What a candidate is called; one that was asked for again and again has no kind.
 export const captionOf = ({ kind, score }, place) => {
