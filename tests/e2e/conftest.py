@@ -39,6 +39,8 @@ FORGET = """() => new Promise((resolve) => {
 })"""
 """Makes the browser forget what it keeps of the page, so that the next test starts with an empty one."""
 
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 STORED_AS = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -274,6 +276,7 @@ class Workbench:
 
     def wait_for_photo(self, file: bytes) -> None:
         self.page.wait_for_selector(f'.rv[data-photo="{hashlib.sha256(file).hexdigest()}"]')
+        self.page.evaluate(TWO_FRAMES)  # until the photo is fitted to the space that its strip leaves
 
     def client(self, x: float, y: float) -> tuple[float, float]:
         """Return the window coordinates of the middle of a photo pixel."""

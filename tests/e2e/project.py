@@ -41,23 +41,27 @@ class Project:
             "name => document.querySelector('#rv-project-name').textContent === name", arg=self.name
         )
 
+    @property
+    def entry(self) -> str:
+        """The selector of the project in the list; its text goes on with the progress, a number."""
+        return f"[data-project]:has(.rv-food-name:text-is('{self.name}'))"
+
     def open(self) -> None:
         """Open the existing project, as another visitor does."""
         self.page.click("[data-action=projects]")
-        self.page.click(f"[data-project]:has-text('{self.name}')")
+        self.page.click(self.entry)
         self.page.wait_for_selector('.rv[data-mode="project"][data-item]:not([data-item=""])')
 
     def open_as(self, annotator: str) -> None:
         """Open the existing project under the name of another annotator."""
-        entry = f"[data-project]:has-text('{self.name}')"
         self.page.click("[data-action=projects]")
-        self.page.wait_for_selector(entry)  # it arrives with a name that replaces typed text
+        self.page.wait_for_selector(self.entry)  # it arrives with a name that replaces typed text
         self.page.fill("#rv-me", annotator)
         # The list is drawn anew, and a project may lie elsewhere then.
         self.page.eval_on_selector("#rv-projects li", "row => { row.dataset.old = ''; }")
         self.keys("Tab")
         self.page.wait_for_selector("#rv-projects [data-old]", state="detached")
-        self.page.click(entry)
+        self.page.click(self.entry)
         self.page.wait_for_selector('.rv[data-item]:not([data-item=""])')
 
     def add(self, files: list[Path]) -> None:

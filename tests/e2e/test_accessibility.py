@@ -52,10 +52,12 @@ class Walked:
     Attributes:
         violations: rules and the elements that break them, each with the first state in which one does.
         jargon: lines with technical words, each with the first state that shows it.
+        wide: states in which the page is wider than the screen.
     """
 
     violations: dict[str, str] = field(default_factory=dict)
     jargon: dict[str, str] = field(default_factory=dict)
+    wide: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module", params=SCREENS)
@@ -80,6 +82,8 @@ def walked(
         for line in workbench.page.evaluate(VISIBLE_LINES):
             if JARGON.search(line):
                 found.jargon.setdefault(line, state)
+        if workbench.page.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
+            found.wide.append(state)
         for theme, rules in (("light", ALL_RULES), ("dark", COLOURS)):
             workbench.page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
             for violation in violations_on(workbench.page, rules):
@@ -107,6 +111,10 @@ def test_no_state_breaks_a_rule(walked: Walked) -> None:
 
 def test_no_state_shows_a_technical_word(walked: Walked) -> None:
     assert [f"{line} ({state})" for line, state in walked.jargon.items()] == []
+
+
+def test_no_state_is_wider_than_the_screen(walked: Walked) -> None:
+    assert walked.wide == []
 
 
 HEAR = """() => {

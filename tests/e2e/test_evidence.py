@@ -46,7 +46,7 @@ def clicked(workbench: Workbench, plate: DrawnPhoto, pipeline: Pipeline) -> tupl
 
 
 def pixels_of(data_url: str) -> NDArray[np.int_]:
-    """Decode a data URL of a JPEG: int (H, W, 3)."""
+    """Decode a data URL of a picture: int (H, W, channels)."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2])))).astype(int)
 
 
@@ -130,7 +130,8 @@ def test_the_page_is_as_sure_as_the_checkpoint(
     top = visitor.page.locator(".rv-suggestion-name").first.inner_text()
     assert visitor.page.is_hidden("#rv-unsure") is sure
     if sure:
-        assert food.startswith(top)
+        share = visitor.page.locator(".rv-suggestion .rv-share").first.inner_text().split("\n")[0]
+        assert food.split("\n") == ["Food 1", f"{top}? {share}"]
     else:
         note = visitor.page.locator("#rv-unsure")
         assert note.inner_text() == "Not sure. The best guesses among 61 known foods:"
@@ -181,12 +182,24 @@ def test_a_suggestion_names_the_food(workbench: Workbench, clicked: tuple[Mask, 
 
 
 def test_a_click_enlarges_a_picture(workbench: Workbench, clicked: tuple[Mask, Cutouts]) -> None:
-    workbench.page.click('[data-picture="map_roi"]')
+    page = workbench.page
+    page.click('[data-picture="map_extra_roi"]')
 
-    assert workbench.page.get_attribute("#rv-picture", "src") == workbench.picture("map_roi")
-    assert workbench.page.inner_text("#rv-picture-title")
+    title = page.inner_text("#rv-picture-title")
+    assert title
+    assert page.get_attribute("#rv-picture", "aria-label") == title
+    box = page.locator("#rv-picture").bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(640 / 480, abs=0.01)  # the whole photo
+    assert box["width"] > 640
+    enlarged = pixels_of(page.eval_on_selector("#rv-picture", "node => node.toDataURL('image/png')"))
+    small = pixels_of(workbench.picture("map_extra_roi"))
+    height, width, _ = small.shape
+    shrunk = Image.fromarray(enlarged[..., :3].astype(np.uint8)).resize((width, height))
+    assert np.abs(np.asarray(shrunk).astype(int) - small).mean() < 2.5
     workbench.page.keyboard.press("Escape")
-    assert workbench.page.is_hidden("#rv-picture-sheet")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#rv-picture-sheet")
 
 
 def test_the_download_holds_the_files_of_the_command_line(

@@ -185,10 +185,11 @@ def queued(http: httpx.Client, body: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def assert_refused(response: httpx.Response) -> None:
-    """Check that the answer is one sentence without a traceback or a file's contents."""
+def assert_refused(response: httpx.Response, kind: str | None = None) -> None:
+    """Check that the answer is one sentence, and its kind; no traceback, no file contents."""
     assert response.status_code == 200
-    assert list(response.json()) == ["error"]
+    told = {"error": response.json()["error"]}
+    assert response.json() == (told if kind is None else {**told, kind: True})
     sentence = response.json()["error"]
     assert sentence.endswith(".")
     assert "Traceback" not in sentence
@@ -230,7 +231,8 @@ def test_a_photo_that_was_not_uploaded_is_not_opened(ask: Ask, http: httpx.Clien
     "photo", ["/etc/passwd", "../" * 8 + "etc/passwd", "0" * 64, 5, None, ["x"], {"a": 1}]
 )
 def test_only_the_id_of_an_opened_photo_names_a_photo(ask: Ask, name: str, photo: object) -> None:
-    assert_refused(ask(name, {"photo": photo, "points": POINT, "rle": RLE, "method": "gradcam"}))
+    reply = ask(name, {"photo": photo, "points": POINT, "foods": [{"rle": RLE}], "method": "gradcam"})
+    assert_refused(reply, kind="lost" if photo == "0" * 64 else None)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,9 @@ BAD_MASKS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("message", BAD_MASKS, ids=lambda message: str(message)[:40])
 def test_a_malformed_mask_is_refused(ask: Ask, opened: str, message: dict[str, Any]) -> None:
-    assert_refused(ask("download", {"photo": opened, "method": "gradcam", **message}))
+    method = message.get("method", "gradcam")
+    food = {name: value for name, value in message.items() if name != "method"}
+    assert_refused(ask("download", {"photo": opened, "method": method, "foods": [food]}))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rvernet_app.picture.cutouts import cut_out
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.types import Prompt
-from tests.e2e.expected import classified, loaded, percent
+from tests.e2e.expected import classified, loaded, percent, words
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import DrawnPhoto, Workbench
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 PATIENCE_S = 30
 
-EVERY_FOOD_HAS_A_SHARE = """() => [...document.querySelectorAll('#rv-foods .rv-food .rv-muted')]
+EVERY_FOOD_HAS_A_SHARE = """() => [...document.querySelectorAll('#rv-foods .rv-reviewed')]
     .every((share) => share.innerText.trim())"""
 
 RECORD_MASKS = """() => {
@@ -267,4 +267,4 @@ def test_two_visitors_stay_apart(
 def spoken(label: str, probability: float, without: float) -> list[str]:
     """Return the parts of a suggestion as a screen reader reads them."""
     shares = f"{percent(probability)} with its surroundings, ", f"{percent(without)} the food alone"
-    return [label.replace("_", " "), *shares]
+    return [words(label), *shares]

@@ -156,7 +156,6 @@ test("what is about the food is enlarged around it, its surroundings whole", () 
 });
 
 test("candidates have plain names", () => {
-  assert.equal(captionOf({ kind: "alike", score: 0.9 }, 0), "all alike");
   assert.equal(captionOf({ kind: "part", score: 0.9 }, 1), "part");
   assert.equal(captionOf({ score: null }, 0), "by hand");
 });

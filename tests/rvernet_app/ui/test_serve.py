@@ -209,8 +209,11 @@ def test_the_program_starts_behind_proxies_and_without_a_home_and_ends_by_ctrl_c
     (tmp_path / "file").write_text("")
     folders = {"HOME": str(tmp_path / "file" / "home"), "RVERNET_DATA_DIR": str(tmp_path / "data")}
     options = {"RVERNET_PORT": "0", "RVERNET_SEGMENTER": "grabcut", "PYTHONPATH": str(ROOT)}
+    # A shell that runs the tests in the background has them ignore SIGINT, and their children too.
+    heeding = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; runpy.run_path(sys.argv[1], run_name='__main__')"
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")],
+        [sys.executable, "-c", program, str(ROOT / "app.py")],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", **given, **emptied, **folders, **options},
         stdout=subprocess.PIPE,

@@ -22,6 +22,8 @@ from training.shared.configuration import to_json
 
 CLASSES = ("ketchup", "pesto")
 
+IGNORED = "left out, marked to be ignored: 16 (data/200, data/201, data/202, …)"
+
 
 @pytest.fixture(scope="module")
 def model() -> RveRNet:
@@ -101,7 +103,7 @@ def test_validation_regions_have_one_mask_each(opened: Callable[..., Labelled]) 
     assert names(labelled.regions) == ["112", "113", "114", "115"]
     assert [len(region.masked) for region in labelled.regions] == [1, 1, 1, 1]
     assert labelled.around == labelled.regions
-    assert labelled.left_out == ()
+    assert labelled.left_out == (IGNORED,)
 
 
 def test_split_option_selects_one_split_or_all(opened: Callable[..., Labelled]) -> None:
@@ -175,7 +177,8 @@ def test_unknown_labels_fail_or_are_skipped_and_named(
         assert names(labelled.regions) == ["112", "114"]
         assert names(labelled.around) == ["112", "113", "114", "115"]
         assert all(region.masked for region in labelled.around)
-        assert labelled.left_out == ("left out, of labels that tiny does not know: 2 of 4 regions (2 soup)",)
+        unknown = "left out, of labels that tiny does not know: 2 of 4 regions (2 soup)"
+        assert labelled.left_out == (IGNORED, unknown)
 
 
 def test_missing_training_data_are_skipped_and_named(
@@ -193,11 +196,11 @@ def test_missing_training_data_are_skipped_and_named(
         "its training say how to make them: python -m training.train --config food.yaml"
     )
     labelled = opened(data=None)
-    assert (labelled.name, labelled.left_out) == ("data", (line,))
+    assert (labelled.name, labelled.left_out) == ("data", (line, IGNORED))
     assert names(labelled.regions) == ["112", "113", "114", "115"]
     assert capsys.readouterr().err.splitlines()[-1] == line
     trained_on(checkpoint, model, sources=sources)
-    assert opened(data=None).left_out == (line.partition(";")[0],)
+    assert opened(data=None).left_out == (line.partition(";")[0], IGNORED)
 
 
 def test_missing_all_training_data_requires_a_folder(
@@ -354,7 +357,7 @@ def test_minimum_size_applies_only_to_training_folders(
     trained_on(checkpoint, model, sources=(Source(made_data),), min_share=0.01)
     labelled = opened()
     assert names(labelled.regions) == ["113", "114", "115"]
-    assert labelled.left_out == ("left out, smaller than 1.0000% of the photo: 1 (data/112)",)
+    assert labelled.left_out == (IGNORED, "left out, smaller than 1.0000% of the photo: 1 (data/112)")
     shutil.copytree(made_data, tmp_path / "elsewhere")
     edit(tmp_path / "elsewhere", lambda described: described["annotations"].pop(0))
     assert len(opened(data=tmp_path / "elsewhere").regions) == 4
