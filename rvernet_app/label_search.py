@@ -204,7 +204,7 @@ class LabelIndex:
 def fold(text: str) -> str:
     """Return a text in lower case, without accents and apostrophes."""
     plain = text.casefold().translate(NO_DECOMPOSITION)
-    if plain.isascii():  # nearly all names; taking letters apart is most of the time that an index needs
+    if plain.isascii():  # nearly all names, and much faster
         return plain
     split = unicodedata.normalize("NFKD", plain)
     return "".join(letter for letter in split if not unicodedata.combining(letter))
