@@ -75,7 +75,7 @@ def test_names_come_from_typing_suggestions_and_recent_names(
 def test_a_new_label_is_added_on_the_fly(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
     project.workbench.click(*plates[0].centres[0])
     project.name_by_typing("Käsespätzle")
-    project.page.wait_for_function("document.querySelector('#rv-label').value === 'Käsespätzle'")
+    project.page.wait_for_selector('#rv-foods li:has-text("Käsespätzle")')
     project.saved()
     assert label_of(store, standing(store, project.item)[0]) == "Käsespätzle"
 
