@@ -99,7 +99,7 @@ def violations_on(page: Page, options: dict[str, Any]) -> list[str]:
         page.evaluate(AXE)
     result = page.evaluate("options => axe.run(document, options)", options)
     return [
-        f"{broken['impact']}, {broken['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
+        f"{broken['impact']}, {broken['id']}: {node['html'][:160]} {[why['message'] for why in node['any']]}"
         for broken in result["violations"]
         for node in broken["nodes"]
     ]
