@@ -18,7 +18,7 @@ from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import ensure_annotator, project
 from rvernet_app.ui.answers import StoreHandler
-from rvernet_app.ui.project.replies import (
+from rvernet_app.ui.project.label_replies import (
     AddedLabel,
     FoodCounts,
     FoundLabel,

@@ -16,15 +16,17 @@ from rvernet_app.portions import UNITS
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
 from rvernet_app.store.tables import Annotation, Event, Label
+from rvernet_app.ui.project.label_replies import (
+    LabelReply,
+    LabelSetReply,
+    RemovedLabel,
+)
 from rvernet_app.ui.project.replies import (
     CommentReply,
     EventReply,
     FoodReply,
-    LabelReply,
-    LabelSetReply,
     LimitsReply,
     PortionReply,
-    RemovedLabel,
     Report,
     ReviewedFood,
     TableReply,
