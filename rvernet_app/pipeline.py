@@ -46,7 +46,7 @@ class Pipeline:
         return self.embeddings.get_or_encode(self.segmenter, photo.sha256, photo.pixels)
 
     def forget(self, photo_sha256: str) -> None:
-        """Drop what is kept of a photo."""
+        """Remove a photo's embedding from the cache."""
         self.embeddings.forget(photo_sha256)
 
     def segment(

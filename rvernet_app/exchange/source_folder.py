@@ -99,7 +99,7 @@ class SourceFolder:
         return self._claimed(self.inside(path), path.name)
 
     def find(self, name: str) -> Path | None:
-        """Return the file that can be meant, see `file`; None if there is none."""
+        """Return the only file that a name can mean, as `file`, or None."""
         if not any(self._fitting(_parts(name, spell), spell, ()) for spell in _SPELLINGS):
             return None
         return self.file(name)

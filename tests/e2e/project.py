@@ -57,7 +57,7 @@ class Project:
         self.page.click("[data-action=projects]")
         self.page.wait_for_selector(self.entry)  # it arrives with a name that replaces typed text
         self.page.fill("#rv-me", annotator)
-        # The list is drawn anew, and a project may lie elsewhere then.
+        # The list is redrawn, and a project may lie elsewhere then.
         self.page.eval_on_selector("#rv-projects li", "row => { row.dataset.old = ''; }")
         self.keys("Tab")
         self.page.wait_for_selector("#rv-projects [data-old]", state="detached")

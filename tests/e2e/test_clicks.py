@@ -287,7 +287,7 @@ def test_of_two_named_foods_the_smaller_is_drawn_and_clicked_on_top(
     for name, half in (("egg", 30), ("rice", 80)):  # the smaller one first
         draw_square(project, (x, y), half)
         project.name_by_typing(name)
-    project.saved()  # the list is drawn anew when a name is saved
+    project.saved()  # the list is redrawn when a name is saved
     assert project.listed() == ["egg", "rice"]
     assert page.locator("#rv-foods .rv-overlap").all_text_contents() == ["overlaps rice", "overlaps egg"]
     egg, rice = (rgb_of(swatch) for swatch in page.locator("#rv-foods .rv-swatch").all())

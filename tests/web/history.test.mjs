@@ -51,7 +51,7 @@ const settled = async () => {
   await until(() => !page.state.syncing && !page.state.turns);
 };
 
-// What a food says, whatever its number: a reload may number foods anew.
+// What a food says, whatever its number: a reload may give foods other numbers.
 const said = ({ foods }) =>
   foods.map(({ candidates, label, portion }) => [
     candidates[0].rle.counts,

@@ -312,7 +312,7 @@ def _require_own(asked: Signed, me: str) -> None:
 
 
 def _filter(session: Session, asked: requests.FindItems) -> listing.Filter | None:
-    """Return what is asked for; None if it names an annotator whom nobody knows."""
+    """Return the filter of a request, or None if it names an unknown annotator."""
     by = None if asked.by is None else projects.find_annotator(session, asked.by)
     if asked.by is not None and by is None:
         return None

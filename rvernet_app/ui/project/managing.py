@@ -1,4 +1,4 @@
-"""A project is renamed, set up anew or deleted, and photos of it are judged or deleted, several at a time."""
+"""Change or delete a project, and judge or delete several of its photos at a time."""
 
 from __future__ import annotations
 

@@ -247,8 +247,9 @@ function begin(page) {
   const { root, state } = page;
   const theme = remembered("rvernet-theme");
   if (theme) setTheme(theme);
-  if (isTouch())
+  if (isTouch()) {
     for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
+  }
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");

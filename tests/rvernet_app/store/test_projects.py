@@ -90,7 +90,7 @@ def test_finding_an_annotator_adds_no_row(store: Store) -> None:
         assert session.scalars(select(Annotator.name)).all() == ["Ann Lee"]
 
 
-def test_a_project_can_be_renamed_and_set_up_anew(store: Store) -> None:
+def test_a_project_can_be_renamed_and_given_other_settings(store: Store) -> None:
     desk = set_up(store, double_share=0.0)
     commit(store, create_project, "Other", [])
     changed = commit(

@@ -31,7 +31,7 @@ export function meaningOfClick({ foods, base, pixel, label, startsNew = false, s
 const ALIKE = 0.5; // of two boxes: what they share of what either has
 
 // The food that a box [left, top, right, bottom] is drawn for, or null for a new one. A box apart from the
-// food is around another; a named food is only boxed anew by a box that is much like its own. `mask` is that
+// food is around another; a named food takes a new box only from a box that is much like its own. `mask` is that
 // of the food.
 export function meaningOfBox({ base, mask, box }) {
   if (!base || !mask) return base ?? null;

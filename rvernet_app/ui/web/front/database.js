@@ -57,7 +57,7 @@ export function createDatabase(factory = globalThis.indexedDB) {
     putNote: (name, note) =>
       within(["notes"], "readwrite", (store) => answerOf(store("notes").put(note, name))),
 
-    // Puts what `change` makes of what is there by now.
+    // Replaces the stored work by `change(work)` in one transaction.
     changeWork: (id, change) =>
       within(["works"], "readwrite", async (store) => {
         const work = change(await answerOf(store("works").get(id)));
