@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
+from rvernet_app.picture.rasters import Spans
 from rvernet_app.types import Mask
 
 MAX_CHARACTERS = 7
 """A run length of more characters is longer than any photo."""
+
+MAX_RUNS = 250_000
+"""Runs of a mask. A food has some ten thousand in a photo of 12 megapixels; one of speckles has a million."""
+
+TOO_RAGGED = "The mask is too ragged: it has {} runs of pixels, over the limit of {}. Smooth it first."
 
 
 class Rle(TypedDict):
@@ -28,6 +34,24 @@ def to_rle(mask: Mask) -> Rle:
     columns_first = cv2.transpose(mask.view(np.uint8)).T
     encoded = coco.encode(columns_first)
     return {"size": [int(v) for v in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
+
+
+def from_spans(spans: Spans, size_hw: tuple[int, int]) -> Rle:
+    """Encode the pixels of spans that do not touch.
+
+    Raises:
+        PromptError: there are more spans than a mask may have.
+    """
+    runs = np.diff(spans.ravel(), prepend=0, append=size_hw[0] * size_hw[1])
+    runs = runs if runs[-1] else runs[:-1]
+    _require_few_runs(len(runs))
+    packed = coco.frPyObjects({"size": list(size_hw), "counts": runs.tolist()}, *size_hw)
+    return {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
+
+
+def _require_few_runs(count: int) -> None:
+    if count > MAX_RUNS:
+        raise PromptError(TOO_RAGGED.format(count, MAX_RUNS))
 
 
 def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
