@@ -134,7 +134,7 @@ def _numbered(
 
 
 def _crossings(ends: NDArray[np.int64], size_hw: tuple[int, int]) -> Iterator[NDArray[np.int64]]:
-    """Yield where the edges of an outline pass from one column of pixels to the next, at most CHUNK at a time.
+    """Yield where edges of an outline pass from one column of pixels to the next, at most CHUNK at a time.
 
     Args:
         ends: int64 (N, 2), corners in steps.

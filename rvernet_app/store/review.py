@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
-from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.picture.masks import Rle, as_encoded, part_of, require_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.label_sets import standing_label
@@ -228,20 +228,21 @@ def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
     Raises:
         StoreError: the merged mask is empty.
     """
+    height, width = rles[0]["size"]
     if how == "majority":
-        height, width = rles[0]["size"]
-        votes = np.zeros((height, width), np.int32)
+        votes = np.zeros((height, width), np.uint16)  # (H, W)
         for rle in rles:
-            votes += from_rle(rle, (height, width))
-        merged = to_rle(votes * 2 > len(rles))
+            part, (x, y) = part_of(rle, (height, width))
+            votes[y : y + part.shape[0], x : x + part.shape[1]] += part
+        merged = to_rle(votes > len(rles) // 2)
     else:
-        encoded = coco.merge(list(rles), intersect=how == "intersection")
+        encoded = coco.merge([as_encoded(rle) for rle in rles], intersect=how == "intersection")
         merged = Rle(size=rles[0]["size"], counts=encoded["counts"].decode("ascii"))
-    if area_and_box(merged)[0] == 0:
+    if not coco.area({"size": merged["size"], "counts": merged["counts"].encode("ascii")}):
         raise StoreError(
             "These masks share too little to be merged in this way. Take their union, or accept one of them."
         )
-    return merged
+    return require_rle(merged, (height, width))
 
 
 def comment(session: Session, item_id: int, annotator_id: int, words: str) -> int:
