@@ -6,6 +6,7 @@ buffer on runs that are longer than the photo, and a database can come from a ba
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import cv2
@@ -27,6 +28,13 @@ MAX_RUNS = 250_000
 """Runs of a mask. A food has some ten thousand in a photo of 12 megapixels; one of speckles has a million."""
 
 TOO_RAGGED = "The mask is too ragged: it has {} runs of pixels, over the limit of {}; draw it smoother."
+
+
+class EmptyMaskError(PromptError):
+    """A mask has no pixel."""
+
+    def __init__(self) -> None:
+        super().__init__("The mask is empty.")
 
 
 class Rle(TypedDict):
@@ -108,7 +116,7 @@ def _checked(rle: object, size_hw: tuple[int, int]) -> tuple[Rle, NDArray[np.int
         raise PromptError("The mask's run lengths do not add up to its size.")
     found = Rle(size=list(size_hw), counts=rle["counts"])
     if not runs[1::2].any():
-        raise PromptError("The mask is empty.")
+        raise EmptyMaskError
     if not runs[1:].all():
         found = to_rle(_decode(found))
     return found, runs
@@ -154,6 +162,17 @@ def rle_of_part(part: Mask, corner_xy: tuple[int, int], size_hw: tuple[int, int]
     columns[:, y : y + height] = cv2.transpose(part.view(np.uint8))
     turns = np.flatnonzero(np.diff(columns.ravel(), prepend=np.uint8(0), append=np.uint8(0)))
     return _packed(turns + x * size_hw[0], size_hw)
+
+
+def merged_rle(rles: Sequence[Rle], *, intersect: bool = False) -> Rle:
+    """Return the pixels that are in any of several masks of a photo, or in all of them.
+
+    Raises:
+        PromptError: a mask is damaged or of another photo's size, or the result is empty or too ragged.
+    """
+    size_hw = _size_of(rles[0])
+    merged = coco.merge([_encoded(_checked(rle, size_hw)[0]) for rle in rles], intersect=intersect)
+    return require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw)
 
 
 def as_encoded(rle: Rle) -> dict[str, object]:

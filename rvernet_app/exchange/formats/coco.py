@@ -248,7 +248,7 @@ class _Reader:
         photo = self._plan.keep(path, image.sha256)
         _require_size(image, photo)
         found = []
-        for annotation in annotations:
+        for annotation in self._plan.foods(annotations, name):
             what = f"{name}, {_called(annotation)}"
             with self._plan.part(what):
                 found.append(self._annotation(annotation, photo.size_hw, what))

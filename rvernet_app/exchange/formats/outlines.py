@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rvernet_app.errors import PromptError
 from rvernet_app.exchange.formats.values import number_of
-from rvernet_app.picture.masks import Rle, from_spans, require_rle
+from rvernet_app.picture.masks import EmptyMaskError, Rle, from_spans, require_rle
 from rvernet_app.picture.rasters import Spans, enclosed, require_few_points, spans_inside, union
 from rvernet_app.types import Mask
 
@@ -112,7 +112,7 @@ def _spans_of(numbers: Sequence[object], size_hw: tuple[int, int], clip: bool) -
         raise PromptError(TOO_FEW_POINTS)
     spans = spans_inside(np.array(corners), size_hw)
     if not len(spans):
-        raise PromptError("The mask is empty.")
+        raise EmptyMaskError
     return spans
 
 
