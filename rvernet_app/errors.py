@@ -6,6 +6,7 @@
     + PhotoTooLargeError
     + LostPhotoError
   x PromptError
+    + EmptyMaskError (rvernet_app.picture.masks)
   x SegmentationError
     + NoFoodError
   x WeightsError
