@@ -5,6 +5,7 @@
   x PhotoError
     + PhotoTooLargeError
     + LostPhotoError
+    + BusyError
   x PromptError
     + EmptyMaskError (rvernet_app.picture.masks)
   x SegmentationError
@@ -50,6 +51,10 @@ class PhotoTooLargeError(PhotoError):
 
 class LostPhotoError(PhotoError):
     """The server does not keep an opened photo any more."""
+
+
+class BusyError(PhotoError):
+    """Too many photos are being decoded at once."""
 
 
 class PromptError(RvernetError):
