@@ -51,7 +51,7 @@ class Tally:
     """What came of the inputs of a target."""
 
     inputs: int = 0
-    results: int = 0
+    results: Counter[str] = field(default_factory=Counter)
     named: Counter[str] = field(default_factory=Counter)
     faults: dict[str, Fault] = field(default_factory=dict)
     megabytes: float = 0.0
@@ -70,7 +70,7 @@ class Tally:
         self.slowest = max(self.slowest, ended.seconds)
         self.seconds += ended.seconds
         if ended.kind == RESULT:
-            self.results += 1
+            self.results[ended.what] += 1
         elif ended.kind == NAMED:
             self.named[ended.what] += 1
 
@@ -293,14 +293,14 @@ def table(tallies: dict[str, Tally]) -> str:
         named, mean = sum(tally.named.values()), 1000 * tally.seconds / max(1, tally.inputs)
         rows.append(
             (
-                *(name, f"{tally.inputs}", f"{tally.results}", f"{named}", f"{tally.unnamed}"),
+                *(name, f"{tally.inputs}", f"{tally.results.total()}", f"{named}", f"{tally.unnamed}"),
                 *(f"{tally.megabytes:.0f}", f"{tally.slowest:.2f}", f"{mean:.1f}"),
             )
         )
     every = tallies.values()
     rows.append(
         (
-            *("all", f"{sum(t.inputs for t in every)}", f"{sum(t.results for t in every)}"),
+            *("all", f"{sum(t.inputs for t in every)}", f"{sum(t.results.total() for t in every)}"),
             *(f"{sum(t.named.total() for t in every)}", f"{sum(t.unnamed for t in every)}"),
             *(f"{max(t.megabytes for t in every):.0f}", f"{max(t.slowest for t in every):.2f}", ""),
         )
@@ -314,6 +314,9 @@ def table(tallies: dict[str, Tally]) -> str:
         for row in rows
     ]
     for name, tally in tallies.items():
-        classes = ", ".join(f"{what} {count}" for what, count in tally.named.most_common())
-        lines.append(f"{name}: {classes or 'no named error'}")
+        lines.append(f"{name}: {_counted(tally.results)}; named: {_counted(tally.named)}")
     return "\n".join(lines)
+
+
+def _counted(words: Counter[str]) -> str:
+    return ", ".join(f"{what} {count}" for what, count in words.most_common()) or "none"

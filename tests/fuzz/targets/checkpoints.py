@@ -21,10 +21,25 @@ from tests.fuzz import mutate
 from tests.fuzz.target import FolderTarget
 
 CLASSES = ("rice", "süß", "chili paste")
-NAMES = ("test_vit", "test_resnet", "test_convnext", "mobilenetv2_035", "deit_tiny_patch16_224", "vit_giant_patch14_224")
+NAMES = (
+    "test_vit",
+    "test_resnet",
+    "test_convnext",
+    "mobilenetv2_035",
+    "deit_tiny_patch16_224",
+    "vit_giant_patch14_224",
+)
 KEYS = (
     *("depth", "embed_dim", "num_heads", "img_size", "in_chans", "patch_size", "stem_width", "mlp_ratio"),
-    *("width_mult", "channel_multiplier", "depth_multiplier", "layers", "channels", "output_stride", "act_layer"),
+    *(
+        "width_mult",
+        "channel_multiplier",
+        "depth_multiplier",
+        "layers",
+        "channels",
+        "output_stride",
+        "act_layer",
+    ),
     *("features_only", "global_pool", "drop_rate", "pretrained", "dims", "depths", "num_stages", "groups"),
 )
 
@@ -67,7 +82,8 @@ class Checkpoints(FolderTarget):
 @cache
 def _seeds() -> tuple[bytes, ...]:
     torch.manual_seed(0)
-    vit, net = ModuleSpec("test_vit", {"img_size": 32, "depth": 1}), ModuleSpec("test_resnet", {})
+    vit = ModuleSpec("test_vit", {"img_size": 32, "depth": 1, "embed_dim": 16, "num_heads": 2})
+    net = ModuleSpec("test_resnet", {"channels": [4, 4, 4, 4], "stem_width": 4})
     rvernet = RveRNetConfig(net, vit, 3, fusion="features", hidden=4, input_size=32)
     single = SinglePictureConfig("roi", vit, 3, fusion="features", hidden=4, input_size=32)
     return _saved(RveRNet(rvernet)), _saved(SinglePicture(single))
@@ -77,5 +93,7 @@ def _saved(model: RveRNet | SinglePicture) -> bytes:
     with TemporaryDirectory() as place:
         folder = Path(place)
         how = Calibration(1.3, 0.6, ("one",))
-        save_checkpoint(folder, model, CLASSES, training={"epochs": 2}, metrics={"macro_f1": 0.5}, calibration=how)
+        save_checkpoint(
+            folder, model, CLASSES, training={"epochs": 2}, metrics={"macro_f1": 0.5}, calibration=how
+        )
         return mutate.packed({name: (folder / name).read_bytes() for name in (CONFIG_NAME, WEIGHTS_NAME)})

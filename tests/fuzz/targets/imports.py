@@ -44,9 +44,7 @@ class Importing:
             self._store = Store(self._folder / "data")
         self._count += 1
         files = PhotoFiles(self._folder / "data", max_mb=40, max_megapixels=24)
-        report = IMPORTS[format_name](
-            self._store, files, "Kitchen", "Ann", source, keep=self._count % 4 == 0
-        )
+        report = IMPORTS[format_name](self._store, files, "Kitchen", "Ann", source, keep=self._count % 4 == 0)
         return f"{min(2, report.photos + report.known_photos)} photos"
 
     def close(self) -> None:

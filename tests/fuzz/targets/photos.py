@@ -38,9 +38,7 @@ class Photos(Target):
     def run(self, data: bytes) -> str:
         """Decode the bytes."""
         limits = AppConfig()
-        photo = read_photo(
-            data, max_mb=limits.max_photo_mb, max_megapixels=limits.max_photo_megapixels
-        )
+        photo = read_photo(data, max_mb=limits.max_photo_mb, max_megapixels=limits.max_photo_megapixels)
         assert photo.pixels.dtype == np.uint8
         assert photo.pixels.shape[2] == 3
         return photo.format
