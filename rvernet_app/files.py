@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+UNFINISHED_NAME = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.S)
+"""Names of the temporary files of `replacing`. A killed program leaves them; see `scratch`."""
 
 
 @contextmanager
