@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rvernet_app.files import UNFINISHED_NAME
+from rvernet_app.files import UNFINISHED_NAME, unfinished_path
 
 try:
     import fcntl
@@ -65,6 +65,17 @@ def held(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Yield whether no other program holds a folder; if so, others that want to hold it wait meanwhile."""
+    descriptor = _lock(folder, alone=True)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
 def scratch_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
     """Yield a new folder that only this account can read; remove it when the block ends.
 
@@ -93,8 +104,39 @@ def remove_dead(parent: Path | None = None) -> None:
     """
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     for folder in _entries(parent):
-        if _FOLDER_NAME.fullmatch(folder.name) and _is_own_folder(folder):
-            _remove_dead_folder(folder)
+        if _FOLDER_NAME.fullmatch(folder.name):
+            _remove_dead_folder(folder, marked=(folder / MARK_NAME).is_file())
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder that becomes `folder` when the block ends.
+
+    If the block raises an error, the new folder is removed. If the program is killed, the next call for the
+    same `folder` removes it.
+
+    Args:
+        folder: does not exist, or is empty. Missing folders above it are made.
+
+    Raises:
+        OSError: the folder cannot be made, or is not empty by then.
+    """
+    parent = folder.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    for found in _entries(parent):
+        if UNFINISHED_NAME.fullmatch(found.name) and found.name.startswith(f".{folder.name}."):
+            _remove_dead_folder(found, marked=True)
+    unfinished = unfinished_path(folder)
+    unfinished.mkdir()
+    try:
+        with held(unfinished):
+            yield unfinished
+            if folder.exists():
+                folder.rmdir()
+            unfinished.replace(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
 
 
 def remove_unfinished(folder: Path, below: tuple[str, ...] = ()) -> None:
@@ -106,15 +148,11 @@ def remove_unfinished(folder: Path, below: tuple[str, ...] = ()) -> None:
         folder: the folder to hold, see `Hold`; it need not exist.
         below: its subfolders that are searched as well, with all that is below them.
     """
-    alone = _lock(folder, alone=True)
-    try:
-        _remove_parts(folder, alone is not None, below)
-    finally:
-        if alone is not None:
-            os.close(alone)
+    with alone(folder) as unused:
+        _remove_parts(folder, unused, below)
 
 
-def _remove_parts(folder: Path, alone: bool, below: tuple[str, ...]) -> None:
+def _remove_parts(folder: Path, unused: bool, below: tuple[str, ...]) -> None:
     oldest = time.time() - _STALE_SECONDS
     places = [folder, *(Path(found) for name in below for found, _, _ in os.walk(folder / name))]
     for path in (path for place in places for path in _entries(place)):
@@ -122,7 +160,7 @@ def _remove_parts(folder: Path, alone: bool, below: tuple[str, ...]) -> None:
             continue
         try:
             found = path.lstat()
-            if stat.S_ISREG(found.st_mode) and (alone or found.st_mtime < oldest):
+            if stat.S_ISREG(found.st_mode) and (unused or found.st_mtime < oldest):
                 path.unlink()
         except FileNotFoundError:  # another program was faster
             continue
@@ -130,19 +168,19 @@ def _remove_parts(folder: Path, alone: bool, below: tuple[str, ...]) -> None:
             log.warning("An unfinished file cannot be removed: %s", error)
 
 
-def _remove_dead_folder(folder: Path) -> None:
-    alone = _lock(folder, alone=True)
-    if alone is None:
+def _remove_dead_folder(folder: Path, *, marked: bool) -> None:
+    """Remove a folder of ours that nobody holds.
+
+    Args:
+        marked: whether the folder is known to be ours; another one is removed if it is empty and not new.
+    """
+    if not _is_own_folder(folder):
         return
-    try:
-        if (folder / MARK_NAME).is_file():
+    with alone(folder) as unused, suppress(OSError):  # somebody else's, or another program was faster
+        if unused and marked:
             shutil.rmtree(folder, ignore_errors=True)
-        elif folder.stat().st_mtime < time.time() - _NEW_SECONDS:
+        elif unused and folder.stat().st_mtime < time.time() - _NEW_SECONDS:
             folder.rmdir()  # fails unless it is empty: killed before it was marked
-    except OSError:  # somebody else's, or another program was faster
-        pass
-    finally:
-        os.close(alone)
 
 
 def _is_own_folder(path: Path) -> bool:

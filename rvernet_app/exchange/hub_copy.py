@@ -190,8 +190,9 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
         return False
     wanted = None if photos is None else missing
     with scratch_folder("copy") as scratch:
-        copy = scratch / FOLDER
-        if not _fetch(repository, scratch, wanted) or not (copy / MANIFEST).is_file():
+        fetched = scratch / "fetched"  # of a folder with something in it, the client says that it was fetched
+        copy = fetched / FOLDER
+        if not _fetch(repository, fetched, wanted) or not (copy / MANIFEST).is_file():
             return False
         if wanted is None:
             restore(copy, folder, url)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.chaos import dying
 from tests.chaos.operation import Findings, Operation, Place
-from tests.chaos.starting import be_at, check_database, leftovers, start
+from tests.chaos.starting import age, be_at, check_database, leftovers, start
 
 WHOLE_EVERY = 10
 """Every so many deaths the next start builds the whole page."""
@@ -71,10 +71,12 @@ class Deaths:
     def _start_and_check(self, tell: dying.Tell, told: Sequence[str], whole: bool) -> None:
         be_at(self._place)
         found = Findings()
+        age(self._place.folder)
         start(self._place.config, whole=whole)
         found.leftover.extend(leftovers(self._place, self._operation.kept))
         check_database(self._place.data, found)
         self._operation.check(self._place, told, found)
+        found.leftover.extend(leftovers(self._place))
         tell(json.dumps(asdict(found)))
 
     def _lay_out(self) -> None:

@@ -69,7 +69,7 @@ class Operation(ABC):
     Attributes:
         name: of the row in the table.
         starts_engine: whether the next start loads the real models, because the operation concerns them.
-        kept: names of temporary files that the next attempt uses.
+        kept: names of files and folders in which the next attempt, not the next start, cleans.
     """
 
     name: str

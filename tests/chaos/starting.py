@@ -83,12 +83,12 @@ def age(folder: Path) -> None:
         os.utime(path, (then, then), follow_symlinks=False)
 
 
-def leftovers(place: Place, kept: frozenset[str]) -> list[str]:
-    """Return the temporary files that are there, but for names that a next attempt uses."""
+def leftovers(place: Place, kept: frozenset[str] = frozenset()) -> list[str]:
+    """Return the temporary files that are there, but for those in folders or of names that are kept."""
     return [
         str(path.relative_to(place.folder))
         for path in place.folder.rglob("*")
-        if PARTS.fullmatch(path.name) and path.name not in kept
+        if PARTS.fullmatch(path.name) and kept.isdisjoint(path.relative_to(place.folder).parts)
     ]
 
 

@@ -266,6 +266,7 @@ class Exporting(Operation):
     """A project is exported in two formats."""
 
     name = "export"
+    kept = frozenset(("out",))
 
     def prepare(self, place: Place) -> None:
         desk = desk_in(place)
@@ -304,6 +305,7 @@ class BackingUp(Operation):
     """The store is backed up."""
 
     name = "back up"
+    kept = frozenset(("backup",))
 
     def prepare(self, place: Place) -> None:
         desk = desk_in(place)
@@ -323,8 +325,9 @@ class BackingUp(Operation):
         else:
             with _at(place, "restored") as store:
                 check_photos(store, found)
+            return
         with opened(place) as store:
-            backup(store, place.folder / "backup-2")
+            backup(store, place.folder / "backup")
 
 
 @contextmanager
