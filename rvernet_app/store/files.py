@@ -12,6 +12,8 @@ from rvernet_app.picture.photos import LoadedPhoto, read_photo, save_pixels, sma
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
+THUMBNAILS = "thumbnails"
+"""Folder of thumbnails in the data folder."""
 
 
 class PhotoFiles:
@@ -104,7 +106,7 @@ class PhotoFiles:
             ) from error
 
     def _thumbnail(self, sha256: str) -> Path:
-        return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+        return self._folder / THUMBNAILS / sha256[:2] / f"{sha256}.jpg"
 
 
 class _Looking(PhotoFiles):
