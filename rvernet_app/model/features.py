@@ -51,7 +51,7 @@ class RecentFeatures:
         if missing:
             with torch.no_grad():
                 computed = self._encode(self._normalise(np.stack(list(missing.values()))))
-            found = dict(zip(missing, computed.split(1), strict=True))
+            found = dict(zip(missing, torch.split(computed, 1), strict=True))
             known |= found
             with self._lock:
                 for key, features in found.items():

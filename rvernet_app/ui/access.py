@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +105,29 @@ def message_of(event: gr.EventData) -> object:
     return event._data
 
 
+def session_of(request: Any) -> str:
+    """Return what tells the page that asks from other pages; its address where it says nothing.
+
+    Args:
+        request: of an event or an endpoint, or FastAPI's own that a server function gets; None is one page.
+    """
+    session = getattr(request, "session_hash", None)
+    if session is None:  # Gradio has read the body of a server function, and Starlette keeps what it read
+        body = getattr(request, "_json", None)
+        session = body.get("session_hash") if isinstance(body, Mapping) else None
+    client = getattr(request, "client", None)
+    return str(session or getattr(client, "host", ""))
+
+
+def is_awaited(request: gr.Request | None) -> bool:
+    """Return False once the page that an event came from is closed or has no connection."""
+    if request is None or request.request is None:
+        return True
+    queue = request.request.app.get_blocks()._queue
+    under_way = (event for job in queue.active_jobs for event in job or ())
+    return any(event.alive for event in under_way if event.session_hash == request.session_hash)
+
+
 def uploads_folder() -> Path:
     """Return the folder of uploaded files and of files that the page may fetch."""
     return Path(utils.get_upload_folder())
@@ -147,6 +170,11 @@ def keeping_uploads() -> Iterator[None]:
 def check_paths(demo: gr.Blocks) -> None:
     """Have Gradio refuse files that were not uploaded; it does so only in an app that it launched itself."""
     demo.has_launched = True
+
+
+def let_wait(demo: gr.Blocks, count: int) -> None:
+    """Let so many events wait at once; of more, Gradio would not even begin to answer the first."""
+    demo._queue.max_thread_count = count
 
 
 def end_streams(site: FastAPI) -> None:

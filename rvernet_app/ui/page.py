@@ -18,7 +18,7 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
-from rvernet_app.ui.access import check_paths, signs_in
+from rvernet_app.ui.access import check_paths, let_wait, signs_in
 from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
@@ -34,6 +34,7 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.turns import MAX_WAITING_IN_ALL, Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
@@ -41,7 +42,6 @@ from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
 
 HOUR = 3600
-ENGINE_CONCURRENCY = 4
 
 
 def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCopy | None = None) -> gr.Blocks:
@@ -75,7 +75,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     importing = Importing(store, files)
     managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
     exporting = Exporting(store, files, handlers.served)
-    streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
+    turns = Turns()
+    streams, api = Streams(pipeline, handlers.photos, turns), Api(pipeline, turns)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
     with demo:
         newest = gr.State(Newest())
@@ -84,8 +85,6 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             adding,
             LabelSets(store),
             reviewing,
-            ranking,
-            leftovers,
             training,
             exporting,
             importing,
@@ -95,7 +94,10 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
-        workbench = make_workbench(handlers, of_store, pipeline, samples, "workbench", server_admins(config))
+        searches = [*ranking.handlers, *leftovers.handlers]
+        workbench = make_workbench(
+            handlers, of_store, searches, turns, pipeline, samples, "workbench", server_admins(config)
+        )
         for listen, handler in (
             (workbench.evidence, streams.evidence),
             (workbench.propose, streams.propose),
@@ -105,8 +107,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
                 inputs=[newest],
                 outputs=[workbench],
                 trigger_mode="multiple",
-                concurrency_limit=ENGINE_CONCURRENCY,
-                concurrency_id="engine",
+                concurrency_limit=None,  # the engine is shared by `turns`
                 show_progress="hidden",
                 api_visibility="private",
             )
@@ -114,11 +115,10 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
-                concurrency_limit=ENGINE_CONCURRENCY,
-                concurrency_id="engine",
+                concurrency_limit=None,
             )
     handlers.served.clean_with(demo)
-    demo.queue(max_size=64)
+    let_wait(demo.queue(max_size=None), MAX_WAITING_IN_ALL)
     return demo
 
 
