@@ -21,6 +21,7 @@ _INTRODUCTION = re.compile(
     rb"\s*<title>.*?</title>|\s*<meta\s+(?:property|name)=\"(?:og|twitter):[^>]*>", re.S
 )
 _HEAD = re.compile(rb"<head[^>]*>")
+_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.S)
 
 
 def middleware() -> list[Middleware]:
@@ -40,6 +41,11 @@ def introduced(document: bytes) -> bytes:
     )
     without = _INTRODUCTION.sub(b"", document)
     return _HEAD.sub(lambda found: found[0] + head.encode(), without, count=1)
+
+
+def inline_scripts(document: bytes) -> list[bytes]:
+    """Return the texts of the scripts within an HTML document."""
+    return _SCRIPT.findall(document)
 
 
 class _OnDocument:
@@ -72,6 +78,7 @@ class _Introduced:
             if message.get("more_body", False):
                 return
             body = introduced(b"".join(parts))
+            scope.get("inline_scripts", []).extend(inline_scripts(body))  # the gate allows these to run
             kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             start["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
             await send(start)

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 
 from rvernet_app import files
 from rvernet_app.config import AppConfig
@@ -20,6 +19,7 @@ from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.ui.access import end_streams, keeping_uploads
+from rvernet_app.ui.gate.gate import Gate
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
 
@@ -68,7 +68,7 @@ def _require_data_folder(config: AppConfig) -> None:
 
 
 @contextmanager
-def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.Event]:
+def running(gate: Gate, sockets: list[socket.socket]) -> Iterator[threading.Event]:
     """Serve in a thread while the block runs; yields an event that is set if the server ends by itself.
 
     Raises:
@@ -76,7 +76,7 @@ def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.E
     """
     started, ended = threading.Event(), threading.Event()
     server = _Server(
-        uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=END_SECONDS), started
+        uvicorn.Config(gate, log_level="warning", timeout_graceful_shutdown=END_SECONDS), started
     )
 
     def run() -> None:
@@ -96,7 +96,7 @@ def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.E
     try:
         yield ended
     finally:
-        end_streams(site)
+        end_streams(gate.site)
         server.should_exit = True
         thread.join(2 * END_SECONDS)
 
