@@ -11,7 +11,6 @@ from html import escape
 from typing import Any
 
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TITLE = "RveRNet: name the foods in a photo"
@@ -26,7 +25,7 @@ _SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.S)
 
 def middleware() -> list[Middleware]:
     """Return what introduces and compresses the document, as an option of the app."""
-    return [Middleware(_OnDocument, GZipMiddleware), Middleware(_OnDocument, _Introduced)]
+    return [Middleware(_OnDocument, _Introduced)]
 
 
 def introduced(document: bytes) -> bytes:
