@@ -151,17 +151,16 @@ def check_paths(demo: gr.Blocks) -> None:
     demo.has_launched = True
 
 
-def gradio_app(site: FastAPI) -> routes.App:
-    """Return Gradio's app, which is mounted in a site."""
-    (app,) = [
-        route.app for route in site.routes if isinstance(route, Mount) and isinstance(route.app, routes.App)
-    ]
-    return app
+def gradio_apps(site: FastAPI) -> list[routes.App]:
+    """Return the apps of Gradio that are mounted in a site."""
+    mounted = [route.app for route in site.routes if isinstance(route, Mount)]
+    return [app for app in mounted if isinstance(app, routes.App)]
 
 
 def end_streams(site: FastAPI) -> None:
     """Let the streams of open pages end; a server that stops would wait for them."""
-    gradio_app(site).stop_event.set()
+    for app in gradio_apps(site):
+        app.stop_event.set()
 
 
 def is_served(demo: gr.Blocks, path: str) -> bool:

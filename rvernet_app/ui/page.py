@@ -20,7 +20,7 @@ from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import (
     check_paths,
-    gradio_app,
+    gradio_apps,
     is_served,
     logged_in,
     queue_awaits,
@@ -161,8 +161,9 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     check_paths(demo)
     site = FastAPI(openapi_url=None)
     gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    (gradio,) = gradio_apps(site)
     knows = Knowledge(
-        name_of=None if auth is None else partial(logged_in, gradio_app(site)),
+        name_of=None if auth is None else partial(logged_in, gradio),
         offers=partial(is_served, demo),
         awaits=partial(queue_awaits, demo),
         uploads_folder=uploads_folder,

@@ -117,7 +117,7 @@ class Parts:
             return
         text = self._tail + piece
         self._marks += text.count(self._mark)
-        self._tail = text[len(text) - len(self._mark) + 1 :] if len(self._mark) > 1 else b""
+        self._tail = text[-(len(self._mark) - 1) :]
         if self._marks > MAX_PARTS + 1:  # the last mark ends the last part
             raise Refused(413, "Send each file in a request of its own.")
 
