@@ -1,7 +1,7 @@
-"""The page's HTML document as it leaves the server: what a browser's tab and a link preview show, compressed.
+"""The page's HTML document as it leaves the server: what a browser's tab and a link preview show.
 
 Gradio writes a document that introduces itself as Gradio, with a picture of another site, and offers no
-option for that. It compresses files by their suffix, so not the document, which is the largest of all.
+option for that.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _INTRODUCTION = re.compile(
     rb"\s*<title>.*?</title>|\s*<meta\s+(?:property|name)=\"(?:og|twitter):[^>]*>", re.S
 )
 _HEAD = re.compile(rb"<head[^>]*>")
-_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.S)
+_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.S | re.I)
 
 
 def middleware() -> list[Middleware]:
-    """Return what introduces and compresses the document, as an option of the app."""
+    """Return what introduces the document, as an option of the app."""
     return [Middleware(_OnDocument, _Introduced)]
 
 
