@@ -18,10 +18,22 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
-from rvernet_app.ui.access import check_paths, let_wait, signs_in
+from rvernet_app.ui.access import (
+    check_paths,
+    gradio_apps,
+    is_served,
+    let_wait,
+    logged_in,
+    queue_awaits,
+    signs_in,
+    unfinished_uploads_removed,
+    uploads_folder,
+)
 from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
+from rvernet_app.ui.gate.gate import Gate, Knowledge
+from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
@@ -138,8 +150,8 @@ def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     return copy_state
 
 
-def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> FastAPI:
-    """Return the app that a web server runs.
+def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> Gate:
+    """Return the app that a web server runs: the page behind its gate.
 
     It is mounted rather than launched: Gradio's `launch` asks for the page by HTTP, which fails where a proxy
     is set, does not know IPv6 addresses, and looks for a free port in its own way.
@@ -149,8 +161,16 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     """
     check_paths(demo)
     site = FastAPI(openapi_url=None)
-    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
-    return mounted
+    gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    (gradio,) = gradio_apps(site)
+    knows = Knowledge(
+        name_of=None if auth is None else partial(logged_in, gradio),
+        offers=partial(is_served, demo),
+        awaits=partial(queue_awaits, demo),
+        uploads_folder=uploads_folder,
+        unfinished_removed=unfinished_uploads_removed,
+    )
+    return Gate(site, Rules.of(config), knows)
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def make_workbench(
         ],
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
+        opens_folder=pipeline.config.import_root is not None,
         labels=[label.to_json() for label in default_label_replies()],
         units=list(UNITS),
         portion_methods=list(METHODS),
