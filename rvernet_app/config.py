@@ -19,6 +19,13 @@ CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 NO_HOME = Path("/nonexistent")
 """Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
 below it cannot be written, and the error then says which variable to set."""
+POSITIVE = (
+    "session_idle_hours",
+    "session_hours",
+    "max_photo_mb",
+    "max_photo_megapixels",
+    "embedding_cache_mb",
+)
 FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
@@ -68,6 +75,8 @@ class AppConfig:
             page is served to this machine only, and no folder otherwise.
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
+        session_idle_hours: hours without a request after which somebody has to log in again.
+        session_hours: hours after which somebody has to log in again in any case.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         embedding_cache_mb: memory for embeddings, in megabytes.
@@ -88,6 +97,8 @@ class AppConfig:
     database_url: str = field(default="", repr=False)  # it may hold a password
     import_dir: str = ""
     hub_dataset: str = ""
+    session_idle_hours: float = 12.0
+    session_hours: float = 168.0
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     embedding_cache_mb: float = 512.0
@@ -102,7 +113,7 @@ class AppConfig:
         object.__setattr__(self, "host", self.host.removeprefix("[").removesuffix("]"))
         if self.cam_method not in CAM_METHODS:
             raise ConfigError(f"cam_method is one of {', '.join(CAM_METHODS)}; got {self.cam_method!r}.")
-        for name in ("max_photo_mb", "max_photo_megapixels", "embedding_cache_mb"):
+        for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:

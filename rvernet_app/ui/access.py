@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from rvernet_app import files
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
 from rvernet_app.ui.requests import Signed
+from rvernet_app.ui.signin.sign_in import SignIn
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 
@@ -27,18 +28,16 @@ class LoginError(RvernetError):
 
 
 class Login(Protocol):
-    """The part of Gradio's app that knows who is logged in."""
+    """The part of Gradio's app that knows who is logged in; None on an app that knows no log-in."""
 
-    auth: Any
-    cookie_id: str
-    tokens: dict[str, str]
+    auth_dependency: SignIn | None
 
 
 def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
     """Return the annotator that a request comes from.
 
-    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the
-    message says, else the user this program runs under.
+    The name is the account logged in to this server if it has accounts, else the Hugging Face account on a
+    Space, else what the message says, else the user this program runs under.
 
     Args:
         message: its "me" counts only where nobody logs in.
@@ -49,26 +48,17 @@ def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None)
         LoginError: one has to log in first, or again.
         PromptError: "me" is not a name.
     """
+    app: Login = request.app
+    if app.auth_dependency is not None and app.auth_dependency.required():
+        name = app.auth_dependency.name_of(request.cookies)
+        if name is None:
+            raise LoginError("Log in first: what is saved carries its annotator's name.")
+        return name
     if profile is not None:
         return str(profile.username)
     if signs_in():
         raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
-    app: Login = request.app
-    if app.auth is None:
-        return Signed.read(message).me or default_name()
-    name = logged_in(app, request.cookies)
-    if name is None:
-        raise LoginError("Log in first: what is saved carries its annotator's name.")
-    return name
-
-
-def logged_in(app: Login, cookies: dict[str, str]) -> str | None:
-    """Return the account that a browser's cookies belong to; None if it is not logged in."""
-    for kind in ("access-token", "access-token-unsecure"):
-        token = cookies.get(f"{kind}-{app.cookie_id}")
-        if token in app.tokens:
-            return str(app.tokens[token])
-    return None
+    return Signed.read(message).me or default_name()
 
 
 def signs_in() -> bool:

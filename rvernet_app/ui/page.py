@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,6 +30,9 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.signin.routes import login_routes
+from rvernet_app.ui.signin.sign_in import SignIn
+from rvernet_app.ui.signin.wall import Wall
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
@@ -134,18 +136,21 @@ def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     return copy_state
 
 
-def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> FastAPI:
+def web_app(demo: gr.Blocks, config: AppConfig, sign_in: SignIn) -> FastAPI:
     """Return the app that a web server runs.
 
     It is mounted rather than launched: Gradio's `launch` asks for the page by HTTP, which fails where a proxy
     is set, does not know IPv6 addresses, and looks for a free port in its own way.
 
     Args:
-        auth: says whether a name and a password may log in; None lets everyone in.
+        sign_in: knows who is logged in, and whether one has to be.
     """
     check_paths(demo)
-    site = FastAPI(openapi_url=None)
-    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
+    site = FastAPI(openapi_url=None, routes=login_routes(sign_in))
+    site.add_middleware(Wall, sign_in=sign_in)
+    mounted: FastAPI = gr.mount_gradio_app(
+        site, demo, path="/", auth_dependency=sign_in, **page_options(config)
+    )
     return mounted
 
 

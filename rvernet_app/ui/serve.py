@@ -19,9 +19,10 @@ from rvernet_app.errors import ConfigError, RvernetError
 from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
-from rvernet_app.ui.access import end_streams, keeping_uploads
+from rvernet_app.ui.access import end_streams, keeping_uploads, signs_in
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
+from rvernet_app.ui.signin.sign_in import SignIn
 
 END_SECONDS = 5
 """How long the server waits for requests under way when it ends."""
@@ -43,14 +44,19 @@ def serve(config: AppConfig) -> None:
         PhotoCache(config).claim()
         resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
-        auth = accounts.holds if accounts.names() else None
+        accounts.check()
         copy = None
         if config.hub_dataset:
             copy = open_copied(config.hub_dataset, config.data_dir, config.database_url or None)
             resources.callback(copy.close)
+            if signs_in() and not accounts.names():
+                accounts.let_everyone_in()  # people sign in with Hugging Face instead
+            accounts.check()  # the copy may be that of a server with accounts
+        sign_in = SignIn.of(config)
+        resources.callback(sign_in.close)
         demo = build_demo(config, copy=copy)
         # The server ends before copy.close, so that the last push has all that was saved.
-        ended = resources.enter_context(running(web_app(demo, config, auth), sockets))
+        ended = resources.enter_context(running(web_app(demo, config, sign_in), sockets))
         print(f"RveRNet is at {page_address(config.host, port_of(sockets))}", flush=True)
         while not ended.wait(1.0):  # without a limit, Ctrl+C would not be heard on Windows
             pass

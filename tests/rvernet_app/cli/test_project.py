@@ -383,8 +383,8 @@ def test_accounts_are_added_listed_and_removed(
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
     assert run("accounts", "add", "ben") == 0
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ben", "correct horse")
-    assert Accounts(data).holds("ann", "battery staple")
+    assert Accounts(data).find("ben", "correct horse")
+    assert Accounts(data).find("ann", "battery staple")
     assert run("accounts", "list") == 0
     assert capsys.readouterr().out == "ann\nben\n"
     assert run("accounts", "remove", "ann") == 0
@@ -428,7 +428,7 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
     monkeypatch.setattr("sys.stdin", Terminal("read aloud\n"))
     monkeypatch.setattr(project, "getpass", lambda prompt: "correct horse")
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ann", "correct horse")
+    assert Accounts(data).find("ann", "correct horse")
     assert "correct horse" not in capsys.readouterr().out
 
 

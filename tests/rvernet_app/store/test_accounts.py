@@ -30,8 +30,8 @@ def stored_hashes(accounts: Accounts, tmp_path: Path) -> dict[str, str]:
 
 def test_nobody_can_log_in_without_accounts(accounts: Accounts, tmp_path: Path) -> None:
     assert accounts.names() == []
-    assert not accounts.holds("ann", PASSWORD)
-    assert not accounts.holds("", "")
+    assert not accounts.find("ann", PASSWORD)
+    assert not accounts.find("", "")
     assert not (tmp_path / "data").exists()
 
 
@@ -39,31 +39,31 @@ def test_an_account_accepts_only_its_own_password(accounts: Accounts) -> None:
     accounts.add("ann", PASSWORD)
     accounts.add("ben", "battery staple")
     assert accounts.names() == ["ann", "ben"]
-    assert accounts.holds("ann", PASSWORD)
-    assert accounts.holds("ben", "battery staple")
+    assert accounts.find("ann", PASSWORD)
+    assert accounts.find("ben", "battery staple")
     for name, password in (("ann", "battery staple"), ("ben", PASSWORD), ("cleo", PASSWORD), ("ann", "")):
-        assert not accounts.holds(name, password)
-    assert not accounts.holds("ann", PASSWORD.upper())
+        assert not accounts.find(name, password)
+    assert not accounts.find("ann", PASSWORD.upper())
 
 
 def test_a_password_may_use_any_script(accounts: Accounts) -> None:
     accounts.add("Zoë", "пароль🥕密码")
-    assert accounts.holds("Zoë", "пароль🥕密码")
-    assert not accounts.holds("Zoë", "пароль🥔密码")
+    assert accounts.find("Zoë", "пароль🥕密码")
+    assert not accounts.find("Zoë", "пароль🥔密码")
 
 
 def test_names_lose_extra_spaces(accounts: Accounts) -> None:
     accounts.add("  Ann \t Lee ", PASSWORD)
     assert accounts.names() == ["Ann Lee"]
-    assert accounts.holds("Ann Lee", PASSWORD)
+    assert accounts.find("Ann Lee", PASSWORD)
 
 
 def test_adding_an_account_again_replaces_its_password(accounts: Accounts) -> None:
     accounts.add("ann", PASSWORD)
     accounts.add("ann", "another one")
     assert accounts.names() == ["ann"]
-    assert not accounts.holds("ann", PASSWORD)
-    assert accounts.holds("ann", "another one")
+    assert not accounts.find("ann", PASSWORD)
+    assert accounts.find("ann", "another one")
 
 
 def test_a_scrypt_hash_works_until_the_next_login_replaces_it(accounts: Accounts, tmp_path: Path) -> None:
@@ -76,13 +76,13 @@ def test_a_scrypt_hash_works_until_the_next_login_replaces_it(accounts: Accounts
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / ACCOUNTS_NAME).write_text(json.dumps({"ann": "$".join(parts)}))
     before = stored_hashes(accounts, tmp_path)
-    assert not accounts.holds("ann", "pleaseletmeout")
+    assert not accounts.find("ann", "pleaseletmeout")
     assert stored_hashes(accounts, tmp_path) == before
-    assert accounts.holds("ann", "pleaseletmein")
+    assert accounts.find("ann", "pleaseletmein")
     after = stored_hashes(accounts, tmp_path)
     assert after["ann"].startswith("$argon2id$")
-    assert accounts.holds("ann", "pleaseletmein")
-    assert not accounts.holds("ann", "pleaseletmeout")
+    assert accounts.find("ann", "pleaseletmein")
+    assert not accounts.find("ann", "pleaseletmeout")
     assert stored_hashes(accounts, tmp_path) == after
 
 
@@ -90,7 +90,7 @@ def test_the_next_login_replaces_a_low_cost_hash(accounts: Accounts, tmp_path: P
     (tmp_path / "data").mkdir()
     cheap = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
     (tmp_path / "data" / ACCOUNTS_NAME).write_text(json.dumps({"ann": cheap, "ben": cheap}))
-    assert accounts.holds("ann", PASSWORD)
+    assert accounts.find("ann", PASSWORD)
     after = stored_hashes(accounts, tmp_path)
     assert after["ben"] == cheap
     assert not argon2.PasswordHasher().check_needs_rehash(after["ann"])
@@ -107,7 +107,7 @@ def test_login_works_when_the_hash_cannot_be_replaced(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("rvernet_app.store.accounts.replacing", full)
-    assert accounts.holds("ann", PASSWORD)
+    assert accounts.find("ann", PASSWORD)
     assert "No space left" in caplog.text
     assert stored_hashes(accounts, tmp_path) == {"ann": cheap}
     with pytest.raises(ConfigError, match="No space left"):
@@ -144,7 +144,7 @@ def test_an_account_can_be_removed(accounts: Accounts, tmp_path: Path) -> None:
     bens_hash = stored_hashes(accounts, tmp_path)["ben"]
     accounts.remove("ann")
     assert accounts.names() == ["ben"]
-    assert not accounts.holds("ann", PASSWORD)
+    assert not accounts.find("ann", PASSWORD)
     assert stored_hashes(accounts, tmp_path) == {"ben": bens_hash}
     with pytest.raises(ConfigError, match="no account 'ann'"):
         accounts.remove("ann")
@@ -177,7 +177,7 @@ def test_a_damaged_file_is_refused_and_left_unchanged(
     file.write_bytes(content)
     for act in (
         accounts.names,
-        lambda: accounts.holds("ann", PASSWORD),
+        lambda: accounts.find("ann", PASSWORD),
         lambda: accounts.add("ann", PASSWORD),
         lambda: accounts.remove("ann"),
     ):
