@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +14,9 @@ from fastapi import FastAPI
 from gradio import processing_utils, routes, utils
 from starlette.routing import Mount
 
-from rvernet_app import files
+from rvernet_app import files, scratch
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.requests import Signed
 from rvernet_app.ui.signin.sign_in import SignIn
 
@@ -33,8 +33,10 @@ class Login(Protocol):
     auth_dependency: SignIn | None
 
 
-def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
-    """Return the annotator that a request comes from.
+def visitor(
+    message: object, request: Any, profile: gr.OAuthProfile | None, is_admin: Callable[[str], bool]
+) -> Actor:
+    """Return whom a request comes from.
 
     The name is the account logged in to this server if it has accounts, else the Hugging Face account on a
     Space, else what the message says, else the user this program runs under.
@@ -43,14 +45,28 @@ def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None)
         message: its "me" counts only where nobody logs in.
         request: the HTTP request; Gradio hands FastAPI's own to server functions.
         profile: the Hugging Face account that is signed in.
+        is_admin: says whether somebody who has logged in runs the server.
 
     Raises:
         LoginError: one has to log in first, or again.
         PromptError: "me" is not a name.
     """
+    known = logged_in(request, profile)
+    if known is not None:
+        return Actor(_one_line(known), is_admin(_one_line(known)))
+    return Actor(_one_line(Signed.read(message).me or default_name()), is_admin=True, alone=True)
+
+
+def logged_in(request: Any, profile: gr.OAuthProfile | None) -> str | None:
+    """Return the name of who has logged in; None where nobody logs in.
+
+    Raises:
+        LoginError: one has to log in first, or again.
+    """
     app: Login = request.app
-    if app.auth_dependency is not None and app.auth_dependency.required():
-        name = app.auth_dependency.name_of(request.cookies)
+    sign_in = app.auth_dependency
+    if sign_in is not None and sign_in.required():
+        name = sign_in.name_of(request.cookies)
         if name is None:
             raise LoginError("Log in first: what is saved carries its annotator's name.")
         return name
@@ -58,7 +74,11 @@ def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None)
         return str(profile.username)
     if signs_in():
         raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
-    return Signed.read(message).me or default_name()
+    return None
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 def signs_in() -> bool:
@@ -88,34 +108,34 @@ def uploads_folder() -> Path:
 def keeping_uploads() -> Iterator[None]:
     """Keep uploads in a new folder that only this account can read, and remove it when the block ends.
 
-    Gradio's own choice is one folder for all accounts of the machine, which belongs to the first of them. A
-    folder named by GRADIO_TEMP_DIR is used as it is and stays.
+    Gradio's own choice is one folder for all accounts of the machine, which belongs to the first of them. The
+    new folder is in the one named by GRADIO_TEMP_DIR, or else in the temporary folder. Those that killed
+    servers left there are removed.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
     chosen = os.environ.get(UPLOADS_VARIABLE)
-    try:
-        if chosen:
-            files.try_folder(Path(chosen))
-            made = None
-        else:
-            made = tempfile.TemporaryDirectory(prefix="rvernet-uploads-", ignore_cleanup_errors=True)
-    except OSError as error:
-        place, variable = (chosen, UPLOADS_VARIABLE) if chosen else ("the temporary folder", "TMPDIR")
-        raise ConfigError(
-            f"Uploads cannot be kept in {place} ({error.strerror or error}). "
-            f"Set {variable} to a folder that this account can write."
-        ) from error
-    if made is None:
-        yield
-        return
-    with made as folder:
-        os.environ[UPLOADS_VARIABLE] = folder
+    with ExitStack() as resources:
+        try:
+            if chosen:
+                files.try_folder(Path(chosen))
+            parent = Path(chosen) if chosen else None
+            scratch.remove_dead(parent)
+            folder = resources.enter_context(scratch.scratch_folder("uploads", parent))
+        except OSError as error:
+            place, variable = (chosen, UPLOADS_VARIABLE) if chosen else ("the temporary folder", "TMPDIR")
+            raise ConfigError(
+                f"Uploads cannot be kept in {place} ({error.strerror or error}). "
+                f"Set {variable} to a folder that this account can write."
+            ) from error
+        os.environ[UPLOADS_VARIABLE] = str(folder)
         try:
             yield
         finally:
-            del os.environ[UPLOADS_VARIABLE]
+            os.environ.pop(UPLOADS_VARIABLE)
+            if chosen:
+                os.environ[UPLOADS_VARIABLE] = chosen
 
 
 def check_paths(demo: gr.Blocks) -> None:

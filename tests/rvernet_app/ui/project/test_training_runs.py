@@ -42,10 +42,10 @@ from rvernet_app.ui.project.training_runs import (
     _new_folder,
     checkpoint_in_use,
 )
-from tests.rvernet_app.store.desk import commit
+from tests.rvernet_app.store.desk import commit, nobody
 from tests.training.test_on_project import food_store
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 COMPARISON = {"regions": 4, "old_macro_f1": 0.5, "new_macro_f1": 0.75, "better": True}
 
 BEGINNING = """
@@ -143,7 +143,7 @@ class Page:
 
     def ask(self, name: str, /, **message: Any) -> dict[str, Any]:
         """Return the reply to a message, as JSON carries it."""
-        reply = answered_to(getattr(self.runs, name))({**message, "me": "Ann"}, REQUEST, None)
+        reply = answered_to(getattr(self.runs, name), nobody)({**message, "me": "Ann"}, REQUEST, None)
         told: dict[str, Any] = json.loads(json.dumps(reply))
         return told
 
