@@ -21,10 +21,10 @@ from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.files import THUMBNAILS
-from rvernet_app.ui.project.training_runs import FOLDER_NAME as TRAININGS
 from rvernet_app.ui.access import end_streams, keeping_uploads, signs_in
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
+from rvernet_app.ui.project.training_runs import FOLDER_NAME as TRAININGS
 from rvernet_app.ui.signin.sign_in import SignIn
 
 END_SECONDS = 5

@@ -58,8 +58,10 @@ def login_routes(sign_in: SignIn) -> list[BaseRoute]:
             status = 503 if error.busy else 429
             return page.login_page(to=to, name=name, problem=problem, status=status, wait_s=error.seconds)
         except ConfigError as error:
-            log.error("Somebody could not log in: %s", error)
-            problem = page.NOT_KEPT if sign_in.is_ready() else page.CLOSED
+            is_ready = sign_in.is_ready()
+            if is_ready:
+                log.error("Somebody could not log in: %s", error)
+            problem = page.NOT_KEPT if is_ready else page.CLOSED
             return page.login_page(to=to, name=name, problem=problem, status=503)
         response = redirected(to)
         cookies.write(response, request, cookies.SESSION, entered.token, sign_in.sessions.longest_s)
