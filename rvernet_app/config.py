@@ -20,6 +20,8 @@ NO_HOME = Path("/nonexistent")
 """Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
 below it cannot be written, and the error then says which variable to set."""
 POSITIVE = (
+    "session_idle_hours",
+    "session_hours",
     *("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"),
     *("visitor_upload_mb", "all_uploads_mb", "min_free_mb"),
 )
@@ -72,6 +74,8 @@ class AppConfig:
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
         admins: names of the Hugging Face accounts that run a Space beside its owner, with commas between.
+        session_idle_hours: hours without a request after which somebody has to log in again.
+        session_hours: hours after which somebody has to log in again in any case.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         decoding_mb: memory for all photos that are being decoded at once, in megabytes; others wait.
@@ -102,6 +106,8 @@ class AppConfig:
     import_dir: str = ""
     hub_dataset: str = ""
     admins: str = ""
+    session_idle_hours: float = 12.0
+    session_hours: float = 168.0
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     decoding_mb: float = 1500.0

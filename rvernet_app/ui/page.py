@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,10 +19,8 @@ from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import (
     check_paths,
-    gradio_apps,
     is_served,
     let_wait,
-    logged_in,
     queue_awaits,
     signs_in,
     unfinished_uploads_removed,
@@ -46,6 +43,9 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.signin.routes import login_routes
+from rvernet_app.ui.signin.sign_in import SignIn
+from rvernet_app.ui.signin.wall import Wall
 from rvernet_app.ui.turns import MAX_WAITING_IN_ALL, Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
@@ -150,21 +150,21 @@ def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     return copy_state
 
 
-def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> Gate:
+def web_app(demo: gr.Blocks, config: AppConfig, sign_in: SignIn) -> Gate:
     """Return the app that a web server runs: the page behind its gate.
 
     It is mounted rather than launched: Gradio's `launch` asks for the page by HTTP, which fails where a proxy
     is set, does not know IPv6 addresses, and looks for a free port in its own way.
 
     Args:
-        auth: says whether a name and a password may log in; None lets everyone in.
+        sign_in: knows who is logged in, and whether one has to be.
     """
     check_paths(demo)
-    site = FastAPI(openapi_url=None)
-    gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
-    (gradio,) = gradio_apps(site)
+    site = FastAPI(openapi_url=None, routes=login_routes(sign_in))
+    site.add_middleware(Wall, sign_in=sign_in)
+    gr.mount_gradio_app(site, demo, path="/", auth_dependency=sign_in, **page_options(config))
     knows = Knowledge(
-        name_of=None if auth is None else partial(logged_in, gradio),
+        name_of=sign_in.passes,
         offers=partial(is_served, demo),
         awaits=partial(queue_awaits, demo),
         uploads_folder=uploads_folder,

@@ -69,7 +69,9 @@ ID = "[A-Za-z0-9_-]{1,64}"
 DOORS = (
     Door(Kind.DOCUMENT, READ, "/"),
     Door(Kind.DOCUMENT, ("GET",), "/login/huggingface|/login/callback"),
-    Door(Kind.SIGN_IN, ("POST",), "/login/?"),
+    Door(Kind.DOCUMENT, READ, "/login"),
+    Door(Kind.ASSET, READ, "/login.css"),
+    Door(Kind.SIGN_IN, ("POST",), "/login|/logout|/logout-everywhere"),
     Door(Kind.SIGN_IN, ("GET",), "/logout"),
     Door(Kind.ASSET, READ, "/web/[0-9a-f]{16}/.+"),
     Door(Kind.ASSET, READ, "/(static|assets|svelte)/.+"),
