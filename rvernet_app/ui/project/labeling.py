@@ -20,7 +20,7 @@ from rvernet_app.store import annotations as stored_foods
 from rvernet_app.store import history, listing, members, projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.roles import Actor, Role, require_item_role, role_of
+from rvernet_app.store.roles import Actor, Role, names_with, require_item_role, role_of
 from rvernet_app.store.sight import sees_others
 from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
@@ -126,6 +126,7 @@ class Labeling:
                 blind_share=project.blind_share,
                 self_review=project.self_review,
                 role=role.word,
+                admins=list(names_with(session, project.id, Role.ADMIN)),
                 label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
                 annotators=[me.name] if role < Role.REVIEWER else members.names_of(session, project.id),
