@@ -31,8 +31,8 @@ export function peopleTable(people, withOthers, on) {
       people.map((one) => [one.name, ...counts(one)]),
     );
   return tableOf(
-    ["Name", "Role", ...DONE, ""],
-    people.map((one) => [one.name, roleField(one, on), ...counts(one), removeButton(one, on)]),
+    ["Name", "Role", "", ...DONE],
+    people.map((one) => [one.name, roleField(one, on), removeButton(one, on), ...counts(one)]),
   );
 }
 
