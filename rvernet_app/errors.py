@@ -12,6 +12,7 @@
   x CheckpointError
   x LabelError
   x StoreError
+    + BusyError
     + FullError
     + RoleError
     + GoneError
@@ -81,6 +82,10 @@ class LabelError(RvernetError):
 
 class StoreError(RvernetError):
     """The store cannot be opened, or cannot save a change."""
+
+
+class BusyError(StoreError):
+    """Too many people change the store at once; a moment later it may work."""
 
 
 class FullError(StoreError):

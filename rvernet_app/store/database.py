@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +20,17 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Timeout
 from sqlalchemy.orm import Session
 
 from rvernet_app.environment import redacted
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import BusyError, StoreError
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
+BUSY = "too many people are at work at once, or a large import is under way; try again in a moment."
+WRITERS = 24
+"""How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
+so that as many stay free for who only reads."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -50,6 +55,7 @@ class Store:
     def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
         self.actor: Actor | None = None
+        self._writers = threading.BoundedSemaphore(WRITERS)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = open_engine(folder, url)
@@ -92,15 +98,21 @@ class Store:
         """Open a session whose changes are committed together when the block ends, or dropped if it raises.
 
         Raises:
+            BusyError: too many others wait to change something, or one of them took too long.
             StoreError: the database refuses the changes.
         """
+        if not self._writers.acquire(blocking=False):
+            raise BusyError(f"Nothing was saved: {BUSY}")
         try:
             engine = self.engine.execution_options(immediate=True)
             info = {ACTOR: self.actor}
             with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
-            raise StoreError(f"Nothing was saved: {reason(error)}") from error
+            kind = BusyError if is_busy(error) else StoreError
+            raise kind(f"Nothing was saved: {reason(error)}") from error
+        finally:
+            self._writers.release()
 
     def close(self) -> None:
         """Close all connections."""
@@ -144,9 +156,14 @@ def migration_config(connection: Connection) -> Config:
 
 def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
-    if isinstance(error, TimeoutError):
-        return "too many people are at work at once; try again in a moment."
+    if is_busy(error):
+        return BUSY
     return redacted(str(error.orig).strip())
+
+
+def is_busy(error: DBAPIError | TimeoutError) -> bool:
+    """Return whether the database would have done it, had others not been at work for so long."""
+    return isinstance(error, TimeoutError) or "database is locked" in str(error.orig)
 
 
 def is_text(text: str) -> bool:

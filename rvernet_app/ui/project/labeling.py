@@ -20,7 +20,7 @@ from rvernet_app.store import annotations as stored_foods
 from rvernet_app.store import history, listing, members, projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.roles import Actor, Role, names_with, require_item_role, role_of
+from rvernet_app.store.roles import Actor, Role, names_with, require_item_role, require_server_admin, role_of
 from rvernet_app.store.sight import sees_others
 from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
@@ -98,6 +98,8 @@ class Labeling:
 
     def create_project(self, asked: requests.CreateProject, me: Actor) -> replies.Created:
         """Make a project."""
+        with self._store(me).reading() as session:  # before a file is read that may be large
+            require_server_admin(session, "make projects")
         labels = decode_label_set(file_bytes(asked.label_set)).labels if asked.label_set else None
         with self._store(me).writing() as session:
             created = projects.create_project(
