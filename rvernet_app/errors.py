@@ -5,7 +5,9 @@
   x PhotoError
     + PhotoTooLargeError
     + LostPhotoError
+    + BusyError
   x PromptError
+    + EmptyMaskError (rvernet_app.picture.masks)
   x SegmentationError
     + NoFoodError
   x WeightsError
@@ -51,6 +53,10 @@ class PhotoTooLargeError(PhotoError):
 
 class LostPhotoError(PhotoError):
     """The server does not keep an opened photo any more."""
+
+
+class BusyError(PhotoError):
+    """Too many photos are being decoded at once."""
 
 
 class PromptError(RvernetError):

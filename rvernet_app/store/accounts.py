@@ -19,6 +19,7 @@ import argon2
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.files import replacing
+from rvernet_app.scratch import held
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,8 @@ class Accounts:
 
     def _write(self, accounts: Mapping[str, str]) -> None:
         try:
-            with replacing(self._path, durable=True) as unfinished:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with held(self._path.parent), replacing(self._path, durable=True) as unfinished:
                 unfinished.touch(mode=0o600)
                 unfinished.write_text(json.dumps(accounts, indent=1), encoding="utf-8")
         except OSError as error:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 from sqlalchemy.orm import Session
 
+from rvernet_app import scratch
 from rvernet_app.environment import redacted
 from rvernet_app.errors import BusyError, StoreError
 from rvernet_app.store.roles import ACTOR, Actor
@@ -70,6 +71,7 @@ class Store:
             raise StoreError(
                 f"The database cannot be opened: {reason(error).rstrip('.')}. {where}."
             ) from error
+        self._hold = scratch.Hold(folder)  # whoever adds photos has opened the store
 
     def acting(self, actor: Actor) -> Store:
         """Return the same store for one person; all its sessions act for them, see `roles`."""
@@ -115,8 +117,9 @@ class Store:
             self._writers.release()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let go of the data folder."""
         self.engine.dispose()
+        self._hold.close()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

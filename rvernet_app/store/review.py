@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pycocotools import mask as coco
 from sqlalchemy import exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RoleError, StoreError
-from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.picture.masks import EmptyMaskError, Rle, merged_rle, part_of, require_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, change, now
@@ -271,20 +270,19 @@ def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
     Raises:
         StoreError: the merged mask is empty.
     """
-    if how == "majority":
+    try:
+        if how != "majority":
+            return merged_rle(rles, intersect=how == "intersection")
         height, width = rles[0]["size"]
-        votes = np.zeros((height, width), np.int32)
+        votes = np.zeros((height, width), np.uint16)  # (H, W)
         for rle in rles:
-            votes += from_rle(rle, (height, width))
-        merged = to_rle(votes * 2 > len(rles))
-    else:
-        encoded = coco.merge(list(rles), intersect=how == "intersection")
-        merged = Rle(size=rles[0]["size"], counts=encoded["counts"].decode("ascii"))
-    if area_and_box(merged)[0] == 0:
+            part, (x, y) = part_of(rle, (height, width))
+            votes[y : y + part.shape[0], x : x + part.shape[1]] += part
+        return require_rle(to_rle(votes > len(rles) // 2), (height, width))
+    except EmptyMaskError as error:
         raise StoreError(
             "These masks share too little to be merged in this way. Take their union, or accept one of them."
-        )
-    return merged
+        ) from error
 
 
 def comment(session: Session, item_id: int, annotator_id: int, words: str) -> int:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy
+from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
@@ -58,6 +59,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     if pipeline is None:
         chosen = checkpoint_in_use(config.data_dir) if config.checkpoint == AppConfig.checkpoint else None
         pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
+    DECODING.resize(int(config.decoding_mb * 1e6))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
     store = Store(config.data_dir, config.database_url or None) if copy is None else copy.store

@@ -50,7 +50,7 @@ class Leftovers:
             if before is None or not rows:
                 raise StoreError("The photo before has no foods of yours.")
             size_hw = before.photo.height, before.photo.width
-            masks = [from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw) for row in rows]
+            rles = [Rle(size=list(size_hw), counts=row.counts) for row in rows]
             names: dict[int | None, str] = {
                 label.id: label.name for label in labels_of(session, asked.project)
             }
@@ -58,7 +58,7 @@ class Leftovers:
             served, now, position = before.photo.sha256, item.photo.sha256, before.position
         earlier = self._photos.add(self._files.original(served))
         photo = self._photos.add(self._files.original(now))
-        foods = [colours_of(earlier.pixels, mask) for mask in masks]
+        foods = [colours_of(earlier.pixels, from_rle(rle, size_hw)) for rle in rles]
         found = find_again(self._pipeline.segmenter, self._pipeline.encode(photo), photo.pixels, foods)
         return FoundAgain(
             served=position,
