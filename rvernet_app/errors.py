@@ -14,7 +14,7 @@
   x CheckpointError
   x LabelError
   x StoreError
-    + BusyError
+    + BusyStoreError
     + FullError
     + RoleError
     + GoneError
@@ -90,7 +90,7 @@ class StoreError(RvernetError):
     """The store cannot be opened, or cannot save a change."""
 
 
-class BusyError(StoreError):
+class BusyStoreError(StoreError):
     """Too many people change the store at once; a moment later it may work."""
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
-from rvernet_app.errors import BusyError, StoreError
+from rvernet_app.errors import BusyStoreError, StoreError
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,6 +29,8 @@ DATABASE_NAME = "rvernet.sqlite3"
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
 BUSY = "too many people are at work at once, or a large import is under way; try again in a moment."
+CONNECTIONS = {"pool_size": 8, "max_overflow": 32}
+"""One connection for each of the 40 threads that answer visitors; the others are closed after use."""
 WRITERS = 24
 """How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
 so that as many stay free for who only reads."""
@@ -100,18 +102,18 @@ class Store:
         """Open a session whose changes are committed together when the block ends, or dropped if it raises.
 
         Raises:
-            BusyError: too many others wait to change something, or one of them took too long.
+            BusyStoreError: too many others wait to change something, or one of them took too long.
             StoreError: the database refuses the changes.
         """
         if not self._writers.acquire(blocking=False):
-            raise BusyError(f"Nothing was saved: {BUSY}")
+            raise BusyStoreError(f"Nothing was saved: {BUSY}")
         try:
             engine = self.engine.execution_options(immediate=True)
             info = {ACTOR: self.actor}
             with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
-            kind = BusyError if is_busy(error) else StoreError
+            kind = BusyStoreError if is_busy(error) else StoreError
             raise kind(f"Nothing was saved: {reason(error)}") from error
         finally:
             self._writers.release()
@@ -190,8 +192,10 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(parsed, pool_pre_ping=True, **CONNECTIONS)
+        engine = create_engine(
+            parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, **CONNECTIONS
+        )
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:

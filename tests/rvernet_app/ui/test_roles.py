@@ -378,3 +378,53 @@ def test_what_is_in_another_project_cannot_be_told_from_what_never_was(world: Wo
 def _told(reply: dict[str, Any]) -> dict[str, Any]:
     """Return a reply without the ids that were asked for."""
     return reply | {"refused": [one["why"] for one in reply.get("refused", ())]}
+
+
+BLIND = {
+    **{name: row.message for name, row in ROWS.items() if row.least == Role.ANNOTATOR},
+    "list_items": about(label="other_label", search="soup"),
+    "find_items": about(search="soup"),
+    "history": lambda ids: {"item": ids.new, "all": True},
+}
+"""What an annotator asks about a photo that somebody else has finished."""
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_an_annotator_gets_the_same_answer_whatever_another_has_on_the_photo(world: World, name: str) -> None:
+    ids, answers = world.trays, []
+    message = BLIND[name](ids)
+    if message.get("label") == "other_label":
+        message["label"] = ids.other_label
+    for label, left in ((ids.label, 0), (ids.other_label, 4)):
+        ann = commit(world.store, ensure_annotator, "Ann")
+        for _ in range(1 if left else 2):  # other foods, and another number of them
+            commit(world.store, save, ids.new, ann, Draft(square(left), label))
+        commit(world.store, give_verdict, ids.new, ann, DONE)
+        answers.append(world.ask(name, "Ben", message))
+        world.reset()
+    for answer in answers:
+        if name == "save_food":
+            answer.pop("id")  # how many foods there are on this server, which says nothing of a photo
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("name", ["open_review", "comment", "accept", "history", "list_items", "report"])
+def test_a_reviewer_who_may_still_label_a_photo_learns_nothing_of_it(world: World, name: str) -> None:
+    ids, answers = world.trays, []
+    messages = {
+        "open_review": {"project": ids.project, "item": ids.new},
+        "comment": {"item": ids.new, "words": "Rice?"},
+        "accept": {"item": ids.new, "id": ids.food, "revision": 1},
+        "history": {"item": ids.new, "all": True},
+        "list_items": {"project": ids.project, "search": "soup"},
+        "report": {"project": ids.project, "of": "dashboard"},
+    }
+    for label, left in ((ids.label, 0), (ids.other_label, 4)):
+        ann = commit(world.store, ensure_annotator, "Ann")
+        for _ in range(1 if left else 2):
+            commit(world.store, save, ids.new, ann, Draft(square(left), label))
+        commit(world.store, give_verdict, ids.new, ann, DONE, seconds=20)
+        answer = world.ask(name, "Rita", messages[name])
+        answers.append(answer["tables"][1] if name == "report" else answer)
+        world.reset()
+    assert answers[0] == answers[1]
