@@ -34,6 +34,8 @@ CONNECTIONS = {"pool_size": 8, "max_overflow": 32}
 WRITERS = 24
 """How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
 so that as many stay free for who only reads."""
+QUEUE_SECONDS = 0.5
+"""How long one more writer waits for a place among them; in this time many short changes are over."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -105,7 +107,7 @@ class Store:
             BusyStoreError: too many others wait to change something, or one of them took too long.
             StoreError: the database refuses the changes.
         """
-        if not self._writers.acquire(blocking=False):
+        if not self._writers.acquire(timeout=QUEUE_SECONDS):
             raise BusyStoreError(f"Nothing was saved: {BUSY}")
         try:
             engine = self.engine.execution_options(immediate=True)
