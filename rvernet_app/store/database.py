@@ -163,7 +163,7 @@ def migration_config(connection: Connection) -> Config:
 
 def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
-    if is_busy(error):
+    if isinstance(error, TimeoutError) or is_busy(error):
         return BUSY
     return redacted(str(error.orig).strip())
 
