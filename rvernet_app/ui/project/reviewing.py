@@ -114,6 +114,7 @@ class Reviewing:
             yield session, mine
 
     def _now(self, item_id: int, me: Actor) -> replies.Review:
+        review.keep_sight(self._store(me), item_id)
         with self._store(me).reading() as session:
             return _compared(session, session.get_one(Item, item_id))
 
