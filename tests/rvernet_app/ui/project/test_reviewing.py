@@ -21,7 +21,7 @@ from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import Draft, Portion, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
-from rvernet_app.store.tables import DONE
+from rvernet_app.store.tables import DONE, Sight
 from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.visitor.replies import PhotoReply
@@ -151,6 +151,7 @@ def test_the_queue_wraps_around_and_holds_photos_that_enough_annotators_are_done
 
 def test_a_decided_photo_leaves_the_queue(page: Page) -> None:
     page.decide("accept", page.anns)
+    assert page.desk.count(Sight) == 1  # also of who never opened the review
     assert page.open()["item"] == page.desk.items[0]
     page.decide("reject", page.alone)
     assert page.open()["item"] == page.desk.items[1]
