@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +21,21 @@ from sqlalchemy.orm import Session
 
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import BusyStoreError, StoreError
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
+BUSY = "too many people are at work at once, or a large import is under way; try again in a moment."
+CONNECTIONS = {"pool_size": 8, "max_overflow": 32}
+"""One connection for each of the 40 threads that answer visitors; the others are closed after use."""
+WRITERS = 24
+"""How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
+so that as many stay free for who only reads."""
+QUEUE_SECONDS = 0.5
+"""How long one more writer waits for a place among them; in this time many short changes are over."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -51,6 +60,7 @@ class Store:
     def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
         self.actor: Actor | None = None
+        self._writers = threading.BoundedSemaphore(WRITERS)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = open_engine(folder, url)
@@ -94,15 +104,21 @@ class Store:
         """Open a session whose changes are committed together when the block ends, or dropped if it raises.
 
         Raises:
+            BusyStoreError: too many others wait to change something, or one of them took too long.
             StoreError: the database refuses the changes.
         """
+        if not self._writers.acquire(timeout=QUEUE_SECONDS):
+            raise BusyStoreError(f"Nothing was saved: {BUSY}")
         try:
             engine = self.engine.execution_options(immediate=True)
             info = {ACTOR: self.actor}
             with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
-            raise StoreError(f"Nothing was saved: {reason(error)}") from error
+            kind = BusyStoreError if is_busy(error) else StoreError
+            raise kind(f"Nothing was saved: {reason(error)}") from error
+        finally:
+            self._writers.release()
 
     def close(self) -> None:
         """Close all connections, and let go of the data folder."""
@@ -147,9 +163,14 @@ def migration_config(connection: Connection) -> Config:
 
 def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
-    if isinstance(error, TimeoutError):
-        return "too many people are at work at once; try again in a moment."
+    if isinstance(error, TimeoutError) or is_busy(error):
+        return BUSY
     return redacted(str(error.orig).strip())
+
+
+def is_busy(error: DBAPIError | TimeoutError) -> bool:
+    """Return whether the database would have done it, had others not been at work for so long."""
+    return isinstance(error, TimeoutError) or "database is locked" in str(error.orig)
 
 
 def is_text(text: str) -> bool:
@@ -173,8 +194,10 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(parsed, pool_pre_ping=True, **CONNECTIONS)
+        engine = create_engine(
+            parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, **CONNECTIONS
+        )
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:

@@ -63,6 +63,7 @@ class OpenedProject(ProjectSettings):
 
     id: int
     role: str
+    admins: list[str]
     label_set: LabelSetReply
     progress: dict[str, int]
     annotators: list[str]
