@@ -162,7 +162,7 @@ def _spreadsheet_rows(data: bytes) -> Iterator[list[str]]:
             members = parts.infolist()
         if len(members) > MAX_SHEET_PARTS or sum(member.file_size for member in members) > MAX_SHEET:
             raise LabelError(
-                f"The workbook is larger than {MAX_SHEET / 1e6:g} MB when unpacked, more than a label set is; "
+                f"The workbook is over {MAX_SHEET / 1e6:g} MB when unpacked, more than a label set; "
                 "save its sheet as “CSV UTF-8”."
             )
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)

@@ -22,9 +22,6 @@ MAX_TEXT = 16 * 10**6
 MAX_PARSED = 10**9
 """Bytes in memory that JSON may become, by `_parsed_bytes`."""
 
-NOT_A_FILE = "It is not a file."
-"""Said of a pipe, a socket, a device, a folder or a link that leads nowhere."""
-
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BYTES_OF = {b",": 40, b'"': 30, b"[": 80, b"{": 240}
 """Bytes in memory for each of these characters in JSON text, about as CPython needs them."""

@@ -109,8 +109,11 @@ def import_source(
         if isinstance(annotator, int) and session.get(Annotator, annotator) is None:
             raise StoreError("There is no such annotator.")
     plan = Plan(files if keep else files.looking(), progress)
-    with unpacked(source, plan) as place:
-        read(place, plan)
+    try:
+        with unpacked(source, plan) as place:
+            read(place, plan)
+    except OSError as error:
+        raise StoreError(f"{source} cannot be read: {error.strerror or error}.") from error
     plan.tell_apart()
     if not plan.photos:
         return ImportReport(0, 0, 0, (), tuple(plan.not_taken), tuple(plan.unnamed))

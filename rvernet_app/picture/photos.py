@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError, f
 from rvernet_app.errors import PhotoError, PhotoTooLargeError
 from rvernet_app.picture.file_kinds import begins_with_preview, is_camera_raw, kind_of
 from rvernet_app.picture.jpeg_end import lacks_end, mended
+from rvernet_app.reading import read_bytes
 from rvernet_app.types import Photo
 
 _READS_AVIF = "avif" in features.modules and features.check_module("avif")
@@ -134,7 +135,7 @@ def read_file(path: Path, *, max_mb: float) -> bytes:
     """
     try:
         _require_bytes_within(path.stat().st_size, max_mb)
-        return path.read_bytes()
+        return read_bytes(path, int(max_mb * 1e6))
     except OSError as error:
         raise PhotoError(f"Cannot read {path}: {error.strerror or error}.") from error
 

@@ -116,7 +116,8 @@ def read_coco(path: Path, most: int = MAX_PARSED) -> CocoFile:
         most: bytes in memory that it may become.
 
     Raises:
-        CocoError: the file cannot be read, is not JSON, holds too many values, or lacks a list of images, annotations or categories.
+        CocoError: the file cannot be read, is not JSON, holds too many values, or lacks a list of images,
+            annotations or categories.
     """
     try:
         content = read_bytes(path, MAX_BYTES)
@@ -247,9 +248,8 @@ def _annotation(row: Row) -> CocoAnnotation:
 def _faults(row: Row, **readers: Callable[[object], object]) -> Mapping[str, str]:
     """Return the fields that the file gives, but not as a reader can read them."""
     given = {name: row[name] for name in readers if row.get(name) is not None}
-    return {
-        name: reprlib.repr(value)[:SHOWN] for name, value in given.items() if readers[name](value) is None
-    }
+    unread = {name: value for name, value in given.items() if readers[name](value) is None}
+    return {name: reprlib.repr(value)[:SHOWN] for name, value in unread.items()}
 
 
 def _side(value: object) -> int | None:
