@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from rvernet_app import stray
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.plan import Plan
 from rvernet_app.reading import open_file
+from rvernet_app.scratch import scratch_folder
 
 MAX_MEMBERS = 200_000
 MAX_DIRECTORY = 30 * 10**6
@@ -94,8 +94,8 @@ def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
             raise StoreError(f"{source} is damaged, or not a ZIP.")
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="rvernet-import-") as place:
-        folder = Path(place, "unpacked")
+    with scratch_folder("import") as place:
+        folder = place / "unpacked"
         folder.mkdir()
         try:
             with open_zip(source) as archive:
