@@ -15,16 +15,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, StatementError, TimeoutError
 from sqlalchemy.orm import Session
 
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
 from rvernet_app.errors import StoreError
+from rvernet_app.store.json_columns import read, written
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
+JSON_COLUMNS: dict[str, Any] = {"json_serializer": written, "json_deserializer": read}
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
 MIGRATION_LOCK = 0x52766552
@@ -88,6 +90,8 @@ class Store:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"The store cannot be read: {reason(error)}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("A text that was asked for holds characters that no store keeps.") from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -103,6 +107,10 @@ class Store:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"Nothing was saved: {reason(error)}") from error
+        except StatementError as error:  # of what `json_columns.written` refused
+            raise StoreError(f"Nothing was saved: {error.orig}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("Nothing was saved: a text holds characters that cannot be kept.") from error
 
     def close(self) -> None:
         """Close all connections, and let go of the data folder."""
@@ -168,8 +176,10 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(parsed, pool_pre_ping=True, **JSON_COLUMNS)
+        engine = create_engine(
+            parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, **JSON_COLUMNS
+        )
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
