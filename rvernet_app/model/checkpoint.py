@@ -19,9 +19,12 @@ from rvernet_app.model.baseline import Model, SinglePicture, SinglePictureConfig
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.reading import json_of, read_bytes
 
 FORMAT = 1
 T = TypeVar("T")
+MAX_BYTES = 8 * 10**9
+"""Size of each of its files."""
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
@@ -181,7 +184,7 @@ def _to_bytes(config: Mapping[str, Any]) -> bytes:
 
 def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads(config_bytes)
+        config = json_of(config_bytes)
     except ValueError as error:  # includes bytes that are not UTF-8
         raise CheckpointError(f"{folder / CONFIG_NAME} is not readable JSON: {error}.") from error
     if not isinstance(config, dict):
@@ -236,7 +239,7 @@ def _check_classes(classes: tuple[str, ...], num_classes: int, folder: Path) -> 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint folder {path.parent} has no {path.name}.") from error
     except OSError as error:

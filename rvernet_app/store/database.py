@@ -16,20 +16,22 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, StatementError, TimeoutError
 from sqlalchemy.orm import Session
 
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
 from rvernet_app.errors import BusyStoreError, StoreError
+from rvernet_app.store.json_columns import read, written
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
+JSON_COLUMNS: dict[str, Any] = {"json_serializer": written, "json_deserializer": read}
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
 BUSY = "too many people are at work at once, or a large import is under way; try again in a moment."
-CONNECTIONS = {"pool_size": 8, "max_overflow": 32}
+CONNECTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": 32}
 """One connection for each of the 40 threads that answer visitors; the others are closed after use."""
 WRITERS = 24
 """How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
@@ -98,6 +100,8 @@ class Store:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"The store cannot be read: {reason(error)}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("A text that was asked for holds characters that no store keeps.") from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -117,6 +121,10 @@ class Store:
         except (DBAPIError, TimeoutError) as error:
             kind = BusyStoreError if is_busy(error) else StoreError
             raise kind(f"Nothing was saved: {reason(error)}") from error
+        except StatementError as error:  # of what `json_columns.written` refused
+            raise StoreError(f"Nothing was saved: {error.orig}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("Nothing was saved: a text holds characters that cannot be kept.") from error
         finally:
             self._writers.release()
 
@@ -173,11 +181,6 @@ def is_busy(error: DBAPIError | TimeoutError) -> bool:
     return isinstance(error, TimeoutError) or "database is locked" in str(error.orig)
 
 
-def is_text(text: str) -> bool:
-    """Return whether a database can keep a text: no null characters and no lone surrogates."""
-    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
-
-
 def open_engine(folder: Path, url: str | None) -> Engine:
     """Open a store's database, named as in `Store`, with whatever schema it has.
 
@@ -194,9 +197,12 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True, **CONNECTIONS)
+            return create_engine(parsed, pool_pre_ping=True, **CONNECTIONS, **JSON_COLUMNS)
         engine = create_engine(
-            parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, **CONNECTIONS
+            parsed,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+            **CONNECTIONS,
+            **JSON_COLUMNS,
         )
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
