@@ -374,12 +374,10 @@ def changed_file(rng: Random, name: str, data: bytes) -> bytes:
 def _sound_name(rng: Random, name: str) -> str:
     """Return another name that a file can have below a folder of its own."""
     path = PurePosixPath(name)
-    text = rng.choice(TEXTS)[:80].replace("/", "").replace("\0", "") or "x"
+    text = rng.choice(TEXTS)[:80].replace("/", "").replace("\0", "")
     text = text.encode("utf-8", "replace").decode()
-    named = path.with_name(
-        rng.choice((text, path.name + text, text + path.suffix, path.name.upper())).strip(".")
-    )
-    return named.as_posix()
+    named = rng.choice((text, path.name + text, text + path.suffix, path.name.upper())).strip(".")
+    return path.with_name(named or "x").as_posix()
 
 
 def lay_out(folder: dict[str, bytes], place: Path) -> None:

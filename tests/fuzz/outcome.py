@@ -60,14 +60,19 @@ def forget_peak() -> None:
 
 
 def place_of(error: BaseException) -> str:
-    """Return what tells a fault from others: its class and the line of this project that it came from."""
+    """Return what tells a fault from others: its class, and where in this project and at last it came from."""
     if isinstance(error, UnnamedError):
         return error.place
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(frame.filename)]
-    if not ours:
-        return type(error).__name__
-    last = ours[-1]
-    return f"{type(error).__name__} in {Path(last.filename).relative_to(ROOT)}:{last.name}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _is_ours(frame.filename)]
+    named = [f"{_short(frame.filename)}:{frame.name}" for frame in (*ours[-1:], *frames[-1:])]
+    return " in ".join((type(error).__name__, *dict.fromkeys(named)))
+
+
+def _short(filename: str) -> str:
+    """Return a path from the project or from where packages lie."""
+    path = Path(filename)
+    return str(path.relative_to(ROOT)) if _is_ours(filename) else "/".join(path.parts[-2:])
 
 
 def _is_ours(filename: str) -> bool:

@@ -114,6 +114,7 @@ class Managing:
         with self._store.writing() as session:
             mine = projects.ensure_annotator(session, me)
         for item_id in asked.items:
+            name = ""
             try:
                 with self._store.writing() as session:
                     name = queue.item(session, asked.project, item_id).name

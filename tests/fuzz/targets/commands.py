@@ -96,6 +96,7 @@ class Commands(JsonTarget):
     """Runs `rvernet` in this process."""
 
     name, weight, megabytes, short = "commands", 6, 800, 60
+    parts = ("argv", "argv", "env", "stdin")
 
     def open(self, folder: Path) -> None:
         """Make a folder to work in, and keep commands from the network and from serving for ever."""
@@ -186,10 +187,11 @@ def _command(data: bytes) -> tuple[list[str], dict[str, str], str] | None:
     """Return arguments, variables and stdin as a system could hand them over; None if there are none."""
     try:
         asked = json.loads(data)
-        argv = [_inside(_plain(one)) for one in asked["argv"]][:60]
+        given, variables = asked["argv"], asked["env"]
+        argv = [_inside(_plain(one)) for one in (given if isinstance(given, list) else [given])][:60]
         env = {
             re.sub(r"[^A-Za-z0-9_]", "", str(name)) or "X": _inside(_plain(value))
-            for name, value in asked["env"].items()
+            for name, value in (variables.items() if isinstance(variables, dict) else ())
         }
         return argv, env, str(asked["stdin"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -32,6 +32,7 @@ class Messages(JsonTarget):
     """Sends a message to one of the page's functions."""
 
     name, weight, megabytes, short = "messages", 20, 500, 150
+    parts = ("message",)
 
     def open(self, folder: Path) -> None:
         """Build the app."""
