@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 
-from PIL import Image
-
 from rvernet_app.errors import PhotoError, StoreError
-from rvernet_app.files import write
-from rvernet_app.picture.photos import LoadedPhoto, read_photo
+from rvernet_app.files import replacing, write
+from rvernet_app.picture.photos import LoadedPhoto, read_photo, save_pixels, small_jpeg
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
+THUMBNAILS = "thumbnails"
+"""Folder of thumbnails in the data folder."""
 
 
 class PhotoFiles:
@@ -54,9 +53,8 @@ class PhotoFiles:
             copy = self.working_copy(photo.sha256, photo.format)
             if not copy.exists():
                 how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
-                encoded = io.BytesIO()
-                Image.fromarray(photo.pixels).save(encoded, "JPEG" if how else "PNG", **how)
-                write(copy, encoded.getvalue(), durable=True)
+                with replacing(copy, durable=True) as unfinished:
+                    save_pixels(photo.pixels, unfinished, "JPEG" if how else "PNG", **how)
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
@@ -99,11 +97,8 @@ class PhotoFiles:
         path = self._thumbnail(sha256)
         try:
             if not path.exists():
-                with Image.open(self.working_copy(sha256, file_format)) as picture:
-                    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-                    encoded = io.BytesIO()
-                    picture.convert("RGB").save(encoded, "JPEG", quality=80)
-                write(path, encoded.getvalue(), durable=False)
+                small = small_jpeg(self.working_copy(sha256, file_format), THUMBNAIL_SIDE)
+                write(path, small, durable=False)
             return path.read_bytes()
         except OSError as error:
             raise StoreError(
@@ -111,7 +106,7 @@ class PhotoFiles:
             ) from error
 
     def _thumbnail(self, sha256: str) -> Path:
-        return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+        return self._folder / THUMBNAILS / sha256[:2] / f"{sha256}.jpg"
 
 
 class _Looking(PhotoFiles):
