@@ -60,7 +60,7 @@ def forget_peak() -> None:
 
 
 def place_of(error: BaseException) -> str:
-    """Return what tells a fault from others: its class, and where in this project and at last it came from."""
+    """Return what tells a fault from others: its class, and where in this project and at all it came from."""
     if isinstance(error, UnnamedError):
         return error.place
     frames = traceback.extract_tb(error.__traceback__)

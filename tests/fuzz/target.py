@@ -84,7 +84,9 @@ class JsonTarget(Target):
             return mutate.changed_json(rng, data, self.seeds())
         whole = json.loads(data)
         for _ in range(rng.choice((1, 1, 1, 2))):
-            part = rng.choice([part for part in self.parts if whole[part] or rng.random() < 0.2] or self.parts)
+            part = rng.choice(
+                [part for part in self.parts if whole[part] or rng.random() < 0.2] or self.parts
+            )
             for _ in range(rng.choice((1, 1, 2, 4))):
                 whole[part] = mutate.changed_value(rng, whole[part])
         return mutate.written_json(whole)

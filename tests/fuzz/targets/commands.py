@@ -18,8 +18,12 @@ from PIL import Image
 
 from rvernet_app.cli import main as cli
 from rvernet_app.cli import training
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import WeightsError
 from rvernet_app.segment import weights
 from rvernet_app.store.database import Store
+from rvernet_app.ui.listening import close, listen
+from rvernet_app.ui.page import page_options
 from tests.fuzz import mutate
 from tests.fuzz.target import JsonTarget, UnnamedError
 from tests.fuzz.targets import checkpoints, imports
@@ -101,7 +105,7 @@ class Commands(JsonTarget):
     def open(self, folder: Path) -> None:
         """Make a folder to work in, and keep commands from the network and from serving for ever."""
         super().open(folder)
-        vars(cli)["_serve"] = lambda arguments, config: None
+        vars(cli)["_serve"] = _nearly_serve
         vars(cli)["keep_memory"] = lambda: None
         vars(training)["run"] = lambda name, arguments: 0
         vars(weights)["download"] = _no_download
@@ -219,8 +223,14 @@ def _inside(text: str) -> str:
     return text
 
 
+def _nearly_serve(arguments: object, config: AppConfig) -> None:
+    """Do what a server does with its options before it serves."""
+    close(listen(config.host, 0))
+    page_options(config)
+
+
 def _no_download(*arguments: object) -> Path:
-    raise weights.WeightsError("There is no network here.")
+    raise WeightsError("There is no network here.")
 
 
 def _furnish(place: Path) -> None:

@@ -195,7 +195,7 @@ def _labelme_seeds() -> tuple[bytes, ...]:
         {"label": "bread", "points": corners, "shape_type": "linestrip"},
         {"label": "egg", "points": [[2, 2], [9, 9]], "shape_type": "mask", "mask": ""},
     ]
-    content = {
+    content: dict[str, Any] = {
         **{"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": "one.png", "imageData": None},
         **{"imageHeight": HEIGHT, "imageWidth": WIDTH},
     }

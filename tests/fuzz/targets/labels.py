@@ -63,7 +63,7 @@ def _workbook() -> bytes:
         book.active.append(row.split(","))
     file = io.BytesIO()
     book.save(file)
-    return _zipped({name: data for name, data in _members(file.getvalue()).items()})
+    return _zipped(_members(file.getvalue()))
 
 
 def _members(data: bytes) -> dict[str, bytes]:
