@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -11,8 +10,10 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image
 
@@ -99,16 +100,20 @@ SPECIAL = ("/dev/null", "/dev/full", "/etc/passwd", "/proc/self/mem", "/", ".", 
 class Commands(JsonTarget):
     """Runs `rvernet` in this process."""
 
-    name, weight, megabytes, short = "commands", 6, 800, 60
+    name, weight, megabytes, short = "commands", 6, 800, 25
     parts = ("argv", "argv", "env", "stdin")
 
     def open(self, folder: Path) -> None:
         """Make a folder to work in, and keep commands from the network and from serving for ever."""
         super().open(folder)
-        vars(cli)["_serve"] = _nearly_serve
-        vars(cli)["keep_memory"] = lambda: None
-        vars(training)["run"] = lambda name, arguments: 0
-        vars(weights)["download"] = _no_download
+        self._held = ExitStack()
+        for module, name, instead in (
+            (cli, "_serve", _nearly_serve),
+            (cli, "keep_memory", lambda: None),
+            (training, "run", lambda name, arguments: 0),
+            (weights, "download", _no_download),
+        ):
+            self._held.enter_context(patch.object(module, name, instead))
         self._streams = sys.stdin, sys.stdout, sys.stderr
         self._before = dict(os.environ), Path.cwd()
         self._template = folder / "template"
@@ -117,6 +122,7 @@ class Commands(JsonTarget):
     def close(self) -> None:
         """Go back to where the process was."""
         os.chdir(self._before[1])
+        self._held.close()
 
     def seeds(self) -> Sequence[bytes]:
         """Return sound commands, and odd environments."""
@@ -175,7 +181,7 @@ class Commands(JsonTarget):
         return status, errors.read()
 
 
-@contextlib.contextmanager
+@contextmanager
 def _environment(env: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.clear()

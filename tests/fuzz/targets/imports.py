@@ -60,7 +60,7 @@ class _Source(FolderTarget):
     format_name: str
     weight = 10
     megabytes = 600
-    short = 60
+    short = 15
 
     def open(self, folder: Path) -> None:
         """Make a store."""
@@ -114,7 +114,7 @@ class Yolo(_Source):
 class Archives(Target):
     """ZIPs of these folders."""
 
-    name, weight, megabytes, short = "archives", 6, 600, 40
+    name, weight, megabytes, short = "archives", 6, 600, 30
 
     def open(self, folder: Path) -> None:
         """Make a store."""

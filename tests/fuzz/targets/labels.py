@@ -25,7 +25,7 @@ class Labels(Target):
     """Reads the bytes of a label set."""
 
     name, weight = "labels", 20
-    short = 300
+    short = 200
 
     def seeds(self) -> Sequence[bytes]:
         """Return label sets as text, as CSV of several kinds, and as workbooks."""

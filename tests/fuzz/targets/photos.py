@@ -24,7 +24,7 @@ class Photos(Target):
 
     name, weight = "photos", 30
     megabytes = 1600
-    short = 300
+    short = 200
 
     def seeds(self) -> Sequence[bytes]:
         """Return tiny photos of every format, mode and kind of metadata."""
