@@ -100,7 +100,7 @@ SPECIAL = ("/dev/null", "/dev/full", "/etc/passwd", "/proc/self/mem", "/", ".", 
 class Commands(JsonTarget):
     """Runs `rvernet` in this process."""
 
-    name, weight, megabytes, short = "commands", 6, 800, 25
+    name, weight, megabytes, short = "commands", 2, 800, 15
     parts = ("argv", "argv", "env", "stdin")
 
     def open(self, folder: Path) -> None:

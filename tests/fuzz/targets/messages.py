@@ -31,7 +31,7 @@ STREAMS: dict[str, type[BaseModel]] = {"evidence": EvidenceRequest, "propose": P
 class Messages(JsonTarget):
     """Sends a message to one of the page's functions."""
 
-    name, weight, megabytes, short = "messages", 20, 500, 120
+    name, weight, megabytes, short = "messages", 11, 500, 80
     parts = ("message",)
 
     def open(self, folder: Path) -> None:

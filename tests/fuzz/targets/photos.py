@@ -22,7 +22,7 @@ SIZE = (24, 16)
 class Photos(Target):
     """Decodes the bytes of a file."""
 
-    name, weight = "photos", 30
+    name, weight = "photos", 34
     megabytes = 1600
     short = 200
 

@@ -46,7 +46,7 @@ _NO_PATH = re.compile(r"[^!-~]|[?#]")
 class Web(JsonTarget):
     """Sends a request to the app; anyone may."""
 
-    name, weight, megabytes, short = "web", 12, 500, 100
+    name, weight, megabytes, short = "web", 6, 500, 60
     parts = ("path", "query", "headers", "body", "body", "body", "method")
     login = False
 
@@ -99,7 +99,7 @@ class Web(JsonTarget):
 class Login(Web):
     """The log-in form and what lies behind it, where there are accounts."""
 
-    name, weight, short = "login", 3, 12
+    name, weight, short = "login", 1, 6
     login = True
 
     def seeds(self) -> Sequence[bytes]:
