@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy
@@ -31,6 +32,7 @@ from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.gate.gate import Gate, Knowledge
 from rvernet_app.ui.gate.rules import Rules
+from rvernet_app.ui.malformed import Malformed
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
@@ -179,7 +181,7 @@ def page_options(config: AppConfig) -> dict[str, Any]:
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "css": style_sheet(),
         "favicon_path": str(FAVICON),
-        "app_kwargs": {"routes": web_routes(), "middleware": middleware()},
+        "app_kwargs": {"routes": web_routes(), "middleware": [Middleware(Malformed), *middleware()]},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "show_error": False,
         "footer_links": [],
