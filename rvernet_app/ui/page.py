@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from rvernet_app.config import AppConfig
+from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
@@ -37,6 +38,8 @@ from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
 
+log = logging.getLogger(__name__)
+
 HOUR = 3600
 ENGINE_CONCURRENCY = 4
 
@@ -54,8 +57,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         StoreError: the data folder or the database cannot be used.
     """
     if pipeline is None:
-        chosen = checkpoint_in_use(config.data_dir) if config.checkpoint == AppConfig.checkpoint else None
-        pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
+        pipeline = build_engine(config)
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
     store = Store(config.data_dir, config.database_url or None) if copy is None else copy.store
@@ -116,6 +118,33 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     handlers.served.clean_with(demo)
     demo.queue(max_size=64)
     return demo
+
+
+def build_engine(config: AppConfig) -> Pipeline:
+    """Build the engine, with the checkpoint that was chosen on the page unless `config` names another.
+
+    If the chosen one cannot be read, the bundled one is at work, and the log says why: a damaged file must
+    not keep everyone from their photos. A checkpoint that `config` names has to be read.
+
+    Raises:
+        WeightsError, CheckpointError: as `build_pipeline`.
+    """
+    pipeline = build_pipeline(config)
+    if config.checkpoint != AppConfig.checkpoint:
+        return pipeline
+    try:
+        chosen = checkpoint_in_use(config.data_dir)
+        if chosen is not None:
+            pipeline.use(chosen)
+    except Exception as error:  # libraries raise nearly anything on a damaged file
+        log.error("The checkpoint trained here is not in use: %s", error, exc_info=not _is_ours(error))
+        pipeline.without_trained = True
+    return pipeline
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether the message of an error says enough."""
+    return isinstance(error, RvernetError)
 
 
 def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:

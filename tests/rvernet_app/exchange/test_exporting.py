@@ -132,9 +132,9 @@ def test_the_folder_of_a_killed_export_is_removed_by_the_next(kitchen: Kitchen, 
     kitchen.export("csv", tmp_path / "out")
     assert files_in(tmp_path) == [
         f".other.{'0' * 12}.part/foods.csv",
+        "out.part/foods.csv",
         "out/foods.csv",
         "out/meals.csv",
-        "out.part/foods.csv",
     ]
 
 
