@@ -95,7 +95,7 @@ class Browser:
         (path,) = self._post("/gradio_api/upload", body, "multipart/form-data; boundary=b")
         return str(path)
 
-    def ask(self, name: str, **message: Any) -> dict[str, Any]:
+    def ask(self, name: str, /, **message: Any) -> dict[str, Any]:
         asked = {"session_hash": "s", "component_id": self._page, "fn_name": name, "data": message}
         reply: dict[str, Any] = self._post(
             "/gradio_api/component_server/", json.dumps(asked).encode(), "application/json"

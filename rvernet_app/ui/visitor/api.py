@@ -13,6 +13,7 @@ from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
 from rvernet_app.ui.access import uploaded_file
+from rvernet_app.ui.hiding import for_visitors
 from rvernet_app.ui.visitor.pictures import candidate_replies
 from rvernet_app.ui.visitor.requests import PromptRequest
 
@@ -46,7 +47,7 @@ class Api:
             candidates = self._pipeline.segment(self._read(photo), prompt)
             return {"candidates": [reply.to_json() for reply in candidate_replies(candidates)]}
         except RvernetError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(for_visitors(error), print_exception=False) from error
 
     def classify(self, photo: gr.FileData, rle: dict[str, Any]) -> dict[str, Any]:
         """Name the food under a mask, with the context around it and without.
@@ -62,7 +63,7 @@ class Api:
             loaded = self._read(photo)
             evidence = next(self._pipeline.evidence(loaded, from_rle(rle, loaded.size_hw)))
         except RvernetError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(for_visitors(error), print_exception=False) from error
         return {
             "checkpoint": evidence.checkpoint,
             "classes": list(evidence.classes),
