@@ -5,7 +5,9 @@
   x PhotoError
     + PhotoTooLargeError
     + LostPhotoError
+    + BusyError
   x PromptError
+    + EmptyMaskError (rvernet_app.picture.masks)
   x SegmentationError
     + NoFoodError
   x WeightsError
@@ -13,6 +15,7 @@
   x LabelError
   x StoreError
     + FullError
+    + RoleError
     + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
@@ -51,6 +54,10 @@ class LostPhotoError(PhotoError):
     """The server does not keep an opened photo any more."""
 
 
+class BusyError(PhotoError):
+    """Too many photos are being decoded at once."""
+
+
 class PromptError(RvernetError):
     """A prompt is empty, contradicts itself or lies outside the photo; or a mask does not fit the photo."""
 
@@ -84,6 +91,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class RoleError(StoreError):
+    """Somebody has no role that allows what they ask for."""
 
 
 class GoneError(StoreError):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-import numpy as np
-from PIL import Image
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
@@ -19,6 +17,7 @@ from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.names import safe_name
 from rvernet_app.picture.masks import Rle, area_and_box
 from rvernet_app.picture.overlaps import visible_rles
+from rvernet_app.picture.photos import read_pixels
 from rvernet_app.scratch import replacing_folder
 from rvernet_app.store.consensus import FinalFood, FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import Store
@@ -156,9 +155,8 @@ class ExportPhoto:
             StoreError: the file is damaged.
         """
         try:
-            with Image.open(self.file) as image:
-                return np.array(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+            return read_pixels(self.file)
+        except OSError as error:
             name = self.final.item.name
             raise StoreError(f"The file of the photo {name!r} in the data folder is damaged.") from error
 
@@ -190,11 +188,10 @@ class ExportPhotos:
         alike = _alike_marks(self._session, self._project_id)
         for final in final_photos(self._session, self._project_id, self._shares):
             photo = final.item.photo
-            file = self._files.working_copy(photo.sha256, photo.format)
-            if not file.is_file():
-                raise StoreError(
-                    f"The file of the photo {final.item.name!r} is missing from the data folder."
-                )
+            try:
+                file = self._files.upright(photo.sha256, photo.format)
+            except StoreError as error:
+                raise StoreError(f"The photo {final.item.name!r} cannot be exported. {error}") from error
             foods = _visible_foods(final)
             yield ExportPhoto(final, _stem(final.item, alike), file, foods)
             self.written.update(

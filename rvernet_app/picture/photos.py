@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pillow_heif
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError, features
+from PIL import ExifTags, Image, UnidentifiedImageError, _imaging, features
 
 from rvernet_app.errors import PhotoError, PhotoTooLargeError
+from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.picture.file_kinds import begins_with_preview, is_camera_raw, kind_of
 from rvernet_app.picture.jpeg_end import lacks_end, mended
+from rvernet_app.picture.pixels import bytes_to_decode, piece_pixels, upright_rgb
 from rvernet_app.types import Photo
 
 _READS_AVIF = "avif" in features.modules and features.check_module("avif")
@@ -25,19 +29,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "BMP", "TIFF", "GIF", *(("AVIF",) if _
 
 _READABLE = f"JPEG, PNG, WebP, HEIC, {'AVIF, ' if _READS_AVIF else ''}BMP, TIFF or GIF"
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation -> transposition that turns the stored picture upright."""
-
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""Colour space of an ICC profile -> Pillow mode."""
+_ENCODING = 3
+"""Memory for encoding over that of the pixels: Pillow's picture, the encoder's buffer."""
 
 pillow_heif.register_heif_opener()
 PHOTO_SUFFIXES = frozenset(
@@ -48,6 +41,18 @@ PHOTO_SUFFIXES = frozenset(
 # Pillow warns about unusual metadata, which does not help a person, and about large pictures, which the
 # limits here refuse. The filter is set once at import: catching warnings per call is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def _silence_libtiff() -> None:
+    """Have libtiff write no errors, of which a single file can cause megabytes; Pillow raises what counts."""
+    try:
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+    except (AttributeError, OSError):  # a Pillow that hides its libtiff, or has none
+        return
+
+
+_silence_libtiff()
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +90,7 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
 
     Raises:
         PhotoTooLargeError: the file or the photo exceeds a limit.
+        BusyError: too many photos are being decoded at once.
         PhotoError: the file is missing, empty or damaged, its format is not one of FORMATS, or it begins with
             a small preview of its photo, as camera raw files do.
     """
@@ -93,19 +99,65 @@ def read_photo(source: Path | bytes, *, max_mb: float, max_megapixels: float) ->
     _require_no_preview(data)
     image = _open(data, max_megapixels)
     file_format = image.format or ""
-    if lacks_end(data):
-        image.close()
-        image = _open(_with_end(data), max_megapixels)
-    with image:
-        try:
-            image.load()
-            pixels = np.array(_rgb(_upright(image)))  # (H, W, 3)
-        except Exception as error:  # on damaged files Pillow's decoders raise nearly every built-in error
-            raise PhotoError(
-                f"This {file_format} file is damaged or of an unusual kind; "
-                "copy it again from where it came from, or save it as JPEG and open that."
-            ) from error
+    with DECODING.taking(bytes_to_decode(image)):
+        if lacks_end(data):
+            image.close()
+            image = _open(_with_end(data), max_megapixels)
+        with image:
+            try:
+                image.load()
+                pixels = upright_rgb(image, _orientation(image))
+            except Exception as error:  # on damaged files Pillow's decoders raise nearly every built-in error
+                raise PhotoError(
+                    f"This {file_format} file is damaged or of an unusual kind; "
+                    "copy it again from where it came from, or save it as JPEG and open that."
+                ) from error
     return LoadedPhoto(pixels, hashlib.sha256(data).hexdigest(), file_format)
+
+
+def read_pixels(path: Path) -> Photo:
+    """Decode a file that this program wrote: uint8 (H, W, 3), as it is stored.
+
+    Raises:
+        BusyError: too many photos are being decoded at once.
+        OSError: the file is missing or damaged.
+    """
+    with _opened_own(path) as image:
+        image.load()
+        return upright_rgb(image, 1)
+
+
+def small_jpeg(path: Path, longest_side: int) -> bytes:
+    """Return a file that this program wrote as a small JPEG file without metadata.
+
+    Raises:
+        As `read_pixels`.
+    """
+    encoded = io.BytesIO()
+    with _opened_own(path) as image:
+        image.thumbnail((longest_side, longest_side))
+        image.convert("RGB").save(encoded, "JPEG", quality=80)
+    return encoded.getvalue()
+
+
+@contextmanager
+def _opened_own(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=("JPEG", "PNG")) as image, DECODING.taking(bytes_to_decode(image)):
+            yield image
+    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:  # so Pillow calls some damage
+        raise OSError(f"{path} is damaged.") from error
+
+
+def save_pixels(pixels: Photo, path: Path, file_format: str, **how: Any) -> None:
+    """Encode a photo, uint8 (H, W, 3), as a file without metadata.
+
+    Raises:
+        BusyError: the server is busy with other photos.
+        OSError: the file cannot be written.
+    """
+    with DECODING.taking(_ENCODING * pixels.nbytes):
+        Image.fromarray(pixels).save(path, file_format, **how)
 
 
 def _with_end(data: bytes) -> bytes:
@@ -167,6 +219,9 @@ def _open(data: bytes, max_megapixels: float) -> Image.Image:
             f"This photo has {width} x {height} pixels, over the limit of {max_megapixels:g} megapixels; "
             + advice
         )
+    if piece_pixels(image) > max_megapixels * 1e6:
+        image.close()
+        raise PhotoTooLargeError("The tiles of this TIFF file are too large; save it as JPEG and open that.")
     return image
 
 
@@ -178,69 +233,14 @@ def _not_a_photo(data: bytes) -> str:
     return f"This file is {kind}; open a photo in {_READABLE} format."
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation, unless the decoder did so (HEIF and TIFF, which then drop the tag).
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 if there is none.
 
-    `ImageOps.exif_transpose` would copy upright pictures, and fails on any damaged tag because it rewrites
-    the metadata.
+    The decoders of HEIF and TIFF turn the pixels and then drop the tag. `ImageOps.exif_transpose` would copy
+    upright pictures, and fails on any damaged tag because it rewrites the metadata.
     """
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # damaged EXIF; the pixels can still be good
-        return image
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Convert any mode that Pillow decodes to "RGB" in sRGB."""
-    profile = image.info.get("icc_profile")
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        image = ImageChops.invert(
-            image
-        )  # Pillow inverts every CMYK JPEG, but only Adobe writes them inverted
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    elif image.has_transparency_data:
-        image = _on_white(image)
-    elif image.mode not in _PROFILE_MODES.values():
-        image = image.convert("RGB")
-    if profile:
-        image = _srgb(image, profile)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale grey levels (H, W), uint16, int32 or float32, to uint8 (H, W); below 0 and NaN become 0."""
-    if levels.dtype.kind == "u":
-        top = 65535.0
-    else:
-        levels = np.nan_to_num(levels, posinf=0.0, neginf=0.0)
-        highest = float(levels.max())
-        scales = (1.0, 255.0, 65535.0) if levels.dtype.kind == "f" else (255.0, 65535.0)
-        top = next((scale for scale in scales if highest <= scale), highest)
-    return (np.clip(levels * np.float32(255.0 / top), 0, 255) + 0.5).astype(np.uint8)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Lay a picture with an alpha channel or a transparent colour on white; returns mode "L" or "RGB"."""
-    colour, with_alpha = ("L", "LA") if image.mode in ("LA", "La") else ("RGB", "RGBA")
-    image = image.convert(with_alpha)
-    flat = Image.new(colour, image.size, "white")
-    flat.paste(image.convert(colour), mask=image.getchannel("A"))
-    return flat
-
-
-def _srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert "L", "RGB" or "CMYK" from an ICC profile to sRGB; a profile of another mode is ignored."""
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())
-        if mode == "RGB" and image.mode == "L":
-            image = image.convert("RGB")
-        if image.mode != mode or ImageCms.getProfileDescription(source).startswith("sRGB"):
-            return image
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):
-        return image
-    return image if converted is None else converted
+        return 1
+    return orientation if isinstance(orientation, int) else 1

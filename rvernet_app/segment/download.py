@@ -106,7 +106,8 @@ def _open(url: str, part: Path) -> HTTPResponse:
 
 
 def _request(url: str, headers: dict[str, str]) -> HTTPResponse:
-    response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
+    # The addresses are constants of the program.
+    response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)  # nosec B310
     return response
 
 

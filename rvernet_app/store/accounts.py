@@ -71,6 +71,14 @@ class Accounts:
                 raise ConfigError(f"There is no account {name!r}.")
             self._write({other: kept for other, kept in known.items() if other != name})
 
+    def is_admin(self, name: str) -> bool:
+        """Return whether an account runs the server: the first one does.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return next(iter(self._read()), None) == name
+
     def holds(self, name: str, password: str) -> bool:
         """Return whether a password is that of an account; this takes as long if there is no such account.
 

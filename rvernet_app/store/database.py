@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,11 +21,22 @@ from sqlalchemy.orm import Session
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
 from rvernet_app.errors import StoreError
+from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
+ADVICE = {
+    "database is locked": "Another program is at work in it; try again in a moment",
+    "disk is full": "Make room on the disk, and try again",
+    "disk I/O error": "Look whether the disk is full or failing, and try again",
+    "readonly database": "Whoever runs this server must make its file and folder writable",
+    "unable to open database file": "Whoever runs this server must make its folder readable and writable",
+    "malformed": "The database is damaged; whoever runs this server must restore the last back-up",
+    "not a database": "It is another program's, or damaged; move it away, or restore a back-up",
+}
+"""What to do, by what SQLite says."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -41,10 +53,14 @@ class Store:
 
     Raises:
         StoreError: the database cannot be opened, or a newer version of this program has written it.
+
+    Attributes:
+        actor: whom its sessions act for; None for the program itself, which may do everything.
     """
 
     def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
+        self.actor: Actor | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = open_engine(folder, url)
@@ -61,6 +77,12 @@ class Store:
             ) from error
         self._hold = scratch.Hold(folder)  # whoever adds photos has opened the store
 
+    def acting(self, actor: Actor) -> Store:
+        """Return the same store for one person; all its sessions act for them, see `roles`."""
+        bound = copy.copy(self)
+        bound.actor = actor
+        return bound
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees the store as it is at its first query; its changes are dropped.
@@ -72,7 +94,7 @@ class Store:
         if engine.dialect.name == "postgresql":  # by default each query would see a newer state
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         try:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(engine, expire_on_commit=False, info={ACTOR: self.actor}) as session:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"The store cannot be read: {reason(error)}") from error
@@ -86,7 +108,8 @@ class Store:
         """
         try:
             engine = self.engine.execution_options(immediate=True)
-            with Session(engine, expire_on_commit=False) as session, session.begin():
+            info = {ACTOR: self.actor}
+            with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"Nothing was saved: {reason(error)}") from error
@@ -111,7 +134,23 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 "A newer version of this program has written this database "
                 f"(schema {', '.join(sorted(unknown))}). Update the program, or use another data folder."
             )
+        _require_own(connection)
         upgrade(connection, revision)
+
+
+def _require_own(connection: Connection) -> None:
+    """Raise StoreError if an SQLite file has tables, and none that says that this program made them.
+
+    A PostgreSQL database may be shared with other programs.
+    """
+    if connection.dialect.name != "sqlite" or MigrationContext.configure(connection).get_current_heads():
+        return
+    found = connection.scalar(text("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1"))
+    if found not in (None, "alembic_version"):
+        raise StoreError(
+            f"Another program made the database, which has a table {found!r}. Move it away, or set "
+            "RVERNET_DATA_DIR to another folder."
+        )
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -136,7 +175,9 @@ def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
     if isinstance(error, TimeoutError):
         return "too many people are at work at once; try again in a moment."
-    return redacted(str(error.orig).strip())
+    said = redacted(str(error.orig).strip())
+    advice = next((advice for problem, advice in ADVICE.items() if problem in said), None)
+    return said if advice is None else f"{said}. {advice}."
 
 
 def is_text(text: str) -> bool:

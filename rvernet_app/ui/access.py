@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from starlette.routing import Mount
 
 from rvernet_app import files, scratch
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.requests import Signed
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
@@ -31,6 +32,22 @@ class Login(Protocol):
     auth: Any
     cookie_id: str
     tokens: dict[str, str]
+
+
+def visitor(
+    message: object, request: Any, profile: gr.OAuthProfile | None, is_admin: Callable[[str], bool]
+) -> Actor:
+    """Return whom a request comes from, see `visitor_name`.
+
+    Args:
+        is_admin: says whether somebody who has logged in runs the server.
+
+    Raises:
+        LoginError, PromptError: as `visitor_name`.
+    """
+    name = " ".join(visitor_name(message, request, profile).split())
+    alone = profile is None and not signs_in() and request.app.auth is None
+    return Actor(name, is_admin=alone or is_admin(name), alone=alone)
 
 
 def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:

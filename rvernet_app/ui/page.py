@@ -13,11 +13,14 @@ from fastapi import FastAPI
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.hub_copy import HubCopy
+from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import check_paths, signs_in
+from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.project.adding import Adding
@@ -58,6 +61,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     """
     if pipeline is None:
         pipeline = build_engine(config)
+    DECODING.resize(int(config.decoding_mb * 1e6))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
     store = Store(config.data_dir, config.database_url or None) if copy is None else copy.store
@@ -93,7 +97,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
-        workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
+        workbench = make_workbench(handlers, of_store, pipeline, samples, "workbench", server_admins(config))
         for listen, handler in (
             (workbench.evidence, streams.evidence),
             (workbench.propose, streams.propose),
@@ -156,7 +160,7 @@ def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     """Return the handler that reports the state of the copy on the Hub."""
 
-    def copy_state(asked: Empty, me: str) -> CopyState:
+    def copy_state(asked: Empty, me: Actor) -> CopyState:
         """Return the reason why the last push failed; None if it did not fail."""
         return CopyState(problem=None if copy is None else copy.problem)
 

@@ -25,6 +25,7 @@ from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.download import download
 from rvernet_app.segment.grabcut import GrabCutSegmenter
 from rvernet_app.store.database import Store
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.page import build_engine
 from rvernet_app.ui.project.training_runs import (
     CHECKPOINT_NAME,
@@ -114,7 +115,7 @@ class Choosing(Operation):
         runs = TrainingRuns(store, pipeline, dict)
         for name in ("1", "2", "1"):
             runs._run = Run("Trays", trained.resolve() / name)
-            runs.use_checkpoint(Empty(), "Ann")
+            runs.use_checkpoint(Empty(), Actor("Ann", is_admin=True))
             tell(name)
 
     def check(self, place: Place, told: Sequence[str], found: Findings) -> None:

@@ -28,6 +28,7 @@ class Uploading(Operation):
     """A browser uploads photos to a server and adds them to a queue."""
 
     name = "start and upload"
+    starts_engine = True
 
     def prepare(self, place: Place) -> None:
         desk = desk_in(place)

@@ -28,6 +28,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_PHOTOS_DIR": "/photos",
         "RVERNET_MAX_PHOTO_MB": "12.5",
         "RVERNET_MAX_PHOTO_MEGAPIXELS": "24",
+        "RVERNET_DECODING_MB": "800",
         "RVERNET_EMBEDDING_CACHE_MB": "64",
         "RVERNET_HOST": "0.0.0.0",
         "RVERNET_PORT": "8080",
@@ -35,6 +36,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_DATABASE_URL": "postgresql://db/meals",
         "RVERNET_IMPORT_DIR": "/photos/new",
         "RVERNET_HUB_DATASET": "ann/meals",
+        "RVERNET_ADMINS": "ann, ben",
     }
     assert set(environ) == {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
 
@@ -47,6 +49,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         photos_dir=Path("/photos"),
         max_photo_mb=12.5,
         max_photo_megapixels=24.0,
+        decoding_mb=800.0,
         embedding_cache_mb=64.0,
         host="0.0.0.0",
         port=8080,
@@ -54,6 +57,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         database_url="postgresql://db/meals",
         import_dir="/photos/new",
         hub_dataset="ann/meals",
+        admins="ann, ben",
     )
 
 

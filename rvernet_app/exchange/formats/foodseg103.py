@@ -21,6 +21,7 @@ from PIL import Image
 from rvernet_app.exchange.exporting import SIDES, ExportPhoto
 from rvernet_app.exchange.formats.groups import GROUPS_NAME, group_line
 from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.photos import save_pixels
 from rvernet_app.store.files import JPEG_QUALITY
 from rvernet_app.store.tables import Label
 
@@ -68,4 +69,4 @@ def _save_jpeg(photo: ExportPhoto, path: Path) -> None:
     if photo.file.suffix == path.suffix:
         photo.copy_into(path.parent)
     else:
-        Image.fromarray(photo.pixels()).save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        save_pixels(photo.pixels(), path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
