@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it when it is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests.chaos import engine_operations, server_operations, store_operations
+from tests.chaos import engine_operations, server_operations, store_operations, troubles
 from tests.chaos.deaths import die, table
 
 OPERATIONS = (
@@ -25,8 +25,10 @@ def main() -> int:
     count, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         rows = die([operation() for operation in OPERATIONS], count, seed, Path(folder))
-    print(table(rows))
-    return 1 if any(row.found.all() for row in rows) else 0
+        wrong = [text for row in rows for text in row.found.all()]
+        print(table(rows))
+        wrong += troubles.report(Path(folder, "troubles"))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

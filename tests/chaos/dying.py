@@ -144,7 +144,7 @@ def rehearse(work: Work, said: Path) -> Rehearsal:
         work(tell)
         tell(f"{changes.count} {time.perf_counter() - start}")
 
-    death = _listen(*in_child(counted, said), MOST_SECONDS)
+    death = listen(*in_child(counted, said), MOST_SECONDS)
     if death.problem or not death.ended:
         raise RuntimeError(death.problem or "the rehearsal took too long")
     count, seconds = death.told[-1].split()
@@ -160,15 +160,15 @@ def kill(work: Work, moment: Moment, said: Path) -> Death:
         work(tell)
 
     child, reading = in_child(dying, said)
-    return _listen(child, reading, MOST_SECONDS if moment.seconds is None else moment.seconds)
+    return listen(child, reading, MOST_SECONDS if moment.seconds is None else moment.seconds)
 
 
 def finish(work: Work, said: Path) -> Death:
     """Let a process do its work to the end."""
-    return _listen(*in_child(work, said), MOST_SECONDS)
+    return listen(*in_child(work, said), MOST_SECONDS)
 
 
-def _listen(child: int, reading: int, seconds: float) -> Death:
+def listen(child: int, reading: int, seconds: float) -> Death:
     """Read what a process says, kill it after some seconds, and read the rest."""
     until = time.monotonic() + seconds
     heard = b""
