@@ -48,17 +48,37 @@ class PhotoFiles:
         photo = read_photo(source, **self._limits)
         try:
             original = self.original(photo.sha256)
-            if not original.exists():
+            if not _has_content(original):
                 # Durable, or the photo's row, which is on the disk by then, may outlive its file.
                 write(original, _bytes_again(source, photo.sha256, self.max_bytes), durable=True)
-            copy = self.working_copy(photo.sha256, photo.format)
-            if not copy.exists():
-                how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
-                with replacing(copy, durable=True) as unfinished:
-                    save_pixels(photo.pixels, unfinished, "JPEG" if how else "PNG", **how)
+            self._keep_copy(photo)
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
+
+    def _keep_copy(self, photo: LoadedPhoto) -> None:
+        copy = self.working_copy(photo.sha256, photo.format)
+        if not _has_content(copy):
+            how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
+            with replacing(copy, durable=True) as unfinished:
+                save_pixels(photo.pixels, unfinished, "JPEG" if how else "PNG", **how)
+
+    def upright(self, sha256: str, file_format: str) -> Path:
+        """Return the path of the working copy; one that is lost is made again from the original.
+
+        Raises:
+            StoreError: the original is lost as well, or the copy cannot be written.
+        """
+        copy = self.working_copy(sha256, file_format)
+        if not _has_content(copy):
+            try:
+                self._keep_copy(read_photo(self.original(sha256), **self._limits))
+            except (PhotoError, OSError) as error:
+                raise StoreError(
+                    f"The file of photo {sha256[:12]} is missing from the data folder, or cannot be read; "
+                    "add the same photo again, or bring it back from a back-up."
+                ) from error
+        return copy
 
     def has(self, sha256: str, file_format: str) -> bool:
         """Return whether the original and the working copy of a photo are there."""
@@ -98,7 +118,7 @@ class PhotoFiles:
         path = self._thumbnail(sha256)
         try:
             if not path.exists():
-                small = small_jpeg(self.working_copy(sha256, file_format), THUMBNAIL_SIDE)
+                small = small_jpeg(self.upright(sha256, file_format), THUMBNAIL_SIDE)
                 write(path, small, durable=False)
             return path.read_bytes()
         except OSError as error:
@@ -113,6 +133,11 @@ class PhotoFiles:
 class _Looking(PhotoFiles):
     def add(self, source: Path | bytes) -> LoadedPhoto:
         return read_photo(source, **self._limits)
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether a file is there; an empty one is what a power cut leaves of it."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _bytes_again(source: Path | bytes, sha256: str, most: int) -> bytes:

@@ -12,7 +12,7 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt, drawStatus } from "./feedback.js";
+import { attempt, complain, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
@@ -259,6 +259,7 @@ function begin(page) {
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");
+  if (state.facts.problems.length) complain(page, new Error(state.facts.problems.join(" ")));
   const project = Number(remembered("rvernet-project"));
   listenToTabs(page);
   restoreFront(page, !project);
