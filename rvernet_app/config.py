@@ -68,6 +68,7 @@ class AppConfig:
             page is served to this machine only, and no folder otherwise.
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
+        admins: names of the Hugging Face accounts that run a Space beside its owner, with commas between.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         decoding_mb: memory for all photos that are being decoded at once, in megabytes; others wait.
@@ -89,6 +90,7 @@ class AppConfig:
     database_url: str = field(default="", repr=False)  # it may hold a password
     import_dir: str = ""
     hub_dataset: str = ""
+    admins: str = ""
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     decoding_mb: float = 1500.0
@@ -129,7 +131,7 @@ class AppConfig:
             ConfigError: a variable has an invalid value.
         """
         given = {name: text for name, text in environ.items() if text.strip()}
-        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in given else {}
+        values: dict[str, object] = {"host": "0.0.0.0"} if "SPACE_ID" in given else {}  # nosec B104
         if "DATABASE_URL" in given:
             values["database_url"] = given["DATABASE_URL"]
         kinds = get_type_hints(cls)

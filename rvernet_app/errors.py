@@ -7,6 +7,7 @@
     + LostPhotoError
     + BusyError
   x PromptError
+    + EmptyMaskError (rvernet_app.picture.masks)
   x SegmentationError
     + NoFoodError
   x WeightsError
@@ -14,6 +15,7 @@
   x LabelError
   x StoreError
     + FullError
+    + RoleError
     + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
@@ -89,6 +91,10 @@ class StoreError(RvernetError):
 
 class FullError(StoreError):
     """A photo already has enough annotators."""
+
+
+class RoleError(StoreError):
+    """Somebody has no role that allows what they ask for."""
 
 
 class GoneError(StoreError):

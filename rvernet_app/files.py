@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+UNFINISHED_NAME = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.S)
+"""Names of the temporary files of `replacing`. A killed program leaves them; see `scratch`."""
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def replacing(path: Path, *, durable: bool) -> Iterator[Path]:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    unfinished = unfinished_path(path)
     try:
         yield unfinished
         if durable:
@@ -43,6 +47,11 @@ def replacing(path: Path, *, durable: bool) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def unfinished_path(path: Path) -> Path:
+    """Return a path beside another one, for what replaces it when it is finished."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
 
 
 def write(path: Path, content: bytes | str, *, durable: bool) -> None:

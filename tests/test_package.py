@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST_WHEEL = 40_000_000
@@ -93,6 +94,16 @@ def test_requirements_match_the_package_metadata() -> None:
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
 
     assert [line for line in lines if not line.startswith("#")] == needed
+
+
+def test_every_requirement_has_a_version_for_hosts() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    version = {pin.name.lower(): str(pin.specifier).removeprefix("==") for pin in pins}
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            needed = Requirement(line)
+            assert needed.specifier.contains(version[needed.name.lower().replace("_", "-")]), line
 
 
 def test_the_wheel_is_small_and_complete(wheel: Path) -> None:

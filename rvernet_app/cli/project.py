@@ -195,6 +195,7 @@ def _rename(store: Store, name: str, new: str) -> None:
             new_labels=row.new_labels,
             double_share=row.double_share,
             blind_share=row.blind_share,
+            self_review=row.self_review,
         )
     print(_line(f"{name} is {new} now"))
 

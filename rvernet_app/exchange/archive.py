@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from rvernet_app import stray
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange.plan import Plan
+from rvernet_app.scratch import scratch_folder
 
 MAX_MEMBERS = 200_000
 MAX_BYTES = 50 * 10**9
@@ -43,8 +43,8 @@ def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
             raise StoreError(f"{source} is damaged, or not a ZIP.")
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="rvernet-import-") as place:
-        folder = Path(place, "unpacked")
+    with scratch_folder("import") as place:
+        folder = place / "unpacked"
         folder.mkdir()
         try:
             with zipfile.ZipFile(source) as archive:

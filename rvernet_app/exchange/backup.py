@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from rvernet_app import files
+from rvernet_app import files, scratch
 from rvernet_app.errors import StoreError
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.store.database import Store, known_revisions, upgrade
@@ -46,6 +46,8 @@ from rvernet_app.store.removal import used_photos
 from rvernet_app.store.tables import Base
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".rvernet-unfinished"
+"""An empty file that marks a folder with a backup that is not finished."""
 PHOTO_FOLDERS = ("originals", "photos")
 FILE_NAME = re.compile(
     r"tables/[a-z_]+\.jsonl|originals/[0-9a-f]{2}/[0-9a-f]{64}|photos/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png)"
@@ -88,7 +90,7 @@ def backup(store: Store, destination: Path) -> BackupReport:
     """Copy the state of a store at one moment. Others may go on working in the store.
 
     Photo files become hard links, which take no space, if the file system allows it. Photo files that the
-    store has lost are left out and listed in the report.
+    store has lost are left out and listed in the report. What a killed backup left in the folder is replaced.
 
     Args:
         destination: an empty or a new folder.
@@ -98,34 +100,61 @@ def backup(store: Store, destination: Path) -> BackupReport:
     """
     try:
         destination.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(destination)
         if any(destination.iterdir()):
             raise StoreError(f"{destination} is not empty; give the backup a folder of its own.")
-        with store.reading() as session:
-            rows = {
-                table.name: _write_rows(session, table, destination / rows_path(table.name))
-                for table in Base.metadata.sorted_tables
-            }
-            photos = used_photos(session)
-            schema = _revision(session.connection())
-        digests = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
-        problems: list[str] = []
-        for name in photo_paths(store.folder, photos):
-            try:
-                _take(store.folder / name, destination / name)
-            except FileNotFoundError:
-                problems.append(f"{name} is missing.")
-                continue
-            digests[name] = sha256_of(destination / name)
-            if name.startswith("originals/") and not name.endswith(digests[name]):
-                problems.append(f"{name} is damaged.")
-        report = BackupReport(now(), schema, rows, digests, tuple(problems))
-        manifest = json.dumps(asdict(report), default=_as_text, indent=1)
-        files.write(destination / MANIFEST, manifest, durable=True)
+        (destination / UNFINISHED).touch()
+        with scratch.held(destination):
+            return _back_up(store, destination)
     except OSError as error:
         raise StoreError(
             f"The backup in {destination} could not be finished: {error.strerror or error}."
         ) from error
+
+
+def _back_up(store: Store, destination: Path) -> BackupReport:
+    """Write a backup into a folder that has nothing but the mark, and remove the mark."""
+    with store.reading() as session:
+        rows = {
+            table.name: _write_rows(session, table, destination / rows_path(table.name))
+            for table in Base.metadata.sorted_tables
+        }
+        photos = used_photos(session)
+        schema = _revision(session.connection())
+    digests = {rows_path(name): sha256_of(destination / rows_path(name)) for name in rows}
+    problems: list[str] = []
+    for name in photo_paths(store.folder, photos):
+        try:
+            _take(store.folder / name, destination / name)
+        except FileNotFoundError:
+            problems.append(f"{name} is missing.")
+            continue
+        digests[name] = sha256_of(destination / name)
+        if name.startswith("originals/") and not name.endswith(digests[name]):
+            problems.append(f"{name} is damaged.")
+    report = BackupReport(now(), schema, rows, digests, tuple(problems))
+    manifest = json.dumps(asdict(report), default=_as_text, indent=1)
+    files.write(destination / MANIFEST, manifest, durable=True)
+    (destination / UNFINISHED).unlink()
     return report
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what a killed backup left in a marked folder, and the folders that are then empty."""
+    if not (folder / UNFINISHED).is_file() or (folder / MANIFEST).exists():
+        return
+    with scratch.alone(folder) as unused:
+        if not unused:
+            return
+        paths = sorted(folder.rglob("*"), reverse=True)  # what is in a folder comes before the folder
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if path.is_dir() and not path.is_symlink():
+                with suppress(OSError):  # somebody put something else there
+                    path.rmdir()
+            elif FILE_NAME.fullmatch(name) or files.UNFINISHED_NAME.fullmatch(path.name):
+                path.unlink()
+        (folder / UNFINISHED).unlink()
 
 
 def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:

@@ -18,6 +18,7 @@ from rvernet_app.exchange.formats.names import safe_name
 from rvernet_app.picture.masks import Rle, area_and_box
 from rvernet_app.picture.overlaps import visible_rles
 from rvernet_app.picture.photos import read_pixels
+from rvernet_app.scratch import replacing_folder
 from rvernet_app.store.consensus import FinalFood, FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -237,7 +238,7 @@ class Export(Protocol):
         Where foods overlap, masks show what is visible of each, see `picture.overlaps`.
 
         Args:
-            out: a new or an empty folder. Until the export is complete, it has the suffix ".part".
+            out: a new or an empty folder. Until the export is complete, it is a hidden folder beside it.
             shares: the shares of validation and test.
             progress: called after each photo.
 
@@ -277,28 +278,16 @@ def _whole(out: Path) -> Iterator[Path]:
         out = out.resolve()
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise StoreError(f"{out} already exists; export into a new or an empty folder.")
-        part = out.with_name(f"{out.name}.part")
-        if part.exists():
-            raise StoreError(
-                f"{part} already exists, from an export that is running or was interrupted; "
-                "delete it, or export into another folder."
-            )
-        part.mkdir(parents=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise StoreError(
             f"The folder {out} cannot be created: {getattr(error, 'strerror', '') or error}."
         ) from error
     try:
-        yield part
-        if out.exists():
-            out.rmdir()
-        part.replace(out)
+        with replacing_folder(out) as unfinished:
+            yield unfinished
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise StoreError(f"The export could not be written: {error.strerror or error}.") from error
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def _visible_foods(final: FinalPhoto) -> tuple[ExportFood, ...]:

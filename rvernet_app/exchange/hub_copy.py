@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,6 +32,7 @@ from rvernet_app.exchange.backup import (
     rows_path,
     take_photos,
 )
+from rvernet_app.scratch import scratch_folder
 from rvernet_app.store.database import DATABASE_NAME, Store, open_engine, reason
 from rvernet_app.store.removal import is_used
 from rvernet_app.store.tables import Annotator, Event, Photo, Project
@@ -100,9 +100,9 @@ class HubCopy(CommitScheduler):
                 changes = session.scalar(select(func.count()).select_from(Event)) or 0
             if changes == self._pushed:
                 return None
-            with tempfile.TemporaryDirectory(dir=self.store.folder) as scratch:
-                report = backup(self.store, Path(scratch) / FOLDER)
-                pushed = self._push(Path(scratch) / FOLDER, report, f"Up to change {changes}")
+            with scratch_folder("copy", self.store.folder) as scratch:
+                report = backup(self.store, scratch / FOLDER)
+                pushed = self._push(scratch / FOLDER, report, f"Up to change {changes}")
             self._pushed = changes
             return pushed
 
@@ -189,9 +189,10 @@ def bring_back(repository: str, folder: Path, url: str | None = None) -> bool:
     if photos is not None and not missing:
         return False
     wanted = None if photos is None else missing
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / FOLDER
-        if not _fetch(repository, Path(scratch), wanted) or not (copy / MANIFEST).is_file():
+    with scratch_folder("copy") as scratch:
+        fetched = scratch / "fetched"  # of a folder with something in it, the client says that it was fetched
+        copy = fetched / FOLDER
+        if not _fetch(repository, fetched, wanted) or not (copy / MANIFEST).is_file():
             return False
         if wanted is None:
             restore(copy, folder, url)
@@ -239,7 +240,10 @@ def _fetch(repository: str, folder: Path, photos: Collection[str] | None) -> boo
         patterns = [f"{FOLDER}/{MANIFEST}"]
         patterns += sorted({f"{FOLDER}/{PurePosixPath(name).parent}/*" for name in photos})
     try:
-        snapshot_download(repository, repo_type="dataset", allow_patterns=patterns, local_dir=folder)
+        # The newest revision is what a restart needs; backup.py checks every file of it.
+        snapshot_download(  # nosec B615
+            repository, repo_type="dataset", allow_patterns=patterns, local_dir=folder
+        )
     except RepositoryNotFoundError:
         return False
     except (HTTPError, HFValidationError, OSError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,9 @@ from rvernet_app.store.database import is_text
 from rvernet_app.store.files import PhotoFiles
 
 T = TypeVar("T")
+
+MAX_FOODS = 1000
+"""Foods of one photo."""
 
 
 class NotTakenError(RvernetError):
@@ -131,6 +134,16 @@ class Plan:
             self.leave(what, str(error))
         except OSError as error:
             self.leave(what, f"It cannot be read: {error.strerror or error}.")
+
+    def foods(self, found: Sequence[T], what: str) -> Sequence[T]:
+        """Return as many foods of a photo as a photo may have, and note that there are more.
+
+        Args:
+            what: the photo, or its file of labels.
+        """
+        if len(found) > MAX_FOODS:
+            self.leave(what, f"It has {len(found)} foods; only the first {MAX_FOODS} are taken.")
+        return found[:MAX_FOODS]
 
     def leave(self, what: str, why: str) -> None:
         """Note a part that is not imported."""

@@ -1,7 +1,12 @@
-"""Masks as COCO compressed RLE, which is exact and small, and as polygons, which browsers draw fast."""
+"""Masks as COCO compressed RLE, which is exact and small.
+
+Every RLE is checked before pycocotools sees it, also one from our own database: pycocotools writes past its
+buffer on runs that are longer than the photo, and a database can come from a backup that somebody else made.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import cv2
@@ -10,10 +15,26 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
+from rvernet_app.picture.rasters import Spans
 from rvernet_app.types import Mask
 
 MAX_CHARACTERS = 7
 """A run length of more characters is longer than any photo."""
+
+SHOWN = 40
+"""Characters of an unusable size that are shown."""
+
+MAX_RUNS = 250_000
+"""Runs of a mask. A food has some ten thousand in a photo of 12 megapixels; one of speckles has a million."""
+
+TOO_RAGGED = "The mask is too ragged: it has {} runs of pixels, over the limit of {}; draw it smoother."
+
+
+class EmptyMaskError(PromptError):
+    """A mask has no pixel."""
+
+    def __init__(self) -> None:
+        super().__init__("The mask is empty.")
 
 
 class Rle(TypedDict):
@@ -30,52 +51,156 @@ def to_rle(mask: Mask) -> Rle:
     return {"size": [int(v) for v in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
 
 
-def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
-    """Check an RLE and return it as this program encodes the mask.
+def from_spans(spans: Spans, size_hw: tuple[int, int]) -> Rle:
+    """Encode the pixels of spans that do not touch.
 
-    Every RLE is checked, also one from our own database, because pycocotools writes past its buffer on runs
-    that are longer than the photo, and a database can come from a backup that somebody else made. The check
-    is vectorised and costs less than decoding. Runs of length zero, which pycocotools counts wrongly, are
-    encoded again.
+    Raises:
+        PromptError: there are more spans than a mask may have.
+    """
+    _require_few_runs(2 * len(spans))
+    return _packed(spans.ravel(), size_hw)
+
+
+def _packed(turns: NDArray[np.int64], size_hw: tuple[int, int]) -> Rle:
+    """Encode a mask by the places of the pixels, column after column, at which it begins and ends in turn."""
+    runs = np.diff(turns, prepend=0, append=size_hw[0] * size_hw[1])
+    runs = runs if runs[-1] else runs[:-1]
+    packed = coco.frPyObjects({"size": list(size_hw), "counts": runs.tolist()}, *size_hw)
+    return {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
+
+
+def _require_few_runs(count: int) -> None:
+    if count > MAX_RUNS:
+        raise PromptError(TOO_RAGGED.format(count, MAX_RUNS))
+
+
+def require_rle(rle: object, size_hw: tuple[int, int]) -> Rle:
+    """Check an RLE that is to be kept, and return it as this program encodes the mask.
 
     Args:
         rle: anything.
         size_hw: height and width of the photo.
 
     Raises:
+        PromptError: not an RLE, damaged, for a photo of another size, empty, or of more than MAX_RUNS runs.
+    """
+    found, runs = _checked(rle, size_hw)
+    _require_few_runs(len(runs))
+    return found
+
+
+def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
+    """Check and decode an RLE: bool (H, W). A ragged mask that was kept once can be decoded.
+
+    Raises:
         PromptError: not an RLE, damaged, for a photo of another size, or empty.
+    """
+    return _decode(_checked(rle, size_hw)[0])
+
+
+def _checked(rle: object, size_hw: tuple[int, int]) -> tuple[Rle, NDArray[np.int64]]:
+    """Check an RLE and return it as this program encodes the mask, with its run lengths.
+
+    The check is vectorised and costs less than decoding. Runs of length zero, which pycocotools counts
+    wrongly, are encoded again.
     """
     if not isinstance(rle, dict) or not isinstance(rle.get("counts"), str) or not rle["counts"].isascii():
         raise PromptError("The mask is not a COCO compressed RLE.")
     if rle.get("size") != list(size_hw):
         raise PromptError(
-            f"The mask is for a photo of size {rle.get('size')}, this photo is {list(size_hw)}."
+            f"The mask is for a photo of size {str(rle.get('size'))[:SHOWN]}, this photo is {list(size_hw)}."
         )
-    runs = _run_lengths(rle["counts"])
-    if runs is None or runs.sum() != size_hw[0] * size_hw[1]:
+    pixels = size_hw[0] * size_hw[1]
+    runs = _run_lengths(rle["counts"]) if len(rle["counts"]) <= MAX_CHARACTERS * (pixels + 2) else None
+    if runs is None or runs.sum() != pixels:
         raise PromptError("The mask's run lengths do not add up to its size.")
     found = Rle(size=list(size_hw), counts=rle["counts"])
+    if not runs[1::2].any():
+        raise EmptyMaskError
     if not runs[1:].all():
         found = to_rle(_decode(found))
-    if not runs[1::2].any():
-        raise PromptError("The mask is empty.")
-    return found
-
-
-def from_rle(rle: object, size_hw: tuple[int, int]) -> Mask:
-    """Check and decode an RLE: bool (H, W).
-
-    Raises:
-        PromptError: see `require_rle`.
-    """
-    return _decode(require_rle(rle, size_hw))
+    return found, runs
 
 
 def area_and_box(rle: Rle) -> tuple[int, tuple[int, int, int, int]]:
-    """Return the number of pixels of a checked RLE and its tight box: left, top, width, height."""
-    encoded = _encoded(rle)
-    x, y, width, height = (int(v) for v in coco.toBbox(encoded))
-    return int(coco.area(encoded)), (x, y, width, height)
+    """Return the number of pixels of an RLE and its tight box: left, top, width, height.
+
+    Raises:
+        PromptError: as `from_rle`.
+    """
+    runs = _checked(rle, _size_of(rle))[1]
+    return int(runs[1::2].sum()), _box(runs, rle["size"][0])
+
+
+def part_of(rle: object, size_hw: tuple[int, int]) -> tuple[Mask, tuple[int, int]]:
+    """Check an RLE and decode the tight box around its mask: bool (h, w), and x and y of its top left corner.
+
+    Memory and time depend on the box, not on the photo.
+
+    Raises:
+        PromptError: as `from_rle`.
+    """
+    runs = _checked(rle, size_hw)[1]
+    photo_height = size_hw[0]
+    x, y, width, height = _box(runs, photo_height)
+    ends = np.clip(runs.cumsum() - x * photo_height, 0, width * photo_height)
+    flags = np.arange(len(runs), dtype=np.uint8) % 2
+    columns = np.repeat(flags, np.diff(ends, prepend=0)).reshape(width, -1)  # (w, H)
+    return np.asarray(cv2.transpose(columns[:, y : y + height])).view(np.bool_), (x, y)
+
+
+def rle_of_part(part: Mask, corner_xy: tuple[int, int], size_hw: tuple[int, int]) -> Rle:
+    """Encode a mask of which only a box is known, the inverse of `part_of`.
+
+    Args:
+        part: bool (h, w), inside the photo.
+        corner_xy: place of its top left corner.
+        size_hw: height and width of the photo.
+    """
+    (x, y), (height, width) = corner_xy, part.shape
+    columns = np.zeros((width, size_hw[0]), np.uint8)
+    columns[:, y : y + height] = cv2.transpose(part.view(np.uint8))
+    turns = np.flatnonzero(np.diff(columns.ravel(), prepend=np.uint8(0), append=np.uint8(0)))
+    return _packed(turns + x * size_hw[0], size_hw)
+
+
+def merged_rle(rles: Sequence[Rle], *, intersect: bool = False) -> Rle:
+    """Return the pixels that are in any of several masks of a photo, or in all of them.
+
+    Raises:
+        PromptError: a mask is damaged or of another photo's size, or the result is empty or too ragged.
+    """
+    size_hw = _size_of(rles[0])
+    merged = coco.merge([_encoded(_checked(rle, size_hw)[0]) for rle in rles], intersect=intersect)
+    return require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw)
+
+
+def as_encoded(rle: Rle) -> dict[str, object]:
+    """Check an RLE and return it as pycocotools' functions take it.
+
+    Raises:
+        PromptError: as `from_rle`.
+    """
+    return _encoded(_checked(rle, _size_of(rle))[0])
+
+
+def _size_of(rle: Rle) -> tuple[int, int]:
+    size = rle["size"]
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise PromptError("The mask is not a COCO compressed RLE.")
+    return size[0], size[1]
+
+
+def _box(runs: NDArray[np.int64], height: int) -> tuple[int, int, int, int]:
+    """Return the tight box around the pixels of checked runs: left, top, width, height."""
+    ends = runs.cumsum()
+    first, last = ends[:-1:2], ends[1::2] - 1  # places of the first and the last pixel of each span
+    first, last = first[last >= first], last[last >= first]
+    left, right = int(first[0] // height), int(last[-1] // height)
+    if (first // height < last // height).any():  # a span that goes on in the next column
+        return left, 0, right - left + 1, height
+    top, bottom = int((first % height).min()), int((last % height).max())
+    return left, top, right - left + 1, bottom - top + 1
 
 
 def bbox_xywh(mask: Mask) -> tuple[int, int, int, int]:
@@ -91,33 +216,6 @@ def innermost_point(mask: Mask) -> tuple[int, int]:
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(column), int(row)
-
-
-def polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
-    """Outline a mask for drawing with the even-odd rule; holes are outlines of their own.
-
-    Args:
-        mask: bool (H, W).
-        tolerance: largest deviation of an outline in pixels (Douglas-Peucker).
-
-    Returns:
-        One flat list x0, y0, x1, y1, … per outline, on pixel corners: a mask of one pixel at (x, y) is the
-        unit square from (x, y) to (x + 1, y + 1). Outlines may deviate from the mask by a pixel; its RLE is
-        exact.
-    """
-    return _outlines(mask, tolerance, cv2.RETR_CCOMP)
-
-
-def outer_polygons(mask: Mask, tolerance: float = 0.5) -> list[list[int]]:
-    """Outline the parts of a mask as `polygons` does, without their holes."""
-    return _outlines(mask, tolerance, cv2.RETR_EXTERNAL)
-
-
-def _outlines(mask: Mask, tolerance: float, mode: int) -> list[list[int]]:
-    x, y, width, height = bbox_xywh(mask)
-    corners = _grown_to_corners(mask[y : y + height, x : x + width])
-    outlines, _ = cv2.findContours(corners, mode, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
-    return [cv2.approxPolyDP(outline, tolerance, closed=True).ravel().tolist() for outline in outlines]
 
 
 def _encoded(rle: Rle) -> dict[str, object]:
@@ -152,13 +250,3 @@ def _run_lengths(counts: str) -> NDArray[np.int64] | None:
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
     return None if (runs < 0).any() else runs
-
-
-def _grown_to_corners(mask: Mask) -> NDArray[np.uint8]:
-    """Mark the corners of all pixels: bool (h, w) -> uint8 (h + 1, w + 1)."""
-    corners = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.uint8)
-    pixels = mask.view(np.uint8)
-    for dy in (0, 1):
-        for dx in (0, 1):
-            corners[dy : dy + mask.shape[0], dx : dx + mask.shape[1]] |= pixels
-    return corners

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
-from rvernet_app.types import Mask
+from rvernet_app.picture.masks import Rle, area_and_box, as_encoded, part_of, rle_of_part
 
 
 def top_first(areas: Sequence[int]) -> list[int]:
@@ -25,41 +23,32 @@ def top_first(areas: Sequence[int]) -> list[int]:
     return sorted(range(len(areas)), key=lambda index: (areas[index], -index))
 
 
-def visible(masks: Mask) -> Mask:
-    """Return what is visible of each food.
-
-    Args:
-        masks: bool (N, H, W), from the oldest food to the newest.
-
-    Returns:
-        bool (N, H, W). No pixel belongs to two foods. The mask of a food is empty if others cover it wholly.
-    """
-    shown = masks.copy()
-    covered: NDArray[np.bool_] = np.zeros(masks.shape[1:], np.bool_)  # (H, W)
-    for index in top_first(masks.sum(axis=(1, 2)).tolist()):
-        shown[index] &= ~covered
-        covered |= masks[index]
-    return shown
-
-
 def visible_rles(rles: Sequence[Rle], size_hw: tuple[int, int]) -> list[Rle | None]:
     """Return what is visible of each food as RLE; None if others cover it wholly.
 
-    A mask that overlaps no other stays the very RLE that it was. Only masks that overlap are decoded.
+    A mask that nothing covers stays the very RLE that it was. Only masks that overlap others are decoded, one
+    at a time.
 
     Args:
-        rles: checked masks, from the oldest food to the newest.
+        rles: masks, from the oldest food to the newest.
         size_hw: height and width of the photo.
 
     Raises:
-        PromptError: see `require_rle`.
+        PromptError: see `from_rle`.
     """
     found: list[Rle | None] = list(rles)
     overlapping = _overlapping(rles)
-    if overlapping:
-        shown = visible(np.stack([from_rle(rles[index], size_hw) for index in overlapping]))
-        for index, mask in zip(overlapping, shown, strict=True):
-            found[index] = to_rle(mask) if mask.any() else None
+    covered = np.zeros(size_hw if overlapping else (0, 0), np.bool_)  # (H, W)
+    for place in top_first([area_and_box(rles[index])[0] for index in overlapping]):
+        index = overlapping[place]
+        part, (x, y) = part_of(rles[index], size_hw)  # (h, w)
+        under = covered[y : y + part.shape[0], x : x + part.shape[1]]
+        shown = part & ~under
+        if not shown.any():
+            found[index] = None
+        elif not np.array_equal(shown, part):
+            found[index] = rle_of_part(shown, (x, y), size_hw)
+        under |= part
     return found
 
 
@@ -73,9 +62,7 @@ def _overlapping(rles: Sequence[Rle]) -> list[int]:
     np.fill_diagonal(near, False)
     found: set[int] = set()
     for one, other in np.argwhere(np.triu(near)).tolist():
-        pair = [
-            {"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in (rles[one], rles[other])
-        ]
+        pair = [as_encoded(rles[one]), as_encoded(rles[other])]
         if coco.area(coco.merge(pair, intersect=True)):
             found |= {one, other}
     return sorted(found)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cachetools
 
-from rvernet_app import files
+from rvernet_app import files, scratch
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, LostPhotoError, PhotoError
 from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
@@ -22,6 +22,8 @@ from rvernet_app.picture.photos import LoadedPhoto, read_file, read_photo
 log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 24 * 3600
+NEW_SECONDS = 60
+"""Age of a folder without its mark that no program is about to mark any more."""
 DECODED_BYTES = 400_000_000
 FOLDER_NAME = "opened-photos"
 """Folder of the cache below `photos_dir`, which may hold files of other programs and people."""
@@ -56,19 +58,26 @@ class PhotoCache:
         self._lock = threading.Lock()
 
     def claim(self) -> None:
-        """Make the folder of the cache, unless it exists.
+        """Make the folder of the cache, unless it exists, and remove what a killed program left unfinished.
 
         Raises:
             ConfigError: the folder cannot be written, or another program or a person made it.
         """
         try:
+            self._remove_unmarked_folders()
             self._make_folder()
             files.try_folder(self._folder)  # it may exist and still be read-only
+            scratch.remove_unfinished(self._folder)
         except OSError as error:
             raise ConfigError(
                 f"Opened photos cannot be kept in {self._parent} ({error.strerror or error}). "
                 "Set RVERNET_PHOTOS_DIR to a folder that this account can write."
             ) from error
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the cache."""
+        return self._folder
 
     def add(self, source: Path) -> LoadedPhoto:
         """Decode a file and keep a copy of it. The file is read once.
@@ -178,6 +187,20 @@ class PhotoCache:
                 f"RveRNet did not make {self._folder} and leaves it alone. "
                 "Set RVERNET_PHOTOS_DIR to another folder."
             ) from error
+
+    def _remove_unmarked_folders(self) -> None:
+        """Remove folders that a program was killed in making: with the begun mark, or with nothing."""
+        oldest = time.time() - NEW_SECONDS
+        for made in self._parent.glob(f".{FOLDER_NAME}.*"):
+            mark = made / MARK_NAME
+            with suppress(OSError):  # somebody else's, or another program was faster
+                if made.lstat().st_mtime >= oldest or {*made.iterdir()} - {mark}:
+                    continue
+                if mark.exists():
+                    if not MARK.encode().startswith(mark.read_bytes()):
+                        continue
+                    mark.unlink()
+                made.rmdir()
 
     def _is_marked(self) -> bool:
         try:

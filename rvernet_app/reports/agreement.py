@@ -27,6 +27,7 @@ from rvernet_app.reports.statistics import (
 from rvernet_app.reports.tables import Table
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.roles import Role, require_role
 from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Label, Verdict
 
 SHOWN_CLASSES = 20
@@ -172,7 +173,11 @@ def agreement(session: Session, project_id: int) -> AgreementReport:
     """Measure the agreement of annotators on the photos that two or more are done with.
 
     A review does not change the result: rejected foods are compared, foods that a reviewer merged are not.
+
+    Raises:
+        RoleError: only reviewers and admins of the project see it.
     """
+    require_role(session, project_id, Role.REVIEWER)
     names = {row[0]: row[1] for row in session.execute(select(Annotator.id, Annotator.name))}
     photos = list(shared_photos(session, project_id))
     shared: dict[tuple[int, int], list[SharedPhoto]] = {}

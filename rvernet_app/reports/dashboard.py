@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from sqlalchemy import Subquery, case, func, select
+from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.reports.figures import entitle, four_panels, name_rows
@@ -18,6 +18,8 @@ from rvernet_app.reports.tables import Table
 from rvernet_app.store.annotations import by_annotator
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.listing import count_states
+from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_role
+from rvernet_app.store.sight import visible
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -26,6 +28,7 @@ from rvernet_app.store.tables import (
     STATES,
     Annotation,
     Annotator,
+    Item,
     Verdict,
 )
 
@@ -165,7 +168,14 @@ def _text(spread: Spread | None) -> str:
 
 
 def dashboard(session: Session, project_id: int) -> DashboardReport:
-    """Count the progress of a project."""
+    """Count the progress of a project.
+
+    Foods that the session's actor must not know of yet, see `rvernet_app.store.sight`, are not counted.
+
+    Raises:
+        RoleError: only reviewers and admins of the project see it.
+    """
+    require_role(session, project_id, Role.REVIEWER)
     photos, double = count_states(session, project_id)
     by_label, by_annotator_id = _tallies(session, project_id)
     states = _states(session, project_id)
@@ -195,6 +205,15 @@ def dashboard(session: Session, project_id: int) -> DashboardReport:
     )
 
 
+def _known(session: Session) -> list[ColumnElement[bool]]:
+    """Return the conditions on the foods that a session's actor may know of."""
+    if actor_of(session) is None:
+        return []
+    mine = own_id(session) or STRANGER
+    seen = exists().where(Item.id == Annotation.item_id, visible(mine))
+    return [or_(Annotation.annotator_id == mine, seen)]
+
+
 def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally], dict[int, Tally]]:
     """Count the foods by label id, where None is unnamed, and by annotator id."""
     asked = (
@@ -206,7 +225,7 @@ def _tallies(session: Session, project_id: int) -> tuple[dict[int | None, Tally]
             func.count(Annotation.suggestion_taken),
             func.sum(case((Annotation.suggestion_taken.is_(True), 1), else_=0)),
         )
-        .where(Annotation.project_id == project_id, Annotation.status != DELETED)
+        .where(Annotation.project_id == project_id, Annotation.status != DELETED, *_known(session))
         .group_by(Annotation.label_id, Annotation.annotator_id, Annotation.status)
     )
     by_label: dict[int | None, Tally] = {}

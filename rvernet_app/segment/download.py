@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 from rvernet_app.errors import WeightsError
 from rvernet_app.files import replacing
+from rvernet_app.scratch import held
 
 Progress = Callable[[int, int], None]
 """Called with the number of bytes received and the total."""
@@ -58,7 +59,8 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress 
                 f"The file from {url} is not the expected one (its SHA-256 differs) and was deleted. "
                 + by_hand
             )
-        with replacing(target, durable=True) as whole:  # its SHA-256 is never checked again
+        # Durable: its SHA-256 is never checked again.
+        with held(target.parent), replacing(target, durable=True) as whole:
             part.replace(whole)
     except HTTPError as error:
         raise WeightsError(f"The server answered {error.code} {error.reason} to {url}. {by_hand}") from error
@@ -104,7 +106,8 @@ def _open(url: str, part: Path) -> HTTPResponse:
 
 
 def _request(url: str, headers: dict[str, str]) -> HTTPResponse:
-    response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
+    # The addresses are constants of the program.
+    response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)  # nosec B310
     return response
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import pickle
+import pickle  # nosec B403  # for its errors only
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

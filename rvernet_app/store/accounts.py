@@ -19,6 +19,7 @@ import argon2
 
 from rvernet_app.errors import ConfigError
 from rvernet_app.files import replacing
+from rvernet_app.scratch import held
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,14 @@ class Accounts:
                 raise ConfigError(f"There is no account {name!r}.")
             self._write({other: kept for other, kept in known.items() if other != name})
 
+    def is_admin(self, name: str) -> bool:
+        """Return whether an account runs the server: the first one does.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return next(iter(self._read()), None) == name
+
     def holds(self, name: str, password: str) -> bool:
         """Return whether a password is that of an account; this takes as long if there is no such account.
 
@@ -110,7 +119,8 @@ class Accounts:
 
     def _write(self, accounts: Mapping[str, str]) -> None:
         try:
-            with replacing(self._path, durable=True) as unfinished:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with held(self._path.parent), replacing(self._path, durable=True) as unfinished:
                 unfinished.touch(mode=0o600)
                 unfinished.write_text(json.dumps(accounts, indent=1), encoding="utf-8")
         except OSError as error:

@@ -21,6 +21,8 @@ from rvernet_app.store.event_log import add, change, locked, now, require_revisi
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import reopen
 from rvernet_app.store.projects import require_kept
+from rvernet_app.store.roles import Role, actor_of, own_id, require_item_role, require_self
+from rvernet_app.store.sight import has_seen, require_sight
 from rvernet_app.store.tables import (
     ACCEPTED,
     DELETED,
@@ -36,6 +38,7 @@ from rvernet_app.store.tables import (
 )
 
 MAX_NOTE = 10_000
+NO_FOOD = "There is no such food on this photo."
 MAX_STEP = 64
 """Characters in the name of a step."""
 JUDGED = ("counts", "label_id", "amount", "unit", "method", "low", "high")
@@ -167,7 +170,7 @@ def save(
         label_id = standing_label(session, item.project_id, draft.label_id)
         draft = replace(draft, label_id=label_id)
     if id is not None:
-        row = lock_annotation(session, id, item_id)
+        row = _own(session, lock_annotation(session, id, item_id), annotator_id)
         require_revision(row, revision)
         continue_photo(session, item, row, annotator_id)
         columns = draft.columns()
@@ -206,13 +209,24 @@ def delete(
     """
     require_step(step)
     item = lock_item(session, item_id)
-    row = lock_annotation(session, id, item_id)
+    row = _own(session, lock_annotation(session, id, item_id), annotator_id)
     require_revision(row, revision)
     continue_photo(session, item, row, annotator_id)
     if _is_decided(row):
         reopen(session, item, row)
     change(session, row, {"status": DELETED}, annotator_id, revision, step=step)
     return Saved(row.id, row.revision)
+
+
+def _own(session: Session, row: Annotation, annotator_id: int) -> Annotation:
+    """Return a food if it is the annotator's own. Others' foods change by a review only.
+
+    Raises:
+        StoreError: it is another's, which is answered as if it were not there.
+    """
+    if actor_of(session) is not None and row.annotator_id != annotator_id:
+        raise StoreError(NO_FOOD)
+    return row
 
 
 def require_step(step: str | None) -> None:
@@ -253,6 +267,7 @@ def give_verdict(
     if state == UNUSABLE and reason is None:
         raise StoreError("Say why this photo is unusable.")
     item = lock_item(session, item_id)
+    require_self(session, annotator_id)
     row = begin(session, item, annotator_id)
     values = {"state": state, "reason": reason, "seconds": row.seconds + max(0.0, seconds)}
     change(session, row, values, annotator_id, row.revision)
@@ -275,6 +290,11 @@ def begin(session: Session, item: Item, annotator_id: int) -> Verdict:
         return row
     if item.taken >= item.wanted:
         raise FullError("This photo already has enough annotators. Continue with the next one.")
+    if has_seen(session, item.id, annotator_id):
+        raise FullError(
+            "You have seen what others have on this photo, so you cannot label it independently any more. "
+            "Continue with the next one."
+        )
     item.taken += 1
     if item.held_by == annotator_id:
         item.held_by = item.held_until = None
@@ -302,7 +322,7 @@ def verdict(session: Session, item_id: int, annotator_id: int) -> Verdict | None
 
 def has_place(session: Session, row: Verdict) -> bool:
     """Return True unless the annotator skipped the photo without saving a food."""
-    own = foods(session, row.item_id, row.annotator_id) if row.state == SKIPPED else ()
+    own = _foods(session, row.item_id, row.annotator_id) if row.state == SKIPPED else ()
     return row.state != SKIPPED or not all(food.sources for food in own)
 
 
@@ -321,23 +341,37 @@ def by_annotator() -> ColumnElement[bool]:
 
 
 def foods(session: Session, item_id: int, annotator_id: int | None = None) -> list[Annotation]:
-    """Return the foods of a photo, of one annotator or of all, oldest first, without deleted ones."""
+    """Return the foods of a photo, of one annotator or of all, oldest first, without deleted ones.
+
+    Raises:
+        RoleError, StoreError: the session's actor may not see them, see `sight`.
+    """
+    if actor_of(session) is not None:
+        item = require_item_role(session, session.get(Item, item_id))
+        if annotator_id is None or annotator_id != (own_id(session) or 0):
+            require_sight(session, item)
+    return _foods(session, item_id, annotator_id)
+
+
+def _foods(session: Session, item_id: int, annotator_id: int | None) -> list[Annotation]:
     asked = select(Annotation).where(Annotation.item_id == item_id, Annotation.status != DELETED)
     if annotator_id is not None:
         asked = asked.where(Annotation.annotator_id == annotator_id)
     return list(session.scalars(asked.order_by(Annotation.id)))
 
 
-def lock_item(session: Session, item_id: int) -> Item:
+def lock_item(session: Session, item_id: int, least: Role = Role.ANNOTATOR) -> Item:
     """Lock a photo before anything on it changes, so that no two people wait for each other later.
+
+    Args:
+        least: the role that the session's actor needs in its project.
 
     Raises:
         GoneError: the photo was deleted.
-        StoreError: there is no such photo.
+        RoleError: the actor's role is a lower one.
+        StoreError: there is no such photo, or the actor is no member of its project.
     """
-    item = locked(session, Item, item_id)
-    if item is None:
-        raise StoreError("This photo is not in a project.")
+    item = require_item_role(session, locked(session, Item, item_id), least)
     require_kept(session, item)
     return item
 
@@ -350,5 +384,5 @@ def lock_annotation(session: Session, id: int, item_id: int) -> Annotation:
     """
     row = locked(session, Annotation, id)
     if row is None or row.item_id != item_id:
-        raise StoreError("There is no such food on this photo.")
+        raise StoreError(NO_FOOD)
     return row

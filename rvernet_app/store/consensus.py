@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
 from rvernet_app.picture.masks import Rle
+from rvernet_app.store.roles import Role, require_role
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,
@@ -91,7 +92,11 @@ def final_photos(session: Session, project_id: int, shares: Shares | None = None
     A photo's foods are those that a reviewer accepted, and those of the annotator who began first among those
     who are done, unless a reviewer rejected them. Foods without a name, and photos that somebody called
     unusable, are left out.
+
+    Raises:
+        RoleError: only admins of the project take them.
     """
+    require_role(session, project_id, Role.ADMIN)
     shares = shares or Shares()
     last = -1
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 from sqlalchemy.orm import Session
 
+from rvernet_app import scratch
 from rvernet_app.environment import redacted
 from rvernet_app.errors import StoreError
+from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
@@ -40,10 +43,14 @@ class Store:
 
     Raises:
         StoreError: the database cannot be opened, or a newer version of this program has written it.
+
+    Attributes:
+        actor: whom its sessions act for; None for the program itself, which may do everything.
     """
 
     def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
+        self.actor: Actor | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = open_engine(folder, url)
@@ -58,6 +65,13 @@ class Store:
             raise StoreError(
                 f"The database cannot be opened: {reason(error).rstrip('.')}. {where}."
             ) from error
+        self._hold = scratch.Hold(folder)  # whoever adds photos has opened the store
+
+    def acting(self, actor: Actor) -> Store:
+        """Return the same store for one person; all its sessions act for them, see `roles`."""
+        bound = copy.copy(self)
+        bound.actor = actor
+        return bound
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -70,7 +84,7 @@ class Store:
         if engine.dialect.name == "postgresql":  # by default each query would see a newer state
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         try:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(engine, expire_on_commit=False, info={ACTOR: self.actor}) as session:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"The store cannot be read: {reason(error)}") from error
@@ -84,14 +98,16 @@ class Store:
         """
         try:
             engine = self.engine.execution_options(immediate=True)
-            with Session(engine, expire_on_commit=False) as session, session.begin():
+            info = {ACTOR: self.actor}
+            with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"Nothing was saved: {reason(error)}") from error
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let go of the data folder."""
         self.engine.dispose()
+        self._hold.close()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import Select, insert, inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import ConflictError
+from rvernet_app.errors import ConflictError, RoleError
+from rvernet_app.store.roles import actor_of
 from rvernet_app.store.tables import Annotation, Annotator, Base, Event, Photo, Verdict
 
 Row = TypeVar("Row", Annotation, Verdict)
@@ -58,6 +59,7 @@ def add(session: Session, row: Base, by: int | None, step: str | None = None) ->
 
 def record_new(session: Session, rows: Sequence[Base], by: int | None) -> None:
     """Record that rows are new; they have their ids already. All events are written together."""
+    _require_actor(session, by)
     if rows:
         session.execute(insert(Event), [_event(row, None, by) for row in rows])
 
@@ -122,8 +124,18 @@ def amend(session: Session, row: Base, values: Mapping[str, Any], by: int | None
     _record(session, row, before, by)
 
 
+def remove(session: Session, row: Base, by: int | None) -> None:
+    """Remove a row that nothing refers to; its event has no columns after."""
+    before = snapshot(row)
+    session.delete(row)
+    session.flush()
+    _require_actor(session, by)
+    session.add(Event(**{**_event(row, before, by), "after": None}))
+
+
 def amend_all(session: Session, rows: Sequence[Base], values: Mapping[str, Any], by: int | None) -> None:
     """Set columns of rows and leave their revisions as they are. All rows are written together."""
+    _require_actor(session, by)
     before = [snapshot(row) for row in rows]
     for row in rows:
         for name, value in values.items():
@@ -150,7 +162,15 @@ def _record(
     undoes: int | None = None,
     step: str | None = None,
 ) -> None:
+    _require_actor(session, by)
     session.add(Event(**_event(row, before, by), undoes_id=undoes, step=step))
+
+
+def _require_actor(session: Session, by: int | None) -> None:
+    """Raise RoleError if a change would be recorded in the name of another than the session's actor."""
+    actor = actor_of(session)
+    if actor is not None and by is not None and session.get_one(Annotator, by).name != actor.name:
+        raise RoleError(f"You work as {actor.name} here, and cannot act for somebody else.")
 
 
 def _event(row: Base, before: dict[str, Any] | None, by: int | None) -> dict[str, Any]:

@@ -15,6 +15,8 @@ LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
 _ENCODING: dict[str, dict[str, int]] = {"JPEG": {"quality": JPEG_QUALITY, "subsampling": 0}, "PNG": {}}
+THUMBNAILS = "thumbnails"
+"""Folder of thumbnails in the data folder."""
 
 
 class PhotoFiles:
@@ -127,7 +129,7 @@ class PhotoFiles:
             ) from error
 
     def _thumbnail(self, sha256: str) -> Path:
-        return self._folder / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+        return self._folder / THUMBNAILS / sha256[:2] / f"{sha256}.jpg"
 
 
 class _Looking(PhotoFiles):

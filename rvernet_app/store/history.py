@@ -22,7 +22,9 @@ from sqlalchemy.orm import Session
 from rvernet_app.store.annotations import continue_photo, lock_annotation, lock_item, require_step
 from rvernet_app.store.event_log import change, changed_meanwhile, snapshot
 from rvernet_app.store.label_sets import removed_labels
-from rvernet_app.store.tables import ACCEPTED, DELETED, REJECTED, SAVED, Annotation, Event, Item
+from rvernet_app.store.roles import Role, actor_of, own_id, require_item_role, require_role
+from rvernet_app.store.sight import require_sight
+from rvernet_app.store.tables import ACCEPTED, DELETED, REJECTED, SAVED, Annotation, Event, Item, Sight
 
 NOT_CONTENT = ("id", "revision", "created_at", "changed_at")
 """Columns of an annotation that no edit sets."""
@@ -30,8 +32,16 @@ DECISIONS = (ACCEPTED, REJECTED)
 
 
 def history(session: Session, item_id: int, annotator_id: int | None = None) -> list[Event]:
-    """Return all changes on a photo, by one annotator or by all, oldest first."""
-    asked = select(Event).where(Event.item_id == item_id)
+    """Return all changes on a photo, by one annotator or by all, oldest first.
+
+    Raises:
+        RoleError, StoreError: the session's actor may not see others' changes, or is no member.
+    """
+    if actor_of(session) is not None:
+        item = require_item_role(session, session.get(Item, item_id))
+        if annotator_id is None or annotator_id != (own_id(session) or 0):
+            require_sight(session, item)
+    asked = select(Event).where(Event.item_id == item_id, Event.subject != Sight.__tablename__)
     if annotator_id is not None:
         asked = asked.where(Event.annotator_id == annotator_id)
     return list(session.scalars(asked.order_by(Event.id)))
@@ -155,6 +165,8 @@ def _taking_back(done: list[_Step], undone: list[_Step], name: str | None, undoe
 def _take_back(session: Session, item: Item, step: _Step, annotator_id: int, name: str) -> list[Event]:
     rows = {food_id: lock_annotation(session, food_id, item.id) for food_id in sorted(step.foods)}
     gone = {row.id: row.into_id for row in removed_labels(session, item.project_id)}
+    if any(row.annotator_id != annotator_id for row in rows.values()):  # it takes a decision back
+        require_role(session, item.project_id, Role.REVIEWER)
     contents = {food_id: _content(snapshot(row), gone) for food_id, row in rows.items()}
     newest_first = select(Event).where(Event.id.in_(step.events)).order_by(Event.id.desc())
     planned = []

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
 from rvernet_app.store.event_log import amend, amend_all, locked, record_new
+from rvernet_app.store.roles import NO_PROJECT, Role, require_role, role_of
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
 REMOVED = " (removed {})"
@@ -19,12 +20,14 @@ REMOVED = " (removed {})"
 
 def labels_of(session: Session, project_id: int) -> list[Label]:
     """Return the labels of a project, in their order."""
+    require_role(session, project_id, Role.ANNOTATOR)
     asked = select(Label).where(Label.project_id == project_id, Label.removed.is_(False))
     return list(session.scalars(asked.order_by(Label.position)))
 
 
 def removed_labels(session: Session, project_id: int) -> list[Label]:
     """Return the labels of a project that were deleted or merged into others."""
+    require_role(session, project_id, Role.ANNOTATOR)
     asked = select(Label).where(Label.project_id == project_id, Label.removed.is_(True))
     return list(session.scalars(asked.order_by(Label.id)))
 
@@ -44,7 +47,12 @@ def standing_label(session: Session, project_id: int, label_id: int) -> int | No
 
 
 def food_counts(session: Session, project_id: int) -> dict[int, int]:
-    """Return how many foods have each label, for labels that any food has."""
+    """Return how many foods have each label, for labels that any food has.
+
+    Raises:
+        RoleError: only admins of the project see this, because it tells of photos they may not have begun.
+    """
+    require_role(session, project_id, Role.ADMIN)
     asked = (
         select(Annotation.label_id, func.count())
         .where(Annotation.project_id == project_id, Annotation.label_id.is_not(None))
@@ -61,7 +69,7 @@ def label(session: Session, label_id: int) -> Label:
         StoreError: there is no such label.
     """
     found = session.get(Label, label_id)
-    if found is None:
+    if found is None or role_of(session, found.project_id) is None:
         raise StoreError("There is no such label.")
     return found
 
@@ -103,7 +111,7 @@ def add_label(
         StoreError: there is no such project, or it does not accept new labels.
         LabelError: the parent is not a label of the project.
     """
-    project = _locked(session, project_id)
+    project = _locked(session, project_id, Role.ANNOTATOR)
     rows = _Rows(session, project)
     found = rows.named(name.name) or (rows.called(name.name) if or_synonym else None)
     if found is not None:
@@ -250,10 +258,11 @@ def _remove(
     return sum(food.status != DELETED for food in foods)
 
 
-def _locked(session: Session, project_id: int) -> Project:
+def _locked(session: Session, project_id: int, least: Role = Role.ADMIN) -> Project:
     project = locked(session, Project, project_id)
     if project is None:
-        raise StoreError("There is no such project.")
+        raise StoreError(NO_PROJECT)
+    require_role(session, project_id, least)
     return project
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rvernet_app.errors import StoreError
 from rvernet_app.store.queue import NEW, PAGE, id_at
+from rvernet_app.store.roles import Role, require_role, require_self, role_of
+from rvernet_app.store.sight import placed, seen, visible
 from rvernet_app.store.tables import (
     DELETED,
     DONE,
@@ -36,9 +38,9 @@ class Listed:
 
     Attributes:
         state: the viewer's state: NEW or one of STATES.
-        full: whether the photo has enough annotators, and the viewer is not among them.
-        foods: number of foods that are not rejected: the viewer's own, or everyone's if the viewer is done
-            with the photo or it is full.
+        full: whether the viewer has no place on the photo, and can have none.
+        foods: number of foods that are not rejected: the viewer's own, or everyone's if the viewer is a
+            reviewer and may see them, see `sight`.
     """
 
     item: Item
@@ -53,13 +55,12 @@ class Filter:
 
     Attributes:
         state: only photos in this state of the viewer's: NEW (without full ones) or one of STATES.
-        label_id: only photos with a food of this label: the viewer's own, or anyone's if the viewer is done.
-            A viewer who has begun no photo of the project, such as a reviewer, finds anyone's on all photos.
-        by: only photos that this annotator has begun.
+        label_id: only photos with a food of this label: the viewer's own, or anyone's if the viewer is a
+            reviewer and may see them, see `sight`.
+        by: only photos that this annotator has begun; only reviewers may ask for another than themselves.
         uncertain: only photos with at least this uncertainty of the classifier, 0 to 1.
         search: only photos with this text in their file name, in the name of their meal, or in the label of
-            a food that the viewer may know of: as with `label_id`, or on a photo that is full. Case makes no
-            difference.
+            a food that the viewer may know of, as with `label_id`. Case makes no difference.
 
     Raises:
         StoreError: there is no such state.
@@ -104,20 +105,18 @@ def list_items(
     own = and_(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     asked = select(Item, Verdict.state).outerjoin(Verdict, own).where(Item.id.in_(ids))
     rows = session.execute(asked.order_by(Item.position)).all()
-    full = {item.id for item, mine in rows if mine is None and item.taken >= item.wanted}
-    open_to_see = [item.id for item, mine in rows if mine == DONE or item.id in full]
-    known = or_(Annotation.annotator_id == annotator_id, Annotation.item_id.in_(open_to_see))
+    no_place = or_(Item.taken >= Item.wanted, seen(annotator_id))
+    full = set(session.scalars(select(Item.id).where(Item.id.in_(ids), no_place, ~placed(annotator_id))))
+    known = Annotation.annotator_id == annotator_id
+    if _reviews(session, project_id):
+        open_to_see = select(Item.id).where(Item.id.in_(ids), visible(annotator_id))
+        known = or_(known, Annotation.item_id.in_(open_to_see))
     counted = (
         select(Annotation.item_id, func.count())
         .where(Annotation.item_id.in_(ids), Annotation.status.not_in((DELETED, REJECTED)), known)
         .group_by(Annotation.item_id)
     )
     foods = {row[0]: row[1] for row in session.execute(counted)}
-    full |= {
-        item.id
-        for item, mine in rows
-        if mine == SKIPPED and item.taken >= item.wanted and item.id not in foods  # the place was given back
-    }
     return [Listed(item, mine or NEW, item.id in full, foods.get(item.id, 0)) for item, mine in rows]
 
 
@@ -136,39 +135,41 @@ def find_items(
         annotator_id: the viewer, as in `list_items`.
         after: position before the first one.
     """
-    began = exists().where(Verdict.project_id == project_id, Verdict.annotator_id == annotator_id)
-    asks_for_labels = only.label_id is not None or bool(only.search)
-    reviews = asks_for_labels and not session.scalar(select(began))
-    found = _having(session, project_id, annotator_id, only.search or "", reviews)
-    # With a label, photos with an own food of it, and those done on which anyone has one.
-    both = only.state is None and only.label_id is not None and not reviews
+    require_role(session, project_id, Role.ANNOTATOR)
+    require_self(session, annotator_id)
+    if only.by is not None and only.by != annotator_id:
+        require_role(session, project_id, Role.REVIEWER)
+    found = _having(session, project_id, annotator_id, only.search or "")
+    # With a label, photos with an own food of it, and those on which the viewer may see that anyone has one.
+    # The latter are all photos that they are done with, and none that they are at work on.
+    reviews = only.label_id is not None and _reviews(session, project_id)
+    without_own, without_others = only.state == DONE, only.state in (OPEN, UNUSABLE)
+    turns = (
+        (True,) if reviews and without_own else (False, True) if reviews and not without_others else (False,)
+    )
     ids: set[int] = set()
-    for state in (None, DONE) if both else (only.state,):
-        of_anyone = reviews or state == DONE
-        one = replace(only, state=state)
-        ids.update(_listed_ids(session, project_id, annotator_id, one, of_anyone, found, after, limit))
+    for of_anyone in turns:
+        ids.update(_listed_ids(session, project_id, annotator_id, only, of_anyone, found, after, limit))
     return sorted(ids)[:limit]
 
 
-def _having(
-    session: Session, project_id: int, annotator_id: int, search: str, of_anyone: bool
-) -> ColumnElement[bool] | None:
-    """Return the condition that a photo has a text, see `Filter.search`; None for an empty text.
+def _reviews(session: Session, project_id: int) -> bool:
+    """Return whether a session's actor is a reviewer."""
+    return (role_of(session, project_id) or 0) >= Role.REVIEWER
 
-    Args:
-        of_anyone: look for labels among everyone's foods on all photos.
-    """
+
+def _having(session: Session, project_id: int, annotator_id: int, search: str) -> ColumnElement[bool] | None:
+    """Return the condition that a photo has a text, see `Filter.search`; None for an empty text."""
     wanted = " ".join(search.split())
     if not wanted:
         return None
-    food, own = aliased(Annotation), aliased(Verdict)
+    food = aliased(Annotation)
     label = wanted.replace(" ", "_")
     names = or_(Label.name.icontains(wanted, autoescape=True), Label.name.icontains(label, autoescape=True))
     labels = list(session.scalars(select(Label.id).where(Label.project_id == project_id, names)))
     known = food.annotator_id == annotator_id
-    mine = exists().where(own.item_id == Item.id, own.annotator_id == annotator_id)
-    full = and_(Item.taken >= Item.wanted, ~mine)
-    done = exists().where(own.item_id == Item.id, own.annotator_id == annotator_id, own.state == DONE)
+    if _reviews(session, project_id):
+        known = or_(known, visible(annotator_id))
     return or_(
         Item.name.icontains(wanted, autoescape=True),
         Item.meal.icontains(wanted, autoescape=True),
@@ -176,7 +177,7 @@ def _having(
             food.item_id == Item.id,
             food.label_id.in_(labels),
             food.status.not_in((DELETED, REJECTED)),
-            true() if of_anyone else or_(known, done, full),
+            known,
         ),
     )
 
@@ -194,7 +195,8 @@ def _listed_ids(
     """Return the ids of a page of `find_items`, found by the index of the rarest condition.
 
     Args:
-        of_anyone: look for the label among everyone's foods, not only the annotator's own.
+        of_anyone: look for the label among everyone's foods that a reviewer may see, not among the
+            annotator's own.
         having: one more condition on the photo.
     """
     own, other, food = aliased(Verdict), aliased(Verdict), aliased(Annotation)
@@ -219,9 +221,12 @@ def _listed_ids(
     for table, condition in others:
         asked = asked.where(exists().where(table.project_id == project_id, table.item_id == id, condition))
     photo = aliased(Item) if sources else Item
+    if of_anyone and only.state != DONE:
+        asked = _where_photo(asked, photo, id, visible(annotator_id, photo))
     if only.state == NEW:
         asked = asked.where(~exists().where(own.item_id == id, own.annotator_id == annotator_id))
-        asked = _where_photo(asked, photo, id, photo.taken < photo.wanted)
+        free = and_(photo.taken < photo.wanted, ~seen(annotator_id, photo))
+        asked = _where_photo(asked, photo, id, free)
     if only.uncertain is not None:
         asked = _where_photo(asked, photo, id, photo.uncertainty >= only.uncertain)
     if having is not None:
@@ -258,7 +263,11 @@ def count_states(session: Session, project_id: int) -> tuple[dict[str, int], int
         annotators are done with. The first match counts: unusable if an annotator says so, done if enough
         annotators are done, open if an annotator works on it, skipped if an annotator skipped it, open if
         another annotator is needed.
+
+    Raises:
+        RoleError: only reviewers and admins of the project see this.
     """
+    require_role(session, project_id, Role.REVIEWER)
     counted = (func.sum(case((Verdict.state == state, 1), else_=0)).label(f"n_{state}") for state in STATES)
     verdicts = (
         select(Verdict.item_id, *counted)

@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rvernet_app.picture.masks import Rle
+from rvernet_app.errors import PromptError
+from rvernet_app.picture.masks import Rle, as_encoded
 from rvernet_app.store.event_log import change
 from rvernet_app.store.tables import ACCEPTED, DELETED, DONE, REJECTED, SAVED, Annotation, Item, Verdict
 
@@ -20,10 +21,17 @@ MINIMUM_IOU = 0.5
 
 
 def mask_ious(first: Sequence[Rle], second: Sequence[Rle]) -> NDArray[np.float64]:
-    """Return the IoUs of masks of one photo, from their run lengths: float64 (N, M) in [0, 1]."""
+    """Return the IoUs of masks of one photo, from their run lengths: float64 (N, M) in [0, 1].
+
+    Raises:
+        PromptError: a mask is damaged, or they are of photos of different sizes.
+    """
     if not first or not second:
         return np.zeros((len(first), len(second)))
-    return np.asarray(coco.iou(list(first), list(second), [0] * len(second)))
+    if any(rle["size"] != first[0]["size"] for rle in (*first, *second)):
+        raise PromptError("The masks are of photos of different sizes.")
+    rows, columns = ([as_encoded(rle) for rle in rles] for rles in (first, second))
+    return np.asarray(coco.iou(rows, columns, [0] * len(columns)))
 
 
 def match(ious: NDArray[np.float64]) -> list[tuple[int, int]]:

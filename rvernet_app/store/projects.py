@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import GoneError, StoreError
@@ -14,25 +13,19 @@ from rvernet_app.label_files import default_label_set
 from rvernet_app.labels import LabelName
 from rvernet_app.store.event_log import add, amend, find_or_add, locked, now
 from rvernet_app.store.label_sets import begin_label_set
-from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Item, Project, Verdict
+from rvernet_app.store.roles import (
+    NO_PROJECT,
+    STRANGER,
+    Role,
+    actor_of,
+    own_id,
+    require_role,
+    require_server_admin,
+    role_of,
+)
+from rvernet_app.store.tables import Annotator, Item, Member, Project
 
-
-@dataclass(frozen=True)
-class Person:
-    """What an annotator has done in a project.
-
-    Attributes:
-        begun, done: the number of photos.
-        foods: the number of foods that are not deleted.
-    """
-
-    name: str
-    begun: int
-    done: int
-    foods: int
-
-
-NOBODY = 0
+NOBODY = STRANGER
 """An id that no annotator has. Read functions take it for a visitor who has saved nothing yet."""
 
 
@@ -44,18 +37,21 @@ def create_project(
     new_labels: bool = True,
     double_share: float = 0.0,
     blind_share: float = 0.0,
+    self_review: bool = False,
     by: int | None = None,
 ) -> int:
-    """Create a project; returns its id.
+    """Create a project, and make whom the session acts for its admin; returns its id.
 
     Args:
         labels: its label set; None for `default_label_set`.
-        new_labels, double_share, blind_share: see `Project`.
+        new_labels, double_share, blind_share, self_review: see `Project`.
 
     Raises:
+        RoleError: only admins of the server make projects.
         StoreError: the name is empty, too long or taken, or a share is not from 0 to 1.
         LabelError: two labels have the same name, a parent is missing, or labels are their own parents.
     """
+    require_server_admin(session, "make projects")
     name = _name(name, "project")
     _require_shares(double_share, blind_share)
     labels = default_label_set() if labels is None else labels
@@ -65,10 +61,13 @@ def create_project(
         new_labels=new_labels,
         double_share=double_share,
         blind_share=blind_share,
+        self_review=self_review,
         created_at=now(),
     )
     add(session, project, by)
     begin_label_set(session, project.id, labels)
+    if by is not None and actor_of(session) is not None:
+        add(session, Member(project_id=project.id, annotator_id=by, role=Role.ADMIN.word), by)
     return project.id
 
 
@@ -80,6 +79,7 @@ def change_project(
     new_labels: bool,
     double_share: float,
     blind_share: float,
+    self_review: bool,
     by: int | None = None,
 ) -> Project:
     """Change the name and the settings of a project; returns it.
@@ -88,13 +88,14 @@ def change_project(
     second annotator or no longer do. Suggestions are hidden or shown only on photos that nobody has begun.
 
     Args:
-        name, new_labels, double_share, blind_share: see `Project`.
+        name, new_labels, double_share, blind_share, self_review: see `Project`.
 
     Raises:
+        RoleError: only admins of the project change it.
         StoreError: there is no such project, or as `create_project`.
     """
     locked(session, Project, project_id)
-    row = project(session, project_id)
+    row = project(session, project_id, Role.ADMIN)
     name = _name(name, "project")
     _require_shares(double_share, blind_share)
     if name != row.name:
@@ -104,6 +105,7 @@ def change_project(
         "new_labels": new_labels,
         "double_share": double_share,
         "blind_share": blind_share,
+        "self_review": self_review,
     }
     drawn = row.double_share, row.blind_share
     if any(getattr(row, column) != value for column, value in values.items()):
@@ -149,22 +151,32 @@ def _require_free(session: Session, name: str) -> None:
 
 
 def all_projects(session: Session) -> list[Project]:
-    """Return all projects that are not deleted, oldest first."""
-    return list(session.scalars(select(Project).where(Project.deleted_at.is_(None)).order_by(Project.id)))
+    """Return all projects of a session's actor that are not deleted, oldest first."""
+    asked = select(Project).where(Project.deleted_at.is_(None)).order_by(Project.id)
+    actor = actor_of(session)
+    if actor is not None and not actor.is_admin:
+        mine = select(Member.project_id).where(Member.annotator_id == (own_id(session) or NOBODY))
+        asked = asked.where(Project.id.in_(mine))
+    return list(session.scalars(asked))
 
 
-def project(session: Session, project_id: int) -> Project:
+def project(session: Session, project_id: int, least: Role = Role.ANNOTATOR) -> Project:
     """Return a project by its id.
+
+    Args:
+        least: the role that the session's actor needs.
 
     Raises:
         GoneError: it was deleted.
-        StoreError: there is no such project.
+        RoleError: the actor's role is a lower one.
+        StoreError: there is no such project, or the actor is no member of it.
     """
     found = session.get(Project, project_id)
-    if found is None:
-        raise StoreError("There is no such project.")
+    if found is None or role_of(session, project_id) is None:
+        raise StoreError(NO_PROJECT)
     if found.deleted_at is not None:
         raise GoneError("This project was deleted.")
+    require_role(session, project_id, least)
     return found
 
 
@@ -191,28 +203,6 @@ def ensure_annotator(session: Session, name: str) -> int:
     name = _name(name, "annotator")
     asked = select(Annotator).where(Annotator.name == name)
     return find_or_add(session, asked, lambda: Annotator(name=name)).id
-
-
-def people(session: Session, project_id: int) -> list[Person]:
-    """Return those who began a photo of a project or have a food in it, by name."""
-    verdicts = (
-        select(Verdict.annotator_id, func.count(), func.count().filter(Verdict.state == DONE))
-        .where(Verdict.project_id == project_id)
-        .group_by(Verdict.annotator_id)
-    )
-    foods = (
-        select(Annotation.annotator_id, func.count())
-        .where(Annotation.project_id == project_id, Annotation.status != DELETED)
-        .group_by(Annotation.annotator_id)
-    )
-    photos = {row[0]: (row[1], row[2]) for row in session.execute(verdicts)}
-    counted = {row[0]: row[1] for row in session.execute(foods)}
-    names = select(Annotator).where(Annotator.id.in_({*photos, *counted})).order_by(Annotator.name)
-    found = []
-    for one in session.scalars(names):
-        begun, done = photos.get(one.id, (0, 0))
-        found.append(Person(one.name, begun, done, counted.get(one.id, 0)))
-    return found
 
 
 def annotator_names(session: Session) -> dict[int, str]:

@@ -17,6 +17,8 @@ from rvernet_app.store.annotations import has_place, lock_item, verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, amend, find_or_add, locked, now
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import NO_PHOTO, Role, require_item_role, require_role, require_self
+from rvernet_app.store.sight import has_seen, seen
 from rvernet_app.store.tables import (
     DELETED,
     OPEN,
@@ -96,6 +98,8 @@ def add_photos(
     Raises:
         StoreError: there is no such project, or files cannot be written.
     """
+    with store.reading() as session:
+        projects.project(session, project_id, Role.ADMIN)
     for name, source in sources:
         try:
             photo = files.add(source)
@@ -123,7 +127,7 @@ def add_item(
         StoreError: there is no such project.
     """
     locked(session, Project, project_id)
-    project = projects.project(session, project_id)
+    project = projects.project(session, project_id, Role.ADMIN)
     height, width = photo.size_hw
     row = find_or_add(
         session,
@@ -158,18 +162,21 @@ def count_items(session: Session, project_id: int) -> int:
 
 def next_unranked(session: Session, project_id: int) -> Item | None:
     """Return the first photo without an uncertainty."""
+    projects.project(session, project_id)
     asked = select(Item).where(Item.project_id == project_id, Item.uncertainty.is_(None))
     return session.scalars(asked.order_by(Item.position).limit(1)).first()
 
 
 def count_unranked(session: Session, project_id: int) -> tuple[int, int]:
     """Count the photos without an uncertainty, and all photos."""
+    projects.project(session, project_id)
     unranked = select(func.count()).where(Item.project_id == project_id, Item.uncertainty.is_(None))
     return session.scalar(unranked) or 0, count_items(session, project_id)
 
 
 def set_uncertainty(session: Session, item_id: int, uncertainty: float) -> None:
     """Save how unsure the classifier is of a photo, 0 to 1; this value has no history."""
+    require_item_role(session, session.get(Item, item_id))
     session.execute(update(Item).where(Item.id == item_id).values(uncertainty=uncertainty))
 
 
@@ -181,9 +188,9 @@ def link_before(session: Session, item_id: int, before_id: int | None, by: int |
     """
     row = lock_item(session, item_id)
     before = None if before_id is None else session.get(Item, before_id)
-    if before_id is not None and before is None:
-        raise StoreError("This photo is not in the project.")
-    if before is not None and (before.id == row.id or before.project_id != row.project_id):
+    if before_id is not None and (before is None or before.project_id != row.project_id):
+        raise StoreError(NO_PHOTO)
+    if before is not None and before.id == row.id:
         raise StoreError("Leftovers belong to another photo of the same project.")
     amend(session, row, {"before_id": before_id}, by)
 
@@ -217,6 +224,7 @@ def lead(
     Raises:
         StoreError: there is no such order.
     """
+    require_self(session, annotator_id)
     while True:
         found = next_item(session, project_id, annotator_id, after, order)
         if found is None:
@@ -246,6 +254,7 @@ def next_item(
         after: position of the present photo; behind the last photo the queue starts again from the front.
         order: one of ORDERS; by uncertainty, the photo at `after` comes after all others.
     """
+    require_role(session, project_id, Role.ANNOTATOR)
     if order not in ORDERS:
         raise StoreError(f"A queue is ordered by {', '.join(ORDERS)}; got {order!r}.")
     own = select(Verdict.item_id).where(
@@ -255,6 +264,7 @@ def next_item(
     skipped = own.where(Verdict.state == SKIPPED, _has_room(annotator_id)).order_by(Verdict.item_id)
     mine = exists().where(Verdict.item_id == Item.id, Verdict.annotator_id == annotator_id)
     free = select(Item.id).where(Item.project_id == project_id, Item.taken < Item.wanted, ~mine)
+    free = free.where(~seen(annotator_id))
     free = free.where(_not_held(annotator_id))
     in_order = free.order_by(Item.position)
     if order == "uncertain first":
@@ -287,7 +297,9 @@ def _has_room(annotator_id: int) -> ColumnElement[bool]:
         Annotation.annotator_id == annotator_id,
         Annotation.status != DELETED,
     )
-    free = exists().where(Item.id == Verdict.item_id, Item.taken < Item.wanted, _not_held(annotator_id))
+    free = exists().where(
+        Item.id == Verdict.item_id, Item.taken < Item.wanted, _not_held(annotator_id), ~seen(annotator_id)
+    )
     return or_(food, free)
 
 
@@ -304,11 +316,11 @@ def item(session: Session, project_id: int, item_id: int) -> Item:
         GoneError: the photo was deleted.
         StoreError: the photo is not in this project.
     """
-    found = session.get(Item, item_id)
-    if found is not None:
-        projects.require_kept(session, found)
-    if found is None or found.project_id != project_id:
-        raise StoreError("This photo is not in the project.")
+    require_role(session, project_id, Role.ANNOTATOR)
+    found = require_item_role(session, session.get(Item, item_id))
+    projects.require_kept(session, found)
+    if found.project_id != project_id:
+        raise StoreError(NO_PHOTO)
     return found
 
 
@@ -330,18 +342,22 @@ def named(session: Session, project_id: int, name: str) -> Item:
 
 def state_of(session: Session, item_id: int, annotator_id: int) -> str:
     """Return how far an annotator is with a photo: NEW or one of STATES."""
+    require_self(session, annotator_id)
     asked = select(Verdict.state).where(Verdict.item_id == item_id, Verdict.annotator_id == annotator_id)
     return session.scalar(asked) or NEW
 
 
 def is_full(session: Session, item: Item, annotator_id: int) -> bool:
-    """Return whether a photo has enough annotators, and this one is not among them."""
+    """Return whether an annotator has no place on a photo, and can have none."""
     own = verdict(session, item.id, annotator_id)
-    return item.taken >= item.wanted and (own is None or not has_place(session, own))
+    if own is not None and has_place(session, own):
+        return False
+    return item.taken >= item.wanted or has_seen(session, item.id, annotator_id)
 
 
 def neighbour(session: Session, project_id: int, position: int, step: int) -> Item | None:
     """Return the photo before (step -1) or after (step 1) a position, whatever its state."""
+    require_role(session, project_id, Role.ANNOTATOR)
     asked = select(Item).where(Item.project_id == project_id)
     if step > 0:
         asked = asked.where(Item.position > position).order_by(Item.position)
@@ -355,14 +371,18 @@ def progress(session: Session, project_id: int, annotator_id: int) -> dict[str, 
 
     NEW are the photos that the annotator can still begin.
     """
+    require_role(session, project_id, Role.ANNOTATOR)
+    require_self(session, annotator_id)
     own = Verdict.project_id == project_id, Verdict.annotator_id == annotator_id
     of_state = {state: select(func.count()).where(*own, Verdict.state == state) for state in STATES}
     free = select(func.count()).where(Item.project_id == project_id, Item.taken < Item.wanted)
     half = free.where(Item.taken > literal_column("0"))  # as the index of such photos says it
     free_and_mine = half.where(exists().where(Verdict.item_id == Item.id, *own))
     given_back = of_state[SKIPPED].where(exists().where(Item.id == Verdict.item_id, Item.taken == 0))
-    asked = (free, free_and_mine, given_back, *of_state.values())
+    not_begun = ~exists().where(Verdict.item_id == Item.id, *own)
+    free_and_seen = free.where(seen(annotator_id), not_begun)
+    asked = (free, free_and_mine, given_back, free_and_seen, *of_state.values())
     counts = list(session.execute(select(*(each.scalar_subquery() for each in asked))).one())
-    new, mine = counts[0] - counts[1] - counts[2], dict(zip(STATES, counts[3:], strict=True))
+    new, mine = counts[0] - sum(counts[1:4]), dict(zip(STATES, counts[4:], strict=True))
     full = count_items(session, project_id) - new - sum(mine.values())
     return {NEW: new, FULL: full, **mine}

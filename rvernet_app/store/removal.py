@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import GoneError, StoreError
+from rvernet_app.errors import GoneError
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, amend, locked, now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.projects import project
 from rvernet_app.store.queue import count_items
-from rvernet_app.store.tables import DELETED, Annotation, Annotator, Comment, Item, Photo, Project, Verdict
+from rvernet_app.store.roles import Role, require_item_role, require_server_admin
+from rvernet_app.store.tables import (
+    DELETED,
+    Annotation,
+    Annotator,
+    Comment,
+    Item,
+    Member,
+    Photo,
+    Project,
+    Verdict,
+)
 
 NAME_KEPT = 150
 """Characters that a deleted project keeps of its name."""
@@ -49,7 +60,7 @@ def loss(session: Session, project_id: int, item_ids: Collection[int] | None = N
     Raises:
         GoneError, StoreError: there is no such project any more, or never was.
     """
-    project(session, project_id)
+    project(session, project_id, Role.ADMIN)
     photos = select(Item.id).where(Item.project_id == project_id)
     if item_ids is not None:
         photos = photos.where(Item.id.in_(item_ids))
@@ -89,7 +100,7 @@ def delete_photos(
     """
     with store.writing() as session:
         locked(session, Project, project_id)
-        source = project(session, project_id)
+        source = project(session, project_id, Role.ADMIN)
         gone = _hidden_project(session, source, by)
         for item_id in sorted(set(item_ids)):
             _move(session, item_id, project_id, gone, by)
@@ -109,7 +120,7 @@ def delete_project(store: Store, files: PhotoFiles, project_id: int, by: int | N
     """
     with store.writing() as session:
         locked(session, Project, project_id)
-        row = project(session, project_id)
+        row = project(session, project_id, Role.ADMIN)
         amend(session, row, {"name": _name_of_deleted(row.name), "deleted_at": now()}, by)
     return remove_unused(store, files)
 
@@ -129,6 +140,7 @@ def remove_unused(store: Store, files: PhotoFiles) -> list[str]:
 
 def used_photos(session: Session) -> list[tuple[str, str]]:
     """Return SHA-256 and format of each photo whose files the store keeps."""
+    require_server_admin(session, "copy the store")
     return [(row[0], row[1]) for row in session.execute(select(Photo.sha256, Photo.format).where(is_used()))]
 
 
@@ -140,7 +152,10 @@ def is_used() -> ColumnElement[bool]:
 
 
 def _hidden_project(session: Session, source: Project, by: int | None) -> int:
-    """Make a deleted project for photos of another one; returns its id."""
+    """Make a deleted project for photos of another one; returns its id.
+
+    It has the same members, who are told that its photos are gone.
+    """
     hidden = Project(
         name=_name_of_deleted(f"photos of {source.name}"),
         new_labels=False,
@@ -150,6 +165,9 @@ def _hidden_project(session: Session, source: Project, by: int | None) -> int:
         deleted_at=now(),
     )
     add(session, hidden, by)
+    members = select(Member.annotator_id, Member.role).where(Member.project_id == source.id)
+    for annotator_id, role in session.execute(members):
+        session.add(Member(project_id=hidden.id, annotator_id=annotator_id, role=role))
     return hidden.id
 
 
@@ -159,9 +177,7 @@ def _name_of_deleted(name: str) -> str:
 
 def _move(session: Session, item_id: int, source: int, target: int, by: int | None) -> None:
     """Move a photo, with all that is on it, from one project to the end of another."""
-    item = locked(session, Item, item_id)
-    if item is None:
-        raise StoreError("This photo is not in the project.")
+    item = require_item_role(session, locked(session, Item, item_id))
     if item.project_id != source:
         raise GoneError("This photo is not in the project any more.")
     for leftovers in session.scalars(select(Item).where(Item.before_id == item.id)):

@@ -9,18 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pycocotools import mask as coco
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
+from sqlalchemy import exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import StoreError
-from rvernet_app.picture.masks import Rle, area_and_box, from_rle, to_rle
+from rvernet_app.errors import RoleError, StoreError
+from rvernet_app.picture.masks import EmptyMaskError, Rle, merged_rle, part_of, require_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
 from rvernet_app.store.projects import require_kept
 from rvernet_app.store.queue import PAGE
+from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_item_role, require_role
+from rvernet_app.store.sight import done, require_sight, sees_others, visible
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,
@@ -30,6 +31,7 @@ from rvernet_app.store.tables import (
     Annotator,
     Comment,
     Item,
+    Project,
     Verdict,
 )
 
@@ -81,32 +83,47 @@ def review_queue(
     A photo waits if an annotator who is done with it has a food that is neither accepted nor rejected.
 
     Args:
-        reviewer_id: the reviewer; photos that they have begun as an annotator and not finished are left out.
+        reviewer_id: the reviewer; photos whose foods they may not see are left out, and those with their own
+            foods unless the project lets people review themselves.
         least: how many annotators must be done with a photo.
         after: position before the page.
     """
-    done = Verdict.item_id == Item.id, Verdict.state == DONE
-    how_many = select(func.count()).where(*done).correlate(Item).scalar_subquery()
-    undecided = select(Annotation.id).join(Verdict, by_annotator()).where(*done, Annotation.status == SAVED)
+    require_role(session, project_id, Role.REVIEWER)
+    ready = Verdict.item_id == Item.id, Verdict.state == DONE
+    how_many = select(func.count()).where(*ready).correlate(Item).scalar_subquery()
+    undecided = select(Annotation.id).join(Verdict, by_annotator()).where(*ready, Annotation.status == SAVED)
     asked = select(Item).where(Item.project_id == project_id, Item.position > after, how_many >= least)
     asked = asked.where(exists(undecided.correlate(Item)))
     if least > 1:
         asked = asked.where(Item.taken > literal_column("1"))  # as the index of shared photos says it
     if reviewer_id is not None:
-        asked = asked.where(~exists().where(Verdict.item_id == Item.id, _is_at_work(reviewer_id)))
+        asked = asked.where(visible(reviewer_id))
+        if not session.get_one(Project, project_id).self_review:
+            own = Annotation.item_id == Item.id, Annotation.annotator_id == reviewer_id
+            asked = asked.where(~exists().where(*own, Annotation.status == SAVED))
     return list(session.scalars(asked.order_by(Item.position).limit(limit)))
 
 
-def require_independent(session: Session, item_id: int, reviewer_id: int) -> None:
-    """Raise StoreError if the reviewer has begun this photo as an annotator and has not finished it."""
-    at_work = select(Verdict.id).where(Verdict.item_id == item_id, _is_at_work(reviewer_id))
-    if session.scalar(at_work) is not None:
-        raise StoreError("You have begun this photo yourself. Finish it before you review it.")
+def _reviewed(session: Session, item_id: int) -> Item:
+    """Lock a photo for a reviewer.
+
+    Raises:
+        RoleError: the session's actor is no reviewer.
+        StoreError: there is no such photo, or they may not see others' foods on it.
+    """
+    item = lock_item(session, item_id, Role.REVIEWER)
+    require_sight(session, item)
+    return item
 
 
-def _is_at_work(annotator_id: int) -> ColumnElement[bool]:
-    """Return the condition that a verdict is this annotator's and not done."""
-    return and_(Verdict.annotator_id == annotator_id, Verdict.state != DONE)
+def _require_others(session: Session, item: Item, reviewer_id: int, foods: Sequence[Annotation]) -> None:
+    """Raise RoleError if one of the foods is the reviewer's own and the project does not allow that."""
+    own = any(row.annotator_id == reviewer_id and not row.sources for row in foods)
+    if own and actor_of(session) is not None and not session.get_one(Project, item.project_id).self_review:
+        raise RoleError(
+            "You labeled this food yourself, so somebody else has to review it. "
+            "An admin can allow it under “This project”."
+        )
 
 
 def side_by_side(session: Session, item_id: int) -> Comparison:
@@ -115,7 +132,8 @@ def side_by_side(session: Session, item_id: int) -> Comparison:
     Raises:
         StoreError: there is no such photo.
     """
-    item = _item(session, item_id)
+    item = _item(session, item_id, Role.REVIEWER)
+    require_sight(session, item)
     rows = rows_of(session, item)
     foods = foods_of(item, rows)
     owners = done_with(session, item) | {row.annotator_id for food in foods for row in food}
@@ -144,10 +162,11 @@ def accept(
         ConflictError: the annotation was changed since that revision.
         StoreError: there is no such food, or its annotator is not done with the photo.
     """
-    item = lock_item(session, item_id)
+    item = _reviewed(session, item_id)
     rows = rows_of(session, item)
     chosen = _row(rows, annotation_id)
     others = [row for row in family(item, rows, [chosen]) if row is not chosen]
+    _require_others(session, item, reviewer_id, [chosen, *others])
     for row in others:
         change(session, row, {"status": REJECTED}, reviewer_id, row.revision)
     # Last, so that the reviewer's first undo takes this back.
@@ -161,8 +180,9 @@ def reject(session: Session, item_id: int, reviewer_id: int, annotation_id: int,
     Raises:
         ConflictError, StoreError: as `accept`.
     """
-    item = lock_item(session, item_id)
+    item = _reviewed(session, item_id)
     row = _row(rows_of(session, item), annotation_id)
+    _require_others(session, item, reviewer_id, [row])
     change(session, row, {"status": REJECTED}, reviewer_id, revision)
     return Saved(row.id, row.revision)
 
@@ -197,7 +217,7 @@ def merge(
         raise StoreError(f"Masks are merged by {', '.join(HOWS)}; got {how!r}.")
     if len(revisions) < 2:
         raise StoreError("Choose two or more foods to merge.")
-    item = lock_item(session, item_id)
+    item = _reviewed(session, item_id)
     if label_id is not None:
         label_id = standing_label(session, item.project_id, label_id)
     rows = rows_of(session, item)
@@ -205,6 +225,7 @@ def merge(
     rle = merged_mask([rle_of(item, row) for row in chosen], how)
     note = "; ".join(dict.fromkeys(row.note for row in chosen if row.note))[:MAX_NOTE]
     others = family(item, rows, chosen)
+    _require_others(session, item, reviewer_id, others)
     for row in others:
         change(session, row, {"status": REJECTED}, reviewer_id, revisions.get(row.id, row.revision))
     new = Annotation(
@@ -228,20 +249,19 @@ def merged_mask(rles: Sequence[Rle], how: str) -> Rle:
     Raises:
         StoreError: the merged mask is empty.
     """
-    if how == "majority":
+    try:
+        if how != "majority":
+            return merged_rle(rles, intersect=how == "intersection")
         height, width = rles[0]["size"]
-        votes = np.zeros((height, width), np.int32)
+        votes = np.zeros((height, width), np.uint16)  # (H, W)
         for rle in rles:
-            votes += from_rle(rle, (height, width))
-        merged = to_rle(votes * 2 > len(rles))
-    else:
-        encoded = coco.merge(list(rles), intersect=how == "intersection")
-        merged = Rle(size=rles[0]["size"], counts=encoded["counts"].decode("ascii"))
-    if area_and_box(merged)[0] == 0:
+            part, (x, y) = part_of(rle, (height, width))
+            votes[y : y + part.shape[0], x : x + part.shape[1]] += part
+        return require_rle(to_rle(votes > len(rles) // 2), (height, width))
+    except EmptyMaskError as error:
         raise StoreError(
             "These masks share too little to be merged in this way. Take their union, or accept one of them."
-        )
-    return merged
+        ) from error
 
 
 def comment(session: Session, item_id: int, annotator_id: int, words: str) -> int:
@@ -253,21 +273,28 @@ def comment(session: Session, item_id: int, annotator_id: int, words: str) -> in
     words = words.strip()
     if not 0 < len(words) <= MAX_COMMENT:
         raise StoreError(f"A comment has 1 to {MAX_COMMENT} characters, this one {len(words)}.")
-    _item(session, item_id)
+    require_sight(session, _item(session, item_id, Role.REVIEWER))
     row = Comment(item_id=item_id, annotation_id=None, annotator_id=annotator_id, words=words, at=now())
     add(session, row, annotator_id)
     return row.id
 
 
 def comments(session: Session, item_id: int) -> list[Comment]:
-    """Return the comments on a photo, oldest first."""
+    """Return the comments on a photo, oldest first, to its reviewers and to annotators who are done with it.
+
+    Raises:
+        StoreError: there is no such photo, or the session's actor may not read them yet.
+    """
+    item = _item(session, item_id, Role.ANNOTATOR)
+    mine = own_id(session) or STRANGER
+    is_done = session.scalar(select(Item.id).where(Item.id == item_id, done(mine))) is not None
+    if not is_done and not sees_others(session, item):
+        raise StoreError("Finish this photo to read what others say of it.")
     return list(session.scalars(select(Comment).where(Comment.item_id == item_id).order_by(Comment.id)))
 
 
-def _item(session: Session, item_id: int) -> Item:
-    item = session.get(Item, item_id)
-    if item is None:
-        raise StoreError("This photo is not in a project.")
+def _item(session: Session, item_id: int, least: Role) -> Item:
+    item = require_item_role(session, session.get(Item, item_id), least)
     require_kept(session, item)
     return item
 

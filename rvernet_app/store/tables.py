@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -68,6 +69,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
         int: BigInteger().with_variant(Integer, "sqlite"),
+        float: Double(),
     }
 
 
@@ -78,6 +80,7 @@ class Project(Base):
         new_labels: whether annotators may add labels while labeling.
         double_share: share of the photos that two annotators label independently, 0 to 1.
         blind_share: share of the photos on which suggestions are hidden, 0 to 1.
+        self_review: whether reviewers may decide on their own foods.
         labels_version: grows with every change of the label set.
         deleted_at: None for a project that is in use. A deleted project keeps its rows, and nothing shows
             them. Photos deleted from a project lie in a deleted project of their own: so no query has to
@@ -91,6 +94,7 @@ class Project(Base):
     new_labels: Mapped[bool] = mapped_column(default=True)
     double_share: Mapped[float] = mapped_column(default=0.0)
     blind_share: Mapped[float] = mapped_column(default=0.0)
+    self_review: Mapped[bool] = mapped_column(default=False, server_default=false())
     labels_version: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
@@ -133,6 +137,22 @@ class Annotator(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+
+
+class Member(Base):
+    """Somebody who may work on a project.
+
+    Attributes:
+        role: the word of a `roles.Role`.
+    """
+
+    __tablename__ = "member"
+    __table_args__ = (UniqueConstraint("project_id", "annotator_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), index=True)
+    role: Mapped[str] = mapped_column(String(10))
 
 
 class Photo(Base):
@@ -227,6 +247,18 @@ class Item(Base):
     blind: Mapped[bool] = mapped_column(default=False)
 
     photo: Mapped[Photo] = relationship(lazy="joined")
+
+
+class Sight(Base):
+    """Somebody has seen what others have on a photo, and can no longer begin it as one of its annotators."""
+
+    __tablename__ = "sight"
+    __table_args__ = (UniqueConstraint("item_id", "annotator_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), index=True)
+    at: Mapped[datetime]
 
 
 class Verdict(Base):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +14,9 @@ from fastapi import FastAPI
 from gradio import processing_utils, routes, utils
 from starlette.routing import Mount
 
-from rvernet_app import files
+from rvernet_app import files, scratch
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.requests import Signed
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
@@ -32,6 +32,22 @@ class Login(Protocol):
     auth: Any
     cookie_id: str
     tokens: dict[str, str]
+
+
+def visitor(
+    message: object, request: Any, profile: gr.OAuthProfile | None, is_admin: Callable[[str], bool]
+) -> Actor:
+    """Return whom a request comes from, see `visitor_name`.
+
+    Args:
+        is_admin: says whether somebody who has logged in runs the server.
+
+    Raises:
+        LoginError, PromptError: as `visitor_name`.
+    """
+    name = " ".join(visitor_name(message, request, profile).split())
+    alone = profile is None and not signs_in() and request.app.auth is None
+    return Actor(name, is_admin=alone or is_admin(name), alone=alone)
 
 
 def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
@@ -98,34 +114,34 @@ def uploads_folder() -> Path:
 def keeping_uploads() -> Iterator[None]:
     """Keep uploads in a new folder that only this account can read, and remove it when the block ends.
 
-    Gradio's own choice is one folder for all accounts of the machine, which belongs to the first of them. A
-    folder named by GRADIO_TEMP_DIR is used as it is and stays.
+    Gradio's own choice is one folder for all accounts of the machine, which belongs to the first of them. The
+    new folder is in the one named by GRADIO_TEMP_DIR, or else in the temporary folder. Those that killed
+    servers left there are removed.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
     chosen = os.environ.get(UPLOADS_VARIABLE)
-    try:
-        if chosen:
-            files.try_folder(Path(chosen))
-            made = None
-        else:
-            made = tempfile.TemporaryDirectory(prefix="rvernet-uploads-", ignore_cleanup_errors=True)
-    except OSError as error:
-        place, variable = (chosen, UPLOADS_VARIABLE) if chosen else ("the temporary folder", "TMPDIR")
-        raise ConfigError(
-            f"Uploads cannot be kept in {place} ({error.strerror or error}). "
-            f"Set {variable} to a folder that this account can write."
-        ) from error
-    if made is None:
-        yield
-        return
-    with made as folder:
-        os.environ[UPLOADS_VARIABLE] = folder
+    with ExitStack() as resources:
+        try:
+            if chosen:
+                files.try_folder(Path(chosen))
+            parent = Path(chosen) if chosen else None
+            scratch.remove_dead(parent)
+            folder = resources.enter_context(scratch.scratch_folder("uploads", parent))
+        except OSError as error:
+            place, variable = (chosen, UPLOADS_VARIABLE) if chosen else ("the temporary folder", "TMPDIR")
+            raise ConfigError(
+                f"Uploads cannot be kept in {place} ({error.strerror or error}). "
+                f"Set {variable} to a folder that this account can write."
+            ) from error
+        os.environ[UPLOADS_VARIABLE] = str(folder)
         try:
             yield
         finally:
-            del os.environ[UPLOADS_VARIABLE]
+            os.environ.pop(UPLOADS_VARIABLE)
+            if chosen:
+                os.environ[UPLOADS_VARIABLE] = chosen
 
 
 def check_paths(demo: gr.Blocks) -> None:

@@ -14,7 +14,8 @@ import gradio as gr
 
 from rvernet_app.environment import redacted
 from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
-from rvernet_app.ui.access import LoginError, visitor_name
+from rvernet_app.store.roles import Actor
+from rvernet_app.ui.access import LoginError, visitor
 from rvernet_app.ui.requests import Reply, Request
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,11 @@ Json = dict[str, Any]
 Handler = Callable[[Any], Reply]
 """Answers a visitor, whoever it is: (request) -> reply."""
 
-StoreHandler = Callable[[Any, str], Reply]
-"""Answers an annotator: (request, the annotator's name) -> reply."""
+StoreHandler = Callable[[Any, Actor], Reply]
+"""Answers somebody who works in projects: (request, who asks) -> reply."""
+
+IsAdmin = Callable[[str], bool]
+"""Says whether somebody of this name runs the server, once they are known to be who they say."""
 
 
 def answered(handler: Handler) -> Callable[[object], Json]:
@@ -41,14 +45,18 @@ def answered(handler: Handler) -> Callable[[object], Json]:
     return answer
 
 
-def answered_to(handler: StoreHandler) -> Callable[..., Json]:
-    """Return a handler as a function for the browser that is told who asks."""
+def answered_to(handler: StoreHandler, is_admin: IsAdmin) -> Callable[..., Json]:
+    """Return a handler as a function for the browser that is told who asks.
+
+    Args:
+        is_admin: asked for who has logged in; where nobody logs in, everybody is an admin of the server.
+    """
     request_type = request_of(handler)
 
     def answer(message: object, request: gr.Request, profile: gr.OAuthProfile | None) -> Json:
         return _answer(
             handler.__name__,
-            lambda: handler(request_type.read(message), visitor_name(message, request, profile)),
+            lambda: handler(request_type.read(message), visitor(message, request, profile, is_admin)),
         )
 
     answer.__name__ = handler.__name__

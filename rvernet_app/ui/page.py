@@ -17,7 +17,9 @@ from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import check_paths, signs_in
+from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.project.adding import Adding
@@ -93,7 +95,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
-        workbench = make_workbench(handlers, of_store, pipeline, samples, elem_id="workbench")
+        workbench = make_workbench(handlers, of_store, pipeline, samples, "workbench", server_admins(config))
         for listen, handler in (
             (workbench.evidence, streams.evidence),
             (workbench.propose, streams.propose),
@@ -129,7 +131,7 @@ def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     """Return the handler that reports the state of the copy on the Hub."""
 
-    def copy_state(asked: Empty, me: str) -> CopyState:
+    def copy_state(asked: Empty, me: Actor) -> CopyState:
         """Return the reason why the last push failed; None if it did not fail."""
         return CopyState(problem=None if copy is None else copy.problem)
 

@@ -13,15 +13,18 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from rvernet_app import files
+from rvernet_app import files, scratch
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import ConfigError, RvernetError
+from rvernet_app.exchange.backup import PHOTO_FOLDERS
 from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.files import THUMBNAILS
 from rvernet_app.ui.access import end_streams, keeping_uploads
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
+from rvernet_app.ui.project.training_runs import FOLDER_NAME as TRAININGS
 
 END_SECONDS = 5
 """How long the server waits for requests under way when it ends."""
@@ -40,7 +43,10 @@ def serve(config: AppConfig) -> None:
         sockets = listen(config.host, config.port)
         resources.callback(close, sockets)
         _require_data_folder(config)
-        PhotoCache(config).claim()
+        _remove_unfinished(config)
+        cache = PhotoCache(config)
+        cache.claim()
+        resources.enter_context(scratch.held(cache.folder))
         resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
         auth = accounts.holds if accounts.names() else None
@@ -65,6 +71,13 @@ def _require_data_folder(config: AppConfig) -> None:
             f"Projects cannot be kept in {config.data_dir} ({error.strerror or error}). "
             "Set RVERNET_DATA_DIR to a folder that this account can write."
         ) from error
+
+
+def _remove_unfinished(config: AppConfig) -> None:
+    """Remove the unfinished files that killed programs left in the data folder and among the weights."""
+    scratch.remove_unfinished(config.data_dir, below=(*PHOTO_FOLDERS, THUMBNAILS, TRAININGS))
+    scratch.remove_dead(config.data_dir)
+    scratch.remove_unfinished(config.weights_dir)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
-from rvernet_app.ui.answers import StoreHandler, answered, answered_to
+from rvernet_app.ui.answers import IsAdmin, StoreHandler, answered, answered_to
 from rvernet_app.ui.project.rows import default_label_replies, limit_replies
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.pictures import thumbnail
@@ -59,6 +59,7 @@ def make_workbench(
     pipeline: Pipeline,
     samples: dict[str, Sample],
     elem_id: str,
+    is_admin: IsAdmin,
 ) -> gr.HTML:
     """Create the component with canvas, tools, foods, suggestions and evidence.
 
@@ -77,7 +78,7 @@ def make_workbench(
             answered(handlers.segment),
             answered(handlers.download),
             answered(handlers.edit_mask),
-            *[answered_to(handler) for handler in of_store],
+            *[answered_to(handler, is_admin) for handler in of_store],
         ],
         facts=facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],

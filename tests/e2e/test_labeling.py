@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,15 @@ from playwright.sync_api import Response, Route
 from sqlalchemy import select
 
 from rvernet_app.picture.masks import from_rle, to_rle
+from rvernet_app.segment import again
+from rvernet_app.segment.propose import propose
 from rvernet_app.store import label_sets, projects
 from rvernet_app.store.annotations import Draft, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.history import history
 from rvernet_app.store.tables import DONE, OPEN, UNUSABLE, Annotation, Item, Verdict
 from rvernet_app.types import Mask
+from rvernet_app.ui.visitor import streams
 from tests.e2e.expected import words
 from tests.e2e.project import Project, label_of, new_name, standing
 from tests.rvernet_app.store.desk import commit
@@ -28,6 +32,13 @@ pytestmark = pytest.mark.browser
 
 SLOW_MS = 120_000
 """Patience for searching a whole photo."""
+
+
+@pytest.fixture
+def coarse_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search of a photo ask at fewer points, which still meet the two large foods of a plate."""
+    for module in (again, streams):
+        monkeypatch.setattr(module, "propose", partial(propose, per_side=7))
 
 
 def test_a_food_is_saved_with_its_mask_before_it_has_a_name(
@@ -233,6 +244,7 @@ def test_a_polygon_makes_a_food(project: Project, plates: list[DrawnPhoto], stor
     np.testing.assert_array_equal(mask_of(standing(store, project.item)[0], plates[0]), expected)
 
 
+@pytest.mark.usefixtures("coarse_search")
 def test_all_foods_of_a_photo_are_proposed(project: Project, plates: list[DrawnPhoto], store: Store) -> None:
     project.keys("j")
     project.page.wait_for_selector("#rv-foods li", timeout=SLOW_MS)
@@ -246,6 +258,7 @@ def test_all_foods_of_a_photo_are_proposed(project: Project, plates: list[DrawnP
     assert standing(store, project.item) == []
 
 
+@pytest.mark.usefixtures("coarse_search")
 def test_the_foods_of_the_previous_photo_are_found_where_they_are_now(
     project: Project, plates: list[DrawnPhoto], store: Store
 ) -> None:

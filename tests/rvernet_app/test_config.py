@@ -36,6 +36,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_DATABASE_URL": "postgresql://db/meals",
         "RVERNET_IMPORT_DIR": "/photos/new",
         "RVERNET_HUB_DATASET": "ann/meals",
+        "RVERNET_ADMINS": "ann, ben",
     }
     assert set(environ) == {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
 
@@ -56,6 +57,7 @@ def test_every_field_is_read_from_the_environment() -> None:
         database_url="postgresql://db/meals",
         import_dir="/photos/new",
         hub_dataset="ann/meals",
+        admins="ann, ben",
     )
 
 

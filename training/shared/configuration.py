@@ -163,7 +163,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _load(text: str) -> Any:
-    return yaml.load(text, _Loader)
+    return yaml.load(text, _Loader)  # nosec B506  # it is a SafeLoader
 
 
 def _in_one_line(error: Exception) -> str:

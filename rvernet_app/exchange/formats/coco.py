@@ -33,7 +33,8 @@ from rvernet_app.exchange.formats.groups import meal_of
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
 from rvernet_app.labels import LabelName
-from rvernet_app.picture.masks import from_rle, outer_polygons, polygons
+from rvernet_app.picture.masks import from_rle
+from rvernet_app.picture.outlining import outer_polygons, polygons
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store.annotations import MAX_NOTE, Portion
 from rvernet_app.store.database import is_text
@@ -247,7 +248,7 @@ class _Reader:
         photo = self._plan.keep(path, image.sha256)
         _require_size(image, photo)
         found = []
-        for annotation in annotations:
+        for annotation in self._plan.foods(annotations, name):
             what = f"{name}, {_called(annotation)}"
             with self._plan.part(what):
                 found.append(self._annotation(annotation, photo.size_hw, what))

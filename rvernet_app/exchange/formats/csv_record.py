@@ -155,7 +155,7 @@ class _Meals:
 
     def __iter__(self) -> Iterator[tuple[Cell, ...]]:
         """Yield a row of MEAL_COLUMNS for each meal."""
-        return self._sums.execute(f"SELECT {', '.join(MEAL_COLUMNS)} FROM sums ORDER BY rowid")
+        return self._sums.execute(f"SELECT {', '.join(MEAL_COLUMNS)} FROM sums ORDER BY rowid")  # nosec B608  # constants
 
     def close(self) -> None:
         """Delete the database."""

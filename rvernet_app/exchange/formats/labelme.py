@@ -9,6 +9,7 @@ import base64
 import binascii
 import io
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,10 +23,9 @@ from rvernet_app.exchange.formats.values import whole_of
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder, leave_stray, note_unnamed
 from rvernet_app.files import read_text
-from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
+from rvernet_app.picture.masks import Rle, merged_rle, require_rle, to_rle
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.stray import Walk, walk
-from rvernet_app.types import Mask
 
 POLYGONS = ("polygon", "rotation", "quadrilateral", "oriented_rectangle")
 """Kinds of shapes whose points are corners. X-AnyLabeling's rotated boxes are of the kind "rotation", and its
@@ -66,16 +66,18 @@ def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
     place = folder.folder_of(source if isinstance(source, Path) else path.resolve())
     photo = plan.keep(source)
     _require_size(described, photo)
-    found: dict[object, tuple[str, Mask]] = {}
-    for number, shape in enumerate(shapes, 1):
+    found: defaultdict[object, list[PlannedAnnotation]] = defaultdict(list)
+    for number, shape in enumerate(plan.foods(shapes, name), 1):
         with plan.part(f"{name}, shape {number}"):
-            label, rle = _shape(shape, photo.size_hw)
-            mask = from_rle(PlannedAnnotation(label, rle).rle, photo.size_hw)
+            one = PlannedAnnotation(*_shape(shape, photo.size_hw))
             group = shape.get("group_id")
-            key = number if group is None else (label, str(group))
-            found[key] = label, mask | found[key][1] if key in found else mask
-    annotations = tuple(PlannedAnnotation(label, to_rle(mask)) for label, mask in found.values())
-    return PlannedPhoto(name, photo, annotations, folder=place)
+            found[number if group is None else (one.label, str(group))].append(one)
+    annotations = []
+    for parts in found.values():
+        with plan.part(f"{name}, {parts[0].label}"):
+            rle = parts[0].rle if len(parts) == 1 else merged_rle([part.rle for part in parts])
+            annotations.append(PlannedAnnotation(parts[0].label, rle))
+    return PlannedPhoto(name, photo, tuple(annotations), folder=place)
 
 
 def _described(path: Path) -> Mapping[str, Any]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
 from rvernet_app.exchange.formats.values import number_of
-from rvernet_app.picture.masks import Rle, require_rle
+from rvernet_app.picture.masks import EmptyMaskError, Rle, from_spans, require_rle
+from rvernet_app.picture.rasters import Spans, enclosed, require_few_points, spans_inside, union
 from rvernet_app.types import Mask
 
 OVERHANG = 1.0
 """Pixels by which a point may lie outside the photo; programs that round write such points."""
 
 FAR = 10.0
-"""Sides of the photo by which a point may lie outside, where outlines are cut off at the edges. pycocotools
-walks along every outline.
+"""Sides of the photo by which a point may lie outside, where outlines are cut off at the edges. An outline is
+walked along outside the photo too.
 """
+
+MAX_PARTS = 5000
+"""Outlines of one food."""
 
 NOT_PAIRS = "Its points are not pairs of numbers."
 NOT_XY = "Its outline is not a list of x, y, x, y, …."
@@ -34,10 +37,12 @@ def points(numbers: object) -> list[Point]:
     """Return the x, y pairs of an untrusted source.
 
     Raises:
-        PromptError: `numbers` is not a list of pairs of finite numbers.
+        PromptError: `numbers` is not a list of pairs of finite numbers, or a list of too many.
     """
     if not isinstance(numbers, Iterable):
         raise PromptError(NOT_PAIRS)
+    if isinstance(numbers, Sized):
+        require_few_points(len(numbers))
     try:
         pairs = [(number_of(x), number_of(y)) for x, y in numbers]
     except (TypeError, ValueError) as error:
@@ -73,21 +78,23 @@ def rle_of_parts(
         clip: cut outlines off at the edges of the photo; False takes none with points outside.
 
     Raises:
-        PromptError: no outline is of use.
+        PromptError: no outline is of use, or they are more than any food has.
     """
-    masks: list[dict[str, object]] = []
+    if len(parts) > MAX_PARTS:
+        raise PromptError(f"It has {len(parts)} outlines, over the limit of {MAX_PARTS}.")
+    require_few_points(sum(map(len, parts)) // 2)
+    found: list[Spans] = []
     refused: dict[int, str] = {}
     for number, numbers in enumerate(parts, 1):
         try:
-            masks.append(_mask_of(numbers, size_hw, clip))
+            found.append(_spans_of(numbers, size_hw, clip))
         except PromptError as error:
             if len(parts) == 1:
                 raise
             refused[number] = str(error)
-    if not masks:
+    if not found:
         raise PromptError(next(iter(refused.values()), TOO_FEW_POINTS))
-    merged = coco.merge(masks)
-    return require_rle({"size": list(size_hw), "counts": merged["counts"].decode("ascii")}, size_hw), refused
+    return require_rle(from_spans(union(found), size_hw), size_hw), refused
 
 
 def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int]) -> Rle:
@@ -96,18 +103,17 @@ def rle_of_polygons(polygons: Sequence[Sequence[Point]], size_hw: tuple[int, int
     return rle_of_parts(flat, size_hw, clip=True)[0]
 
 
-def _mask_of(numbers: Sequence[object], size_hw: tuple[int, int], clip: bool) -> dict[str, object]:
+def _spans_of(numbers: Sequence[object], size_hw: tuple[int, int], clip: bool) -> Spans:
     if len(numbers) % 2:
         raise PromptError(NOT_XY)
     corners = points(zip(numbers[::2], numbers[1::2], strict=True))
     require_inside(corners, size_hw, FAR * max(size_hw) if clip else OVERHANG)
     if len(corners) < 3:
         raise PromptError(TOO_FEW_POINTS)
-    [mask] = coco.frPyObjects([[value for corner in corners for value in corner]], *size_hw)
-    if not coco.area(mask):
-        raise PromptError("The mask is empty.")
-    encoded: dict[str, object] = mask
-    return encoded
+    spans = spans_inside(np.array(corners), size_hw)
+    if not len(spans):
+        raise EmptyMaskError
+    return spans
 
 
 def outline(mask: Mask) -> NDArray[np.int32]:
@@ -137,10 +143,14 @@ def filled(points_xy: Sequence[Point], size_hw: tuple[int, int]) -> Mask:
 
     Returns:
         bool (H, W).
+
+    Raises:
+        PromptError: there are too many points, or the outline is too long.
     """
-    mask = np.zeros(size_hw, np.uint8)
-    cv2.fillPoly(mask, [np.round(np.asarray(points_xy)).astype(np.int32)], 1)
-    return mask.view(np.bool_)
+    pixels = np.round(np.asarray(points_xy, np.float64).reshape(-1, 2))
+    mask = enclosed(pixels + 0.5, size_hw)
+    cv2.polylines(mask.view(np.uint8), [pixels.astype(np.int32)], True, 1)
+    return mask
 
 
 def _bridge(joined: NDArray[np.int32], part: NDArray[np.int32]) -> tuple[int, int]:

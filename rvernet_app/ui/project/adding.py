@@ -17,6 +17,7 @@ from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor, Role, require_role_anywhere
 from rvernet_app.stray import is_stray, walk
 from rvernet_app.ui.access import uploaded_file, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
@@ -39,7 +40,7 @@ class Adding:
     """
 
     def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, import_dir: Path | None) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._photos = photos
         self._import_dir = import_dir
@@ -55,13 +56,15 @@ class Adding:
             self.add_from_folder,
         ]
 
-    def add_photo(self, asked: AddPhoto, me: str) -> AddedReply:
+    def add_photo(self, asked: AddPhoto, me: Actor) -> AddedReply:
         """Take an uploaded or an opened photo into a queue."""
+        self._require_admin(me, asked.project)
         path = uploaded_file(asked.path) if asked.photo is None else self._photos.file(asked.photo)
         return self._add(asked, me, path, asked.name)
 
-    def list_archive(self, asked: ListArchive, me: str) -> ArchiveReply:
+    def list_archive(self, asked: ListArchive, me: Actor) -> ArchiveReply:
         """List the photos in an uploaded ZIP, for `add_from_archive`."""
+        self._require_admin(me)
         _remove_old_archives()
         token = secrets.token_hex(16)
         archive = _archive(token)
@@ -77,8 +80,9 @@ class Adding:
         others = [name for name in names if not _is_photo(name) and not is_stray(name)]
         return ArchiveReply(token=token, names=photos, others=others, stray=len(stray))
 
-    def add_from_archive(self, asked: AddFromArchive, me: str) -> AddedReply:
+    def add_from_archive(self, asked: AddFromArchive, me: Actor) -> AddedReply:
         """Take a photo of an uploaded ZIP into a queue."""
+        self._require_admin(me, asked.project)
         if not re.fullmatch("[0-9a-f]{32}", asked.token):
             raise StoreError("There is no such ZIP.")
         try:
@@ -88,8 +92,9 @@ class Adding:
             raise StoreError("It cannot be unpacked; the ZIP is damaged, or has a password.") from error
         return self._add(asked, me, data, PurePosixPath(asked.name).name)
 
-    def list_folder(self, asked: ListFolder, me: str) -> FolderReply:
+    def list_folder(self, asked: ListFolder, me: Actor) -> FolderReply:
         """List the photos in a folder of the server, for `add_from_folder`."""
+        self._require_admin(me)
         folder = self._folder(asked.folder)
         try:
             found = walk(folder, tuple(PHOTO_SUFFIXES))
@@ -98,22 +103,32 @@ class Adding:
         names = sorted(str(path.relative_to(folder)) for path in found.files)
         return FolderReply(names=names, stray=len(found.stray))
 
-    def add_from_folder(self, asked: AddFromFolder, me: str) -> AddedReply:
+    def add_from_folder(self, asked: AddFromFolder, me: Actor) -> AddedReply:
         """Take a photo of a folder of the server into a queue."""
+        self._require_admin(me, asked.project)
         folder = self._folder(asked.folder)
         path = (folder / asked.name).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise StoreError(f"{asked.name!r} is not in the folder.")
         return self._add(asked, me, path, path.name)
 
+    def _require_admin(self, me: Actor, project_id: int | None = None) -> None:
+        """Refuse files before they are read to who is no admin of a project, or of any."""
+        with self._store(me).reading() as session:
+            if project_id is None:
+                require_role_anywhere(session, Role.ADMIN)
+            else:
+                projects.project(session, project_id, Role.ADMIN)
+
     def _add(
-        self, asked: AddPhoto | AddFromArchive | AddFromFolder, me: str, source: Path | bytes, name: str
+        self, asked: AddPhoto | AddFromArchive | AddFromFolder, me: Actor, source: Path | bytes, name: str
     ) -> AddedReply:
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        store = self._store(me)
+        with store.writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
         meal = (asked.meal or "").strip() or None
         photos = [(name, source)]
-        (added,) = queue.add_photos(self._store, self._files, asked.project, photos, meal=meal, by=mine)
+        (added,) = queue.add_photos(store, self._files, asked.project, photos, meal=meal, by=mine)
         return AddedReply(**asdict(added))
 
     def _folder(self, name: str) -> Path:

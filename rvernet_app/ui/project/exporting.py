@@ -15,6 +15,7 @@ from rvernet_app.store import projects
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor, Role
 from rvernet_app.ui.access import ServedFiles, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import Exported
@@ -29,7 +30,7 @@ class Exporting:
     """
 
     def __init__(self, store: Store, files: PhotoFiles, served: ServedFiles) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._served = served
 
@@ -38,19 +39,20 @@ class Exporting:
         """All that the page may ask."""
         return [self.export_project]
 
-    def export_project(self, asked: ExportProject, me: str) -> Exported:
+    def export_project(self, asked: ExportProject, me: Actor) -> Exported:
         """Export the finished photos of a project as a ZIP."""
         if asked.format not in EXPORTS:
             raise StoreError(f"There is no export {asked.format!r}, but {', '.join(EXPORTS)}.")
-        with self._store.reading() as session:
-            project = safe_name(projects.project(session, asked.project).name)
+        store = self._store(me)
+        with store.reading() as session:
+            project = safe_name(projects.project(session, asked.project, Role.ADMIN).name)
         name = f"{project}-{datetime.now():%Y-%m-%d}-{asked.format}"
         place = uploads_folder() / secrets.token_hex(16)  # nobody can guess its address
         place.mkdir(parents=True)
         try:
             with tempfile.TemporaryDirectory(dir=place) as scratch:
                 folder = Path(scratch, name)
-                report = EXPORTS[asked.format](self._store, self._files, asked.project, folder, Shares())
+                report = EXPORTS[asked.format](store, self._files, asked.project, folder, Shares())
                 archive = _one_file(folder, place, name)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)

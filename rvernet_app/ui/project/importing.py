@@ -9,8 +9,10 @@ from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.registry import IMPORTS
 from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.exchange.plan import NotTaken
+from rvernet_app.store import projects
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor, Role
 from rvernet_app.ui.access import uploads_folder
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import Imported, LeftOut
@@ -22,7 +24,7 @@ class Importing:
     """Imports uploaded files into a store, as the command `rvernet import` does."""
 
     def __init__(self, store: Store, files: PhotoFiles) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
 
     @property
@@ -30,16 +32,19 @@ class Importing:
         """All that the page may ask."""
         return [self.import_files]
 
-    def import_files(self, asked: ImportFiles, me: str) -> Imported:
+    def import_files(self, asked: ImportFiles, me: Actor) -> Imported:
         """Import uploaded files, or say what would come of it. The foods become the visitor's."""
         if asked.format not in IMPORTS:
             raise StoreError(f"There is no import {asked.format!r}, but {', '.join(IMPORTS)}.")
+        store = self._store(me)
+        with store.reading() as session:
+            projects.project(session, asked.project, Role.ADMIN)
         uploads_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=uploads_folder(), prefix="import-") as scratch:
             source = _put_together(asked.files, Path(scratch, "files"))
             read = IMPORTS[asked.format]
             try:
-                report = read(self._store, self._files, asked.project, me, source, keep=asked.keep)
+                report = read(store, self._files, asked.project, me.name, source, keep=asked.keep)
             except StoreError as error:
                 raise type(error)(_without(scratch, str(error))) from error
         return _reply(report, scratch)

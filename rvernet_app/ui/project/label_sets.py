@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cachetools
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from rvernet_app.labels import LabelName
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import ensure_annotator, project
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.label_replies import (
     AddedLabel,
@@ -60,15 +61,13 @@ class _Searchable:
     index: LabelIndex
 
 
-@dataclass(frozen=True)
 class LabelSets:
     """The label sets of a store's projects, and the default one, for the page."""
 
-    _store: Store
-    _ready: cachetools.LRUCache[tuple[int, int], _Searchable] = field(
-        default_factory=lambda: cachetools.LRUCache(INDEXES)
-    )
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, store: Store) -> None:
+        self._store = store.acting
+        self._ready: cachetools.LRUCache[tuple[int, int], _Searchable] = cachetools.LRUCache(INDEXES)
+        self._lock = threading.Lock()
 
     @property
     def handlers(self) -> list[StoreHandler]:
@@ -85,12 +84,12 @@ class LabelSets:
             self.label_set,
         ]
 
-    def search_labels(self, asked: SearchLabels, me: str) -> FoundLabels:
+    def search_labels(self, asked: SearchLabels, me: Actor) -> FoundLabels:
         """Find labels by what is typed."""
         if asked.project is None:
             searchable = self._default()
         else:
-            with self._store.reading() as session:
+            with self._store(me).reading() as session:
                 searchable = self._of_project(session, asked.project)
         found = [
             FoundLabel(
@@ -100,62 +99,62 @@ class LabelSets:
         ]
         return FoundLabels(version=searchable.version, found=found)
 
-    def labels(self, asked: OfProject, me: str) -> LabelSetReply:
+    def labels(self, asked: OfProject, me: Actor) -> LabelSetReply:
         """Return the label set of a project."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             return label_set_reply(session, asked.project)
 
-    def food_counts(self, asked: OfProject, me: str) -> FoodCounts:
+    def food_counts(self, asked: OfProject, me: Actor) -> FoodCounts:
         """Count the foods of each label."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             return FoodCounts(counts=list(label_sets.food_counts(session, asked.project).items()))
 
-    def add_label(self, asked: AddLabel, me: str) -> AddedLabel:
+    def add_label(self, asked: AddLabel, me: Actor) -> AddedLabel:
         """Add a label of which only the name is known."""
         name = LabelName(asked.name)
-        with self._store.writing() as session:
-            mine = ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = ensure_annotator(session, me.name)
             added = label_sets.add_label(session, asked.project, name, mine, or_synonym=True)
             version = project(session, asked.project).labels_version
             return AddedLabel(label=label_reply(label_sets.label(session, added)), version=version)
 
-    def put_label(self, asked: PutLabel, me: str) -> PutLabelReply:
+    def put_label(self, asked: PutLabel, me: Actor) -> PutLabelReply:
         """Add a label, or change one."""
         name = _label_name(asked)
-        with self._store.writing() as session:
-            mine = ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = ensure_annotator(session, me.name)
             put = label_sets.put_label(session, asked.project, name, id=asked.id, by=mine)
             return PutLabelReply(id=put, label_set=label_set_reply(session, asked.project))
 
-    def merge_label(self, asked: MergeLabel, me: str) -> RemovedLabelReply:
+    def merge_label(self, asked: MergeLabel, me: Actor) -> RemovedLabelReply:
         """Merge a label into another."""
-        with self._store.writing() as session:
-            mine = ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = ensure_annotator(session, me.name)
             foods = label_sets.merge_label(session, asked.project, asked.id, asked.into, mine)
             return RemovedLabelReply(foods=foods, label_set=label_set_reply(session, asked.project))
 
-    def delete_label(self, asked: DeleteLabel, me: str) -> RemovedLabelReply:
+    def delete_label(self, asked: DeleteLabel, me: Actor) -> RemovedLabelReply:
         """Delete a label."""
-        with self._store.writing() as session:
-            mine = ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = ensure_annotator(session, me.name)
             foods = label_sets.delete_label(session, asked.project, asked.id, asked.into, mine)
             return RemovedLabelReply(foods=foods, label_set=label_set_reply(session, asked.project))
 
-    def take_label_set(self, asked: TakeLabelSet, me: str) -> TakenLabelSet:
+    def take_label_set(self, asked: TakeLabelSet, me: Actor) -> TakenLabelSet:
         """Add the labels of a file to a project's label set."""
         read = decode_label_set(file_bytes(asked.file))
         if not read.labels:
             raise LabelError("There is no label in this file.")
-        with self._store.writing() as session:
-            mine = ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = ensure_annotator(session, me.name)
             new, changed = label_sets.take_label_set(session, asked.project, read.labels, mine)
             return TakenLabelSet(
                 new=new, changed=changed, label_set=label_set_reply(session, asked.project), note=read.note
             )
 
-    def label_set(self, asked: OfProject, me: str) -> LabelSetFile:
+    def label_set(self, asked: OfProject, me: Actor) -> LabelSetFile:
         """Return a project's label set as a CSV file."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             found = project(session, asked.project)
             return LabelSetFile(
                 csv=label_set_csv(label_sets.label_names(session, found.id)),

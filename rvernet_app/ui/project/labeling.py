@@ -17,9 +17,11 @@ from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store import annotations as stored_foods
-from rvernet_app.store import history, listing, projects, queue
+from rvernet_app.store import history, listing, members, projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor, Role, require_item_role, role_of
+from rvernet_app.store.sight import note_sight, sees_others
 from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
@@ -51,7 +53,7 @@ class Labeling:
         photos: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._photos = photos
         self._present = present
@@ -76,22 +78,28 @@ class Labeling:
             self.history,
         ]
 
-    def projects(self, asked: Empty, me: str) -> replies.Projects:
-        """List every project, with how far the visitor is."""
-        with self._store.reading() as session:
+    def projects(self, asked: Empty, me: Actor) -> replies.Projects:
+        """List the projects of the visitor, with how far they are."""
+        with self._store(me).reading() as session:
             mine = _find(session, me)
             found = [
                 replies.ProjectReply(id=p.id, name=p.name, progress=queue.progress(session, p.id, mine))
                 for p in projects.all_projects(session)
             ]
         return replies.Projects(
-            me=me, projects=found, units=list(UNITS), methods=list(METHODS), limits=limit_replies()
+            me=me.name,
+            alone=me.alone,
+            may_create=me.is_admin,
+            projects=found,
+            units=list(UNITS),
+            methods=list(METHODS),
+            limits=limit_replies(),
         )
 
-    def create_project(self, asked: requests.CreateProject, me: str) -> replies.Created:
+    def create_project(self, asked: requests.CreateProject, me: Actor) -> replies.Created:
         """Make a project."""
         labels = decode_label_set(file_bytes(asked.label_set)).labels if asked.label_set else None
-        with self._store.writing() as session:
+        with self._store(me).writing() as session:
             created = projects.create_project(
                 session,
                 asked.name,
@@ -99,31 +107,35 @@ class Labeling:
                 new_labels=asked.new_labels is not False,
                 double_share=asked.double_share or 0.0,
                 blind_share=asked.blind_share or 0.0,
-                by=projects.ensure_annotator(session, me),
+                self_review=me.alone if asked.self_review is None else asked.self_review,
+                by=projects.ensure_annotator(session, me.name),
             )
         return replies.Created(id=created)
 
-    def open_project(self, asked: requests.OfProject, me: str) -> replies.OpenedProject:
+    def open_project(self, asked: requests.OfProject, me: Actor) -> replies.OpenedProject:
         """Open a project: its label set and the visitor's progress."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             mine = _find(session, me)
             project = projects.project(session, asked.project)
+            role = role_of(session, project.id) or Role.ANNOTATOR
             return replies.OpenedProject(
                 id=project.id,
                 name=project.name,
                 new_labels=project.new_labels,
                 double_share=project.double_share,
                 blind_share=project.blind_share,
+                self_review=project.self_review,
+                role=role.word,
                 label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
-                annotators=sorted(projects.annotator_names(session).values()),
+                annotators=[me.name] if role < Role.REVIEWER else members.names_of(session, project.id),
             )
 
-    def open_item(self, asked: requests.OpenItem, me: str) -> replies.ItemReply:
+    def open_item(self, asked: requests.OpenItem, me: Actor) -> replies.ItemReply:
         """Open a photo of a queue with what the visitor saved on it."""
         named = asked.item is not None or asked.step is not None
         led_to = None if named else self._lead(asked, me)
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             mine = _find(session, me)
             item = _asked_item(session, asked) if named else session.get(Item, led_to or 0)
             progress = queue.progress(session, asked.project, mine)
@@ -150,9 +162,9 @@ class Labeling:
             return replies.ItemReply(item=reply.item, position=reply.position, error=str(error))
         return reply.model_copy(update={"photo": self._present(photo, name)})
 
-    def list_items(self, asked: requests.ListItems, me: str) -> replies.Listed:
+    def list_items(self, asked: requests.ListItems, me: Actor) -> replies.Listed:
         """List a page of a queue, with thumbnails."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             only = _filter(session, asked)
             if only is None:
                 return replies.Listed(items=[])
@@ -162,23 +174,23 @@ class Labeling:
             )
             return replies.Listed(items=[self._listed(one) for one in listed])
 
-    def find_items(self, asked: requests.FindItems, me: str) -> replies.Found:
+    def find_items(self, asked: requests.FindItems, me: Actor) -> replies.Found:
         """Find the photos that a filter leaves."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             only = _filter(session, asked)
             if only is None:
                 return replies.Found(items=[])
             return replies.Found(items=listing.find_items(session, asked.project, _find(session, me), only))
 
-    def save_food(self, asked: requests.SaveFood, me: str) -> replies.SavedReply:
+    def save_food(self, asked: requests.SaveFood, me: Actor) -> replies.SavedReply:
         """Save a food of a photo."""
         _require_own(asked, me)
         draft = asked.draft()
-        with self._store.writing() as session:
+        with self._store(me).writing() as session:
             saved = stored_foods.save(
                 session,
                 asked.item,
-                projects.ensure_annotator(session, me),
+                projects.ensure_annotator(session, me.name),
                 draft,
                 id=asked.id,
                 revision=asked.revision or 0,
@@ -186,21 +198,21 @@ class Labeling:
             )
             return _saved_reply(session, saved)
 
-    def delete_food(self, asked: requests.DeleteFood, me: str) -> replies.SavedReply:
+    def delete_food(self, asked: requests.DeleteFood, me: Actor) -> replies.SavedReply:
         """Delete a food of a photo."""
         _require_own(asked, me)
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             deleted = stored_foods.delete(
                 session, asked.item, mine, id=asked.id, revision=asked.revision, step=asked.step or None
             )
             return _saved_reply(session, deleted)
 
-    def undo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
+    def undo_food(self, asked: requests.TakeBack, me: Actor) -> replies.TakenBack:
         """Take back the visitor's last step on a photo."""
         return self._taken_back(history.undo, asked, me)
 
-    def redo_food(self, asked: requests.TakeBack, me: str) -> replies.TakenBack:
+    def redo_food(self, asked: requests.TakeBack, me: Actor) -> replies.TakenBack:
         """Do again the step that was taken back last."""
         return self._taken_back(history.redo, asked, me)
 
@@ -208,31 +220,31 @@ class Labeling:
         self,
         take_back: Callable[..., list[Event]],
         asked: requests.TakeBack,
-        me: str,
+        me: Actor,
     ) -> replies.TakenBack:
         _require_own(asked, me)
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             events = take_back(session, asked.item, mine, step=asked.step or None)
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             foods = self._foods(session, session.get_one(Item, asked.item), mine)
         return replies.TakenBack(undone=bool(events), foods=foods)
 
-    def give_verdict(self, asked: requests.GiveVerdict, me: str) -> replies.VerdictReply:
+    def give_verdict(self, asked: requests.GiveVerdict, me: Actor) -> replies.VerdictReply:
         """Say how far the visitor is with a photo."""
         _require_own(asked, me)
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             stored_foods.give_verdict(
                 session, asked.item, mine, asked.state, reason=asked.reason, seconds=asked.seconds or 0.0
             )
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             return replies.VerdictReply(progress=queue.progress(session, asked.project, mine))
 
-    def link_before(self, asked: requests.LinkBefore, me: str) -> replies.Linked:
+    def link_before(self, asked: requests.LinkBefore, me: Actor) -> replies.Linked:
         """Say whether a photo shows leftovers, and of which earlier photo."""
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             position = queue.item(session, asked.project, asked.item).position
             behind = position if asked.served is None else min(position, asked.served + 1)
             before = queue.neighbour(session, asked.project, behind, -1) if asked.linked else None
@@ -241,17 +253,20 @@ class Labeling:
             queue.link_before(session, asked.item, before.id if before else None, mine)
             return replies.Linked(before=before.id if before else None)
 
-    def set_meal(self, asked: requests.SetMeal, me: str) -> replies.MealReply:
+    def set_meal(self, asked: requests.SetMeal, me: Actor) -> replies.MealReply:
         """Name the meal that a photo is of."""
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             return replies.MealReply(meal=queue.set_meal(session, asked.item, asked.meal or "", mine))
 
-    def history(self, asked: requests.ShowHistory, me: str) -> replies.History:
-        """List the visitor's changes on a photo, or everybody's once the visitor is done with it."""
-        with self._store.reading() as session:
-            mine = _find(session, me)
-            of_all = bool(asked.all) and queue.state_of(session, asked.item, mine) == DONE
+    def history(self, asked: requests.ShowHistory, me: Actor) -> replies.History:
+        """List the visitor's changes on a photo, or everybody's if the visitor may see them by now."""
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
+            item = require_item_role(session, session.get(Item, asked.item))
+            of_all = bool(asked.all) and sees_others(session, item)
+            if of_all:
+                note_sight(session, item.id, mine)
             names = projects.annotator_names(session)
             events = history.history(session, asked.item, None if of_all else mine)
             return replies.History(events=[event_reply(event, names) for event in reversed(events)])
@@ -260,10 +275,10 @@ class Labeling:
         size_hw = item.photo.height, item.photo.width
         return [food_reply(row, size_hw) for row in stored_foods.foods(session, item.id, mine)]
 
-    def _lead(self, asked: requests.OpenItem, me: str) -> int | None:
+    def _lead(self, asked: requests.OpenItem, me: Actor) -> int | None:
         after = -1 if asked.after is None else asked.after
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             return queue.lead(session, asked.project, mine, after, asked.order or queue.ORDERS[0])
 
     def _listed(self, listed: listing.Listed) -> replies.ListedItem:
@@ -298,16 +313,17 @@ def _saved_reply(session: Session, saved: stored_foods.Saved) -> replies.SavedRe
     )
 
 
-def _find(session: Session, me: str) -> int:
+def _find(session: Session, me: Actor) -> int:
     """Return the visitor's id as an annotator, or NOBODY before they have saved anything."""
-    return projects.find_annotator(session, me) or projects.NOBODY
+    return projects.find_annotator(session, me.name) or projects.NOBODY
 
 
-def _require_own(asked: Signed, me: str) -> None:
+def _require_own(asked: Signed, me: Actor) -> None:
     """Raise LoginError if the page was opened by someone else, who was logged in then."""
-    if asked.me and asked.me != me:
+    if asked.me and asked.me != me.name:
         raise LoginError(
-            f"You are logged in as {me} by now, and this page holds work of {asked.me}; log in as {asked.me}."
+            f"You are logged in as {me.name} by now, and this page holds work of {asked.me}; "
+            f"log in as {asked.me}."
         )
 
 

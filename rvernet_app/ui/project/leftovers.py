@@ -13,6 +13,7 @@ from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import labels_of
+from rvernet_app.store.roles import Actor
 from rvernet_app.store.tables import Item
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import FoodAgain, FoundAgain
@@ -26,7 +27,7 @@ class Leftovers:
     """Looks for the foods of a served photo in a photo of its leftovers."""
 
     def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, pipeline: Pipeline) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._photos = photos
         self._pipeline = pipeline
@@ -36,10 +37,10 @@ class Leftovers:
         """All that the page may ask."""
         return [self.find_again]
 
-    def find_again(self, asked: FindAgain, me: str) -> FoundAgain:
+    def find_again(self, asked: FindAgain, me: Actor) -> FoundAgain:
         """Look for the visitor's foods of the served photo, or of the photo before, in a photo."""
-        with self._store.reading() as session:
-            mine = projects.find_annotator(session, me) or projects.NOBODY
+        with self._store(me).reading() as session:
+            mine = projects.find_annotator(session, me.name) or projects.NOBODY
             item = queue.item(session, asked.project, asked.item)
             if item.before_id is None:
                 before = queue.neighbour(session, asked.project, item.position, -1)
@@ -49,7 +50,7 @@ class Leftovers:
             if before is None or not rows:
                 raise StoreError("The photo before has no foods of yours.")
             size_hw = before.photo.height, before.photo.width
-            masks = [from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw) for row in rows]
+            rles = [Rle(size=list(size_hw), counts=row.counts) for row in rows]
             names: dict[int | None, str] = {
                 label.id: label.name for label in labels_of(session, asked.project)
             }
@@ -57,7 +58,7 @@ class Leftovers:
             served, now, position = before.photo.sha256, item.photo.sha256, before.position
         earlier = self._photos.add(self._files.original(served))
         photo = self._photos.add(self._files.original(now))
-        foods = [colours_of(earlier.pixels, mask) for mask in masks]
+        foods = [colours_of(earlier.pixels, from_rle(rle, size_hw)) for rle in rles]
         found = find_again(self._pipeline.segmenter, self._pipeline.encode(photo), photo.pixels, foods)
         return FoundAgain(
             served=position,

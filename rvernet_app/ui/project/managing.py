@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
+from sqlalchemy.orm import Session
+
 from rvernet_app.errors import RvernetError, StoreError
-from rvernet_app.store import projects, queue, removal
+from rvernet_app.store import members, projects, queue, removal
 from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor, Role
 from rvernet_app.store.tables import OPEN
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import (
@@ -27,6 +30,8 @@ from rvernet_app.ui.project.requests import (
     DeleteProject,
     JudgePhotos,
     OfProject,
+    RemoveMember,
+    SetMember,
     SomePhotos,
 )
 from rvernet_app.ui.requests import Done
@@ -40,7 +45,7 @@ class Managing:
     """
 
     def __init__(self, store: Store, files: PhotoFiles, forget: Callable[[str], None]) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._forget = forget
 
@@ -50,15 +55,18 @@ class Managing:
         return [
             self.change_project,
             self.people,
+            self.set_member,
+            self.remove_member,
             self.what_goes,
             self.delete_photos,
             self.delete_project,
             self.judge_photos,
         ]
 
-    def change_project(self, asked: ChangeProject, me: str) -> ProjectSettings:
+    def change_project(self, asked: ChangeProject, me: Actor) -> ProjectSettings:
         """Save the name and the settings of a project."""
-        with self._store.writing() as session:
+        with self._store(me).writing() as session:
+            row = projects.project(session, asked.project)
             row = projects.change_project(
                 session,
                 asked.project,
@@ -66,64 +74,98 @@ class Managing:
                 new_labels=asked.new_labels,
                 double_share=asked.double_share,
                 blind_share=asked.blind_share,
-                by=projects.ensure_annotator(session, me),
+                self_review=row.self_review if asked.self_review is None else asked.self_review,
+                by=projects.ensure_annotator(session, me.name),
             )
             return ProjectSettings(
                 name=row.name,
                 new_labels=row.new_labels,
                 double_share=row.double_share,
                 blind_share=row.blind_share,
+                self_review=row.self_review,
             )
 
-    def people(self, asked: OfProject, me: str) -> PeopleReply:
-        """List who works on a project."""
-        with self._store.reading() as session:
-            found = projects.people(session, asked.project)
-        return PeopleReply(people=[PersonReply(**asdict(one)) for one in found])
+    def people(self, asked: OfProject, me: Actor) -> PeopleReply:
+        """List who works on a project, and their roles."""
+        with self._store(me).reading() as session:
+            return _people(session, asked.project)
 
-    def what_goes(self, asked: SomePhotos, me: str) -> LossReply:
+    def set_member(self, asked: SetMember, me: Actor) -> PeopleReply:
+        """Add somebody to a project, or give them another role."""
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
+            members.set_member(session, asked.project, asked.name, Role.of(asked.role), mine)
+            return _people(session, asked.project)
+
+    def remove_member(self, asked: RemoveMember, me: Actor) -> PeopleReply:
+        """Take somebody out of a project; what they saved stays."""
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
+            members.remove_member(session, asked.project, asked.name, mine)
+            return _people(session, asked.project)
+
+    def what_goes(self, asked: SomePhotos, me: Actor) -> LossReply:
         """Count what a deletion of photos, or of the whole project, would take away."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             return LossReply(**asdict(removal.loss(session, asked.project, asked.items)))
 
-    def delete_photos(self, asked: DeletePhotos, me: str) -> DeletedPhotos:
+    def delete_photos(self, asked: DeletePhotos, me: Actor) -> DeletedPhotos:
         """Delete photos of a project, with all that is on them."""
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
-        removed = removal.delete_photos(self._store, self._files, asked.project, asked.items, mine)
+        store = self._store(me)
+        with store.writing() as session:
+            projects.project(session, asked.project, Role.ADMIN)
+            mine = projects.ensure_annotator(session, me.name)
+        removed = removal.delete_photos(store, self._files, asked.project, asked.items, mine)
         self._forget_all(removed)
-        with self._store.reading() as session:
+        with store.reading() as session:
             return DeletedPhotos(progress=queue.progress(session, asked.project, mine))
 
-    def delete_project(self, asked: DeleteProject, me: str) -> Done:
+    def delete_project(self, asked: DeleteProject, me: Actor) -> Done:
         """Delete a project, once its name was typed."""
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
-            name = projects.project(session, asked.project).name
+        store = self._store(me)
+        with store.writing() as session:
+            name = projects.project(session, asked.project, Role.ADMIN).name
+            mine = projects.ensure_annotator(session, me.name)
         if " ".join(asked.name.split()) != name:
             raise StoreError(f"Type the project's name, {name}, to delete it.")
-        self._forget_all(removal.delete_project(self._store, self._files, asked.project, mine))
+        self._forget_all(removal.delete_project(store, self._files, asked.project, mine))
         return Done()
 
-    def judge_photos(self, asked: JudgePhotos, me: str) -> Judged:
+    def judge_photos(self, asked: JudgePhotos, me: Actor) -> Judged:
         """Give several photos a verdict; those that cannot have it are named, with why.
 
         Photos that the visitor has not begun have no verdict to take back.
         """
         refused = []
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
+        with self._store(me).writing() as session:
+            projects.project(session, asked.project)
+            mine = projects.ensure_annotator(session, me.name)
         for item_id in asked.items:
             try:
-                with self._store.writing() as session:
+                with self._store(me).writing() as session:
                     name = queue.item(session, asked.project, item_id).name
                     if asked.state != OPEN or queue.state_of(session, item_id, mine) != queue.NEW:
                         give_verdict(session, item_id, mine, asked.state, reason=asked.reason)
             except RvernetError as error:
                 refused.append(Refused(item=item_id, name=name, why=str(error)))
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             return Judged(progress=queue.progress(session, asked.project, mine), refused=refused)
 
     def _forget_all(self, photos: list[str]) -> None:
         for sha256 in photos:
             self._forget(sha256)
+
+
+def _people(session: Session, project_id: int) -> PeopleReply:
+    return PeopleReply(
+        people=[
+            PersonReply(
+                name=one.name,
+                role=None if one.role is None else one.role.word,
+                begun=one.begun,
+                done=one.done,
+                foods=one.foods,
+            )
+            for one in members.people(session, project_id)
+        ]
+    )

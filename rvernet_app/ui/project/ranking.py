@@ -13,6 +13,7 @@ from rvernet_app.segment.propose import propose
 from rvernet_app.store import queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import Ranked
 from rvernet_app.ui.project.requests import OfProject
@@ -27,7 +28,7 @@ class Ranking:
     """Looks photos over one by one, for as long as the page asks."""
 
     def __init__(self, store: Store, files: PhotoFiles, photos: PhotoCache, pipeline: Pipeline) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._photos = photos
         self._pipeline = pipeline
@@ -37,15 +38,15 @@ class Ranking:
         """All that the page may ask."""
         return [self.rank_next]
 
-    def rank_next(self, asked: OfProject, me: str) -> Ranked:
+    def rank_next(self, asked: OfProject, me: Actor) -> Ranked:
         """Give the next photo its uncertainty, and say how many are left."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             item = queue.next_unranked(session, asked.project)
         if item is not None:
             uncertainty = self._uncertainty(item.photo.sha256)
-            with self._store.writing() as session:
+            with self._store(me).writing() as session:
                 queue.set_uncertainty(session, item.id, uncertainty)
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             left, total = queue.count_unranked(session, asked.project)
         return Ranked(left=left, total=total)
 

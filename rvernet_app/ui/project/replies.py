@@ -25,9 +25,14 @@ class LimitsReply(Reply):
 
 
 class Projects(Reply):
-    """Who the visitor is, every project, and the units, methods and limits of portions."""
+    """Who the visitor is, their projects, and the units, methods and limits of portions.
+
+    "alone" says that nobody logs in here, "may_create" that the visitor may make projects.
+    """
 
     me: str
+    alone: bool
+    may_create: bool
     projects: list[ProjectReply]
     units: list[str]
     methods: list[str]
@@ -47,21 +52,30 @@ class ProjectSettings(Reply):
     new_labels: bool
     double_share: float
     blind_share: float
+    self_review: bool
 
 
 class OpenedProject(ProjectSettings):
-    """A project with its label set, the visitor's progress, and the names of its annotators."""
+    """A project with the visitor's role, its label set, the visitor's progress, and the names of its people.
+
+    To an annotator "annotators" holds their own name only.
+    """
 
     id: int
+    role: str
     label_set: LabelSetReply
     progress: dict[str, int]
     annotators: list[str]
 
 
 class PersonReply(Reply):
-    """What an annotator has done in a project: numbers of photos and of foods."""
+    """What somebody may do in a project, and has done: numbers of photos and of foods.
+
+    "role" is null for somebody who is no member any more.
+    """
 
     name: str
+    role: str | None
     begun: int
     done: int
     foods: int

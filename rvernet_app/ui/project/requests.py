@@ -38,6 +38,7 @@ class CreateProject(Request):
     new_labels: bool | None = None
     double_share: Number | None = None
     blind_share: Number | None = None
+    self_review: bool | None = None
 
 
 class ChangeProject(OfProject):
@@ -47,6 +48,20 @@ class ChangeProject(OfProject):
     new_labels: bool
     double_share: Number
     blind_share: Number
+    self_review: bool | None = None
+
+
+class SetMember(OfProject):
+    """Make somebody a member of a project, or give a member another role."""
+
+    name: Name
+    role: Text
+
+
+class RemoveMember(OfProject):
+    """Take somebody out of a project."""
+
+    name: Name
 
 
 class DeleteProject(OfProject):

@@ -14,6 +14,8 @@ from rvernet_app.reports.dashboard import dashboard, draw_dashboard
 from rvernet_app.store import projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
+from rvernet_app.store.roles import Actor
+from rvernet_app.store.sight import note_sight
 from rvernet_app.store.tables import Item
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
@@ -40,7 +42,7 @@ class Reviewing:
         photos: PhotoCache,
         present: Callable[[LoadedPhoto, str], PhotoReply],
     ) -> None:
-        self._store = store
+        self._store = store.acting
         self._files = files
         self._photos = photos
         self._present = present
@@ -50,50 +52,53 @@ class Reviewing:
         """All that the page may ask."""
         return [self.open_review, self.accept, self.reject, self.merge, self.comment, self.report]
 
-    def open_review(self, asked: requests.OpenReview, me: str) -> replies.Review:
+    def open_review(self, asked: requests.OpenReview, me: Actor) -> replies.Review:
         """Open a photo to review, with its foods side by side.
 
-        A photo that the visitor has begun and is not done with is not shown.
+        A photo on which the visitor has a place, or may still take one, is not shown before they are done
+        with it. That they have seen it is kept, so they cannot begin it later.
         """
-        with self._store.reading() as session:
-            item = _asked(session, asked, me)
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
+            item = _asked(session, asked, mine)
             if item is None:
                 return replies.Review(item=None)
             review_reply = _compared(session, item)
+            note_sight(session, item.id, mine)
             sha256, name = item.photo.sha256, item.name
             place = {"item": item.id, "position": item.position}
         photo = self._photos.add(self._files.original(sha256))  # outside the transaction: decoding takes long
         return review_reply.model_copy(update={**place, "photo": self._present(photo, name)})
 
-    def accept(self, asked: requests.Decide, me: str) -> replies.Review:
+    def accept(self, asked: requests.Decide, me: Actor) -> replies.Review:
         """Accept a food, and return the foods side by side once that is committed."""
-        with self._reviewing(asked.item, me) as (session, mine):
+        with self._reviewing(me) as (session, mine):
             review.accept(session, asked.item, mine, asked.id, asked.revision)
-        return self._now(asked.item)
+        return self._now(asked.item, me)
 
-    def reject(self, asked: requests.Decide, me: str) -> replies.Review:
+    def reject(self, asked: requests.Decide, me: Actor) -> replies.Review:
         """Reject a food, and return the foods side by side once that is committed."""
-        with self._reviewing(asked.item, me) as (session, mine):
+        with self._reviewing(me) as (session, mine):
             review.reject(session, asked.item, mine, asked.id, asked.revision)
-        return self._now(asked.item)
+        return self._now(asked.item, me)
 
-    def merge(self, asked: requests.Merge, me: str) -> replies.Review:
+    def merge(self, asked: requests.Merge, me: Actor) -> replies.Review:
         """Merge what annotators have of one food, and return the foods once that is committed."""
         revisions = {food.id: food.revision for food in asked.foods}
         portion = asked.portion.portion() if asked.portion else None
-        with self._reviewing(asked.item, me) as (session, mine):
+        with self._reviewing(me) as (session, mine):
             review.merge(session, asked.item, mine, revisions, asked.how, asked.label, portion)
-        return self._now(asked.item)
+        return self._now(asked.item, me)
 
-    def comment(self, asked: requests.Comment, me: str) -> replies.Review:
+    def comment(self, asked: requests.Comment, me: Actor) -> replies.Review:
         """Remark something on a photo, and return its foods and remarks once that is committed."""
-        with self._reviewing(asked.item, me) as (session, mine):
+        with self._reviewing(me) as (session, mine):
             review.comment(session, asked.item, mine, asked.words)
-        return self._now(asked.item)
+        return self._now(asked.item, me)
 
-    def report(self, asked: requests.ShowReport, me: str) -> replies.Report:
+    def report(self, asked: requests.ShowReport, me: Actor) -> replies.Report:
         """Return a report of a project."""
-        with self._store.reading() as session:
+        with self._store(me).reading() as session:
             projects.project(session, asked.project)
             if asked.of == "agreement":
                 agreed = agreement(session, asked.project)
@@ -104,29 +109,20 @@ class Reviewing:
             return report_reply(standing.tables(), draw_dashboard(standing))
 
     @contextmanager
-    def _reviewing(self, item_id: int, me: str) -> Iterator[tuple[Session, int]]:
-        """Open a transaction for a reviewer's decision; yield the session and the reviewer's id.
-
-        Raises:
-            StoreError: the reviewer has begun this photo and is not done with it.
-        """
-        with self._store.writing() as session:
-            mine = projects.ensure_annotator(session, me)
-            review.require_independent(session, item_id, mine)
+    def _reviewing(self, me: Actor) -> Iterator[tuple[Session, int]]:
+        """Open a transaction for a reviewer's decision; yield the session and the reviewer's id."""
+        with self._store(me).writing() as session:
+            mine = projects.ensure_annotator(session, me.name)
             yield session, mine
 
-    def _now(self, item_id: int) -> replies.Review:
-        with self._store.reading() as session:
+    def _now(self, item_id: int, me: Actor) -> replies.Review:
+        with self._store(me).reading() as session:
             return _compared(session, session.get_one(Item, item_id))
 
 
-def _asked(session: Session, asked: requests.OpenReview, me: str) -> Item | None:
-    mine = projects.find_annotator(session, me)
+def _asked(session: Session, asked: requests.OpenReview, mine: int) -> Item | None:
     if asked.item is not None:
-        item = queue.item(session, asked.project, asked.item)
-        if mine is not None:
-            review.require_independent(session, item.id, mine)
-        return item
+        return queue.item(session, asked.project, asked.item)
     after = -1 if asked.after is None else asked.after
     least = 2 if asked.least is None else asked.least
     for start in dict.fromkeys((after, -1)):

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.label_files import default_label_set
 from rvernet_app.labels import colour_of
-from rvernet_app.picture.masks import Rle, from_rle, polygons
+from rvernet_app.picture.masks import Rle
+from rvernet_app.picture.outlining import rle_polygons
 from rvernet_app.portions import UNITS
 from rvernet_app.reports.tables import Table
 from rvernet_app.store import label_sets, projects, review
@@ -53,7 +54,7 @@ def food_reply(row: Annotation, size_hw: tuple[int, int]) -> FoodReply:
         status=row.status,
         label=row.label_id,
         rle=dict(rle),
-        polygons=polygons(from_rle(rle, size_hw)),
+        polygons=rle_polygons(rle, size_hw),
         bbox=[row.box_x, row.box_y, row.box_w, row.box_h],
         prompts=row.prompts,
         segmenter=row.segmenter,
@@ -72,7 +73,7 @@ def reviewed_food(row: Annotation, size_hw: tuple[int, int]) -> ReviewedFood:
         revision=row.revision,
         status=row.status,
         label=row.label_id,
-        polygons=polygons(from_rle(Rle(size=list(size_hw), counts=row.counts), size_hw)),
+        polygons=rle_polygons(Rle(size=list(size_hw), counts=row.counts), size_hw),
         portion=portion_reply(row),
         note=row.note,
     )

@@ -25,6 +25,7 @@ from rvernet_app.errors import StoreError
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
+from rvernet_app.store.roles import Actor, Role, role_of
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import Engine, TrainingState
 from rvernet_app.ui.project.requests import StartTraining
@@ -40,6 +41,8 @@ IN_USE_NAME = "checkpoint.txt"
 RUN_NAME, LOG_NAME, PROGRESS_NAME = "run.json", "log.txt", "progress.jsonl"
 COMPARISON_NAME, CHECKPOINT_NAME = "comparison.json", "checkpoint"
 TAIL_BYTES = 20_000
+NO_ID = 0
+"""An id that no project has."""
 DEFAULT_EPOCHS, MAX_EPOCHS = 10, 200
 CUT_SHORT = "It was cut short, perhaps for lack of memory; start it again."
 
@@ -53,6 +56,7 @@ class Run:
         process: None where an earlier server started it.
         stopped: True after someone stopped it on the page.
         share: of the training steps that are done, 0 to 1; never falls.
+        project_id: None where an older version of this program started it.
     """
 
     project: str
@@ -60,6 +64,7 @@ class Run:
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     stopped: bool = False
     share: float = 0.0
+    project_id: int | None = None
 
     @property
     def under_way(self) -> bool:
@@ -97,7 +102,7 @@ class Run:
 
     def remember(self) -> None:
         """Save what the other files do not tell, for the next start of the server."""
-        kept = {"project": self.project, "stopped": self.stopped}
+        kept = {"project": self.project, "stopped": self.stopped, "project_id": self.project_id}
         files.write(self.folder / RUN_NAME, json.dumps(kept), durable=False)
 
     @classmethod
@@ -106,7 +111,13 @@ class Run:
         for path in sorted(parent.glob(f"*/{RUN_NAME}"), reverse=True):
             try:
                 kept = json.loads(path.read_text(encoding="utf-8"))
-                return cls(str(kept["project"]), path.parent, stopped=bool(kept["stopped"]))
+                project_id = kept.get("project_id")
+                return cls(
+                    str(kept["project"]),
+                    path.parent,
+                    stopped=bool(kept["stopped"]),
+                    project_id=project_id if isinstance(project_id, int) else None,
+                )
             except (OSError, ValueError, KeyError, TypeError):  # damaged; an older one may do
                 continue
         return None
@@ -128,7 +139,8 @@ class TrainingRuns:
         facts: Callable[[], dict[str, Any]],
         program: Sequence[str] = PROGRAM,
     ) -> None:
-        self._store = store
+        self._store = store.acting
+        self._data = store.folder
         self._pipeline = pipeline
         self._facts = facts
         self._program = program
@@ -141,25 +153,25 @@ class TrainingRuns:
         """The requests of the page."""
         return [self.start_training, self.training, self.stop_training, self.use_checkpoint, self.engine]
 
-    def start_training(self, asked: StartTraining, me: str) -> TrainingState:
+    def start_training(self, asked: StartTraining, me: Actor) -> TrainingState:
         """Start the process, and reply as `training`."""
         epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
             raise StoreError(f"A training takes 1 to {MAX_EPOCHS} rounds.")
-        with self._store.reading() as session:
-            name = projects.project(session, asked.project).name
+        with self._store(me).reading() as session:
+            name = projects.project(session, asked.project, Role.ADMIN).name
         if not (ROOT / "training" / "on_project.py").is_file():
             raise StoreError("Training is not installed here.")
         with self._lock:
             if self._run is not None and self._run.under_way:
-                raise StoreError(f"A training on {self._run.project!r} is under way; one at a time.")
+                raise StoreError("A training is under way on this server; one at a time.")
             folder = _new_folder(self._folder)
-            run = Run(name, folder, self._start(name, folder, epochs))
+            run = Run(name, folder, self._start(name, folder, epochs), project_id=asked.project)
             run.remember()
             if self._run is not None:
                 self._run.let_go()
             self._run = run
-        return self._state()
+        return self._state(me)
 
     def _start(self, project: str, folder: Path, epochs: int) -> subprocess.Popen[bytes]:
         start = self._pipeline.config.checkpoint  # a folder, or an id on the Hugging Face Hub
@@ -167,7 +179,7 @@ class TrainingRuns:
             start = Path(start).resolve()
         command = [
             *self._program,
-            str(self._store.folder.resolve()),
+            str(self._data.resolve()),
             f"--project={project}",
             f"--start={start}",
             f"--out={folder}",
@@ -184,12 +196,12 @@ class TrainingRuns:
                 start_new_session=True,
             )
 
-    def training(self, asked: Empty, me: str) -> TrainingState:
+    def training(self, asked: Empty, me: Actor) -> TrainingState:
         """Reply with the state of the last training."""
-        return self._state()
+        return self._state(me)
 
-    def _state(self) -> TrainingState:
-        run = self._run
+    def _state(self, me: Actor) -> TrainingState:
+        run = self._run_of(me)
         if run is None:
             return TrainingState(state="none")
         if run.under_way:
@@ -203,27 +215,36 @@ class TrainingRuns:
         comparison = json.loads((run.folder / COMPARISON_NAME).read_text(encoding="utf-8"))
         return TrainingState(state="done", project=run.project, comparison=comparison, in_use=in_use)
 
-    def stop_training(self, asked: Empty, me: str) -> TrainingState:
-        """Stop the process and keep its files."""
+    def _run_of(self, me: Actor) -> Run | None:
+        """Return the last training; None where it is none of the visitor's projects, as far as they know."""
         run = self._run
+        if run is None:
+            return None
+        with self._store(me).reading() as session:
+            role = role_of(session, run.project_id or NO_ID)
+        return run if role is Role.ADMIN else None
+
+    def stop_training(self, asked: Empty, me: Actor) -> TrainingState:
+        """Stop the process and keep its files."""
+        run = self._run_of(me)
         if run is not None and run.process is not None and run.under_way:
             run.process.terminate()
             run.stopped = run.process.wait() != 0  # 0: it ended by itself just now
             run.remember()
-        return self._state()
+        return self._state(me)
 
-    def use_checkpoint(self, asked: Empty, me: str) -> Engine:
+    def use_checkpoint(self, asked: Empty, me: Actor) -> Engine:
         """Use the new checkpoint for everyone, from now on and after the next start."""
-        run = self._run
-        if run is None or self._state().state != "done":
+        run = self._run_of(me)
+        if run is None or self._state(me).state != "done":
             raise StoreError("There is no newly trained model to use.")
         made = run.folder / CHECKPOINT_NAME
         self._pipeline.use(made)
         in_folder = made.relative_to(self._folder.parent)  # the data folder may be moved
-        files.write(self._store.folder / IN_USE_NAME, str(in_folder), durable=True)
+        files.write(self._data / IN_USE_NAME, str(in_folder), durable=True)
         return Engine(facts=self._facts())
 
-    def engine(self, asked: Empty, me: str) -> Engine:
+    def engine(self, asked: Empty, me: Actor) -> Engine:
         """Reply with the segmenter and model at work; someone else may have changed the checkpoint."""
         return Engine(facts=self._facts())
 

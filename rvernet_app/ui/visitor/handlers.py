@@ -11,8 +11,7 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 
 import cachetools
 import numpy as np
@@ -24,6 +23,7 @@ from rvernet_app.picture.overlay import fit_within
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.pipeline import Pipeline, timed
+from rvernet_app.scratch import scratch_folder
 from rvernet_app.types import Candidates
 from rvernet_app.ui.access import ServedFiles, uploaded_file
 from rvernet_app.ui.visitor.pictures import (
@@ -120,7 +120,10 @@ class Handlers:
         """Put the files that the command line writes for a food into a ZIP, with a folder for each food."""
         photo = self.photos.get(asked.photo)
         buffer = io.BytesIO()
-        with TemporaryDirectory() as folder, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        with (
+            scratch_folder("download") as folder,
+            zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive,
+        ):
             for number, food in enumerate(asked.foods, 1):
                 result = self._pipeline.explain_mask(
                     photo,
@@ -130,7 +133,7 @@ class Handlers:
                     cam_method=asked.method,
                 )
                 place = f"{number:02}-{safe_name(food.title or result.maps.label)}/"
-                for file in result.write(Path(folder)):
+                for file in result.write(folder):
                     archive.write(file, f"{place if len(asked.foods) > 1 else ''}{file.name}")
         name = f"{safe_name(PurePosixPath(asked.name).stem or photo.sha256[:8])}-foods.zip"
         return DownloadReply(url=self.served.write(buffer.getvalue(), name), name=name)

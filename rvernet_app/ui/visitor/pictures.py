@@ -8,7 +8,8 @@ import io
 from PIL import Image
 
 from rvernet_app.errors import PromptError
-from rvernet_app.picture.masks import bbox_xywh, polygons, to_rle
+from rvernet_app.picture.masks import bbox_xywh, to_rle
+from rvernet_app.picture.outlining import polygons
 from rvernet_app.picture.overlay import fit_within, heat_overlay
 from rvernet_app.types import ActivationMaps, Candidates, Cutouts, Mask, Photo
 from rvernet_app.ui.visitor.replies import CutoutsReply, MapsReply, MaskReply

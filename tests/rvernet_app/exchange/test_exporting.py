@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import StoreError
 from rvernet_app.exchange import exporting
 from rvernet_app.exchange.formats.registry import EXPORTS
+from rvernet_app.scratch import replacing_folder
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.tables import Photo
 from tests.rvernet_app.exchange.formats.kitchen import SHARES, SMALL, Kitchen, disc
@@ -113,13 +116,26 @@ def test_a_folder_that_is_not_empty_is_not_changed(kitchen: Kitchen, tmp_path: P
 
 
 def test_the_folder_of_a_running_export_is_not_changed(kitchen: Kitchen, tmp_path: Path) -> None:
-    (tmp_path / "out.part").mkdir()
-    (tmp_path / "out.part" / "theirs").write_text("theirs")
-    with pytest.raises(
-        StoreError, match=r"out\.part already exists, from an export that is running or was interrupted"
-    ):
+    with replacing_folder(tmp_path / "out") as running:
+        (running / "theirs").write_text("theirs")
         kitchen.export("csv", tmp_path / "out")
-    assert files_in(tmp_path) == ["out.part/theirs"]
+        assert files_in(running) == ["theirs"]
+        shutil.rmtree(tmp_path / "out")
+    assert files_in(tmp_path) == ["out/theirs"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked")
+def test_the_folder_of_a_killed_export_is_removed_by_the_next(kitchen: Kitchen, tmp_path: Path) -> None:
+    for name in (f".out.{'0' * 12}.part", f".other.{'0' * 12}.part", "out.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "foods.csv").write_text("")
+    kitchen.export("csv", tmp_path / "out")
+    assert files_in(tmp_path) == [
+        f".other.{'0' * 12}.part/foods.csv",
+        "out/foods.csv",
+        "out/meals.csv",
+        "out.part/foods.csv",
+    ]
 
 
 def test_a_folder_that_cannot_be_created_is_reported(kitchen: Kitchen, tmp_path: Path) -> None:

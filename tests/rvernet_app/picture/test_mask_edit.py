@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rvernet_app.picture.mask_edit import fill_holes, from_polygon, keep_largest, move_outline, paint, smooth
-from rvernet_app.picture.masks import polygons
+from rvernet_app.picture.outlining import polygons
 from rvernet_app.types import Mask
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from rvernet_app.errors import PromptError
-from rvernet_app.picture.masks import _run_lengths, bbox_xywh, from_rle, polygons, require_rle, to_rle
+from rvernet_app.picture.masks import _run_lengths, bbox_xywh, from_rle, require_rle, to_rle
+from rvernet_app.picture.outlining import polygons
 from rvernet_app.types import Mask
 
 

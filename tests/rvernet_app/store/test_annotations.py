@@ -142,7 +142,7 @@ def test_a_label_from_another_project_is_refused(desk: Desk) -> None:
 
 def test_an_unknown_photo_or_food_is_refused(desk: Desk) -> None:
     saved = desk.save()
-    with pytest.raises(StoreError, match="photo is not in a project"):
+    with pytest.raises(StoreError, match="photo is not in the project"):
         commit(desk.store, save, 999, desk.ann, desk.draft())
     for id, item in ((999, 0), (saved.id, 1)):
         with pytest.raises(StoreError, match="no such food on this photo"):
@@ -267,7 +267,7 @@ def test_an_unusable_photo_needs_a_reason(desk: Desk, reason: str | None) -> Non
 def test_an_unknown_verdict_or_photo_is_refused(desk: Desk) -> None:
     with pytest.raises(StoreError, match="open, done, unusable, skipped; got 'new'"):
         commit(desk.store, give_verdict, desk.items[0], desk.ann, "new")
-    with pytest.raises(StoreError, match="not in a project"):
+    with pytest.raises(StoreError, match="not in the project"):
         commit(desk.store, give_verdict, 999, desk.ann, DONE)
 
 

@@ -177,16 +177,15 @@ def test_pages_match_a_walk_through_all_photos(crowd: Crowd) -> None:
             for position in range(len(crowd.items)):
                 own = crowd.states.get((viewer, position), NEW)
                 item, given = crowd.items[position], crowd.labelled.get(position, [])
-                has_food = any(who == viewer and status == SAVED for who, _, status in given)
-                unseen = own == NEW and is_full(item)
-                full = unseen or (own == SKIPPED and is_full(item) and not has_food)
+                has_food = any(who == viewer and status != DELETED for who, _, status in given)
+                full = is_full(item) and (own == NEW or (own == SKIPPED and not has_food))
                 foods = [
                     (label_id, annotator == viewer)
                     for annotator, label_id, status in given
                     if status == SAVED
                 ]
-                count = sum(mine or own == DONE or unseen for _, mine in foods)
-                labels = [label_id for label_id, mine in foods if mine or own == DONE or viewer == reviewer]
+                count = sum(mine or own == DONE or full for _, mine in foods)
+                labels = [label_id for label_id, mine in foods if mine or own == DONE or full]
                 if (
                     state in (None, own)
                     and not (state == NEW and full)
@@ -322,8 +321,8 @@ QUERIES: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...
         lambda s, c, me: list_items(s, c.project, me, label_id=c.labels[0], after=3),
         (
             f"{OWN_FOODS} AND item_id>?)",
-            f"{OWN_VERDICTS} AND item_id>?)",
-            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
+            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id>?)",
+            "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
         ),
     ),
     "list of another's": (

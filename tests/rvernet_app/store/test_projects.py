@@ -101,13 +101,19 @@ def test_a_project_can_be_renamed_and_given_other_settings(store: Store) -> None
         new_labels=False,
         double_share=1.0,
         blind_share=1.0,
+        self_review=False,
         by=desk.ann,
     )
     assert (changed.name, changed.new_labels, changed.double_share) == ("Lunch trays", False, 1.0)
     with store.reading() as session:
         event = session.scalars(select(Event).where(Event.subject == "project").order_by(Event.id)).all()[-1]
         assert ((event.before or {})["name"], event.annotator_id) == ("Trays", desk.ann)
-    same: dict[str, Any] = {"new_labels": False, "double_share": 1.0, "blind_share": 1.0}
+    same: dict[str, Any] = {
+        "new_labels": False,
+        "double_share": 1.0,
+        "blind_share": 1.0,
+        "self_review": False,
+    }
     events = desk.count()
     commit(store, change_project, desk.project, "Lunch trays", **same)
     assert desk.count() == events
@@ -122,7 +128,12 @@ def test_a_project_can_be_renamed_and_given_other_settings(store: Store) -> None
 def test_new_shares_hold_for_the_photos_that_are_there(store: Store) -> None:
     desk = set_up(store, double_share=0.0)
     desk.save()
-    settings: dict[str, Any] = {"new_labels": True, "double_share": 1.0, "blind_share": 1.0}
+    settings: dict[str, Any] = {
+        "new_labels": True,
+        "double_share": 1.0,
+        "blind_share": 1.0,
+        "self_review": False,
+    }
     commit(store, change_project, desk.project, "Trays", **settings)
     with store.reading() as session:
         rows = session.execute(select(Item.wanted, Item.blind).order_by(Item.position)).all()

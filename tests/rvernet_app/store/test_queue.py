@@ -19,7 +19,8 @@ from rvernet_app.store.event_log import now
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.history import undo
 from rvernet_app.store.listing import Filter, find_items, list_items
-from rvernet_app.store.projects import NOBODY, Person, create_project, ensure_annotator, people
+from rvernet_app.store.members import Person, people
+from rvernet_app.store.projects import NOBODY, create_project, ensure_annotator
 from rvernet_app.store.queue import Added, add_photos, lead, neighbour, next_item, progress, set_meal
 from rvernet_app.store.review import reject
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Event, Item, Photo
@@ -551,4 +552,7 @@ def test_someone_who_has_begun_nothing_finds_every_label(day: Desk) -> None:
 def test_the_people_of_a_project_are_counted(day: Desk) -> None:
     give(day, "skipped", 0)
     with day.store.reading() as session:
-        assert people(session, day.project) == [Person("Ann", 2, 1, 1), Person("Ben", 1, 1, 1)]
+        assert people(session, day.project) == [
+            Person("Ann", None, 2, 1, 1),
+            Person("Ben", None, 1, 1, 1),
+        ]

@@ -62,7 +62,7 @@ def test_undo_and_redo_without_a_step_change_nothing(desk: Desk) -> None:
     assert desk.undo() == []  # Ann undoes neither Ben's foods nor foods on another photo
     assert desk.redo() == []
     assert desk.count() == count
-    with pytest.raises(StoreError, match="not in a project"):
+    with pytest.raises(StoreError, match="not in the project"):
         commit(desk.store, undo, 999, desk.ann)
 
 

@@ -15,10 +15,12 @@ from gradio.routes import App
 
 from rvernet_app.errors import PromptError
 from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.roles import Actor
 from rvernet_app.ui import access
 from rvernet_app.ui.access import LoginError, default_name, visitor_name
 from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.requests import Empty, Reply
+from tests.rvernet_app.store.desk import nobody
 
 
 @pytest.fixture(autouse=True)
@@ -106,14 +108,14 @@ class Me(Reply):
     me: str
 
 
-def whoami(asked: Empty, me: str) -> Me:
-    return Me(me=me)
+def whoami(asked: Empty, me: Actor) -> Me:
+    return Me(me=me.name)
 
 
 def served(auth: Callable[[str, str], bool] | None = None) -> tuple[App, int]:
     """Build a page with a component that asks the server for the visitor's name; return its id as well."""
     with gr.Blocks(analytics_enabled=False) as demo:
-        component = gr.HTML("", server_functions=[answered_to(whoami)])
+        component = gr.HTML("", server_functions=[answered_to(whoami, nobody)])
     demo.auth, demo.auth_message = auth, None  # as `launch` sets them
     return App.create_app(demo), component._id
 

@@ -192,13 +192,19 @@ def test_uploads_are_kept_in_a_private_folder_that_goes_with_the_program(
     assert "GRADIO_TEMP_DIR" not in os.environ
 
 
-def test_a_folder_for_uploads_that_was_named_stays(
+def test_uploads_go_below_a_folder_that_was_named_and_its_other_files_stay(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    serve(monkeypatch, Page(lambda: (uploads_folder() / "a.jpg").write_text("uploaded")))
+    chosen = tmp_path / "uploads"
+    chosen.mkdir()
+    (chosen / "theirs").write_text("theirs")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(chosen))
+    parents: list[Path] = []
+    serve(monkeypatch, Page(lambda: parents.append(uploads_folder().parent)))
     assert main(["serve"]) == 0
-    assert (tmp_path / "uploads" / "a.jpg").read_text() == "uploaded"
+    assert parents == [chosen]
+    assert [path.name for path in chosen.iterdir()] == ["theirs"]
+    assert os.environ["GRADIO_TEMP_DIR"] == str(chosen)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT ends a process at once on Windows")

@@ -21,7 +21,7 @@ from rvernet_app.store.tables import DONE
 from rvernet_app.ui.access import ServedFiles
 from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.exporting import Exporting
-from tests.rvernet_app.store.desk import Desk, commit, set_up
+from tests.rvernet_app.store.desk import Desk, commit, nobody, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -42,7 +42,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def ask(desk: Desk, served: ServedFiles, **message: Any) -> dict[str, Any]:
     """Return the reply to a request for an export."""
-    export = answered_to(Exporting(desk.store, desk.files, served).export_project)
+    export = answered_to(Exporting(desk.store, desk.files, served).export_project, nobody)
     return export({"me": "Rita", **message}, REQUEST, None)
 
 

@@ -27,6 +27,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import FULL, NEW
 from rvernet_app.store.review import comment
+from rvernet_app.store.roles import Actor
 from rvernet_app.store.tables import DONE, OPEN, STATES, Annotation, Annotator, Item
 from rvernet_app.ui.answers import UNEXPECTED, StoreHandler, answered_to
 from rvernet_app.ui.project.adding import Adding
@@ -35,7 +36,7 @@ from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.requests import ListFolder
 from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.replies import PhotoReply
-from tests.rvernet_app.store.desk import Desk, commit, picture, set_up, square
+from tests.rvernet_app.store.desk import Desk, commit, nobody, picture, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """A request to a server without accounts."""
@@ -67,7 +68,7 @@ class Page:
     def ask(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
         """Return the reply to a message, as JSON carries it."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        reply = answered_to(self.handlers[name])(sent, REQUEST, None)
+        reply = answered_to(self.handlers[name], nobody)(sent, REQUEST, None)
         return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def of_project(self, name: str, /, me: str = "Ann", **message: Any) -> dict[str, Any]:
@@ -137,10 +138,10 @@ def test_viewing_saves_nothing_about_the_visitor(page: Page) -> None:
 
 
 def test_an_unexpected_error_is_a_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(asked: Empty, me: str) -> NoReturn:
+    def broken(asked: Empty, me: Actor) -> NoReturn:
         raise ZeroDivisionError("secret")
 
-    assert answered_to(broken)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
+    assert answered_to(broken, nobody)({"me": "Ann"}, REQUEST, None) == {"error": UNEXPECTED}
     assert "secret" in caplog.text
     assert "broken failed" in caplog.text
 
@@ -180,12 +181,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def test_every_handler_is_offered_under_its_own_name(page: Page) -> None:
-    assert [answered_to(handler).__name__ for handler in page.handlers.values()] == list(FIELDS)
+    assert [answered_to(handler, nobody).__name__ for handler in page.handlers.values()] == list(FIELDS)
 
 
 @pytest.mark.parametrize("handler", FIELDS)
 def test_no_bad_message_causes_an_unexpected_error(page: Page, handler: str) -> None:
-    answer = answered_to(page.handlers[handler])
+    answer = answered_to(page.handlers[handler], nobody)
     for no_object in (None, 5, "x", [1]):
         assert set(answer(no_object, REQUEST, None)) == {"error"}
     sound: dict[str, Any] = {
@@ -484,7 +485,7 @@ def test_a_photo_is_assigned_to_a_meal(page: Page) -> None:
     assert [one["meal"] for one in page.of_project("list_items")["items"]][:2] == [None, "Monday lunch"]
     assert "at most 200" in page.ask("set_meal", item=item, meal="x" * 201)["error"]
     assert page.ask("set_meal", item=item, meal=" ") == {"meal": None}
-    assert "not in a project" in page.ask("set_meal", item=999, meal="x")["error"]
+    assert "not in the project" in page.ask("set_meal", item=999, meal="x")["error"]
 
 
 def test_undo_and_redo_follow_the_stored_history(page: Page) -> None:
@@ -610,7 +611,7 @@ def test_a_food_is_saved_changed_deleted_and_restored(page: Page) -> None:
         ({"rle": {"size": [6, 8], "counts": "`1"}}, "empty"),
         ({"label": 999}, "label set"),
         ({"id": 999, "revision": 1}, "no such food"),
-        ({"item": 999}, "not in a project"),
+        ({"item": 999}, "not in the project"),
         ({"note": "x" * 10_001}, "at most"),
         ({"portion": {"amount": 1, "unit": "stone", "method": "guessed"}}, "stone"),
     ],
@@ -812,4 +813,4 @@ def test_a_folder_inside_the_import_folder_may_be_named_by_its_absolute_path(
 ) -> None:
     assert page.ask("list_folder", folder=str(folder / "tuesday"))["names"] == ["d.png"]
     with pytest.raises(StoreError):
-        page.adding.list_folder(ListFolder(folder=str(folder.parent)), "Ann")
+        page.adding.list_folder(ListFolder(folder=str(folder.parent)), Actor("Ann", is_admin=True))

@@ -21,7 +21,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.types import Candidates, Embedding, Photo, Prompt
 from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.leftovers import Leftovers
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, set_up
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, nobody, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -52,7 +52,7 @@ class Page:
 
     def find_again(self, item: int) -> dict[str, Any]:
         sent = {"project": self.desk.project, "item": self.desk.items[item], "me": "Ann"}
-        return dict(answered_to(self.leftovers.find_again)(sent, REQUEST, None))
+        return dict(answered_to(self.leftovers.find_again, nobody)(sent, REQUEST, None))
 
 
 @pytest.fixture

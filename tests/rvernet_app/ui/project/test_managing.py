@@ -27,7 +27,7 @@ from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.managing import Managing
-from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
+from tests.rvernet_app.store.desk import Desk, commit, nobody, picture, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -50,7 +50,7 @@ class Page:
         )
         handlers = {handler.__name__: handler for part in parts for handler in part.handlers}
         sent = {"me": "Ann", "project": self.desk.project, **message}
-        reply = answered_to(handlers[name])(json.loads(json.dumps(sent)), REQUEST, None)
+        reply = answered_to(handlers[name], nobody)(json.loads(json.dumps(sent)), REQUEST, None)
         return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     @property

@@ -21,7 +21,7 @@ from rvernet_app.store.projects import create_project
 from rvernet_app.types import Candidates, Cutouts, Embedding, Photo, Prediction, Prompt
 from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.ranking import NOTHING_FOUND, UNREADABLE, Ranking
-from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, set_up
+from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, nobody, set_up
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 
@@ -84,7 +84,7 @@ class Page:
 
     def rank_next(self, **message: Any) -> dict[str, Any]:
         sent = {"project": self.desk.project, "me": "Ann", **message}
-        return dict(answered_to(self.ranking.rank_next)(sent, REQUEST, None))
+        return dict(answered_to(self.ranking.rank_next, nobody)(sent, REQUEST, None))
 
     def uncertainties(self) -> list[float | None]:
         return [self.desk.item(number).uncertainty for number in range(len(self.desk.items))]

@@ -25,7 +25,7 @@ from rvernet_app.store.tables import DONE
 from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.visitor.replies import PhotoReply
-from tests.rvernet_app.store.desk import Desk, commit, set_up, square
+from tests.rvernet_app.store.desk import Desk, commit, nobody, set_up, square
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
 """A request to a server without login."""
@@ -59,7 +59,7 @@ class Page:
     def ask(self, name: str, /, me: str = "Rita", **message: Any) -> dict[str, Any]:
         """Send a message and return the reply as the browser receives it."""
         sent = json.loads(json.dumps({**message, "me": me}))
-        reply: dict[str, Any] = answered_to(getattr(self.reviewing, name))(sent, REQUEST, None)
+        reply: dict[str, Any] = answered_to(getattr(self.reviewing, name), nobody)(sent, REQUEST, None)
         return cast("dict[str, Any]", json.loads(json.dumps(reply)))
 
     def open(self, **message: Any) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def test_merging_an_outdated_revision_is_a_conflict(page: Page) -> None:
         ({"foods": [{"id": 1}]}, "revision"),
         ({"how": "mean"}, "union"),
         ({"label": 999}, "label set"),
-        ({"item": 999}, "not in a project"),
+        ({"item": 999}, "not in the project"),
     ],
 )
 def test_an_impossible_merge_is_refused(page: Page, message: dict[str, Any], says: str) -> None:
@@ -350,7 +350,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def test_every_handler_keeps_its_name(page: Page) -> None:
-    assert [answered_to(handler).__name__ for handler in page.reviewing.handlers] == list(FIELDS)
+    assert [answered_to(handler, nobody).__name__ for handler in page.reviewing.handlers] == list(FIELDS)
 
 
 @pytest.mark.parametrize("handler", FIELDS)
@@ -358,7 +358,7 @@ def test_no_message_causes_an_unexpected_error(
     page: Page, handler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rvernet_app.ui.project.rows.FIGURE_DPI", 10)
-    answer = answered_to(getattr(page.reviewing, handler))
+    answer = answered_to(getattr(page.reviewing, handler), nobody)
     sound = {
         "me": "Rita",
         "project": page.desk.project,

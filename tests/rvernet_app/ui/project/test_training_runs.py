@@ -42,7 +42,7 @@ from rvernet_app.ui.project.training_runs import (
     _new_folder,
     checkpoint_in_use,
 )
-from tests.rvernet_app.store.desk import commit
+from tests.rvernet_app.store.desk import commit, nobody
 from tests.training.test_on_project import food_store
 
 REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
@@ -143,7 +143,7 @@ class Page:
 
     def ask(self, name: str, /, **message: Any) -> dict[str, Any]:
         """Return the reply to a message, as JSON carries it."""
-        reply = answered_to(getattr(self.runs, name))({**message, "me": "Ann"}, REQUEST, None)
+        reply = answered_to(getattr(self.runs, name), nobody)({**message, "me": "Ann"}, REQUEST, None)
         told: dict[str, Any] = json.loads(json.dumps(reply))
         return told
 

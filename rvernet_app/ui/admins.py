@@ -1,0 +1,29 @@
+"""Who runs this server: its admins have every role in every project, and alone make projects."""
+
+from __future__ import annotations
+
+import os
+
+from rvernet_app.config import AppConfig
+from rvernet_app.store.accounts import Accounts
+from rvernet_app.ui.access import signs_in
+from rvernet_app.ui.answers import IsAdmin
+
+OWNER_VARIABLE = "SPACE_AUTHOR_NAME"
+"""Set by Hugging Face: the user or organization that a Space belongs to."""
+
+
+def server_admins(config: AppConfig) -> IsAdmin:
+    """Return the function that says who runs the server, of names that have logged in.
+
+    On a Space these are its owner and the names in `AppConfig.admins`, elsewhere the accounts marked so.
+    """
+    accounts = Accounts(config.data_dir)
+
+    def is_admin(name: str) -> bool:
+        if not signs_in():
+            return accounts.is_admin(name)
+        named = {one.strip() for one in config.admins.split(",")} | {os.environ.get(OWNER_VARIABLE, "")}
+        return name in named - {""}
+
+    return is_admin
