@@ -311,8 +311,8 @@ def _blur(arguments: argparse.Namespace, config: AppConfig) -> None:
             boxes += find_faces(read_pixels(copy), _face_weights(config))
         done = blur_photo(store, files, project_id, item.id, boxes)
     print(_line(f"{len(boxes)} parts of {arguments.photo} are blurred"))
-    if done.kept_in:
-        print(_line(f"  the photo is still as it was in {', '.join(done.kept_in)}"))
+    if done.elsewhere:
+        print(f"  {done.elsewhere} other projects have the photo as it was")
 
 
 def _face_weights(config: AppConfig) -> Path:

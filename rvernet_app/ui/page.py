@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from rvernet_app.config import AppConfig
 from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.picture.decode_budget import DECODING
-from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -23,6 +22,7 @@ from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.project.adding import Adding
+from rvernet_app.ui.project.blurring import Blurring
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -34,6 +34,7 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.traces import forget
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
@@ -73,7 +74,9 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     leftovers = Leftovers(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
     importing = Importing(store, files)
-    managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
+    forget_photos = partial(forget, handlers, pipeline)
+    managing = Managing(store, files, forget_photos)
+    blurring = Blurring(store, files, forget_photos, config.weights_dir)
     exporting = Exporting(store, files, handlers.served)
     streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
@@ -90,6 +93,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             exporting,
             importing,
             managing,
+            blurring,
         )
         of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
@@ -120,12 +124,6 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     handlers.served.clean_with(demo)
     demo.queue(max_size=64)
     return demo
-
-
-def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
-    """Drop all that the engine keeps of a photo."""
-    photos.forget(sha256)
-    pipeline.forget(sha256)
 
 
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvernet_app.errors import GoneError, StoreError
+from rvernet_app.errors import GoneError, RoleError, StoreError
 from rvernet_app.exchange.backup import backup
 from rvernet_app.picture.photos import read_pixels
 from rvernet_app.store.blurring import Blurring, blur_photo
 from rvernet_app.store.database import Store
+from rvernet_app.store.members import set_member
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.queue import add_photos, named
 from rvernet_app.store.removal import delete_photos
+from rvernet_app.store.roles import Actor, Role
 from tests.rvernet_app.store.desk import Desk, commit, set_up
 
 BOX = (0, 0, 4, 3)
@@ -55,7 +57,7 @@ def test_the_blurred_photo_takes_the_place_and_the_photo_before_is_gone(desk: De
     after = desk.item(4).photo
     assert done.replaced == before.sha256
     assert done.removed == (before.sha256,)
-    assert done.kept_in == ()
+    assert done.elsewhere == 0
     assert files_of(desk.store.folder, before.sha256) == []
     assert files_of(desk.store.folder, after.sha256) == ["originals", "photos"]
     original = desk.files.original(after.sha256).read_bytes()
@@ -69,12 +71,12 @@ def test_the_blurred_photo_takes_the_place_and_the_photo_before_is_gone(desk: De
     assert any(after.sha256 in name for name in kept)
 
 
-def test_another_project_keeps_the_photo_as_it_was_and_is_named(desk: Desk) -> None:
+def test_another_project_keeps_the_photo_as_it_was_and_is_counted(desk: Desk) -> None:
     before = desk.item(4).photo
     other = commit(desk.store, create_project, "Other", [])
     list(add_photos(desk.store, desk.files, other, [("face.png", desk.files.original(before.sha256))]))
     done = blur(desk)
-    assert done.kept_in == ("Other",)
+    assert done.elsewhere == 1
     assert done.removed == ()
     assert desk.files.has(before.sha256, before.format)
 
@@ -87,6 +89,13 @@ def test_a_deleted_photo_is_not_blurred_and_a_lost_one_is_named(desk: Desk) -> N
     desk.files.working_copy(photo.sha256, photo.format).unlink()
     with pytest.raises(StoreError, match="missing or damaged"):
         blur(desk)
+
+
+def test_an_annotator_may_not_blur(desk: Desk) -> None:
+    with desk.store.writing() as session:
+        set_member(session, desk.project, "Ben", Role.ANNOTATOR)
+    with pytest.raises(RoleError):
+        blur_photo(desk.store.acting(Actor("Ben")), desk.files, desk.project, desk.items[4], [BOX])
 
 
 def test_a_photo_is_found_by_its_name(desk: Desk) -> None:
