@@ -47,7 +47,7 @@ def test_a_blurred_photo_is_forgotten_as_it_was(desk: Desk, tmp_path: Path) -> N
 def test_faces_are_proposed_where_the_weights_are(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blurring = Blurring(desk.store, desk.files, [].extend, tmp_path)
+    blurring = Blurring(desk.store, desk.files, lambda photos: None, tmp_path)
     asked = FindFaces(project=desk.project, item=noise(desk))
     assert blurring.find_faces(asked, ME).to_json() == {"boxes": [], "can": False}
     (tmp_path / "face_detection_yunet_2023mar.onnx").touch()
