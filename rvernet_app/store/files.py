@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import replacing, write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo, save_pixels, small_jpeg
 from rvernet_app.reading import read_bytes
+from rvernet_app.types import Photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
+_ENCODING: dict[str, dict[str, int]] = {"JPEG": {"quality": JPEG_QUALITY, "subsampling": 0}, "PNG": {}}
 THUMBNAILS = "thumbnails"
 """Folder of thumbnails in the data folder."""
 
@@ -59,9 +62,9 @@ class PhotoFiles:
     def _keep_copy(self, photo: LoadedPhoto) -> None:
         copy = self.working_copy(photo.sha256, photo.format)
         if not _has_content(copy):
-            how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
+            kind = "JPEG" if photo.format in LOSSY else "PNG"
             with replacing(copy, durable=True) as unfinished:
-                save_pixels(photo.pixels, unfinished, "JPEG" if how else "PNG", **how)
+                save_pixels(photo.pixels, unfinished, kind, **_ENCODING[kind])
 
     def upright(self, sha256: str, file_format: str) -> Path:
         """Return the path of the working copy; one that is lost is made again from the original.
@@ -79,6 +82,26 @@ class PhotoFiles:
                     "add the same photo again, or bring it back from a back-up."
                 ) from error
         return copy
+
+    def add_pixels(self, pixels: Photo, like: str) -> LoadedPhoto:
+        """Keep pixels, uint8 (H, W, 3), as a photo of its own, whose file holds no metadata.
+
+        Args:
+            like: format of the photo that they come from, which decides between JPEG and PNG.
+
+        Raises:
+            StoreError: the data folder cannot be written.
+        """
+        file_format = "JPEG" if like in LOSSY else "PNG"
+        encoded = io.BytesIO()
+        save_pixels(pixels, encoded, file_format, **_ENCODING[file_format])
+        sha256 = hashlib.sha256(encoded.getbuffer()).hexdigest()
+        try:
+            for path in (self.original(sha256), self.working_copy(sha256, file_format)):
+                write(path, encoded.getvalue(), durable=True)
+        except OSError as error:
+            raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
+        return LoadedPhoto(pixels, sha256, file_format)
 
     def has(self, sha256: str, file_format: str) -> bool:
         """Return whether the original and the working copy of a photo are there."""

@@ -325,6 +325,22 @@ def item(session: Session, project_id: int, item_id: int) -> Item:
     return found
 
 
+def named(session: Session, project_id: int, name: str) -> Item:
+    """Return the only photo of a queue that has this name.
+
+    Raises:
+        StoreError: no photo has it, or several have.
+    """
+    found = list(
+        session.scalars(select(Item).where(Item.project_id == project_id, Item.name == name).limit(2))
+    )
+    if len(found) != 1:
+        raise StoreError(
+            f"{'Several photos are' if found else 'No photo is'} named {name!r} in this project."
+        )
+    return found[0]
+
+
 def state_of(session: Session, item_id: int, annotator_id: int) -> str:
     """Return how far an annotator is with a photo: NEW or one of STATES."""
     require_self(session, annotator_id)

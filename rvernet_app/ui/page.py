@@ -14,7 +14,6 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.picture.decode_budget import DECODING
-from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -35,6 +34,7 @@ from rvernet_app.ui.gate.gate import Gate, Knowledge
 from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.malformed import Malformed
 from rvernet_app.ui.project.adding import Adding
+from rvernet_app.ui.project.blurring import Blurring
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -49,6 +49,7 @@ from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.signin.routes import login_routes
 from rvernet_app.ui.signin.sign_in import SignIn
 from rvernet_app.ui.signin.wall import Wall
+from rvernet_app.ui.traces import forget
 from rvernet_app.ui.turns import MAX_WAITING_IN_ALL, Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
@@ -89,7 +90,9 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     leftovers = Leftovers(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
     importing = Importing(store, files)
-    managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
+    forget_photos = partial(forget, handlers, pipeline)
+    managing = Managing(store, files, forget_photos)
+    blurring = Blurring(store, files, forget_photos, config.weights_dir)
     exporting = Exporting(store, files, handlers.served)
     turns = Turns()
     streams, api = Streams(pipeline, handlers.photos, turns), Api(pipeline, turns)
@@ -105,6 +108,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             exporting,
             importing,
             managing,
+            blurring,
         )
         of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
@@ -163,12 +167,6 @@ def build_engine(config: AppConfig) -> Pipeline:
 def _is_ours(error: Exception) -> bool:
     """Return whether the message of an error says enough."""
     return isinstance(error, RvernetError)
-
-
-def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
-    """Drop all that the engine keeps of a photo."""
-    photos.forget(sha256)
-    pipeline.forget(sha256)
 
 
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:

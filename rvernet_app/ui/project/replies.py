@@ -104,6 +104,19 @@ class DeletedPhotos(Reply):
     progress: dict[str, int]
 
 
+class Blurred(Reply):
+    """How many other projects have a photo as it was before it was blurred."""
+
+    elsewhere: int
+
+
+class Faces(Reply):
+    """Boxes around faces: left, top, right, bottom in pixels; "can" tells whether faces can be looked for."""
+
+    boxes: list[list[int]]
+    can: bool
+
+
 class Refused(Reply):
     """A photo that could not have a verdict, and why."""
 

@@ -18,6 +18,7 @@ import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, to
 import { createDatabase } from "./front/database.js";
 import { listenToTabs, lostByLeaving, restorePhotos } from "./front/keeping.js";
 import { listenToKeys } from "./keys.js";
+import { createBlurring } from "./panels/blurring.js";
 import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
@@ -144,6 +145,7 @@ function drawOnChange(page) {
     more: () => moreOfGrid(page),
   });
   const drawPanels = createPanels(page);
+  const drawBlurring = createBlurring(page);
   const drawCallout = createCallout(page);
   state.subscribe((parts) => {
     if (parts.has("photo")) canvas.drawPhoto(state.shown, state.view);
@@ -156,6 +158,7 @@ function drawOnChange(page) {
     drawStatus(page);
     if (parts.has("tabs")) drawTabs(page);
     if (parts.has("grid")) drawGrid();
+    if (parts.has("blurring")) drawBlurring();
     if (parts.has("added")) drawAdded(page);
     if (parts.has("importing")) drawImporting(page);
     if (parts.has("account")) drawAccount(page);
