@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 KEEP_SECONDS = 24 * 3600
 NEW_SECONDS = 60
 """Age of a folder without its mark that no program is about to mark any more."""
-DECODED_BYTES = 400_000_000
+DECODED_BYTES = 200_000_000
 FOLDER_NAME = "opened-photos"
 """Folder of the cache below `photos_dir`, which may hold files of other programs and people."""
 MARK_NAME = "CACHEDIR.TAG"

@@ -21,6 +21,9 @@ from rvernet_app.ui.requests import Signed
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 
+MAX_SESSIONS = 1000
+"""How many open pages are remembered. A forgotten one goes on; it only loses the numbers of its requests."""
+
 
 class LoginError(RvernetError):
     """Nobody is logged in where one has to be."""
@@ -147,6 +150,16 @@ def keeping_uploads() -> Iterator[None]:
 def check_paths(demo: gr.Blocks) -> None:
     """Have Gradio refuse files that were not uploaded; it does so only in an app that it launched itself."""
     demo.has_launched = True
+
+
+def bound_memory(demo: gr.Blocks) -> None:
+    """Bound what Gradio keeps of each page and each request; its own bounds are 10,000 of both.
+
+    It also counts statistics of all requests that it keeps after each one, which nobody reads here.
+    """
+    demo.state_session_capacity = MAX_SESSIONS
+    demo._queue.ANALYTICS_MAX_EVENTS = 1
+    demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
 
 
 def end_streams(site: FastAPI) -> None:

@@ -18,7 +18,7 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
-from rvernet_app.ui.access import check_paths, signs_in
+from rvernet_app.ui.access import bound_memory, check_paths, signs_in
 from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
@@ -119,6 +119,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             )
     handlers.served.clean_with(demo)
     demo.queue(max_size=64)
+    bound_memory(demo)
     return demo
 
 
