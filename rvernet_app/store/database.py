@@ -173,8 +173,9 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        arguments = {"timeout": BUSY_SECONDS, "isolation_level": None}
+        engine = create_engine(parsed, connect_args=arguments, hide_parameters=True)
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:

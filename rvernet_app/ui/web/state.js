@@ -72,6 +72,7 @@ const VALUES = {
   // The project and its queue.
   annotator: [() => null, []], // the name one goes by; the server's own where one logs in
   account: [() => null, ["account"]], // who is signed in
+  loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
   project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
   projectPhotos: [() => new Map(), []], // item -> photo
   order: [() => "queue", []],

@@ -33,6 +33,7 @@ from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.requests import ExportProject, OpenItem
 from rvernet_app.ui.traces import forget
+from rvernet_app.ui.turns import Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from tests.rvernet_app.store.desk import Desk, commit, set_up
@@ -145,7 +146,7 @@ def test_no_metadata_of_an_opened_photo_leaves(
     food = {"rle": found["candidates"][0]["rle"], "title": "Rice", "label": None, "score": 0.5}
     asked = {"photo": photo, "name": "Meal", "foods": [food], "method": "gradcam"}
     ready = answered(handlers.download)(asked)
-    segmented = Api(pipeline).segment({"path": str(upload)}, [[40, 30, 1]], None, True)  # type: ignore[arg-type]
+    segmented = Api(pipeline, Turns())._segment({"path": str(upload)}, [[40, 30, 1]], None, True)
     assert "url" in ready
     assert len(handlers.served.paths) == 2
     assert not tells(opened, found, ready, segmented, *map(Path, handlers.served.paths))

@@ -38,7 +38,7 @@ from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, nobody, picture, set_up, square
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 """A request to a server without accounts."""
 
 NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}
@@ -524,7 +524,7 @@ def test_all_changes_of_one_step_are_undone_together(page: Page) -> None:
 
 
 def test_changes_of_another_visitor_are_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.answers.visitor_name", lambda *_: "Ben")
+    monkeypatch.setattr("rvernet_app.ui.answers.visitor", lambda *_: Actor("Ben"))
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
         message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}
