@@ -32,8 +32,10 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import label_names, take_label_set
 from rvernet_app.store.listing import count_states
+from rvernet_app.store.members import people, remove_member, set_member
 from rvernet_app.store.projects import all_projects, change_project, project
 from rvernet_app.store.removal import delete_project, loss
+from rvernet_app.store.roles import Role
 from rvernet_app.store.tables import DONE, SKIPPED, UNUSABLE
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
@@ -61,6 +63,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     labels.set_defaults(run=_labels)
 
+    _add_people(commands)
     _add_export(commands)
     _add_import(commands)
 
@@ -82,6 +85,21 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     accounts.add_argument("--admin", action="store_true", help="add: the account runs the server")
     accounts.add_argument("--revoke", action="store_true", help="admin: the account does not any more")
     accounts.set_defaults(run=_accounts)
+
+
+def _add_people(commands: argparse._SubParsersAction[Parser]) -> None:
+    who = commands.add_parser("people", help="list the people of a project, add, change or remove one")
+    who.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
+    change = who.add_mutually_exclusive_group()
+    change.add_argument(
+        "--add",
+        type=_name,
+        nargs=2,
+        metavar=("NAME", "ROLE"),
+        help=f"add somebody, or give them another role: {', '.join(role.word for role in Role)}",
+    )
+    change.add_argument("--remove", type=_name, metavar="NAME", help="what they saved stays")
+    who.set_defaults(run=_people)
 
 
 def _add_export(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -217,6 +235,21 @@ def _progress_text(photos: Mapping[str, int]) -> str:
     """Say how many photos there are; skipped and unusable ones do not count as labelled."""
     apart = [f"{photos[state]} {state}" for state in (SKIPPED, UNUSABLE) if photos[state]]
     return ", ".join((f"{sum(photos.values())} photos", f"{photos[DONE]} labelled", *apart))
+
+
+def _people(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        with store.writing() as session:
+            if arguments.add is not None:
+                name, word = arguments.add
+                set_member(session, project_id, name, Role.of(word))
+            elif arguments.remove is not None:
+                remove_member(session, project_id, arguments.remove)
+            found = people(session, project_id)
+    for one in found:
+        role = "no member" if one.role is None else one.role.word
+        print(_line(f"{one.name}: {role}, {one.done} of {one.begun} photos done, {one.foods} foods"))
 
 
 def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:

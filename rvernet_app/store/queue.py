@@ -239,7 +239,8 @@ def lead(
 
 def _not_held(annotator_id: int) -> ColumnElement[bool]:
     """Return the condition that nobody else holds a photo."""
-    return or_(Item.held_by.is_(None), Item.held_by == annotator_id, Item.held_until < now())
+    over = or_(Item.held_until < now(), Item.held_until > now() + HOLD)  # later only if the clock went back
+    return or_(Item.held_by.is_(None), Item.held_by == annotator_id, over)
 
 
 def next_item(

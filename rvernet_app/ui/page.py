@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
 from functools import partial
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from rvernet_app.config import AppConfig
+from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.pipeline import Pipeline, build_pipeline
@@ -17,6 +19,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import (
+    bound_memory,
     check_paths,
     is_served,
     let_wait,
@@ -30,6 +33,7 @@ from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.gate.gate import Gate, Knowledge
 from rvernet_app.ui.gate.rules import Rules
+from rvernet_app.ui.malformed import Malformed
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.blurring import Blurring
 from rvernet_app.ui.project.exporting import Exporting
@@ -54,6 +58,8 @@ from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
 
+log = logging.getLogger(__name__)
+
 HOUR = 3600
 
 
@@ -70,8 +76,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         StoreError: the data folder or the database cannot be used.
     """
     if pipeline is None:
-        chosen = checkpoint_in_use(config.data_dir) if config.checkpoint == AppConfig.checkpoint else None
-        pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
+        pipeline = build_engine(config)
     DECODING.resize(int(config.decoding_mb * 1e6))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
@@ -135,7 +140,35 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             )
     handlers.served.clean_with(demo)
     let_wait(demo.queue(max_size=None), MAX_WAITING_IN_ALL)
+    bound_memory(demo)
     return demo
+
+
+def build_engine(config: AppConfig) -> Pipeline:
+    """Build the engine, with the checkpoint that was chosen on the page unless `config` names another.
+
+    If the chosen one cannot be read, the bundled one is at work, and the log says why: a damaged file must
+    not keep everyone from their photos. A checkpoint that `config` names has to be read.
+
+    Raises:
+        WeightsError, CheckpointError: as `build_pipeline`.
+    """
+    pipeline = build_pipeline(config)
+    if config.checkpoint != AppConfig.checkpoint:
+        return pipeline
+    try:
+        chosen = checkpoint_in_use(config.data_dir)
+        if chosen is not None:
+            pipeline.use(chosen)
+    except Exception as error:  # libraries raise nearly anything on a damaged file
+        log.error("The checkpoint trained here is not in use: %s", error, exc_info=not _is_ours(error))
+        pipeline.without_trained = True
+    return pipeline
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether the message of an error says enough."""
+    return isinstance(error, RvernetError)
 
 
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
@@ -177,7 +210,7 @@ def page_options(config: AppConfig) -> dict[str, Any]:
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "css": style_sheet(),
         "favicon_path": str(FAVICON),
-        "app_kwargs": {"routes": web_routes(), "middleware": middleware()},
+        "app_kwargs": {"routes": web_routes(), "middleware": [Middleware(Malformed), *middleware()]},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "show_error": False,
         "footer_links": [],

@@ -141,6 +141,7 @@ class Managing:
             projects.project(session, asked.project)
             mine = projects.ensure_annotator(session, me.name)
         for item_id in asked.items:
+            name = ""
             try:
                 with self._store(me).writing() as session:
                     name = queue.item(session, asked.project, item_id).name

@@ -32,6 +32,7 @@ import {
   takeLabelSet,
 } from "./project/label-set.js";
 import { linkBefore } from "./project/leftovers.js";
+import { addMember } from "./project/people.js";
 import {
   changeAnnotator,
   createProject,
@@ -129,6 +130,7 @@ function wireProject(page, _actions, on) {
   on.submit("#rv-folder", (form) => addFolder(page, new FormData(form).get("folder")));
   on.submit("#rv-exports", (form) => exportProject(page, form));
   on.submit("#rv-settings", (form) => saveSettings(page, form));
+  on.submit("#rv-members", (form) => addMember(page, form));
   on.submit("#rv-delete-project", (form) => deleteThisProject(page, form));
   wireImport(page, on);
   wireGrid(page, on);

@@ -112,6 +112,19 @@ def test_a_project_is_deleted_with_what_is_in_it(desk: Desk, capsys: pytest.Capt
     assert run("projects", "--delete", "Trays") == 2
 
 
+def test_people_are_listed_added_and_removed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("people", "--add", "Rita", "reviewer") == 0
+    assert run("people", "--add", "Ann", "admin") == 0
+    capsys.readouterr()
+    assert run("people", "--remove", "Rita") == 0
+    assert capsys.readouterr().out == "Ann: admin, 2 of 3 photos done, 5 foods\n"
+    assert run("people", "--add", "Ann", "king") == 2
+    told = "rvernet: A member is annotator, reviewer, admin; got 'king'.\n"
+    assert capsys.readouterr().err == told
+    assert run("people", "--remove", "Olga") == 2
+    assert capsys.readouterr().err == "rvernet: Olga is no member of this project.\n"
+
+
 def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("projects") == 0
     assert capsys.readouterr().out == ""
