@@ -60,6 +60,11 @@ MAX_ROW = 64 * 10**6
 """Bytes of one row."""
 BATCH = 1000
 """Rows in memory at a time."""
+_REFUSED = (
+    *(OSError, SQLAlchemyError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError),
+    ValueError,
+)
+"""What the rows of a file that is no backup of ours may raise."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
     except BaseException as error:
         for path in taken:
             path.unlink(missing_ok=True)
-        if isinstance(error, (OSError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError)):
+        if isinstance(error, _REFUSED):
             raise StoreError(f"Nothing was restored: {error}") from error
         raise
     return report
@@ -249,7 +254,7 @@ def read_report(source: Path) -> BackupReport:
         )
     except FileNotFoundError as error:
         raise StoreError(f"{source} is not a backup, or was never finished: it has no {MANIFEST}.") from error
-    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _REFUSED as error:
         raise StoreError(f"{path} is damaged; use another backup.") from error
 
 
