@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 
 from rvernet_app import label_files
-from rvernet_app.errors import LabelError, StoreError
+from rvernet_app.errors import LabelError, PromptError, StoreError
 from rvernet_app.exchange import archive, plan
 from rvernet_app.exchange.formats import outlines
 from rvernet_app.exchange.formats.outlines import filled, outline
@@ -273,7 +273,7 @@ def test_a_mask_of_very_many_specks_becomes_one_outline() -> None:
 
 def test_a_food_has_a_limit_on_its_outlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlines, "MAX_PARTS", 2)
-    with pytest.raises(outlines.PromptError, match="It has 3 outlines, over the limit of 2"):
+    with pytest.raises(PromptError, match="It has 3 outlines, over the limit of 2"):
         outlines.rle_of_parts([[1, 1, 5, 1, 5, 5]] * 3, SMALL)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import LabelName
-from rvernet_app.store import annotations, json_columns, projects, queue, review
+from rvernet_app.store import annotations as stored_foods
+from rvernet_app.store import json_columns, projects, queue, review
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.label_sets import label_names
 from tests.rvernet_app.store.desk import Desk
@@ -58,7 +59,7 @@ def test_no_text_of_a_person_is_half_saved(desk: Desk) -> None:
     with pytest.raises(StoreError, match="characters that cannot be kept"), desk.store.writing() as session:
         review.comment(session, item, desk.ann, BAD)
     with pytest.raises(StoreError, match="characters that cannot be kept"), desk.store.writing() as session:
-        annotations.give_verdict(session, item, desk.ann, "unusable", BAD)
+        stored_foods.give_verdict(session, item, desk.ann, "unusable", BAD)
     with desk.store.reading() as session:
         assert queue.item(session, desk.project, item).meal == before
         assert review.comments(session, item) == []
