@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,12 +20,14 @@ from rvernet_app.model.bounded import Bounded
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.reading import json_of, read_bytes
 
 FORMAT = 1
 T = TypeVar("T")
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-MOST_CONFIG_BYTES = 10 * 10**6
+MAX_BYTES = {CONFIG_NAME: 10**7, WEIGHTS_NAME: 8 * 10**9}
+"""Size of each of its files."""
 SPARE_BYTES = 64 * 10**6
 SPARE_TENSORS = 10_000
 """What the building of a model may take beyond eight times what the file of its weights holds: weights are
@@ -190,8 +191,8 @@ def _to_bytes(config: Mapping[str, Any]) -> bytes:
 
 def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads(config_bytes)
-    except (ValueError, RecursionError) as error:  # ValueError includes bytes that are not UTF-8
+        config = json_of(config_bytes)
+    except ValueError as error:  # includes bytes that are not UTF-8
         raise CheckpointError(f"{folder / CONFIG_NAME} is not readable JSON: {error}.") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} does not hold a JSON object.")
@@ -249,14 +250,8 @@ def _check_classes(classes: tuple[str, ...], num_classes: int, folder: Path) -> 
 
 
 def _read(path: Path) -> bytes:
-    """Return the bytes of a file of a checkpoint. Pipes and devices are not read: they may never end."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise CheckpointError(f"{path} is not a file.")
-        if path.name == CONFIG_NAME and found.st_size > MOST_CONFIG_BYTES:
-            raise CheckpointError(f"{path} has {found.st_size / 1e6:.0f} MB; a config has a few kilobytes.")
-        return path.read_bytes()
+        return read_bytes(path, MAX_BYTES[path.name])
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint folder {path.parent} has no {path.name}.") from error
     except OSError as error:

@@ -21,6 +21,7 @@ from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.picture.file_kinds import begins_with_preview, is_camera_raw, kind_of
 from rvernet_app.picture.jpeg_end import lacks_end, mended
 from rvernet_app.picture.pixels import bytes_to_decode, piece_pixels, upright_rgb
+from rvernet_app.reading import read_bytes
 from rvernet_app.types import Photo
 
 _READS_AVIF = "avif" in features.modules and features.check_module("avif")
@@ -186,7 +187,7 @@ def read_file(path: Path, *, max_mb: float) -> bytes:
     """
     try:
         _require_bytes_within(path.stat().st_size, max_mb)
-        return path.read_bytes()
+        return read_bytes(path, int(max_mb * 1e6))
     except OSError as error:
         raise PhotoError(f"Cannot read {path}: {error.strerror or error}.") from error
 

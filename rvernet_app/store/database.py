@@ -152,11 +152,6 @@ def reason(error: DBAPIError | TimeoutError) -> str:
     return redacted(str(error.orig).strip())
 
 
-def is_text(text: str) -> bool:
-    """Return whether a database can keep a text: no null characters and no lone surrogates."""
-    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
-
-
 def open_engine(folder: Path, url: str | None) -> Engine:
     """Open a store's database, named as in `Store`, with whatever schema it has.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import replacing, write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo, save_pixels, small_jpeg
+from rvernet_app.reading import read_bytes
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
@@ -49,7 +50,7 @@ class PhotoFiles:
             original = self.original(photo.sha256)
             if not original.exists():
                 # Durable, or the photo's row, which is on the disk by then, may outlive its file.
-                write(original, _bytes_again(source, photo.sha256), durable=True)
+                write(original, _bytes_again(source, photo.sha256, self.max_bytes), durable=True)
             copy = self.working_copy(photo.sha256, photo.format)
             if not copy.exists():
                 how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
@@ -114,9 +115,9 @@ class _Looking(PhotoFiles):
         return read_photo(source, **self._limits)
 
 
-def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
+def _bytes_again(source: Path | bytes, sha256: str, most: int) -> bytes:
     """Read a photo's bytes once more. Raises PhotoError if the file has changed since."""
-    data = source if isinstance(source, bytes) else source.read_bytes()
+    data = source if isinstance(source, bytes) else read_bytes(source, most)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise PhotoError("This file changed while it was read. Add it again.")
     return data

@@ -9,8 +9,8 @@ from annotated_types import Len
 from pydantic import Field
 
 from rvernet_app.errors import PromptError
+from rvernet_app.reading import is_text
 from rvernet_app.store.annotations import MAX_STEP, Draft, Portion
-from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
