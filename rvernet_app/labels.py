@@ -13,7 +13,7 @@ from rvernet_app.portions import UNITS
 from rvernet_app.reading import is_text
 
 MAX_LABELS = 10_000
-"""Labels of one label set."""
+"""Labels of one label set. Every change of a set reads all of it while others wait to save."""
 MAX_SYNONYMS = 100
 """Synonyms of one label."""
 MAX_NAME = 200

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.labels import MAX_LABELS, MAX_NAME, LabelName, colour_of, require_unique
-from rvernet_app.store.event_log import amend, amend_all, locked, record_new
+from rvernet_app.store.event_log import amend, amend_all, amend_each, locked, record_new
 from rvernet_app.store.roles import NO_PROJECT, Role, require_role, role_of
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
@@ -91,9 +91,11 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
     """Save the label set of a new project.
 
     Raises:
-        LabelError: two labels have the same name, a parent is missing, or labels are parents of each other.
+        LabelError: two labels have the same name, a parent is missing, or labels are parents of each other;
+            or there are more than MAX_LABELS.
     """
     require_unique(labels)
+    _require_room(len(labels))
     rows = _inserted(session, project_id, labels, 0)
     for one in labels:
         rows[one.name].parent_id = _parent_id(one.name, one.parent, rows)
@@ -143,8 +145,6 @@ def add_labels(
     for one in names:
         if project.new_labels and rows.named(one.name) is None:
             new.setdefault(one.name.casefold(), one)
-    if new and len(rows.all) + len(new) > MAX_LABELS:
-        raise LabelError(f"A label set has at most {MAX_LABELS} labels; these are {len(new)} more.")
 
     def called(parent: str | None) -> str | None:
         if parent is None:
@@ -203,7 +203,7 @@ def take_label_set(
     rows = _Rows(session, _locked(session, project_id))
     known = [name for name in labels if rows.named(name.name) is not None]
     new = rows.add_all([name for name in labels if rows.named(name.name) is None], by)
-    changed = 0
+    changes: list[tuple[Label, Mapping[str, Any]]] = []
     for name in known:
         row = rows.named(name.name)
         assert row is not None
@@ -214,7 +214,8 @@ def take_label_set(
             "food_code": name.food_code or row.food_code,
             "unit": name.unit or row.unit,
         }
-        changed += rows.amend(row, values, by)
+        changes.append((row, values))
+    changed = rows.amend_each(changes, by)
     _require_tree(rows.all)
     return new, changed
 
@@ -357,6 +358,7 @@ class _Rows:
 
     def add_all(self, names: Sequence[LabelName], by: int | None) -> int:
         """Add labels after the others; returns their number. They may be parents of each other."""
+        _require_room(len(self._rows) + len(names))
         last = select(func.max(Label.position)).where(Label.project_id == self.project.id)
         highest = self._session.scalar(last)  # a removed label keeps its position
         first = 0 if highest is None else highest + 1
@@ -377,6 +379,17 @@ class _Rows:
         self._changed(True)
         return True
 
+    def amend_each(self, changes: Sequence[tuple[Label, Mapping[str, Any]]], by: int | None) -> int:
+        """Set values of several labels at once; returns how many of these labels change."""
+        new = [
+            (row, values)
+            for row, values in changes
+            if any(getattr(row, name) != value for name, value in values.items())
+        ]
+        amend_each(self._session, new, by)
+        self._changed(bool(new))
+        return len(new)
+
     def is_above(self, row: Label, other: Label) -> bool:
         """Return whether a label is the parent of another, or the parent of its parent, and so on."""
         of_id = {each.id: each for each in self._rows.values()}
@@ -387,6 +400,15 @@ class _Rows:
 
     def _changed(self, is_changed: bool) -> None:
         self.project.labels_version += is_changed
+
+
+def _require_room(count: int) -> None:
+    """Raise LabelError if a label set has too many labels."""
+    if count > MAX_LABELS:
+        raise LabelError(
+            f"A label set has at most {MAX_LABELS:,} labels, and this one would have {count:,}. "
+            "Keep the labels that are needed, or divide the photos between projects."
+        )
 
 
 def _inserted(session: Session, project_id: int, labels: Sequence[LabelName], first: int) -> dict[str, Label]:

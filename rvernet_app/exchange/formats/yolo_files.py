@@ -130,7 +130,7 @@ def yaml_of(text: str) -> object:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise ValueError("it is nested too deeply")
-        return yaml.load(text, loader)
+        return yaml.load(text, loader)  # nosec B506  # it makes texts, lists and mappings only
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
 

@@ -155,16 +155,17 @@ class TrainingRuns:
 
     def start_training(self, asked: StartTraining, me: Actor) -> TrainingState:
         """Start the process, and reply as `training`."""
+        with self._store(me).reading() as session:
+            name = projects.project(session, asked.project, Role.ADMIN).name
         epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
             raise StoreError(f"A training takes 1 to {MAX_EPOCHS} rounds.")
-        with self._store(me).reading() as session:
-            name = projects.project(session, asked.project, Role.ADMIN).name
         if not (ROOT / "training" / "on_project.py").is_file():
             raise StoreError("Training is not installed here.")
         with self._lock:
             if self._run is not None and self._run.under_way:
-                raise StoreError("A training is under way on this server; one at a time.")
+                on = f" on {self._run.project!r}" if self._run_of(me) else ""
+                raise StoreError(f"A training{on} is under way on this server; one at a time.")
             folder = _new_folder(self._folder)
             run = Run(name, folder, self._start(name, folder, epochs), project_id=asked.project)
             run.remember()

@@ -41,6 +41,7 @@ import { moreOfGrid, openFromGrid, toggleInGrid } from "./project/grid.js";
 import { createLabelSet } from "./project/labels.js";
 import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
+import { removeMember, setRole } from "./project/people.js";
 import { learnProjects, openProject } from "./project/projects.js";
 import { openItem } from "./project/queue.js";
 import { searchHere, searchLabels } from "./project/search.js";
@@ -56,7 +57,11 @@ export function start({ element, props, server, trigger, watch, upload }) {
   const actions = createActions(page);
   page.sendAgain = (photo) => openAgain(page, photo);
   page.fields = createFields(page, actions);
-  page.sheets = createSheets(page, { project: (id) => openProject(page, id) });
+  page.sheets = createSheets(page, {
+    project: (id) => openProject(page, id),
+    role: (name, role) => setRole(page, name, role),
+    remove: (name) => removeMember(page, name),
+  });
   drawOnChange(page);
   wireButtons(page, actions);
   listenToCanvas(page);
@@ -250,6 +255,7 @@ function begin(page) {
   if (isTouch()) {
     for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
   }
+  page.find("#rv-folder").hidden = !page.props.opens_folder;
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");
