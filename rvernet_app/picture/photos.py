@@ -150,7 +150,7 @@ def _opened_own(path: Path) -> Iterator[Image.Image]:
         raise OSError(f"{path} is damaged.") from error
 
 
-def save_pixels(pixels: Photo, path: Path, file_format: str, **how: Any) -> None:
+def save_pixels(pixels: Photo, target: Path | io.BytesIO, file_format: str, **how: Any) -> None:
     """Encode a photo, uint8 (H, W, 3), as a file without metadata.
 
     Raises:
@@ -158,7 +158,7 @@ def save_pixels(pixels: Photo, path: Path, file_format: str, **how: Any) -> None
         OSError: the file cannot be written.
     """
     with DECODING.taking(_ENCODING * pixels.nbytes):
-        Image.fromarray(pixels).save(path, file_format, **how)
+        Image.fromarray(pixels).save(target, file_format, **how)
 
 
 def _with_end(data: bytes) -> bytes:

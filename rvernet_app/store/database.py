@@ -38,6 +38,15 @@ WRITERS = 24
 so that as many stay free for who only reads."""
 QUEUE_SECONDS = 0.5
 """How long one more writer waits for a place among them; in this time many short changes are over."""
+ADVICE = {
+    "disk is full": "Make room on the disk, and try again",
+    "disk I/O error": "Look whether the disk is full or failing, and try again",
+    "readonly database": "Whoever runs this server must make its file and folder writable",
+    "unable to open database file": "Whoever runs this server must make its folder readable and writable",
+    "malformed": "The database is damaged; whoever runs this server must restore the last back-up",
+    "not a database": "It is another program's, or damaged; move it away, or restore a back-up",
+}
+"""What to do, by what SQLite says."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -148,7 +157,23 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 "A newer version of this program has written this database "
                 f"(schema {', '.join(sorted(unknown))}). Update the program, or use another data folder."
             )
+        _require_own(connection)
         upgrade(connection, revision)
+
+
+def _require_own(connection: Connection) -> None:
+    """Raise StoreError if an SQLite file has tables, and none that says that this program made them.
+
+    A PostgreSQL database may be shared with other programs.
+    """
+    if connection.dialect.name != "sqlite" or MigrationContext.configure(connection).get_current_heads():
+        return
+    found = connection.scalar(text("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1"))
+    if found not in (None, "alembic_version"):
+        raise StoreError(
+            f"Another program made the database, which has a table {found!r}. Move it away, or set "
+            "RVERNET_DATA_DIR to another folder."
+        )
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -173,7 +198,9 @@ def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
     if isinstance(error, TimeoutError) or is_busy(error):
         return BUSY
-    return redacted(str(error.orig).strip())
+    said = redacted(str(error.orig).strip())
+    advice = next((advice for problem, advice in ADVICE.items() if problem in said), None)
+    return said if advice is None else f"{said}. {advice}."
 
 
 def is_busy(error: DBAPIError | TimeoutError) -> bool:

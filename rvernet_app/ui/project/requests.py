@@ -70,6 +70,7 @@ class DeleteProject(OfProject):
     name: Text
 
 
+MAX_BOXES = 200
 Items = Annotated[list[Id], Len(1, MAX_ITEMS)]
 
 
@@ -83,6 +84,19 @@ class DeletePhotos(OfProject):
     """Delete photos."""
 
     items: Items
+
+
+class BlurPhoto(OfProject):
+    """Blur boxes of a photo: left, top, right, bottom in pixels."""
+
+    item: Id
+    boxes: Annotated[list[Annotated[list[WholeNumber], Len(4, 4)]], Len(1, MAX_BOXES)]
+
+
+class FindFaces(OfProject):
+    """Look for faces on a photo."""
+
+    item: Id
 
 
 class JudgePhotos(OfProject):
