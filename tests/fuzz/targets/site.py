@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,6 +163,11 @@ class Site:
 
         with anyio.fail_after(ANSWER_SECONDS):
             await self.app(scope, receive, send)
+
+    def call(self, function: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """Return what a coroutine function returns that runs where the app runs."""
+        assert self._client.portal is not None
+        return self._client.portal.call(function)
 
     def require_sound(self, answer: Answer, what: str) -> None:
         """Raise UnnamedError if the app failed, whatever it answered."""
