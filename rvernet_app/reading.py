@@ -51,8 +51,10 @@ def read_bytes(path: Path, most: int) -> bytes:
         OSError: it is not a regular file, cannot be read, or has more bytes.
     """
     with open_file(path) as file:
-        content = file.read(most + 1)  # its size may grow after it was asked for
-        size = max(len(content), os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, most) + 1)  # Python takes the memory that is asked for at once
+    if size <= most and len(content) > size:
+        raise OSError(errno.EAGAIN, "it grew while it was read", str(path))
     if len(content) > most:
         why = f"it has {size / 1e6:.1f} MB, over the limit of {most / 1e6:g} MB"
         raise OSError(errno.EFBIG, why, str(path))

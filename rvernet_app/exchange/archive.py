@@ -102,14 +102,7 @@ def unpacked(source: Path, plan: Plan) -> Iterator[Path]:
                 _unpack(archive, folder, source, plan)
         except StoreError:
             raise
-        except (
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-            ValueError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
+        except Exception as error:  # on damaged archives zipfile and its decoders raise nearly any error
             why = getattr(error, "strerror", None) or error
             raise StoreError(f"{source} cannot be unpacked: {why}.") from error
         yield _top(folder)

@@ -24,11 +24,10 @@ from rvernet_app.reading import json_of, read_bytes
 
 FORMAT = 1
 T = TypeVar("T")
-MAX_BYTES = 8 * 10**9
-"""Size of each of its files."""
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-MOST_CONFIG_BYTES = 10 * 10**6
+MAX_BYTES = {CONFIG_NAME: 10**7, WEIGHTS_NAME: 8 * 10**9}
+"""Size of each of its files."""
 SPARE_BYTES = 64 * 10**6
 SPARE_TENSORS = 10_000
 """What the building of a model may take beyond eight times what the file of its weights holds: weights are
@@ -251,9 +250,8 @@ def _check_classes(classes: tuple[str, ...], num_classes: int, folder: Path) -> 
 
 
 def _read(path: Path) -> bytes:
-    """Return the bytes of a file of a checkpoint. Pipes and devices are not read: they may never end."""
     try:
-        return read_bytes(path, MOST_CONFIG_BYTES if path.name == CONFIG_NAME else MAX_BYTES)
+        return read_bytes(path, MAX_BYTES[path.name])
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint folder {path.parent} has no {path.name}.") from error
     except OSError as error:

@@ -19,9 +19,9 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
-from rvernet_app.store.projects import ensure_annotator, require_kept
+from rvernet_app.store.projects import ensure_annotator, project, require_kept
 from rvernet_app.store.queue import PAGE
-from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_item_role, require_role
+from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_item_role
 from rvernet_app.store.sight import done, has_seen, require_sight, sees_others, visible
 from rvernet_app.store.tables import (
     ACCEPTED,
@@ -90,7 +90,7 @@ def review_queue(
         least: how many annotators must be done with a photo.
         after: position before the page.
     """
-    require_role(session, project_id, Role.REVIEWER)
+    reviewed = project(session, project_id, Role.REVIEWER)
     ready = Verdict.item_id == Item.id, Verdict.state == DONE
     how_many = select(func.count()).where(*ready).correlate(Item).scalar_subquery()
     undecided = select(Annotation.id).join(Verdict, by_annotator()).where(*ready, Annotation.status == SAVED)
@@ -100,7 +100,7 @@ def review_queue(
         asked = asked.where(Item.taken > literal_column("1"))  # as the index of shared photos says it
     if reviewer_id is not None:
         asked = asked.where(visible(reviewer_id))
-        if not session.get_one(Project, project_id).self_review:
+        if not reviewed.self_review:
             own = Annotation.item_id == Item.id, Annotation.annotator_id == reviewer_id
             asked = asked.where(~exists().where(*own, Annotation.status == SAVED))
     return list(session.scalars(asked.order_by(Item.position).limit(limit)))

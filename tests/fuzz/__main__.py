@@ -54,7 +54,8 @@ def main() -> int:
     names = options.targets.replace(",", " ").split() or list(NAMES)
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"no target is named {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    place = Path(tempfile.mkdtemp(prefix="rvernet-fuzz-"))
+    place = Path(tempfile.mkdtemp(prefix="fuzz-rvernet-"))
+    (place / "found").mkdir()
     _log(f"what is found lies in {place / 'found'}")
     counts = shares(names, options.inputs)
     if options.guided:

@@ -17,7 +17,6 @@ def fuzz_all(counts: dict[str, int], seed: int, place: Path, log: Callable[[str]
         log("atheris is not installed; pip install atheris, or leave GUIDED away")
         return 2
     failed = 0
-    (place / "found").mkdir()
     for name, count in counts.items():
         log(f"{name}: {count} inputs")
         command = [sys.executable, "-m", "tests.fuzz.guided_child", name, str(seed), str(count), str(place)]

@@ -211,7 +211,8 @@ def changed_text(rng: Random, data: bytes) -> bytes:
         if what < 0.15:
             rows[at : at + 1] = []
         elif what < 0.3:
-            rows[at:at] = [rows[at]] * rng.choice((1, 2, 300, 3000))
+            most = MAX_BYTES // (len(rows[at]) + 1)
+            rows[at:at] = [rows[at]] * min(most, rng.choice((1, 2, 300, 3000)))
         elif what < 0.4:
             other = rng.randrange(len(rows))
             rows[at], rows[other] = rows[other], rows[at]

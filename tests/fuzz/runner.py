@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from tests.fuzz.registry import target_named
 
 START_SECONDS = 180
 """How long a process may take until it is ready."""
+PATIENCE = 4
+"""How many times as long as it may work an input may wait, as for a pipe that nobody writes into."""
 SHRINK_SECONDS = 60
 SHRINK_TRIES = 400
 DEATH = "death"
@@ -202,16 +205,18 @@ class Child:
         return Outcome(UNNAMED, f"{what} {_frame(words)}", seconds=time.monotonic() - start, detail=words)
 
     def _line(self, seconds: float) -> bytes | None:
-        """Return the next line of the process; None if it ended or needs longer."""
+        """Return the next line of the process; None if it ended, or works or waits for too long."""
         assert self._process is not None
         assert self._process.stdout is not None
-        until = time.monotonic() + seconds
+        worked, start = self._worked(), time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._rest:
-                left = until - time.monotonic()
-                if left <= 0 or not selector.select(left):
-                    return None
+                if not selector.select(1.0):
+                    waited = time.monotonic() - start
+                    if waited > PATIENCE * seconds or self._worked() - worked > seconds:
+                        return None
+                    continue
                 read = os.read(self._process.stdout.fileno(), 1 << 16)
                 if not read:
                     self._process.wait()
@@ -219,6 +224,14 @@ class Child:
                 self._rest += read
         line, _, self._rest = self._rest.partition(b"\n")
         return line
+
+    def _worked(self) -> float:
+        """Return the seconds that the process has used of a processor: others may keep it waiting."""
+        assert self._process is not None
+        with suppress(OSError, IndexError):
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0
 
     def _last_words(self) -> str:
         return (self.folder / "log.txt").read_text(errors="replace")[-4000:]

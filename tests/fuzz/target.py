@@ -29,7 +29,7 @@ class Target(ABC):
     Attributes:
         name: how the command line calls it.
         weight: its share of all inputs, relative to the other targets.
-        seconds: the longest that one input may take.
+        seconds: the longest that one input may work.
         megabytes: the most memory that one input may need, in 10^6 bytes.
         short: the number of inputs in the short form that `make test` runs.
     """

@@ -17,6 +17,7 @@ CORPUS = Path(__file__).parent / "corpus"
 FOUND = sorted(CORPUS.glob("*.bin"))
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_input_ends_in_a_result_or_a_named_error(name: str, tmp_path: Path) -> None:
     """Runs a few mutated inputs, and all that was found before, which lies in corpus/<target>-<what>.bin."""

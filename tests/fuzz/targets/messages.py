@@ -95,7 +95,11 @@ class Messages(JsonTarget):
     def _stream(self, name: str, message: Any) -> str:
         handler = next(fn.fn for fn in self._site.demo.fns.values() if getattr(fn.fn, "__name__", "") == name)
         assert handler is not None
-        for step in handler(Newest(), gr.EventData(None, message)):
+
+        async def steps() -> list[Any]:
+            return [step async for step in handler(Newest(), gr.EventData(None, message))]
+
+        for step in self._site.call(steps):
             if self._site.errors.last is not None:
                 self._site.require_sound(Answer(200, b""), name)
             if isinstance(step, dict) and "error" in step:

@@ -13,7 +13,7 @@ from tests.fuzz.target import Target
 class Naughty(Target):
     """Fails in the way that the input's first word says."""
 
-    name, weight, seconds, megabytes = "naughty", 1, 2.0, 100
+    name, weight, seconds, megabytes = "naughty", 1, 0.5, 100
 
     def seeds(self) -> Sequence[bytes]:
         """Return one input for each fault."""

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.database import Store
 from rvernet_app.ui.page import build_demo, web_app
 from rvernet_app.ui.project import training_runs
+from rvernet_app.ui.signin.sign_in import SignIn
 from tests.fuzz.outcome import place_of
 from tests.fuzz.target import UnnamedError
 from tests.rvernet_app.store.desk import Desk, set_up
@@ -96,14 +97,13 @@ class Site:
         self.desk: Desk = set_up(store)
         self.food = self.desk.save("a note")
         store.close()
-        auth = None
         if login:
-            accounts = Accounts(self.config.data_dir)
-            accounts.add(NAME, PASSWORD)
-            auth = accounts.holds
+            Accounts(self.config.data_dir).add(NAME, PASSWORD)
+        sign_in = SignIn.of(self.config)
+        self._held.callback(sign_in.close)
         self.pipeline: Pipeline = build_pipeline(self.config)
         self.demo: gr.Blocks = build_demo(self.config, self.pipeline)
-        self.app = web_app(self.demo, self.config, auth)
+        self.app = web_app(self.demo, self.config, sign_in)
         self.errors = _Errors()
         logging.getLogger().addHandler(self.errors)
         self._client = TestClient(self.app)
@@ -163,6 +163,11 @@ class Site:
 
         with anyio.fail_after(ANSWER_SECONDS):
             await self.app(scope, receive, send)
+
+    def call(self, function: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """Return what a coroutine function returns that runs where the app runs."""
+        assert self._client.portal is not None
+        return self._client.portal.call(function)
 
     def require_sound(self, answer: Answer, what: str) -> None:
         """Raise UnnamedError if the app failed, whatever it answered."""

@@ -62,7 +62,9 @@ class Web(JsonTarget):
 
     def seeds(self) -> Sequence[bytes]:
         """Return a request to each route, and sound bodies for those that take one."""
-        return [mutate.written_json(request) for request in (*_routes(self._site.app.routes, ""), *_bodies())]
+        return [
+            mutate.written_json(request) for request in (*_routes(self._site.app.site.routes, ""), *_bodies())
+        ]
 
     def mutated(self, rng: random.Random, data: bytes) -> bytes:
         """Return the request with other headers, another path or a changed body."""
@@ -105,18 +107,20 @@ class Login(Web):
     def seeds(self) -> Sequence[bytes]:
         """Return forms, right and wrong, and requests with cookies of nobody."""
         form = {"content-type": "application/x-www-form-urlencoded"}
-        right = f"username={NAME}&password={PASSWORD.replace(' ', '+')}"
+        right = f"name={NAME}&password={PASSWORD.replace(' ', '+')}"
         made = [
             _post("/login", right, form),
-            _post("/login", "username=Ann&password=wrong", form),
-            _post("/login", "username=%ED%A0%80&password=%00", form),
-            _post("/login", _multipart({"username": b"Ann", "password": b"x"}), _multipart_type()),
+            _post("/login", "name=Ann&password=wrong&next=//evil.example", form),
+            _post("/login", "name=%ED%A0%80&password=%00&next=%5C%5C", form),
+            _post("/login", _multipart({"name": b"Ann", "password": b"x"}), _multipart_type()),
             _post(
                 "/login",
-                json.dumps({"username": "Ann", "password": "x"}),
+                json.dumps({"name": "Ann", "password": "x"}),
                 {"content-type": "application/json"},
             ),
             _get("/logout"),
+            _get("/login", "next=https://evil.example"),
+            _post("/logout-everywhere", "", form),
             _get("/logout", "all_session=true"),
             _get("/", headers={"cookie": "access-token=1; access-token-unsecure=2; x=\x7f"}),
             _get("/gradio_api/token", headers={"cookie": "access-token-unsecure-=1"}),
