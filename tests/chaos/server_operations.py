@@ -14,9 +14,11 @@ from typing import Any
 import gradio as gr
 from sqlalchemy import select
 
+from rvernet_app.errors import StoreError
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Item
 from rvernet_app.ui import serve as serving
+from rvernet_app.ui.answers import UNEXPECTED
 from tests.chaos.operation import Findings, Operation, Place, Tell
 from tests.chaos.pictures import noise
 from tests.chaos.store_operations import check_photos, desk_in, opened
@@ -86,8 +88,10 @@ class Browser:
         """Upload a photo and add it to a queue."""
         path = self.upload(name, content)
         reply = self.ask("add_photo", project=project, path=path, name=name, me="Ann")
-        if "error" in reply:
+        if reply.get("error") == UNEXPECTED:
             raise RuntimeError(reply["error"])
+        if problem := reply.get("error") or reply.get("problem"):
+            raise StoreError(problem)
         return reply
 
     def upload(self, name: str, content: bytes) -> str:
