@@ -19,6 +19,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Item
 from rvernet_app.ui import serve as serving
 from rvernet_app.ui.answers import UNEXPECTED
+from rvernet_app.ui.page import build_demo
 from tests.chaos.operation import Findings, Operation, Place, Tell
 from tests.chaos.pictures import noise
 from tests.chaos.store_operations import check_photos, desk_in, opened
@@ -39,7 +40,7 @@ class Uploading(Operation):
 
     def work(self, place: Place, tell: Tell) -> None:
         built: list[gr.Blocks] = []
-        real_build, real_running = serving.build_demo, serving.running
+        real_build, real_running = build_demo, serving.running
 
         def build(*args: Any, **kwargs: Any) -> gr.Blocks:
             built.append(real_build(*args, **kwargs))
