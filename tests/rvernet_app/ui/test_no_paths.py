@@ -17,7 +17,7 @@ from rvernet_app.model.classify import load_classifier
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.segment.cache import EmbeddingCache
 from rvernet_app.segment.grabcut import GrabCutSegmenter
-from rvernet_app.store.database import DATABASE_NAME, Store
+from rvernet_app.store.database import Store
 from rvernet_app.ui.page import build_demo
 from tests.conftest import ROOT
 from tests.rvernet_app.store.desk import set_up
@@ -46,7 +46,7 @@ class Server:
         classifier = load_classifier(self.config)
         pipeline = Pipeline(self.config, GrabCutSegmenter(), classifier, EmbeddingCache(1))
         demo = build_demo(self.config, pipeline)
-        demo.auth, demo.auth_message = None, None
+        demo.auth, demo.auth_message, demo.max_file_size = None, None, None  # as `launch` sets them
         components = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
         (self._page,) = [block._id for block in components if block.elem_id == "workbench"]
         self._browser = TestClient(App.create_app(demo), base_url="https://foods.example")
@@ -101,13 +101,8 @@ def test_no_reply_names_a_folder_of_the_server(server: Server, tmp_path: Path) -
         server.ask("export_project", **sent, format="coco"),
         server.ask("add_photo", **sent, path=server.upload("a.txt", b"not a photo"), name="a.txt"),
     ]
-    (data / DATABASE_NAME).write_bytes(b"damaged" * 1000)
-    for name in ("", "-wal", "-shm"):
-        (data / f"{DATABASE_NAME}{name}").unlink(missing_ok=True)
-    (data / DATABASE_NAME).mkdir()
-    broken = server.ask("projects", me="Ann")
-    assert len(server.said) == len(failing) + len(lost) + 1
-    assert "error" in broken
+    assert all(reply.get("error") or reply.get("problem") for reply in lost)
+    assert len(server.said) == len(failing) + len(lost)
     secret = (tmp_path, Path.home(), ROOT, Path("/tmp"), Path("/etc"))
     for said in server.said:
         assert [str(folder) for folder in secret if f"{folder}" in said] == []
