@@ -98,7 +98,6 @@ def test_no_reply_names_a_folder_of_the_server(server: Server, tmp_path: Path) -
     shutil.rmtree(data / "photos")
     lost = [
         server.ask("open_item", **sent),
-        server.ask("export_project", **sent, format="coco"),
         server.ask("add_photo", **sent, path=server.upload("a.txt", b"not a photo"), name="a.txt"),
     ]
     assert all(reply.get("error") or reply.get("problem") for reply in lost)
