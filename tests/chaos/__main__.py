@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.chaos import engine_operations, server_operations, store_operations, troubles
 from tests.chaos.deaths import die, table
+from tests.chaos.full_disk import fail
 
 OPERATIONS = (
     *store_operations.OPERATIONS,
@@ -25,8 +26,10 @@ def main() -> int:
     count, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         rows = die([operation() for operation in OPERATIONS], count, seed, Path(folder))
-        wrong = [text for row in rows for text in row.found.all()]
         print(table(rows))
+        failed = fail([operation() for operation in OPERATIONS], Path(folder, "disks"))
+        print(table(failed))
+        wrong = [text for row in (*rows, *failed) for text in row.found.all()]
         wrong += troubles.report(Path(folder, "troubles"))
     return 1 if wrong else 0
 

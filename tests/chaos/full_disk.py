@@ -78,7 +78,6 @@ class Troubled:
                 _fill(filler, free)
 
             def work(tell: dying.Tell) -> None:
-                be_at(place)
                 if not self._mounts:
                     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                     resource.setrlimit(resource.RLIMIT_FSIZE, (free, resource.RLIM_INFINITY))
@@ -92,7 +91,7 @@ class Troubled:
         """Do the operation on a disk that can only be read, make it writable, and start again."""
         with self._disk() as place:
             _read_only(place.folder, self._mounts)
-            death = dying.finish(lambda tell: (be_at(place), self._try(place, tell))[1], self._said)
+            death = dying.finish(lambda tell: self._try(place, tell), self._said)
             _read_only(place.folder, self._mounts, back=True)
             self._after(place, death, "read only")
 
@@ -114,6 +113,7 @@ class Troubled:
 
     def _try(self, place: Place, tell: dying.Tell) -> None:
         """Do the operation, which may be refused with a sentence."""
+        be_at(place)
         try:
             self._operation.work(place, tell)
         except (RvernetError, OSError) as error:  # a command says both on one line

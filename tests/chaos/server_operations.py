@@ -14,9 +14,12 @@ from typing import Any
 import gradio as gr
 from sqlalchemy import select
 
+from rvernet_app.errors import StoreError
 from rvernet_app.store.database import Store
 from rvernet_app.store.tables import Item
 from rvernet_app.ui import serve as serving
+from rvernet_app.ui.answers import UNEXPECTED
+from rvernet_app.ui.page import build_demo
 from tests.chaos.operation import Findings, Operation, Place, Tell
 from tests.chaos.pictures import noise
 from tests.chaos.store_operations import check_photos, desk_in, opened
@@ -37,7 +40,7 @@ class Uploading(Operation):
 
     def work(self, place: Place, tell: Tell) -> None:
         built: list[gr.Blocks] = []
-        real_build, real_running = serving.build_demo, serving.running
+        real_build, real_running = build_demo, serving.running
 
         def build(*args: Any, **kwargs: Any) -> gr.Blocks:
             built.append(real_build(*args, **kwargs))
@@ -86,8 +89,10 @@ class Browser:
         """Upload a photo and add it to a queue."""
         path = self.upload(name, content)
         reply = self.ask("add_photo", project=project, path=path, name=name, me="Ann")
-        if "error" in reply:
+        if reply.get("error") == UNEXPECTED:
             raise RuntimeError(reply["error"])
+        if problem := reply.get("error") or reply.get("problem"):
+            raise StoreError(problem)
         return reply
 
     def upload(self, name: str, content: bytes) -> str:

@@ -29,7 +29,8 @@ LATER_SECONDS = 120
 
 def be_at(place: Place) -> None:
     """Give this process the folders of a place."""
-    place.temporary.mkdir(exist_ok=True)
+    if not place.temporary.is_dir():
+        place.temporary.mkdir()
     os.environ["TMPDIR"] = str(place.temporary)
     os.environ.pop("GRADIO_TEMP_DIR", None)
     tempfile.tempdir = None

@@ -22,7 +22,7 @@ from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store import database, event_log, queue
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import DATABASE_NAME, Store
-from rvernet_app.store.tables import Annotation, Event
+from rvernet_app.store.tables import Annotation, Event, Photo
 from rvernet_app.ui.page import build_engine
 from rvernet_app.ui.project.training_runs import IN_USE_NAME
 from tests.chaos import dying
@@ -164,7 +164,7 @@ def lost_files(place: Place) -> list[str]:
     finished(desk)
     photo = desk.item(0).photo_id
     with desk.store.reading() as session:
-        row = session.get_one(queue.Photo, photo)
+        row = session.get_one(Photo, photo)
         sha256, kind = row.sha256, row.format
     desk.files.working_copy(sha256, kind).unlink()
     desk.files.thumbnail(sha256, kind)  # from the original

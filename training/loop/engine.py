@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, gather_object
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from timm.optim import param_groups_layer_decay
 from timm.utils import ModelEmaV3
 from torch import nn
@@ -342,8 +342,8 @@ class Trainer:
             lines = "".join(json.dumps(r) + "\n" for r in self.history)
             files.write(self._options.run_folder / "metrics.jsonl", lines, durable=False)
             if self._options.optimization.keep == "best" and record["val_macro_f1"] > best:
-                with files.replacing(self._options.run_folder / BEST_NAME, durable=False) as unfinished:
-                    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, unfinished)
+                best_weights = save({k: v.contiguous() for k, v in model.state_dict().items()})
+                files.write(self._options.run_folder / BEST_NAME, best_weights, durable=False)
 
     def _score(self, model: Model) -> Scores:
         """Score the validation regions, a share of them in each process."""

@@ -71,9 +71,20 @@ def freeze(backbone: nn.Module, prefixes: Sequence[str]) -> None:
 
 
 def save_state(folder: Path, options: Any, state: dict[str, Any]) -> None:
-    """Write the state of a run into its folder. The older state stays until the new one is complete."""
-    with files.replacing(folder / STATE_NAME, durable=True) as unfinished:
-        torch.save({"options": _identity(options), **state}, unfinished)
+    """Write the state of a run into its folder. The older state stays until the new one is complete.
+
+    Raises:
+        CheckpointError: the state cannot be written.
+    """
+    path = folder / STATE_NAME
+    try:
+        with files.replacing(path, durable=True) as unfinished:
+            torch.save({"options": _identity(options), **state}, unfinished)
+    except (OSError, RuntimeError) as error:  # torch.save says a full disk with a RuntimeError
+        raise CheckpointError(
+            f"{path} cannot be written. Make room on its disk, or make it writable; then run the same "
+            "command again, which goes on from the last state."
+        ) from error
 
 
 def load_state(folder: Path, options: Any) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from segment_anything.modeling import Sam
 
 from rvernet_app import files
@@ -38,7 +38,7 @@ def export(sam: Sam, path: Path) -> None:
     """Write the weights as float16 safetensors."""
     weights = {name: value.half().contiguous() for name, value in sam.state_dict().items()}
     with files.replacing(path, durable=False) as unfinished:
-        save_file(weights, unfinished)
+        unfinished.write_bytes(save(weights))
 
 
 def train(options: SegmenterOptions) -> None:
