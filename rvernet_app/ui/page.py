@@ -163,7 +163,7 @@ def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool]
     gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
     (gradio,) = gradio_apps(site)
     knows = Knowledge(
-        name_of=None if auth is None else partial(logged_in, gradio),
+        admitted=(lambda cookies: "") if auth is None else partial(logged_in, gradio),
         offers=partial(is_served, demo),
         awaits=partial(queue_awaits, demo),
         uploads_folder=uploads_folder,

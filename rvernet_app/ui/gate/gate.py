@@ -28,7 +28,7 @@ from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.gate.uploads import Parts, Uploads
 
 Who = Callable[[Mapping[str, str]], "str | None"]
-"""Returns who is logged in, from the cookies of a request."""
+"""Returns who may pass, from the cookies of a request: a name, "" where nobody logs in, None for nobody."""
 QUEUE = "/gradio_api/queue/data"
 CALL = "/gradio_api/call/"
 FILE = "/gradio_api/file="
@@ -39,14 +39,14 @@ class Knowledge:
     """What the gate has to know of the site behind it.
 
     Attributes:
-        name_of: who is logged in; None where nobody has to.
+        admitted: who may pass.
         offers: whether the program has offered a file for fetching, by its path.
         awaits: whether a session or a call waits for answers of the queue, by its id.
         uploads_folder: returns where uploads go.
         unfinished_removed: its block runs an upload; what the upload left unfinished is then removed.
     """
 
-    name_of: Who | None
+    admitted: Who
     offers: Callable[[str], bool]
     awaits: Callable[[str], bool]
     uploads_folder: Callable[[], Path]
@@ -130,12 +130,11 @@ class Gate:
 
     def _visitor(self, scope: Scope, headers: Headers, door: Door) -> str:
         """Return what stands for whoever sends a request: their account, else their address."""
-        if self._knows.name_of is not None:
-            name = self._knows.name_of(cookie_parser(headers.get("cookie", "")))
-            if name is not None:
-                return f"account {name}"
-            if not door.is_for_all:
-                raise Refused(401, "Log in first.")
+        name = self._knows.admitted(cookie_parser(headers.get("cookie", "")))
+        if name:
+            return f"account {name}"
+        if name is None and not door.is_for_all:
+            raise Refused(401, "Log in first.")
         return network_of(scope["client"][0]) if scope.get("client") else ""
 
     def _check_exists(self, scope: Scope, door: Door) -> None:

@@ -123,11 +123,11 @@ def guarded(site: Site, rules: Rules = RULES, logs_in: bool = False, **changes: 
     def unfinished_removed() -> Iterator[None]:
         yield
 
-    def name_of(cookies: Mapping[str, str]) -> str | None:
-        return cookies.get("who")
+    def admitted(cookies: Mapping[str, str]) -> str | None:
+        return cookies.get("who") if logs_in else ""
 
     knows = Knowledge(
-        name_of=name_of if logs_in else None,
+        admitted=admitted,
         offers=lambda path: path.startswith("/offered/"),
         awaits=lambda session: session == "abc",
         uploads_folder=lambda: Path("/"),
