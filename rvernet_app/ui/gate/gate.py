@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.types import Receive, Scope, Send
 
 from rvernet_app.ui.gate.answers import Answer
@@ -110,6 +110,8 @@ class Gate:
                 receive = body.receive
             try:
                 await self.site({**scope, "inline_scripts": answer.scripts}, receive, answer)
+            except ClientDisconnect:  # nobody waits for an answer, and the log need not know
+                return
             except Exception as error:
                 if body.refused is None or answer.started:
                     raise
