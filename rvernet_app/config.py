@@ -20,9 +20,13 @@ NO_HOME = Path("/nonexistent")
 """Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
 below it cannot be written, and the error then says which variable to set."""
 POSITIVE = (
+    "session_idle_hours",
+    "session_hours",
     *("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"),
     *("visitor_upload_mb", "all_uploads_mb", "min_free_mb"),
 )
+MOST = 10**9
+"""The largest number of an option in megabytes or megapixels."""
 FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
@@ -72,6 +76,8 @@ class AppConfig:
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
         admins: names of the Hugging Face accounts that run a Space beside its owner, with commas between.
+        session_idle_hours: hours without a request after which somebody has to log in again.
+        session_hours: hours after which somebody has to log in again in any case.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         decoding_mb: memory for all photos that are being decoded at once, in megabytes; others wait.
@@ -102,6 +108,8 @@ class AppConfig:
     import_dir: str = ""
     hub_dataset: str = ""
     admins: str = ""
+    session_idle_hours: float = 12.0
+    session_hours: float = 168.0
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     decoding_mb: float = 1500.0
@@ -126,6 +134,8 @@ class AppConfig:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
+            if getattr(self, name) > MOST:
+                raise ConfigError(f"{name} must be at most {MOST}, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be in 0..65535, got {self.port}.")
 
@@ -163,7 +173,12 @@ class AppConfig:
         if isinstance(data_dir, Path) and not os.access(home(), os.W_OK):
             for name in ("weights", "photos"):
                 values.setdefault(f"{name}_dir", data_dir / "cache" / name)
-        return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        except ConfigError as error:
+            name, _, rest = str(error).partition(" ")
+            variable = f"RVERNET_{name.upper()}"
+            raise ConfigError(f"{variable} {rest}" if variable in given else str(error)) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -20,6 +20,7 @@ from rvernet_app import files, scratch
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.requests import Signed
+from rvernet_app.ui.signin.sign_in import SignIn
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 
@@ -29,64 +30,57 @@ class LoginError(RvernetError):
 
 
 class Login(Protocol):
-    """The part of Gradio's app that knows who is logged in."""
+    """The part of Gradio's app that knows who is logged in; None on an app that knows no log-in."""
 
-    auth: Any
-    cookie_id: str
-    tokens: dict[str, str]
+    auth_dependency: SignIn | None
 
 
 def visitor(
     message: object, request: Any, profile: gr.OAuthProfile | None, is_admin: Callable[[str], bool]
 ) -> Actor:
-    """Return whom a request comes from, see `visitor_name`.
+    """Return whom a request comes from.
 
-    Args:
-        is_admin: says whether somebody who has logged in runs the server.
-
-    Raises:
-        LoginError, PromptError: as `visitor_name`.
-    """
-    name = " ".join(visitor_name(message, request, profile).split())
-    alone = profile is None and not signs_in() and request.app.auth is None
-    return Actor(name, is_admin=alone or is_admin(name), alone=alone)
-
-
-def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
-    """Return the annotator that a request comes from.
-
-    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the
-    message says, else the user this program runs under.
+    The name is the account logged in to this server if it has accounts, else the Hugging Face account on a
+    Space, else what the message says, else the user this program runs under.
 
     Args:
         message: its "me" counts only where nobody logs in.
         request: the HTTP request; Gradio hands FastAPI's own to server functions.
         profile: the Hugging Face account that is signed in.
+        is_admin: says whether somebody who has logged in runs the server.
 
     Raises:
         LoginError: one has to log in first, or again.
         PromptError: "me" is not a name.
     """
+    known = logged_in(request, profile)
+    if known is not None:
+        return Actor(_one_line(known), is_admin(_one_line(known)))
+    return Actor(_one_line(Signed.read(message).me or default_name()), is_admin=True, alone=True)
+
+
+def logged_in(request: Any, profile: gr.OAuthProfile | None) -> str | None:
+    """Return the name of who has logged in; None where nobody logs in.
+
+    Raises:
+        LoginError: one has to log in first, or again.
+    """
+    app: Login = request.app
+    sign_in = app.auth_dependency
+    if sign_in is not None and sign_in.required():
+        name = sign_in.name_of(request.cookies)
+        if name is None:
+            raise LoginError("Log in first: what is saved carries its annotator's name.")
+        return name
     if profile is not None:
         return str(profile.username)
     if signs_in():
         raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
-    app: Login = request.app
-    if app.auth is None:
-        return Signed.read(message).me or default_name()
-    name = logged_in(app, request.cookies)
-    if name is None:
-        raise LoginError("Log in first: what is saved carries its annotator's name.")
-    return name
-
-
-def logged_in(app: Login, cookies: dict[str, str]) -> str | None:
-    """Return the account that a browser's cookies belong to; None if it is not logged in."""
-    for kind in ("access-token", "access-token-unsecure"):
-        token = cookies.get(f"{kind}-{app.cookie_id}")
-        if token in app.tokens:
-            return str(app.tokens[token])
     return None
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 def signs_in() -> bool:
@@ -105,6 +99,29 @@ def default_name() -> str:
 def message_of(event: gr.EventData) -> object:
     """Return the untrusted JSON that came with a custom event."""
     return event._data
+
+
+def session_of(request: Any) -> str:
+    """Return what tells the page that asks from other pages; its address where it says nothing.
+
+    Args:
+        request: of an event or an endpoint, or FastAPI's own that a server function gets; None is one page.
+    """
+    session = getattr(request, "session_hash", None)
+    if session is None:  # Gradio has read the body of a server function, and Starlette keeps what it read
+        body = getattr(request, "_json", None)
+        session = body.get("session_hash") if isinstance(body, Mapping) else None
+    client = getattr(request, "client", None)
+    return str(session or getattr(client, "host", ""))
+
+
+def is_awaited(request: gr.Request | None) -> bool:
+    """Return False once the page that an event came from is closed or has no connection."""
+    if request is None or request.request is None:
+        return True
+    queue = request.request.app.get_blocks()._queue
+    under_way = (event for job in queue.active_jobs for event in job or ())
+    return any(event.alive for event in under_way if event.session_hash == request.session_hash)
 
 
 def uploads_folder() -> Path:
@@ -149,6 +166,11 @@ def keeping_uploads() -> Iterator[None]:
 def check_paths(demo: gr.Blocks) -> None:
     """Have Gradio refuse files that were not uploaded; it does so only in an app that it launched itself."""
     demo.has_launched = True
+
+
+def let_wait(demo: gr.Blocks, count: int) -> None:
+    """Let so many events wait at once; of more, Gradio would not even begin to answer the first."""
+    demo._queue.max_thread_count = count
 
 
 def gradio_apps(site: FastAPI) -> list[routes.App]:
@@ -198,7 +220,7 @@ def unfinished_uploads_removed() -> Iterator[None]:
 
 def _noted_file(*args: Any, **options: Any) -> Any:
     """Make a temporary file, and note it for the upload that runs in this task."""
-    file = tempfile.NamedTemporaryFile(*args, **options)  # noqa: SIM115 (Gradio closes it)
+    file = tempfile.NamedTemporaryFile(*args, **options)  # noqa: SIM115  # the upload closes it
     made = _unfinished.get()
     if made is not None:
         made.append(Path(file.name))

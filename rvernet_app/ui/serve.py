@@ -34,6 +34,7 @@ from rvernet_app.ui.gate.gate import Gate
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
 from rvernet_app.ui.project.training_runs import FOLDER_NAME as TRAININGS
+from rvernet_app.ui.signin.sign_in import SignIn
 
 PATIENCE = Patience()
 END_SECONDS = 5
@@ -59,16 +60,21 @@ def serve(config: AppConfig) -> None:
         resources.enter_context(scratch.held(cache.folder))
         resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
-        auth = accounts.holds if accounts.names() else None
-        if auth is None:
+        accounts.check()
+        if not accounts.required():
             _require_yes(config)
         copy = None
         if config.hub_dataset:
             copy = open_copied(config.hub_dataset, config.data_dir, config.database_url or None)
             resources.callback(copy.close)
+            if signs_in() and not accounts.names():
+                accounts.let_everyone_in()  # people sign in with Hugging Face instead
+            accounts.check()  # the copy may be that of a server with accounts
+        sign_in = SignIn.of(config)
+        resources.callback(sign_in.close)
         demo = build_demo(config, copy=copy)
         # The server ends before copy.close, so that the last push has all that was saved.
-        ended = resources.enter_context(running(web_app(demo, config, auth), sockets))
+        ended = resources.enter_context(running(web_app(demo, config, sign_in), sockets))
         print(f"RveRNet is at {page_address(config.host, port_of(sockets))}", flush=True)
         while not ended.wait(1.0):  # without a limit, Ctrl+C would not be heard on Windows
             pass

@@ -68,12 +68,14 @@ ID = "[A-Za-z0-9_-]{1,64}"
 
 DOORS = (
     Door(Kind.DOCUMENT, READ, "/"),
-    Door(Kind.DOCUMENT, ("GET",), "/login|/login/huggingface|/login/callback"),
-    Door(Kind.SIGN_IN, ("POST",), "/login/?|/logout|/logout-everywhere"),
+    Door(Kind.DOCUMENT, ("GET",), "/login/huggingface|/login/callback"),
+    Door(Kind.DOCUMENT, READ, "/login"),
+    Door(Kind.ASSET, READ, "/login.css"),
+    Door(Kind.SIGN_IN, ("POST",), "/login|/logout|/logout-everywhere"),
     Door(Kind.SIGN_IN, ("GET",), "/logout"),
     Door(Kind.ASSET, READ, "/web/[0-9a-f]{16}/.+"),
     Door(Kind.ASSET, READ, "/(static|assets|svelte)/.+"),
-    Door(Kind.ASSET, READ, "/favicon.ico|/robots.txt|/login.css|/theme.css|/gradio_api/theme.css"),
+    Door(Kind.ASSET, READ, "/favicon.ico|/robots.txt|/theme.css|/gradio_api/theme.css"),
     Door(Kind.DATA, READ, "/config/?"),
     Door(Kind.DATA, READ, "/gradio_api/info/?"),
     Door(Kind.DATA, READ, LOGIN_CHECK),

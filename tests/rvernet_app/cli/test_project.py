@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from PIL import Image
 
 from rvernet_app.cli import project
 from rvernet_app.cli.main import main
-from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.accounts import ACCOUNTS_NAME, NO_ADMIN, Accounts
 from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects, create_project
-from rvernet_app.store.queue import add_photos
+from rvernet_app.store.queue import add_photos, named
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Annotator, Project
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
@@ -109,6 +110,19 @@ def test_a_project_is_deleted_with_what_is_in_it(desk: Desk, capsys: pytest.Capt
     assert run("projects") == 0
     assert capsys.readouterr().out == ""
     assert run("projects", "--delete", "Trays") == 2
+
+
+def test_people_are_listed_added_and_removed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("people", "--add", "Rita", "reviewer") == 0
+    assert run("people", "--add", "Ann", "admin") == 0
+    capsys.readouterr()
+    assert run("people", "--remove", "Rita") == 0
+    assert capsys.readouterr().out == "Ann: admin, 2 of 3 photos done, 5 foods\n"
+    assert run("people", "--add", "Ann", "king") == 2
+    told = "rvernet: A member is annotator, reviewer, admin; got 'king'.\n"
+    assert capsys.readouterr().err == told
+    assert run("people", "--remove", "Olga") == 2
+    assert capsys.readouterr().err == "rvernet: Olga is no member of this project.\n"
 
 
 def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -383,12 +397,41 @@ def test_accounts_are_added_listed_and_removed(
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
     assert run("accounts", "add", "ben") == 0
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ben", "correct horse")
-    assert Accounts(data).holds("ann", "battery staple")
+    assert Accounts(data).find("ben", "correct horse")
+    assert Accounts(data).find("ann", "battery staple")
     assert run("accounts", "list") == 0
-    assert capsys.readouterr().out == "ann\nben\n"
+    assert capsys.readouterr() == ("ann\nben, admin\n", "")
     assert run("accounts", "remove", "ann") == 0
     assert Accounts(data).names() == ["ben"]
+    assert capsys.readouterr().out == ""
+
+
+def test_admins_are_named_and_revoked(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
+    assert run("accounts", "add", "ann") == 0
+    assert run("accounts", "add", "ben", "--admin") == 0
+    assert Accounts(data).admins() == ["ann", "ben"]
+    assert run("accounts", "admin", "ann", "--revoke") == 0
+    assert run("accounts", "remove", "ben") == 2
+    assert "'ben' is the last admin" in capsys.readouterr().err
+    assert run("accounts", "admin", "ann") == 0
+    assert run("accounts", "remove", "ben") == 0
+    assert run("accounts", "remove", "ann") == 0
+    assert capsys.readouterr().out == f"{project.NO_ACCOUNTS}\n"
+    assert Accounts(data).required()
+    assert run("accounts", "open") == 0
+    assert not Accounts(data).required()
+
+
+def test_accounts_of_before_are_listed_with_the_command_that_names_an_admin(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data.mkdir(exist_ok=True)
+    (data / ACCOUNTS_NAME).write_text('{"ann": "AAAA$AAAA", "ben": "AAAA$AAAA"}')
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr() == ("ann\nben\n", f"{NO_ADMIN}\n")
 
 
 def test_without_accounts_nothing_is_listed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -428,7 +471,7 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
     monkeypatch.setattr("sys.stdin", Terminal("read aloud\n"))
     monkeypatch.setattr(project, "getpass", lambda prompt: "correct horse")
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ann", "correct horse")
+    assert Accounts(data).find("ann", "correct horse")
     assert "correct horse" not in capsys.readouterr().out
 
 
@@ -461,6 +504,8 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
         (["restore", "taken"], "not a backup"),
         (["accounts", "add"], "NAME"),
         (["accounts", "remove", "ann"], "no account 'ann'"),
+        (["accounts", "admin", "ann"], "no account 'ann'"),
+        (["accounts", "admin"], "NAME"),
         (["accounts", "show"], "show"),
         (["projects", "Trays"], "Trays"),
     ],
@@ -530,3 +575,39 @@ def test_an_unusable_data_folder_is_named(
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert str(tmp_path / "file") in printed.err
+
+
+def test_blur_replaces_a_photo_and_says_so(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((40, 30), 90).save(file, "PNG")
+    list(add_photos(desk.store, desk.files, desk.project, [("face.png", file.getvalue())]))
+    with desk.store.reading() as session:
+        before = named(session, desk.project, "face.png").photo
+        project_name = all_projects(session)[0].name
+    assert run("blur", project_name, "face.png", "--box", "0,0,20,20", "--box", "20,0,40,9") == 0
+    assert capsys.readouterr().out == "2 parts of face.png are blurred\n"
+    assert not desk.files.has(before.sha256, before.format)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["0.png"], "Draw a box"),
+        (["0.png", "--box", "1,2,3"], "a box is X0,Y0,X1,Y1 in whole pixels"),
+        (["0.png", "--box", "90,90,95,95"], "nothing of the photo in it"),
+        (["gone.png", "--box", "0,0,2,2"], "No photo is named 'gone.png'"),
+        (["0.png", "--faces"], "Finding faces needs face_detection_yunet"),
+    ],
+)
+def test_blur_says_what_is_wrong(
+    desk: Desk,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    why: str,
+) -> None:
+    monkeypatch.setenv("RVERNET_WEIGHTS_DIR", str(desk.store.folder))
+    with desk.store.reading() as session:
+        project_name = all_projects(session)[0].name
+    assert run("blur", project_name, *arguments) == 2
+    assert why in capsys.readouterr().err
