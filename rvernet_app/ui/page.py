@@ -195,7 +195,7 @@ def web_app(demo: gr.Blocks, config: AppConfig, sign_in: SignIn) -> Gate:
     site.add_middleware(Wall, sign_in=sign_in)
     gr.mount_gradio_app(site, demo, path="/", auth_dependency=sign_in, **page_options(config))
     knows = Knowledge(
-        name_of=sign_in.passes,
+        admitted=sign_in.passes,
         offers=partial(is_served, demo),
         awaits=partial(queue_awaits, demo),
         uploads_folder=uploads_folder,

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.types import Receive, Scope, Send
 
 from rvernet_app.ui.gate.answers import Answer
@@ -28,7 +28,7 @@ from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.gate.uploads import Parts, Uploads
 
 Who = Callable[[Mapping[str, str]], "str | None"]
-"""Returns who is logged in, from the cookies of a request."""
+"""Returns who may pass, from the cookies of a request: a name, "" where nobody logs in, None for nobody."""
 QUEUE = "/gradio_api/queue/data"
 CALL = "/gradio_api/call/"
 FILE = "/gradio_api/file="
@@ -39,14 +39,14 @@ class Knowledge:
     """What the gate has to know of the site behind it.
 
     Attributes:
-        name_of: who is logged in, "" where nobody logs in; None means that one has to log in first.
+        admitted: who may pass.
         offers: whether the program has offered a file for fetching, by its path.
         awaits: whether a session or a call waits for answers of the queue, by its id.
         uploads_folder: returns where uploads go.
         unfinished_removed: its block runs an upload; what the upload left unfinished is then removed.
     """
 
-    name_of: Who
+    admitted: Who
     offers: Callable[[str], bool]
     awaits: Callable[[str], bool]
     uploads_folder: Callable[[], Path]
@@ -110,6 +110,8 @@ class Gate:
                 receive = body.receive
             try:
                 await self.site({**scope, "inline_scripts": answer.scripts}, receive, answer)
+            except ClientDisconnect:  # nobody waits for an answer, and the log need not know
+                return
             except Exception as error:
                 if body.refused is None or answer.started:
                     raise
@@ -130,7 +132,7 @@ class Gate:
 
     def _visitor(self, scope: Scope, headers: Headers, door: Door) -> str:
         """Return what stands for whoever sends a request: their account, else their address."""
-        name = self._knows.name_of(cookie_parser(headers.get("cookie", "")))
+        name = self._knows.admitted(cookie_parser(headers.get("cookie", "")))
         if name:
             return f"account {name}"
         if name is None and not door.is_for_all:

@@ -75,11 +75,12 @@ def safe_cookie(cookie: str, scheme: str, in_frames: bool) -> str:
     """
     ours = ("httponly", "secure", "samesite")
     kept = [part.strip() for part in cookie.split(";")]
+    was_secure = "secure" in (part.lower() for part in kept[1:])
     kept = [
         part for index, part in enumerate(kept) if index == 0 or part.partition("=")[0].lower() not in ours
     ]
     kept.append("HttpOnly")
-    if scheme == "https":
+    if scheme == "https" or was_secure:
         kept += ["Secure", "SameSite=None" if in_frames else "SameSite=Lax"]
     else:
         kept.append("SameSite=Lax")

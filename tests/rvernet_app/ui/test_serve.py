@@ -152,6 +152,36 @@ def test_accounts_without_an_admin_are_mentioned_at_the_start(
     assert caplog.messages == [NO_ADMIN]
 
 
+@pytest.mark.parametrize("reachable", [{"RVERNET_HOST": "0.0.0.0"}, {"RVERNET_HOSTS": "meals.example"}])
+def test_a_page_that_others_can_reach_needs_accounts_or_a_yes(
+    reachable: dict[str, str],
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = Page(lambda: None)
+    serve(monkeypatch, page)
+    for name, value in reachable.items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "rvernet: Other machines can reach this page, and it has no accounts. Add one with `rvernet accounts "
+        "add NAME`, or set RVERNET_OPEN_TO_ALL=yes if everyone may use it.\n"
+    )
+    monkeypatch.setenv("RVERNET_OPEN_TO_ALL", "yes")
+    assert main(["serve"]) == 0
+    monkeypatch.setenv("RVERNET_OPEN_TO_ALL", "no")
+    Accounts(data).add("Ann", "correct horse")
+    assert main(["serve"]) == 0
+
+
+def test_a_space_needs_no_yes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RVERNET_HOST", "0.0.0.0")
+    monkeypatch.setenv("SPACE_ID", "ann/foods")
+    serve(monkeypatch, Page(lambda: None))
+    assert main(["serve"]) == 0
+
+
 def test_damaged_accounts_are_reported_and_let_nobody_in(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -116,24 +116,29 @@ class Said:
         return str(json.loads(self.body)["error"])
 
 
-def guarded(site: Site, rules: Rules = RULES, logs_in: bool = False, **changes: Any) -> Gate:
-    """Return a gate before a site; Ann is logged in with the cookie who=ann if one has to be."""
+def guarded(
+    site: Site,
+    logs_in: bool = False,
+    unfinished_removed: Callable[[], AbstractContextManager[None]] = nullcontext,
+    **changes: Any,
+) -> Gate:
+    """Return a gate before a site; Ann is logged in with the cookie who=ann if one has to be.
 
-    @contextmanager
-    def unfinished_removed() -> Iterator[None]:
-        yield
+    Args:
+        changes: fields of the rules.
+    """
 
-    def name_of(cookies: Mapping[str, str]) -> str | None:
-        return cookies.get("who")
+    def admitted(cookies: Mapping[str, str]) -> str | None:
+        return cookies.get("who") if logs_in else ""
 
     knows = Knowledge(
-        name_of=name_of if logs_in else lambda _: "",
+        admitted=admitted,
         offers=lambda path: path.startswith("/offered/"),
         awaits=lambda session: session == "abc",
         uploads_folder=lambda: Path("/"),
         unfinished_removed=unfinished_removed,
     )
-    return Gate(site.app(), replace(rules, **changes), knows)
+    return Gate(site.app(), replace(RULES, **changes), knows)
 
 
 async def ask(

@@ -21,7 +21,7 @@ OPEN = {
     *("GET /", "HEAD /", "GET /assets/{path:path}", "GET /static/{path:path}", "GET /svelte/{path:path}"),
     *("GET /favicon.ico", "GET /robots.txt", "GET /theme.css", f"GET {API}/theme.css"),
     *("GET /config", "GET /config/", f"GET {API}/info", f"GET {API}/info/"),
-    *(f"GET {API}/login_check", f"GET {API}/login_check/", "POST /login", "POST /login/", "GET /logout"),
+    *(f"GET {API}/login_check", f"GET {API}/login_check/", "POST /login", "GET /logout"),
     *(f"GET {API}/file={{path_or_url:path}}", f"HEAD {API}/file={{path_or_url:path}}"),
     *(f"GET {API}/heartbeat/{{session_hash}}", f"GET {API}/queue/data", f"GET {API}/upload_progress"),
     *(f"POST {API}/component_server", f"POST {API}/component_server/", f"POST {API}/queue/join"),
@@ -33,6 +33,7 @@ OPEN = {
     "HEAD /web/FINGERPRINT/{name:path}",
 }
 CLOSED = {
+    "POST /login/",
     *(f"GET {API}/token", f"GET {API}/token/", f"GET {API}/user", f"GET {API}/user/"),
     *(f"GET {API}/app_id", f"GET {API}/app_id/", f"GET {API}/dev/reload", f"GET {API}/startup-events"),
     *(f"GET {API}/deep_link", f"GET {API}/openapi.json", "GET /openapi.json", "HEAD /openapi.json"),

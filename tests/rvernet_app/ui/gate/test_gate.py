@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
+from fastapi import FastAPI
 
+from rvernet_app.ui.access import gradio_apps, unfinished_uploads_removed
 from rvernet_app.ui.gate.bodies import Pace
+from rvernet_app.ui.gate.doors import Kind
 from rvernet_app.ui.gate.hosts import Hosts
 from rvernet_app.ui.gate.policy import FRAMES_OF_SPACES
 from rvernet_app.ui.gate.uploads import Space
@@ -121,6 +126,46 @@ def test_who_is_not_logged_in_has_no_body_read() -> None:
     refused = (401, "Log in first.")
     assert asyncio.run(run()) == [refused] * 4 + [(200, ""), (200, ""), (413, "")]
     assert site.read == [10, 10]
+
+
+def test_a_visitor_who_goes_away_in_mid_upload_leaves_nothing_and_no_traceback(tmp_path: Path) -> None:
+    with gr.Blocks(analytics_enabled=False) as demo:
+        gr.HTML("")
+    site = FastAPI(openapi_url=None)
+    gr.mount_gradio_app(site, demo, path="/")
+    gradio_apps(site)[0].uploaded_file_dir = str(tmp_path)
+    gate = guarded(
+        Site(),
+        unfinished_removed=unfinished_uploads_removed,
+        limits={Kind.UPLOAD: 100_000},
+        space=Space(each=100_000, in_all=100_000, free=0),
+    )
+    gate.site = site
+    part = b'--cut\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+    seen: list[list[Path]] = []
+
+    async def run() -> None:
+        messages = [
+            {"type": "http.request", "body": part + b"x" * 50_000, "more_body": True},
+            {"type": "http.request", "body": b"x" * 1000, "more_body": True},
+        ]
+
+        async def receive() -> dict[str, object]:
+            if messages:
+                return messages.pop(0)
+            seen.append(list(tmp_path.iterdir()))
+            return {"type": "http.disconnect"}
+
+        async def send(message: object) -> None:
+            pass
+
+        headers = [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=cut")]
+        scope = {"type": "http", "method": "POST", "path": UPLOAD, "headers": headers, "scheme": "http"}
+        await gate({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
+
+    asyncio.run(run())
+    assert len(seen[0]) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 # Uploads
