@@ -85,8 +85,12 @@ class SignIn:
         return cls(Accounts(config.data_dir), sessions, Attempts())
 
     def __call__(self, request: HTTPConnection) -> str | None:
-        """Return the name of who sends a request, "" where nobody logs in, None if it may not pass."""
-        return self.name_of(request.cookies) if self.required() else ""
+        """Return who sends a request, see `admitted`."""
+        return self.admitted(request.cookies)
+
+    def admitted(self, cookies: Mapping[str, str]) -> str | None:
+        """Return the name of who may pass, from cookies; "" where nobody logs in, None for a stranger."""
+        return self.name_of(cookies) if self.required() else ""
 
     def required(self) -> bool:
         """Return whether visitors have to log in; the answer can change while the server runs."""
