@@ -22,11 +22,11 @@ below it cannot be written, and the error then says which variable to set."""
 POSITIVE = (
     "session_idle_hours",
     "session_hours",
-    "max_photo_mb",
-    "max_photo_megapixels",
-    "decoding_mb",
-    "embedding_cache_mb",
+    *("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"),
+    *("visitor_upload_mb", "all_uploads_mb", "min_free_mb"),
 )
+MOST = 10**9
+"""The largest number of an option in megabytes or megapixels."""
 FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
@@ -72,8 +72,7 @@ class AppConfig:
         data_dir: folder of projects, their photos and annotations.
         database_url: URL of a PostgreSQL database for projects and annotations, also read from DATABASE_URL.
             Empty means SQLite in `data_dir`.
-        import_dir: folder from which the page may add photos to a project. Empty allows every folder if the
-            page is served to this machine only, and no folder otherwise.
+        import_dir: folder from which the page may add photos to a project. Empty allows no folder.
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
         admins: names of the Hugging Face accounts that run a Space beside its owner, with commas between.
@@ -85,6 +84,14 @@ class AppConfig:
         embedding_cache_mb: memory for embeddings, in megabytes.
         host, port: address at which the page is served. An IPv6 address may stand in brackets. Port 0 takes
             any free port.
+        hosts: names by which browsers reach the page, divided by commas; a name may have a port. The page
+            also answers to `host`, to localhost and to its IP addresses, and on a Space to the Space's name.
+        proxies: IP addresses or networks of reverse proxies, divided by commas, whose word counts for who
+            asks and whether by HTTPS. On a Space it always counts.
+        open_to_all: whether the page may be served to other machines without accounts.
+        visitor_upload_mb, all_uploads_mb: most that one visitor and all visitors may upload within a day,
+            in megabytes.
+        min_free_mb: what uploads leave free on the disk, in megabytes.
 
     Raises:
         ConfigError: an option has an invalid value.
@@ -109,6 +116,12 @@ class AppConfig:
     embedding_cache_mb: float = 512.0
     host: str = "127.0.0.1"
     port: int = 7860
+    hosts: str = ""
+    proxies: str = ""
+    open_to_all: bool = False
+    visitor_upload_mb: float = 20_000.0
+    all_uploads_mb: float = 100_000.0
+    min_free_mb: float = 1000.0
 
     def __post_init__(self) -> None:
         for name in FOLDERS:
@@ -121,15 +134,20 @@ class AppConfig:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
+            if getattr(self, name) > MOST:
+                raise ConfigError(f"{name} must be at most {MOST}, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be in 0..65535, got {self.port}.")
 
     @property
     def import_root(self) -> Path | None:
         """Folder from which the page may add photos to a project; None allows no folder."""
-        if self.import_dir:
-            return expanded(self.import_dir, "import_dir")
-        return Path(Path.cwd().anchor) if is_loopback(self.host) else None
+        return expanded(self.import_dir, "import_dir") if self.import_dir else None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether other machines can reach the page: by its address, or through a proxy that has a name."""
+        return bool(self.hosts.strip()) or not is_loopback(self.host)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
@@ -155,7 +173,12 @@ class AppConfig:
         if isinstance(data_dir, Path) and not os.access(home(), os.W_OK):
             for name in ("weights", "photos"):
                 values.setdefault(f"{name}_dir", data_dir / "cache" / name)
-        return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        except ConfigError as error:
+            name, _, rest = str(error).partition(" ")
+            variable = f"RVERNET_{name.upper()}"
+            raise ConfigError(f"{variable} {rest}" if variable in given else str(error)) from error
 
 
 def is_loopback(host: str) -> bool:
@@ -167,9 +190,13 @@ def is_loopback(host: str) -> bool:
 
 
 def _parse(variable: str, text: str, kind: object) -> object:
-    """Return the text as int, float or Path if the field has that type, otherwise unchanged."""
+    """Return the text as int, float, bool or Path if the field has that type, otherwise unchanged."""
     if kind is Path:
         return Path(text)
+    if kind is bool:
+        if text.strip().lower() not in ("yes", "no"):
+            raise ConfigError(f"{variable} is yes or no, got {text!r}.")
+        return text.strip().lower() == "yes"
     try:
         if kind is int:
             return int(text)

@@ -14,11 +14,13 @@
   x CheckpointError
   x LabelError
   x StoreError
+    + BusyStoreError
     + FullError
     + RoleError
     + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
+  x TurnError (rvernet_app.ui.turns)
   x NotTakenError (rvernet_app.exchange.plan)
   x CocoError (rvernet_app.exchange.formats.coco_file)
   x DataError (training.data.regions)
@@ -87,6 +89,10 @@ class LabelError(RvernetError):
 
 class StoreError(RvernetError):
     """The store cannot be opened, or cannot save a change."""
+
+
+class BusyStoreError(StoreError):
+    """Too many people change the store at once; a moment later it may work."""
 
 
 class FullError(StoreError):

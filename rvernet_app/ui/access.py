@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
 from fastapi import FastAPI
-from gradio import processing_utils, routes, utils
+from gradio import processing_utils, route_utils, routes, utils
 from starlette.routing import Mount
 
 from rvernet_app import files, scratch
@@ -99,6 +101,29 @@ def message_of(event: gr.EventData) -> object:
     return event._data
 
 
+def session_of(request: Any) -> str:
+    """Return what tells the page that asks from other pages; its address where it says nothing.
+
+    Args:
+        request: of an event or an endpoint, or FastAPI's own that a server function gets; None is one page.
+    """
+    session = getattr(request, "session_hash", None)
+    if session is None:  # Gradio has read the body of a server function, and Starlette keeps what it read
+        body = getattr(request, "_json", None)
+        session = body.get("session_hash") if isinstance(body, Mapping) else None
+    client = getattr(request, "client", None)
+    return str(session or getattr(client, "host", ""))
+
+
+def is_awaited(request: gr.Request | None) -> bool:
+    """Return False once the page that an event came from is closed or has no connection."""
+    if request is None or request.request is None:
+        return True
+    queue = request.request.app.get_blocks()._queue
+    under_way = (event for job in queue.active_jobs for event in job or ())
+    return any(event.alive for event in under_way if event.session_hash == request.session_hash)
+
+
 def uploads_folder() -> Path:
     """Return the folder of uploaded files and of files that the page may fetch."""
     return Path(utils.get_upload_folder())
@@ -143,11 +168,63 @@ def check_paths(demo: gr.Blocks) -> None:
     demo.has_launched = True
 
 
+def let_wait(demo: gr.Blocks, count: int) -> None:
+    """Let so many events wait at once; of more, Gradio would not even begin to answer the first."""
+    demo._queue.max_thread_count = count
+
+
+def gradio_apps(site: FastAPI) -> list[routes.App]:
+    """Return the apps of Gradio that are mounted in a site."""
+    mounted = [route.app for route in site.routes if isinstance(route, Mount)]
+    return [app for app in mounted if isinstance(app, routes.App)]
+
+
 def end_streams(site: FastAPI) -> None:
     """Let the streams of open pages end; a server that stops would wait for them."""
-    for route in site.routes:
-        if isinstance(route, Mount) and isinstance(route.app, routes.App):
-            route.app.stop_event.set()
+    for app in gradio_apps(site):
+        app.stop_event.set()
+
+
+def is_served(demo: gr.Blocks, path: str) -> bool:
+    """Return whether the page may fetch a file: one that the program itself has offered."""
+    return any(path in offered for offered in demo.temp_file_sets if offered is not demo.upload_file_set)
+
+
+def queue_awaits(demo: gr.Blocks, asked: str) -> bool:
+    """Return whether a session, or a call through the HTTP API, waits for answers; by its id."""
+    queue = demo._queue
+    return asked in queue.pending_messages_per_session or any(
+        asked in calls for calls in list(queue.pending_event_ids_session.values())
+    )
+
+
+_unfinished: ContextVar[list[Path] | None] = ContextVar("_unfinished", default=None)
+
+
+@contextmanager
+def unfinished_uploads_removed() -> Iterator[None]:
+    """Remove the files that Gradio began for an upload in the block and did not finish.
+
+    Gradio leaves them if the visitor goes away or the upload is damaged. Those that it finished have moved.
+    """
+    vars(route_utils)["NamedTemporaryFile"] = _noted_file
+    made: list[Path] = []
+    before = _unfinished.set(made)
+    try:
+        yield
+    finally:
+        _unfinished.reset(before)
+        for file in made:
+            file.unlink(missing_ok=True)
+
+
+def _noted_file(*args: Any, **options: Any) -> Any:
+    """Make a temporary file, and note it for the upload that runs in this task."""
+    file = tempfile.NamedTemporaryFile(*args, **options)  # noqa: SIM115  # the upload closes it
+    made = _unfinished.get()
+    if made is not None:
+        made.append(Path(file.name))
+    return file
 
 
 def uploaded_file(path: object) -> Path:

@@ -85,11 +85,11 @@ class SignIn:
         return cls(Accounts(config.data_dir), sessions, Attempts())
 
     def __call__(self, request: HTTPConnection) -> str | None:
-        """Return who sends a request, see `admitted`."""
-        return self.admitted(request.cookies)
+        """Return the name of who sends a request, "" where nobody logs in, None if it may not pass."""
+        return self.passes(request.cookies)
 
-    def admitted(self, cookies: Mapping[str, str]) -> str | None:
-        """Return the name of who may pass, from cookies; "" where nobody logs in, None for a stranger."""
+    def passes(self, cookies: Mapping[str, str]) -> str | None:
+        """Return the account of a browser, "" where nobody logs in, None if its requests may not pass."""
         return self.name_of(cookies) if self.required() else ""
 
     def required(self) -> bool:
