@@ -69,17 +69,20 @@ def safe_headers(scheme: str, policy: str, frames: str) -> list[tuple[bytes, byt
 def safe_cookie(cookie: str, scheme: str, in_frames: bool) -> str:
     """Return a Set-Cookie whose cookie no script reads and no other site sends.
 
+    One that is Secure stays so: whoever set it may know of TLS before a proxy that says nothing.
+
     Args:
         in_frames: whether the page lies in a frame of another site, where a browser sends only cookies with
             SameSite=None.
     """
     ours = ("httponly", "secure", "samesite")
     kept = [part.strip() for part in cookie.split(";")]
+    is_secure = scheme == "https" or "secure" in map(str.lower, kept[1:])
     kept = [
         part for index, part in enumerate(kept) if index == 0 or part.partition("=")[0].lower() not in ours
     ]
     kept.append("HttpOnly")
-    if scheme == "https":
+    if is_secure:
         kept += ["Secure", "SameSite=None" if in_frames else "SameSite=Lax"]
     else:
         kept.append("SameSite=Lax")
