@@ -87,7 +87,8 @@ async def measure(url: str) -> None:
             answers: Counter[int] = Counter()
             guessers = [
                 asyncio.create_task(guess(url, addresses, answers))
-                for _ in range(CONNECTIONS if addresses else 0)
+                for _ in range(CONNECTIONS)
+                if addresses is not None
             ]
             took = await ask(browser)
             for guesser in guessers:
