@@ -71,7 +71,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         OSError, ValueError, NotImplementedError, zipfile.BadZipFile: it is no ZIP, is damaged, or its list of
             members is too long.
     """
-    with _Bounded(open_file(path)) as file, zipfile.ZipFile(file) as archive:  # type: ignore[arg-type]
+    with _Bounded(open_file(path)) as file, zipfile.ZipFile(file) as archive:
         yield archive
 
 

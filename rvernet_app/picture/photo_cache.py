@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 KEEP_SECONDS = 24 * 3600
 NEW_SECONDS = 60
 """Age of a folder without its mark that no program is about to mark any more."""
-DECODED_BYTES = 250_000_000
-"""Decoded photos in memory: seven of 12 megapixels. Decoding one again takes a tenth of a second."""
+DECODED_BYTES = 200_000_000
+"""Decoded photos in memory: five of 12 megapixels. Decoding one again takes a tenth of a second."""
 FOLDER_NAME = "opened-photos"
 """Folder of the cache below `photos_dir`, which may hold files of other programs and people."""
 MARK_NAME = "CACHEDIR.TAG"

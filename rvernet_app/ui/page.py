@@ -19,6 +19,7 @@ from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import (
+    bound_memory,
     check_paths,
     is_served,
     let_wait,
@@ -139,6 +140,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             )
     handlers.served.clean_with(demo)
     let_wait(demo.queue(max_size=None), MAX_WAITING_IN_ALL)
+    bound_memory(demo)
     return demo
 
 

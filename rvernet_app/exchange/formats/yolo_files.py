@@ -30,7 +30,7 @@ MAX_DATA = 10**6
 """Bytes of the file that describes a data set."""
 MAX_DEPTH = 8
 """Levels of lists and mappings in it."""
-NOTHING = (None, [], "", "~", "null", "Null", "NULL")
+NOTHING: tuple[object, ...] = (None, [], "", "~", "null", "Null", "NULL")
 """Ways to write in YAML that there is no value."""
 LISTS = tuple(f"{split}.txt" for split in SPLITS)
 SPLIT_KEYS = (*SPLITS, "valid", "validation", "minival")

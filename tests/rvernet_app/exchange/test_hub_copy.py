@@ -20,6 +20,7 @@ from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.removal import delete_photos
+from rvernet_app.store.roles import Actor
 from rvernet_app.store.tables import DONE, Base, Event
 from rvernet_app.ui.page import copy_reporter
 from rvernet_app.ui.project.replies import CopyState
@@ -37,6 +38,8 @@ from tests.rvernet_app.hub_answers import (
     unreachable,
 )
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
+
+ANN = Actor("Ann")
 
 COMMIT = "c" * 40
 
@@ -153,12 +156,10 @@ def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: Folder
     with pytest.raises(ConnectionError):
         copy.push_to_hub()
     assert copy.problem == f"The latest changes are not in {REPOSITORY} yet: no route to host"
-    assert copy_reporter(copy)(Empty(), "Ann") == CopyState(problem=copy.problem)
+    assert copy_reporter(copy)(Empty(), ANN) == CopyState(problem=copy.problem)
     hub.files_left = None
     copy.push_to_hub()
-    assert (
-        copy_reporter(copy)(Empty(), "Ann") == copy_reporter(None)(Empty(), "Ann") == CopyState(problem=None)
-    )
+    assert copy_reporter(copy)(Empty(), ANN) == copy_reporter(None)(Empty(), ANN) == CopyState(problem=None)
 
 
 def test_an_empty_store_is_not_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:

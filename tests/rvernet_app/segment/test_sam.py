@@ -17,6 +17,7 @@ from rvernet_app.errors import NoFoodError, PromptError, WeightsError
 from rvernet_app.picture.masks import bbox_xywh
 from rvernet_app.segment.prompted import Outputs
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
+from rvernet_app.segment.small_sam import build_small_sam
 from rvernet_app.types import Candidates, Mask, Photo, Prompt
 
 CPU = torch.device("cpu")

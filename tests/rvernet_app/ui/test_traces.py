@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
@@ -33,6 +35,7 @@ from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.labeling import Labeling
 from rvernet_app.ui.project.requests import ExportProject, OpenItem
 from rvernet_app.ui.traces import forget
+from rvernet_app.ui.turns import Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from tests.rvernet_app.store.desk import Desk, commit, set_up
@@ -145,7 +148,9 @@ def test_no_metadata_of_an_opened_photo_leaves(
     food = {"rle": found["candidates"][0]["rle"], "title": "Rice", "label": None, "score": 0.5}
     asked = {"photo": photo, "name": "Meal", "foods": [food], "method": "gradcam"}
     ready = answered(handlers.download)(asked)
-    segmented = Api(pipeline).segment({"path": str(upload)}, [[40, 30, 1]], None, True)  # type: ignore[arg-type]
+    api = Api(pipeline, Turns())
+    file: Any = {"path": str(upload)}
+    segmented = asyncio.run(api.segment(file, [[40, 30, 1]], gr.Request(session_hash="ann"), insist=True))
     assert "url" in ready
     assert len(handlers.served.paths) == 2
     assert not tells(opened, found, ready, segmented, *map(Path, handlers.served.paths))
