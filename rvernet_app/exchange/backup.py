@@ -3,6 +3,10 @@
 A backup has the rows of each table as JSON lines in `tables/<name>.jsonl`, the photo files as in the data
 folder, and `manifest.json`, which lists the files with their SHA-256. The manifest is written last: a folder
 without one is not a backup.
+
+A backup has no accounts and no sessions: it is copied to other places, and whoever reads it could try their
+passwords. It says whether people had to log in; a server restored from it asks for accounts before it serves
+anybody.
 """
 
 from __future__ import annotations
@@ -40,6 +44,7 @@ from rvernet_app import files, scratch
 from rvernet_app.errors import StoreError
 from rvernet_app.reading import bounded_lines, json_of, open_file, read_bytes
 from rvernet_app.segment.download import sha256_of
+from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.database import Store, known_revisions, upgrade
 from rvernet_app.store.event_log import now
 from rvernet_app.store.files import PhotoFiles
@@ -77,6 +82,7 @@ class BackupReport:
         rows: table -> number of rows.
         files: path in the backup -> SHA-256.
         problems: photo files that were missing or damaged in the store itself, a sentence each.
+        log_in: whether people had to log in to that server.
 
     Raises:
         StoreError: a path or a SHA-256 is not one of a backup, or the file of a table is not listed.
@@ -87,6 +93,7 @@ class BackupReport:
     rows: Mapping[str, int]
     files: Mapping[str, str]
     problems: tuple[str, ...] = ()
+    log_in: bool = False
 
     def __post_init__(self) -> None:
         for name, digest in self.files.items():
@@ -142,7 +149,8 @@ def _back_up(store: Store, destination: Path) -> BackupReport:
         digests[name] = sha256_of(destination / name)
         if name.startswith("originals/") and not name.endswith(digests[name]):
             problems.append(f"{name} is damaged.")
-    report = BackupReport(now(), schema, rows, digests, tuple(problems))
+    log_in = Accounts(store.folder).required()
+    report = BackupReport(now(), schema, rows, digests, tuple(problems), log_in)
     manifest = json.dumps(asdict(report), default=_as_text, indent=1)
     files.write(destination / MANIFEST, manifest, durable=True)
     (destination / UNFINISHED).unlink()
@@ -191,7 +199,11 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
     if _photos_in(folder) - report.files.keys():
         raise StoreError(f"{folder} already holds other photos; restore into an empty folder.")
     taken: list[Path] = []
+    accounts = Accounts(folder)
+    marks = report.log_in and not accounts.required()
     try:
+        if marks:
+            accounts.require()  # first, so that a server finds nothing that it would show to everybody
         with closing(Store(folder, url, revision=report.schema)) as store:
             _require_empty(store, report.schema)
             for name, digest in report.files.items():
@@ -204,6 +216,8 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
     except BaseException as error:
         for path in taken:
             path.unlink(missing_ok=True)
+        if marks:
+            accounts.let_everyone_in()
         if isinstance(error, _REFUSED):
             raise StoreError(f"Nothing was restored: {error}") from error
         raise
@@ -251,6 +265,7 @@ def read_report(source: Path) -> BackupReport:
             rows={str(name): int(count) for name, count in found["rows"].items()},
             files={str(name): str(digest) for name, digest in found["files"].items()},
             problems=tuple(str(problem) for problem in found["problems"]),
+            log_in=found.get("log_in", False) is not False,
         )
     except FileNotFoundError as error:
         raise StoreError(f"{source} is not a backup, or was never finished: it has no {MANIFEST}.") from error

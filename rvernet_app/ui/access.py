@@ -57,13 +57,13 @@ def visitor(
         LoginError: one has to log in first, or again.
         PromptError: "me" is not a name.
     """
-    known = logged_in(request, profile)
+    known = _account_of(request, profile)
     if known is not None:
         return Actor(_one_line(known), is_admin(_one_line(known)))
     return Actor(_one_line(Signed.read(message).me or default_name()), is_admin=True, alone=True)
 
 
-def logged_in(request: Any, profile: gr.OAuthProfile | None) -> str | None:
+def _account_of(request: Any, profile: gr.OAuthProfile | None) -> str | None:
     """Return the name of who has logged in; None where nobody logs in.
 
     Raises:

@@ -69,6 +69,8 @@ def safe_headers(scheme: str, policy: str, frames: str) -> list[tuple[bytes, byt
 def safe_cookie(cookie: str, scheme: str, in_frames: bool) -> str:
     """Return a Set-Cookie whose cookie no script reads and no other site sends.
 
+    One that is Secure stays so: whoever set it may know of TLS before a proxy that says nothing.
+
     Args:
         in_frames: whether the page lies in a frame of another site, where a browser sends only cookies with
             SameSite=None.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 8
 """Passwords that wait to be checked; a known browser may be one of twice as many."""
 BUSY_SECONDS = 2.0
+REFUSAL_SECONDS = 0.5
+"""How long a refusal takes at least, so that who guesses keeps neither the server nor others busy, and cannot
+tell by the time whether there is such an account."""
 HOUR = 3600.0
 
 
@@ -64,7 +68,19 @@ class SignIn:
     does; sessions count again when they can.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, attempts: Attempts) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        attempts: Attempts,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take what the log-in works with.
+
+        Args:
+            pause: waits for seconds, as `asyncio.sleep`.
+        """
+        self._pause = pause
         self._accounts = accounts
         self.sessions = sessions
         self._attempts = attempts
@@ -129,6 +145,15 @@ class SignIn:
             WaitError: it was not checked.
             ConfigError: the accounts cannot be read, or the session cannot be written.
         """
+        began = time.monotonic()
+        try:
+            return await self._entered(name, password, address, cookies)
+        except (WrongPasswordError, WaitError):
+            await self._pause(max(0.0, began + REFUSAL_SECONDS - time.monotonic()))
+            raise
+
+    async def _entered(self, name: str, password: str, address: str, cookies: Mapping[str, str]) -> Entered:
+        """Check a password and start a session, see `log_in`."""
         account = self._account(name)
         mark = jar.read(cookies, jar.BROWSER)
         browser = None if account is None else jar.known_browser(mark, name, account.id)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from rvernet_app.errors import StoreError
-from rvernet_app.exchange.backup import MANIFEST, BackupReport, backup, read_report, restore
+from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.exchange.backup import MANIFEST, PHOTO_FOLDERS, BackupReport, backup, read_report, restore
 from rvernet_app.labels import LabelName
 from rvernet_app.store import database
+from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.annotations import Portion, delete, give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import add, now
@@ -26,6 +27,7 @@ from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
 from rvernet_app.store.roles import Role
 from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo, Sight
+from rvernet_app.ui.signin.sessions import Sessions
 from tests.rvernet_app.conftest import KINDS, NewStore, NewUrl
 from tests.rvernet_app.store.desk import Desk, commit, picture, require_complete_events, set_up
 
@@ -372,3 +374,37 @@ def test_a_manifest_lists_a_valid_file_for_every_table() -> None:
         BackupReport(now(), "0001", {"event": 1}, {})
     with pytest.raises(StoreError, match=r"cannot hold a file 'tables/event.jsonl' with the SHA-256 'abc'"):
         BackupReport(now(), "0001", {"event": 1}, {"tables/event.jsonl": "abc"})
+
+
+def test_a_backup_holds_no_accounts_and_what_is_restored_from_it_asks_for_some(
+    desk: Desk, tmp_path: Path
+) -> None:
+    Accounts(desk.store.folder).add("ann", "correct horse")
+    sessions = Sessions(desk.store.folder, idle_s=60, longest_s=60)
+    token = sessions.start("ann", "id")
+    assert backup(desk.store, tmp_path / "backup").log_in
+    assert {path.name for path in (tmp_path / "backup").iterdir()} == {MANIFEST, "tables", *PHOTO_FOLDERS}
+    restore(tmp_path / "backup", tmp_path / "data")
+    restored = Accounts(tmp_path / "data")
+    assert restored.required()
+    assert restored.names() == []
+    with pytest.raises(ConfigError, match="it has no accounts"):
+        restored.check()
+    assert Sessions(tmp_path / "data", idle_s=60, longest_s=60).find(token) is None
+    restored.add("ben", "battery staple")
+    restored.check()
+
+
+def test_what_was_open_is_restored_open(made: Path, tmp_path: Path) -> None:
+    edit(made, lambda manifest: manifest.pop("log_in"))  # as in a backup of before
+    restore(made, tmp_path / "data")
+    assert not Accounts(tmp_path / "data").required()
+
+
+def test_a_restore_that_fails_leaves_no_mark(desk: Desk, tmp_path: Path) -> None:
+    Accounts(desk.store.folder).add("ann", "correct horse")
+    backup(desk.store, tmp_path / "backup")
+    set_up(Store(tmp_path / "data")).store.close()
+    with pytest.raises(StoreError, match="not empty"):
+        restore(tmp_path / "backup", tmp_path / "data")
+    assert not Accounts(tmp_path / "data").required()

@@ -23,7 +23,7 @@ from rvernet_app.ui.signin import page
 from rvernet_app.ui.signin.attempts import FREE, Attempts
 from rvernet_app.ui.signin.routes import MOST_BYTES, login_routes, path_here
 from rvernet_app.ui.signin.sessions import Sessions
-from rvernet_app.ui.signin.sign_in import MOST_WAITING, SignIn
+from rvernet_app.ui.signin.sign_in import MOST_WAITING, REFUSAL_SECONDS, SignIn
 from rvernet_app.ui.signin.wall import Wall
 
 PASSWORD = "correct horse"
@@ -54,15 +54,19 @@ class Server:
         self.folder = folder
         self.accounts = Accounts(folder)
         self.read: list[int] = []
+        self.pauses: list[float] = []
         self.start()
 
     def start(self) -> None:
         """Start the server, again if it has run before."""
         sessions = Sessions(self.folder, idle_s=HOUR, longest_s=8 * HOUR, clock=self.clock)
-        self.sign_in = SignIn(Accounts(self.folder), sessions, Attempts(self.clock))
+        self.sign_in = SignIn(Accounts(self.folder), sessions, Attempts(self.clock), self._pause)
         self.site = FastAPI(openapi_url=None, routes=login_routes(self.sign_in))
         self.site.add_middleware(Wall, sign_in=self.sign_in)
         self.site.mount("/", self._app)
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
@@ -181,6 +185,8 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(
     reply = log_in(browser, name, password)
     assert reply.status_code == 400
     assert page.WRONG in reply.text
+    (pause,) = server.pauses
+    assert 0 <= pause <= REFUSAL_SECONDS
     assert "set-cookie" not in reply.headers
     assert not is_in(browser)
 
