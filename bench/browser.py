@@ -12,6 +12,7 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
 from rvernet_app.ui.serve import running
+from rvernet_app.ui.signin.sign_in import SignIn
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
@@ -30,7 +31,8 @@ def serving(pipeline: Pipeline) -> Iterator[str]:
     """Serve the page from this process; yields its address without a slash at the end."""
     sockets = listen("127.0.0.1", 0)
     try:
-        site = web_app(build_demo(pipeline.config, pipeline), pipeline.config)
+        config = pipeline.config
+        site = web_app(build_demo(config, pipeline), config, SignIn.of(config))
         with running(site, sockets):
             yield page_address("127.0.0.1", port_of(sockets))
     finally:

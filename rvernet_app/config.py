@@ -19,6 +19,12 @@ CAM_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 NO_HOME = Path("/nonexistent")
 """Stands for the home folder of an account that has none. Debian gives such accounts this folder; what is
 below it cannot be written, and the error then says which variable to set."""
+POSITIVE = (
+    "session_idle_hours",
+    "session_hours",
+    *("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"),
+    *("visitor_upload_mb", "all_uploads_mb", "min_free_mb"),
+)
 FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
@@ -64,17 +70,26 @@ class AppConfig:
         data_dir: folder of projects, their photos and annotations.
         database_url: URL of a PostgreSQL database for projects and annotations, also read from DATABASE_URL.
             Empty means SQLite in `data_dir`.
-        import_dir: folder from which the page may add photos to a project. Empty allows every folder if the
-            page is served to this machine only, and no folder otherwise.
+        import_dir: folder from which the page may add photos to a project. Empty allows no folder.
         hub_dataset: dataset repository on the Hugging Face Hub, "owner/name", that keeps a copy of all
             annotations and restores them. Empty keeps no copy.
         admins: names of the Hugging Face accounts that run a Space beside its owner, with commas between.
+        session_idle_hours: hours without a request after which somebody has to log in again.
+        session_hours: hours after which somebody has to log in again in any case.
         max_photo_mb: largest accepted file, in megabytes (10^6 bytes).
         max_photo_megapixels: largest accepted photo, in 10^6 pixels.
         decoding_mb: memory for all photos that are being decoded at once, in megabytes; others wait.
         embedding_cache_mb: memory for embeddings, in megabytes.
         host, port: address at which the page is served. An IPv6 address may stand in brackets. Port 0 takes
             any free port.
+        hosts: names by which browsers reach the page, divided by commas; a name may have a port. The page
+            also answers to `host`, to localhost and to its IP addresses, and on a Space to the Space's name.
+        proxies: IP addresses or networks of reverse proxies, divided by commas, whose word counts for who
+            asks and whether by HTTPS. On a Space it always counts.
+        open_to_all: whether the page may be served to other machines without accounts.
+        visitor_upload_mb, all_uploads_mb: most that one visitor and all visitors may upload within a day,
+            in megabytes.
+        min_free_mb: what uploads leave free on the disk, in megabytes.
 
     Raises:
         ConfigError: an option has an invalid value.
@@ -91,12 +106,20 @@ class AppConfig:
     import_dir: str = ""
     hub_dataset: str = ""
     admins: str = ""
+    session_idle_hours: float = 12.0
+    session_hours: float = 168.0
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     decoding_mb: float = 1500.0
     embedding_cache_mb: float = 512.0
     host: str = "127.0.0.1"
     port: int = 7860
+    hosts: str = ""
+    proxies: str = ""
+    open_to_all: bool = False
+    visitor_upload_mb: float = 20_000.0
+    all_uploads_mb: float = 100_000.0
+    min_free_mb: float = 1000.0
 
     def __post_init__(self) -> None:
         for name in FOLDERS:
@@ -106,7 +129,7 @@ class AppConfig:
         object.__setattr__(self, "host", self.host.removeprefix("[").removesuffix("]"))
         if self.cam_method not in CAM_METHODS:
             raise ConfigError(f"cam_method is one of {', '.join(CAM_METHODS)}; got {self.cam_method!r}.")
-        for name in ("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"):
+        for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:
@@ -115,9 +138,12 @@ class AppConfig:
     @property
     def import_root(self) -> Path | None:
         """Folder from which the page may add photos to a project; None allows no folder."""
-        if self.import_dir:
-            return expanded(self.import_dir, "import_dir")
-        return Path(Path.cwd().anchor) if is_loopback(self.host) else None
+        return expanded(self.import_dir, "import_dir") if self.import_dir else None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether other machines can reach the page: by its address, or through a proxy that has a name."""
+        return bool(self.hosts.strip()) or not is_loopback(self.host)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppConfig:
@@ -155,9 +181,13 @@ def is_loopback(host: str) -> bool:
 
 
 def _parse(variable: str, text: str, kind: object) -> object:
-    """Return the text as int, float or Path if the field has that type, otherwise unchanged."""
+    """Return the text as int, float, bool or Path if the field has that type, otherwise unchanged."""
     if kind is Path:
         return Path(text)
+    if kind is bool:
+        if text.strip().lower() not in ("yes", "no"):
+            raise ConfigError(f"{variable} is yes or no, got {text!r}.")
+        return text.strip().lower() == "yes"
     try:
         if kind is int:
             return int(text)

@@ -20,6 +20,7 @@
     + GoneError
     + ConflictError
   x LoginError (rvernet_app.ui.access)
+  x TurnError (rvernet_app.ui.turns)
   x NotTakenError (rvernet_app.exchange.plan)
   x CocoError (rvernet_app.exchange.formats.coco_file)
   x DataError (training.data.regions)

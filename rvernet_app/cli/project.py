@@ -20,7 +20,7 @@ from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
 from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
-from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.accounts import NO_ADMIN, Accounts
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -34,6 +34,8 @@ from rvernet_app.store.tables import DONE, SKIPPED, UNUSABLE
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 
+ACCOUNT_ACTIONS = ("list", "add", "remove", "admin", "open")
+NO_ACCOUNTS = "No account is left, so nobody can use the page. `rvernet accounts open` lets everyone in."
 SHOWN = 3
 """Number of names printed for each reason not to import something."""
 
@@ -70,8 +72,10 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     accounts = commands.add_parser(
         "accounts", help="list, add or remove accounts; without accounts the server needs no login"
     )
-    accounts.add_argument("action", choices=("list", "add", "remove"), metavar="list|add|remove")
+    accounts.add_argument("action", choices=ACCOUNT_ACTIONS, metavar="|".join(ACCOUNT_ACTIONS))
     accounts.add_argument("name", type=_name, nargs="?", metavar="NAME")
+    accounts.add_argument("--admin", action="store_true", help="add: the account runs the server")
+    accounts.add_argument("--revoke", action="store_true", help="admin: the account does not any more")
     accounts.set_defaults(run=_accounts)
 
 
@@ -315,15 +319,28 @@ def _restore(arguments: argparse.Namespace, config: AppConfig) -> None:
 def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
     accounts = Accounts(config.data_dir)
     if arguments.action == "list":
-        for name in accounts.names():
-            print(_line(name))
-        return
-    if not arguments.name:
+        _list_accounts(accounts)
+    elif arguments.action == "open":
+        accounts.let_everyone_in()
+    elif not arguments.name:
         raise ConfigError("Give the NAME of the account.")
-    if arguments.action == "remove":
+    elif arguments.action == "remove":
         accounts.remove(arguments.name)
+        if not accounts.names():
+            print(NO_ACCOUNTS)
+    elif arguments.action == "admin":
+        accounts.set_admin(arguments.name, admin=not arguments.revoke)
     else:
-        accounts.add(arguments.name, _password())
+        accounts.add(arguments.name, _password(), admin=arguments.admin)
+
+
+def _list_accounts(accounts: Accounts) -> None:
+    """Print the names, and on stderr how to name an admin if there is none."""
+    names, admins = accounts.names(), accounts.admins()
+    for name in names:
+        print(_line(f"{name}, admin" if name in admins else name))
+    if names and not admins:
+        print(NO_ADMIN, file=sys.stderr)
 
 
 def _password() -> str:

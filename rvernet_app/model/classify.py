@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rvernet_app.config import AppConfig
 from rvernet_app.errors import CheckpointError, LabelError
 from rvernet_app.model.checkpoint import Checkpoint
 from rvernet_app.model.device import torch_device
+from rvernet_app.model.features import RecentFeatures
 from rvernet_app.model.hub import open_checkpoint
+from rvernet_app.model.preprocessing import normalise
 from rvernet_app.model.rvernet import RveRNet
-from rvernet_app.types import ActivationMaps, Cutouts, Prediction
+from rvernet_app.types import ActivationMaps, Cutouts, Photo, Prediction
 
 
 class Classifier:
@@ -48,6 +52,10 @@ class Classifier:
         self._device = torch.device(device)
         self._model = checkpoint.model.to(self._device)
         self._preprocessing = checkpoint.preprocessing
+        self._recent = {
+            name: RecentFeatures(backbone.forward_features, partial(self._input, name))
+            for name, backbone in self._model.backbones.items()
+        }
         # `explain` puts hooks on the model while it runs; they must not see passes of other callers.
         self._one_pass = Lock()
         self._warming_up = Lock()
@@ -61,10 +69,11 @@ class Classifier:
         """Predict for several pairs of cut-outs of any sizes, in one forward pass."""
         if not cutouts:
             return []
-        roi, extra_roi = self._preprocessing(cutouts)
+        squares = self._preprocessing.squares(cutouts)
         temperature = self.calibration.temperature if self.calibration else 1.0
         with self._one_pass, torch.inference_mode():
-            logits = self._model(roi.to(self._device), extra_roi.to(self._device))  # (B, K)
+            roi, extra_roi = self._features_of(squares)
+            logits = self._model.integrate(self._model.pool_roi(roi), self._model.pool_extra_roi(extra_roi))
             probabilities = (logits / temperature).softmax(dim=1).cpu().numpy()
         return [Prediction(self.labels, row) for row in probabilities]
 
@@ -93,11 +102,24 @@ class Classifier:
             raise LabelError(f"This checkpoint does not know the class {label!r}.")
         if label is None:
             label = self.predict(cutouts).top_k(1)[0][0]
-        roi, extra_roi = (pixels.to(self._device) for pixels in self._preprocessing([cutouts]))
+        squares = self._preprocessing.squares([cutouts])
+        roi, extra_roi = (self._input(name, np.stack(of_picture)) for name, of_picture in squares.items())
         with self._one_pass:
-            maps = activation_maps(self._model, roi, extra_roi, self.labels.index(label), method)
+            features = self._features_of(squares)
+            maps = activation_maps(
+                self._model, roi, extra_roi, self.labels.index(label), method, features=features
+            )
         (roi_map, roi_peak), (extra_map, extra_peak) = (self._on_photo(m, cutouts.size_hw) for m in maps)
         return ActivationMaps(label, roi_map, extra_map, roi_peak, extra_peak)
+
+    def _features_of(self, squares: Mapping[str, Sequence[Photo]]) -> tuple[Tensor, Tensor]:
+        """Return the unpooled features (B, …) of both modules for B pairs of letterboxed pictures."""
+        roi, extra_roi = (self._recent[name].of(of_picture) for name, of_picture in squares.items())
+        return roi, extra_roi
+
+    def _input(self, name: str, squares: Photo) -> Tensor:
+        """Return the input of a picture's module on the device: uint8 (B, S, S, 3) -> float (B, 3, S, S)."""
+        return normalise(squares, self._preprocessing.modules[name]).to(self._device)
 
     def warm_up(self) -> None:
         """Explain a blank picture once: late imports and the first passes through a model are slow."""

@@ -20,7 +20,12 @@ Map = NDArray[np.float32]
 
 
 def activation_maps(
-    model: RveRNet, roi: Tensor, extra_roi: Tensor, class_index: int, method: str = "gradcam"
+    model: RveRNet,
+    roi: Tensor,
+    extra_roi: Tensor,
+    class_index: int,
+    method: str = "gradcam",
+    features: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Map, Map]:
     """Compute the maps of both modules for one class.
 
@@ -36,12 +41,13 @@ def activation_maps(
             (arXiv 2011.08891), LayerCAM (Jiang et al. 2021) or EigenCAM (arXiv 2008.00299). "eigencam" is the
             first principal component of the features: it does not depend on the class, its largest value is
             positive, and its two maps have no common scale.
+        features: the unpooled features (1, …) of both modules for these pictures, if they are known. They
+            spare the passes through the backbones, unless a map is taken further back.
 
     Returns:
         (roi, extra_roi), each float32 (h, w) over the letterboxed square at the module's own resolution, at
         least 0 and not rescaled: evidence for the logit of the class per unit of the square's area, so that
-            maps
-        of different resolutions can be compared.
+        maps of different resolutions can be compared.
 
     Raises:
         ValueError: the method is unknown, or the model has no such class.
@@ -53,7 +59,9 @@ def activation_maps(
     grids = (_Grid(model.roi_module, model.roi_tap), _Grid(model.extra_roi_module, model.extra_roi_tap))
     # The autograd graph starts at the features, whether the parameters are frozen or not.
     leaves = [grid.layer.register_forward_hook(_start_graph) for grid in grids]
-    cam = _METHODS[method](_Pair(model), [grid.layer for grid in grids], grids)
+    known = None if any(grid.reads_class_token for grid in grids) else features
+    passes = _Pair(model) if known is None else _Rest(model, *known)
+    cam = _METHODS[method](passes, [grid.layer for grid in grids], grids)
     try:
         with torch.enable_grad():
             roi_map, extra_roi_map = cam(torch.stack((roi, extra_roi)), [ClassifierOutputTarget(class_index)])
@@ -69,13 +77,14 @@ class _Grid:
 
     Attributes:
         layer: the module that gets the hooks.
+        reads_class_token: whether it lies inside the backbone, before its last features.
     """
 
     def __init__(self, backbone: Any, tap: nn.Module) -> None:
         self._prefix_tokens = getattr(backbone, "num_prefix_tokens", 0)
         self._channels_last = getattr(backbone, "output_fmt", "NCHW") == "NHWC"
-        reads_class_token = self._prefix_tokens and backbone.global_pool == "token"
-        self.layer: nn.Module = backbone.blocks[-1].norm1 if reads_class_token else tap
+        self.reads_class_token = bool(self._prefix_tokens) and backbone.global_pool == "token"
+        self.layer: nn.Module = backbone.blocks[-1].norm1 if self.reads_class_token else tap
 
     def channels_first(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convert (B, N, C), (B, h, w, C) or (B, C, h, w) to (B, C, h, w), without class tokens."""
@@ -96,6 +105,21 @@ class _Pair(nn.Module):
 
     def forward(self, pair: Tensor) -> Tensor:
         return self.model.forward(pair[0], pair[1])
+
+
+class _Rest(nn.Module):
+    """What follows the unpooled features of both modules, with the signature of `_Pair`."""
+
+    def __init__(self, model: RveRNet, roi: Tensor, extra_roi: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self._features = roi, extra_roi
+
+    def forward(self, pair: Tensor) -> Tensor:
+        model, (roi, extra_roi) = self.model, self._features
+        return model.integrate(
+            model.pool_roi(model.roi_tap(roi)), model.pool_extra_roi(model.extra_roi_tap(extra_roi))
+        )
 
 
 def _start_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:

@@ -35,19 +35,24 @@ class Preprocessing:
     def __call__(self, cutouts: Sequence[Cutouts]) -> tuple[Tensor, ...]:
         """Convert B cut-outs of any sizes to one float32 (B, 3, S, S) per picture that the model sees.
 
-        A picture shared by several cut-outs, as by `cutouts.without_context()`, is letterboxed once.
+        Those that the model sees are letterboxed as by `squares`.
+        """
+        squares = self.squares(cutouts)
+        return tuple(normalise(np.stack(squares[name]), module) for name, module in self.modules.items())
+
+    def squares(self, cutouts: Sequence[Cutouts]) -> dict[str, list[Photo]]:
+        """Letterbox B cut-outs of any sizes: B squares, uint8 (S, S, 3), per picture that the model sees.
+
+        A picture shared by several cut-outs is letterboxed once.
         """
         pictures: dict[str, list[Photo]] = {
             name: [getattr(each, name) for each in cutouts] for name in self.modules
         }
-        squares: dict[int, Photo] = {}
+        made: dict[int, Photo] = {}
         for picture in chain.from_iterable(pictures.values()):
-            if id(picture) not in squares:
-                squares[id(picture)] = self.letterbox.apply(picture)
-        return tuple(
-            normalise(np.stack([squares[id(picture)] for picture in pictures[name]]), module)
-            for name, module in self.modules.items()
-        )
+            if id(picture) not in made:
+                made[id(picture)] = self.letterbox.apply(picture)
+        return {name: [made[id(picture)] for picture in pictures[name]] for name in pictures}
 
 
 def normalise(squares: Photo, module: ModuleSpec) -> Tensor:

@@ -162,13 +162,19 @@ class RveRNet(nn.Module):
 
     def encode_roi(self, roi: Tensor) -> Tensor:
         """Return the output of the ROI module, (B, D), for pictures (B, 3, S, S)."""
-        features = self.roi_tap(self.roi_module.forward_features(roi))
-        encoded: Tensor = self.roi_module.forward_head(features)
-        return encoded  # (B, D)
+        return self.pool_roi(self.roi_tap(self.roi_module.forward_features(roi)))
 
     def encode_extra_roi(self, extra_roi: Tensor) -> Tensor:
         """Return the output of the extra-ROI module, (B, D), for pictures (B, 3, S, S)."""
-        features = self.extra_roi_tap(self.extra_roi_module.forward_features(extra_roi))
+        return self.pool_extra_roi(self.extra_roi_tap(self.extra_roi_module.forward_features(extra_roi)))
+
+    def pool_roi(self, features: Tensor) -> Tensor:
+        """Return the output of the ROI module, (B, D), for its unpooled features."""
+        encoded: Tensor = self.roi_module.forward_head(features)
+        return encoded  # (B, D)
+
+    def pool_extra_roi(self, features: Tensor) -> Tensor:
+        """Return the output of the extra-ROI module, (B, D), for its unpooled features."""
         encoded: Tensor = self.extra_roi_module.forward_head(features)
         return encoded  # (B, D)
 

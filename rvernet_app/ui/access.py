@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
 from fastapi import FastAPI
-from gradio import processing_utils, routes, utils
+from gradio import processing_utils, route_utils, routes, utils
 from starlette.routing import Mount
 
 from rvernet_app import files, scratch
 from rvernet_app.errors import ConfigError, PhotoError, RvernetError
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.requests import Signed
+from rvernet_app.ui.signin.sign_in import SignIn
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 
@@ -27,64 +30,57 @@ class LoginError(RvernetError):
 
 
 class Login(Protocol):
-    """The part of Gradio's app that knows who is logged in."""
+    """The part of Gradio's app that knows who is logged in; None on an app that knows no log-in."""
 
-    auth: Any
-    cookie_id: str
-    tokens: dict[str, str]
+    auth_dependency: SignIn | None
 
 
 def visitor(
     message: object, request: Any, profile: gr.OAuthProfile | None, is_admin: Callable[[str], bool]
 ) -> Actor:
-    """Return whom a request comes from, see `visitor_name`.
+    """Return whom a request comes from.
 
-    Args:
-        is_admin: says whether somebody who has logged in runs the server.
-
-    Raises:
-        LoginError, PromptError: as `visitor_name`.
-    """
-    name = " ".join(visitor_name(message, request, profile).split())
-    alone = profile is None and not signs_in() and request.app.auth is None
-    return Actor(name, is_admin=alone or is_admin(name), alone=alone)
-
-
-def visitor_name(message: object, request: Any, profile: gr.OAuthProfile | None) -> str:
-    """Return the annotator that a request comes from.
-
-    The name is the Hugging Face account on a Space, else the account logged in to this server, else what the
-    message says, else the user this program runs under.
+    The name is the account logged in to this server if it has accounts, else the Hugging Face account on a
+    Space, else what the message says, else the user this program runs under.
 
     Args:
         message: its "me" counts only where nobody logs in.
         request: the HTTP request; Gradio hands FastAPI's own to server functions.
         profile: the Hugging Face account that is signed in.
+        is_admin: says whether somebody who has logged in runs the server.
 
     Raises:
         LoginError: one has to log in first, or again.
         PromptError: "me" is not a name.
     """
+    known = logged_in(request, profile)
+    if known is not None:
+        return Actor(_one_line(known), is_admin(_one_line(known)))
+    return Actor(_one_line(Signed.read(message).me or default_name()), is_admin=True, alone=True)
+
+
+def logged_in(request: Any, profile: gr.OAuthProfile | None) -> str | None:
+    """Return the name of who has logged in; None where nobody logs in.
+
+    Raises:
+        LoginError: one has to log in first, or again.
+    """
+    app: Login = request.app
+    sign_in = app.auth_dependency
+    if sign_in is not None and sign_in.required():
+        name = sign_in.name_of(request.cookies)
+        if name is None:
+            raise LoginError("Log in first: what is saved carries its annotator's name.")
+        return name
     if profile is not None:
         return str(profile.username)
     if signs_in():
         raise LoginError("Sign in with Hugging Face first: what is saved carries its annotator's name.")
-    app: Login = request.app
-    if app.auth is None:
-        return Signed.read(message).me or default_name()
-    name = logged_in(app, request.cookies)
-    if name is None:
-        raise LoginError("Log in first: what is saved carries its annotator's name.")
-    return name
-
-
-def logged_in(app: Login, cookies: dict[str, str]) -> str | None:
-    """Return the account that a browser's cookies belong to; None if it is not logged in."""
-    for kind in ("access-token", "access-token-unsecure"):
-        token = cookies.get(f"{kind}-{app.cookie_id}")
-        if token in app.tokens:
-            return str(app.tokens[token])
     return None
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 def signs_in() -> bool:
@@ -103,6 +99,29 @@ def default_name() -> str:
 def message_of(event: gr.EventData) -> object:
     """Return the untrusted JSON that came with a custom event."""
     return event._data
+
+
+def session_of(request: Any) -> str:
+    """Return what tells the page that asks from other pages; its address where it says nothing.
+
+    Args:
+        request: of an event or an endpoint, or FastAPI's own that a server function gets; None is one page.
+    """
+    session = getattr(request, "session_hash", None)
+    if session is None:  # Gradio has read the body of a server function, and Starlette keeps what it read
+        body = getattr(request, "_json", None)
+        session = body.get("session_hash") if isinstance(body, Mapping) else None
+    client = getattr(request, "client", None)
+    return str(session or getattr(client, "host", ""))
+
+
+def is_awaited(request: gr.Request | None) -> bool:
+    """Return False once the page that an event came from is closed or has no connection."""
+    if request is None or request.request is None:
+        return True
+    queue = request.request.app.get_blocks()._queue
+    under_way = (event for job in queue.active_jobs for event in job or ())
+    return any(event.alive for event in under_way if event.session_hash == request.session_hash)
 
 
 def uploads_folder() -> Path:
@@ -149,11 +168,63 @@ def check_paths(demo: gr.Blocks) -> None:
     demo.has_launched = True
 
 
+def let_wait(demo: gr.Blocks, count: int) -> None:
+    """Let so many events wait at once; of more, Gradio would not even begin to answer the first."""
+    demo._queue.max_thread_count = count
+
+
+def gradio_apps(site: FastAPI) -> list[routes.App]:
+    """Return the apps of Gradio that are mounted in a site."""
+    mounted = [route.app for route in site.routes if isinstance(route, Mount)]
+    return [app for app in mounted if isinstance(app, routes.App)]
+
+
 def end_streams(site: FastAPI) -> None:
     """Let the streams of open pages end; a server that stops would wait for them."""
-    for route in site.routes:
-        if isinstance(route, Mount) and isinstance(route.app, routes.App):
-            route.app.stop_event.set()
+    for app in gradio_apps(site):
+        app.stop_event.set()
+
+
+def is_served(demo: gr.Blocks, path: str) -> bool:
+    """Return whether the page may fetch a file: one that the program itself has offered."""
+    return any(path in offered for offered in demo.temp_file_sets if offered is not demo.upload_file_set)
+
+
+def queue_awaits(demo: gr.Blocks, asked: str) -> bool:
+    """Return whether a session, or a call through the HTTP API, waits for answers; by its id."""
+    queue = demo._queue
+    return asked in queue.pending_messages_per_session or any(
+        asked in calls for calls in list(queue.pending_event_ids_session.values())
+    )
+
+
+_unfinished: ContextVar[list[Path] | None] = ContextVar("_unfinished", default=None)
+
+
+@contextmanager
+def unfinished_uploads_removed() -> Iterator[None]:
+    """Remove the files that Gradio began for an upload in the block and did not finish.
+
+    Gradio leaves them if the visitor goes away or the upload is damaged. Those that it finished have moved.
+    """
+    vars(route_utils)["NamedTemporaryFile"] = _noted_file
+    made: list[Path] = []
+    before = _unfinished.set(made)
+    try:
+        yield
+    finally:
+        _unfinished.reset(before)
+        for file in made:
+            file.unlink(missing_ok=True)
+
+
+def _noted_file(*args: Any, **options: Any) -> Any:
+    """Make a temporary file, and note it for the upload that runs in this task."""
+    file = tempfile.NamedTemporaryFile(*args, **options)  # noqa: SIM115  # the upload closes it
+    made = _unfinished.get()
+    if made is not None:
+        made.append(Path(file.name))
+    return file
 
 
 def uploaded_file(path: object) -> Path:

@@ -7,7 +7,8 @@ the page shows.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
 from typing import Any, get_type_hints
 
 import gradio as gr
@@ -15,8 +16,9 @@ import gradio as gr
 from rvernet_app.environment import redacted
 from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
 from rvernet_app.store.roles import Actor
-from rvernet_app.ui.access import LoginError, visitor
+from rvernet_app.ui.access import LoginError, session_of, visitor
 from rvernet_app.ui.requests import Reply, Request
+from rvernet_app.ui.turns import Turns, Urgency
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,9 @@ Json = dict[str, Any]
 
 Handler = Callable[[Any], Reply]
 """Answers a visitor, whoever it is: (request) -> reply."""
+
+Answer = Callable[..., Json]
+"""A function for the browser: (untrusted JSON, the HTTP request, …) -> reply."""
 
 StoreHandler = Callable[[Any, Actor], Reply]
 """Answers somebody who works in projects: (request, who asks) -> reply."""
@@ -38,11 +43,24 @@ def answered(handler: Handler) -> Callable[[object], Json]:
     """Return a handler as a function for the browser."""
     request_type = request_of(handler)
 
-    def answer(message: object) -> Json:
+    def answer(message: object, request: gr.Request | None = None) -> Json:
         return _answer(handler.__name__, lambda: handler(request_type.read(message)))
 
     answer.__name__ = handler.__name__
     return answer
+
+
+def in_turn(answer: Answer, turns: Turns, urgency: Urgency) -> Callable[..., Awaitable[Json]]:
+    """Return a function of `answered` or `answered_to` that waits for the visitor's turn with the engine."""
+
+    @wraps(answer)
+    async def wait_and_answer(message: object, request: gr.Request, *rest: Any) -> Json:
+        try:
+            return await turns.run(session_of(request), urgency, partial(answer, message, request, *rest))
+        except Exception as error:  # the browser must get an answer, whatever happened
+            return error_json(error, answer.__name__)
+
+    return wait_and_answer
 
 
 def answered_to(handler: StoreHandler, is_admin: IsAdmin) -> Callable[..., Json]:

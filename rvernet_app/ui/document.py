@@ -1,7 +1,7 @@
-"""The page's HTML document as it leaves the server: what a browser's tab and a link preview show, compressed.
+"""The page's HTML document as it leaves the server: what a browser's tab and a link preview show.
 
 Gradio writes a document that introduces itself as Gradio, with a picture of another site, and offers no
-option for that. It compresses files by their suffix, so not the document, which is the largest of all.
+option for that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from html import escape
 from typing import Any
 
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TITLE = "RveRNet: name the foods in a photo"
@@ -21,11 +20,12 @@ _INTRODUCTION = re.compile(
     rb"\s*<title>.*?</title>|\s*<meta\s+(?:property|name)=\"(?:og|twitter):[^>]*>", re.S
 )
 _HEAD = re.compile(rb"<head[^>]*>")
+_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.S | re.I)
 
 
 def middleware() -> list[Middleware]:
-    """Return what introduces and compresses the document, as an option of the app."""
-    return [Middleware(_OnDocument, GZipMiddleware), Middleware(_OnDocument, _Introduced)]
+    """Return what introduces the document, as an option of the app."""
+    return [Middleware(_OnDocument, _Introduced)]
 
 
 def introduced(document: bytes) -> bytes:
@@ -40,6 +40,11 @@ def introduced(document: bytes) -> bytes:
     )
     without = _INTRODUCTION.sub(b"", document)
     return _HEAD.sub(lambda found: found[0] + head.encode(), without, count=1)
+
+
+def inline_scripts(document: bytes) -> list[bytes]:
+    """Return the texts of the scripts within an HTML document."""
+    return _SCRIPT.findall(document)
 
 
 class _OnDocument:
@@ -72,6 +77,7 @@ class _Introduced:
             if message.get("more_body", False):
                 return
             body = introduced(b"".join(parts))
+            scope.get("inline_scripts", []).extend(inline_scripts(body))  # the gate allows these to run
             kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             start["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
             await send(start)

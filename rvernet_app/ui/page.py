@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,10 +17,20 @@ from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
-from rvernet_app.ui.access import check_paths, signs_in
+from rvernet_app.ui.access import (
+    check_paths,
+    is_served,
+    let_wait,
+    queue_awaits,
+    signs_in,
+    unfinished_uploads_removed,
+    uploads_folder,
+)
 from rvernet_app.ui.admins import server_admins
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
+from rvernet_app.ui.gate.gate import Gate, Knowledge
+from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.project.adding import Adding
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
@@ -34,6 +43,10 @@ from rvernet_app.ui.project.replies import CopyState
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.project.training_runs import TrainingRuns, checkpoint_in_use
 from rvernet_app.ui.requests import Empty
+from rvernet_app.ui.signin.routes import login_routes
+from rvernet_app.ui.signin.sign_in import SignIn
+from rvernet_app.ui.signin.wall import Wall
+from rvernet_app.ui.turns import MAX_WAITING_IN_ALL, Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
@@ -41,7 +54,6 @@ from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
 
 HOUR = 3600
-ENGINE_CONCURRENCY = 4
 
 
 def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCopy | None = None) -> gr.Blocks:
@@ -75,7 +87,8 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     importing = Importing(store, files)
     managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
     exporting = Exporting(store, files, handlers.served)
-    streams, api = Streams(pipeline, handlers.photos), Api(pipeline)
+    turns = Turns()
+    streams, api = Streams(pipeline, handlers.photos, turns), Api(pipeline, turns)
     demo = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR))
     with demo:
         newest = gr.State(Newest())
@@ -84,8 +97,6 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             adding,
             LabelSets(store),
             reviewing,
-            ranking,
-            leftovers,
             training,
             exporting,
             importing,
@@ -95,7 +106,10 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         if signs_in():
             # Gradio offers signing in only if this button exists; visitors see the one in the page's header.
             gr.LoginButton(visible=False)
-        workbench = make_workbench(handlers, of_store, pipeline, samples, "workbench", server_admins(config))
+        searches = [*ranking.handlers, *leftovers.handlers]
+        workbench = make_workbench(
+            handlers, of_store, searches, turns, pipeline, samples, "workbench", server_admins(config)
+        )
         for listen, handler in (
             (workbench.evidence, streams.evidence),
             (workbench.propose, streams.propose),
@@ -105,8 +119,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
                 inputs=[newest],
                 outputs=[workbench],
                 trigger_mode="multiple",
-                concurrency_limit=ENGINE_CONCURRENCY,
-                concurrency_id="engine",
+                concurrency_limit=None,  # the engine is shared by `turns`
                 show_progress="hidden",
                 api_visibility="private",
             )
@@ -114,11 +127,10 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             gr.api(  # type: ignore[attr-defined]  # public, but Gradio does not list it
                 endpoint,
                 api_name=endpoint.__name__,
-                concurrency_limit=ENGINE_CONCURRENCY,
-                concurrency_id="engine",
+                concurrency_limit=None,
             )
     handlers.served.clean_with(demo)
-    demo.queue(max_size=64)
+    let_wait(demo.queue(max_size=None), MAX_WAITING_IN_ALL)
     return demo
 
 
@@ -138,19 +150,27 @@ def copy_reporter(copy: HubCopy | None) -> StoreHandler:
     return copy_state
 
 
-def web_app(demo: gr.Blocks, config: AppConfig, auth: Callable[[str, str], bool] | None = None) -> FastAPI:
-    """Return the app that a web server runs.
+def web_app(demo: gr.Blocks, config: AppConfig, sign_in: SignIn) -> Gate:
+    """Return the app that a web server runs: the page behind its gate.
 
     It is mounted rather than launched: Gradio's `launch` asks for the page by HTTP, which fails where a proxy
     is set, does not know IPv6 addresses, and looks for a free port in its own way.
 
     Args:
-        auth: says whether a name and a password may log in; None lets everyone in.
+        sign_in: knows who is logged in, and whether one has to be.
     """
     check_paths(demo)
-    site = FastAPI(openapi_url=None)
-    mounted: FastAPI = gr.mount_gradio_app(site, demo, path="/", auth=auth, **page_options(config))
-    return mounted
+    site = FastAPI(openapi_url=None, routes=login_routes(sign_in))
+    site.add_middleware(Wall, sign_in=sign_in)
+    gr.mount_gradio_app(site, demo, path="/", auth_dependency=sign_in, **page_options(config))
+    knows = Knowledge(
+        name_of=sign_in.passes,
+        offers=partial(is_served, demo),
+        awaits=partial(queue_awaits, demo),
+        uploads_folder=uploads_folder,
+        unfinished_removed=unfinished_uploads_removed,
+    )
+    return Gate(site, Rules.of(config), knows)
 
 
 def page_options(config: AppConfig) -> dict[str, Any]:

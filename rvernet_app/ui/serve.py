@@ -8,10 +8,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 
 from rvernet_app import files, scratch
 from rvernet_app.config import AppConfig
@@ -21,11 +21,22 @@ from rvernet_app.exchange.hub_copy import open_copied
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.store.accounts import Accounts
 from rvernet_app.store.files import THUMBNAILS
-from rvernet_app.ui.access import end_streams, keeping_uploads
+from rvernet_app.ui.access import end_streams, keeping_uploads, signs_in
+from rvernet_app.ui.gate.connections import (
+    BACKLOG,
+    Connections,
+    Patience,
+    PatientProtocol,
+    raise_file_limit,
+    seldom,
+)
+from rvernet_app.ui.gate.gate import Gate
 from rvernet_app.ui.listening import close, listen, page_address, port_of
 from rvernet_app.ui.page import build_demo, web_app
 from rvernet_app.ui.project.training_runs import FOLDER_NAME as TRAININGS
+from rvernet_app.ui.signin.sign_in import SignIn
 
+PATIENCE = Patience()
 END_SECONDS = 5
 """How long the server waits for requests under way when it ends."""
 
@@ -49,14 +60,21 @@ def serve(config: AppConfig) -> None:
         resources.enter_context(scratch.held(cache.folder))
         resources.enter_context(keeping_uploads())
         accounts = Accounts(config.data_dir)
-        auth = accounts.holds if accounts.names() else None
+        accounts.check()
+        if not accounts.required():
+            _require_yes(config)
         copy = None
         if config.hub_dataset:
             copy = open_copied(config.hub_dataset, config.data_dir, config.database_url or None)
             resources.callback(copy.close)
+            if signs_in() and not accounts.names():
+                accounts.let_everyone_in()  # people sign in with Hugging Face instead
+            accounts.check()  # the copy may be that of a server with accounts
+        sign_in = SignIn.of(config)
+        resources.callback(sign_in.close)
         demo = build_demo(config, copy=copy)
         # The server ends before copy.close, so that the last push has all that was saved.
-        ended = resources.enter_context(running(web_app(demo, config, auth), sockets))
+        ended = resources.enter_context(running(web_app(demo, config, sign_in), sockets))
         print(f"RveRNet is at {page_address(config.host, port_of(sockets))}", flush=True)
         while not ended.wait(1.0):  # without a limit, Ctrl+C would not be heard on Windows
             pass
@@ -73,6 +91,15 @@ def _require_data_folder(config: AppConfig) -> None:
         ) from error
 
 
+def _require_yes(config: AppConfig) -> None:
+    """Raise ConfigError if everyone who reaches the page could use it and nobody has said that they may."""
+    if config.is_reachable and not signs_in() and not config.open_to_all:
+        raise ConfigError(
+            "Other machines can reach this page, and it has no accounts. Add one with `rvernet accounts add "
+            "NAME`, or set RVERNET_OPEN_TO_ALL=yes if everyone may use it."
+        )
+
+
 def _remove_unfinished(config: AppConfig) -> None:
     """Remove the unfinished files that killed programs left in the data folder and among the weights."""
     scratch.remove_unfinished(config.data_dir, below=(*PHOTO_FOLDERS, THUMBNAILS, TRAININGS))
@@ -81,16 +108,16 @@ def _remove_unfinished(config: AppConfig) -> None:
 
 
 @contextmanager
-def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.Event]:
+def running(
+    gate: Gate, sockets: list[socket.socket], patience: Patience = PATIENCE
+) -> Iterator[threading.Event]:
     """Serve in a thread while the block runs; yields an event that is set if the server ends by itself.
 
     Raises:
         RvernetError: the server did not start.
     """
     started, ended = threading.Event(), threading.Event()
-    server = _Server(
-        uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=END_SECONDS), started
-    )
+    server = _Server(_server_config(gate, patience), started)
 
     def run() -> None:
         try:
@@ -109,9 +136,28 @@ def running(site: FastAPI, sockets: list[socket.socket]) -> Iterator[threading.E
     try:
         yield ended
     finally:
-        end_streams(site)
+        end_streams(gate.site)
         server.should_exit = True
         thread.join(2 * END_SECONDS)
+
+
+def _server_config(gate: Gate, patience: Patience) -> uvicorn.Config:
+    """Return how the server speaks HTTP: patiently, but not for ever."""
+    connections = Connections.for_files(raise_file_limit(), gate.rules.proxies)
+    protocol = partial(PatientProtocol, connections=connections, patience=patience)
+    config = uvicorn.Config(
+        gate,
+        http=protocol,  # type: ignore[arg-type]  # it is called like a class
+        ws="none",
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=END_SECONDS,
+    )
+    for name in ("uvicorn.error", "asyncio"):
+        seldom(name)
+    return config
 
 
 class _Server(uvicorn.Server):

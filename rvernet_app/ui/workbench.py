@@ -19,8 +19,9 @@ from rvernet_app.pipeline import Pipeline
 from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.segment.registry import BUNDLED
 from rvernet_app.ui.access import signs_in
-from rvernet_app.ui.answers import IsAdmin, StoreHandler, answered, answered_to
+from rvernet_app.ui.answers import IsAdmin, StoreHandler, answered, answered_to, in_turn
 from rvernet_app.ui.project.rows import default_label_replies, limit_replies
+from rvernet_app.ui.turns import Turns, Urgency
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.pictures import thumbnail
 from rvernet_app.ui.visitor.samples import Sample
@@ -56,6 +57,8 @@ CAM_NAMES = {
 def make_workbench(
     handlers: Handlers,
     of_store: Sequence[StoreHandler],
+    searches: Sequence[StoreHandler],
+    turns: Turns,
     pipeline: Pipeline,
     samples: dict[str, Sample],
     elem_id: str,
@@ -63,7 +66,13 @@ def make_workbench(
 ) -> gr.HTML:
     """Create the component with canvas, tools, foods, suggestions and evidence.
 
-    Its value is the newest evidence reply. It is no subclass of gr.HTML, because Gradio writes a stub file
+    Its value is the newest evidence reply.
+
+    Args:
+        of_store: what the page may ask of the store.
+        searches: what it may ask that searches a whole photo, when the engine has time.
+
+    It is no subclass of gr.HTML, because Gradio writes a stub file
     into the package when a subclass is imported.
     """
     return gr.HTML(
@@ -74,11 +83,12 @@ def make_workbench(
         apply_default_css=False,
         server_functions=[
             answered(handlers.open_photo),
-            answered(handlers.prepare),
-            answered(handlers.segment),
-            answered(handlers.download),
+            in_turn(answered(handlers.prepare), turns, Urgency.PREPARE),
+            in_turn(answered(handlers.segment), turns, Urgency.MASK),
+            in_turn(answered(handlers.download), turns, Urgency.MAPS),
             answered(handlers.edit_mask),
             *[answered_to(handler, is_admin) for handler in of_store],
+            *[in_turn(answered_to(handler, is_admin), turns, Urgency.SEARCH) for handler in searches],
         ],
         facts=facts(pipeline),
         samples=[_sample_json(sample, pipeline.config) for sample in samples.values()],
@@ -87,6 +97,7 @@ def make_workbench(
         ],
         method=pipeline.config.cam_method,
         max_photo_mb=pipeline.config.max_photo_mb,
+        opens_folder=pipeline.config.import_root is not None,
         labels=[label.to_json() for label in default_label_replies()],
         units=list(UNITS),
         portion_methods=list(METHODS),

@@ -37,6 +37,12 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_IMPORT_DIR": "/photos/new",
         "RVERNET_HUB_DATASET": "ann/meals",
         "RVERNET_ADMINS": "ann, ben",
+        "RVERNET_HOSTS": "meals.example, meals.example:8443",
+        "RVERNET_PROXIES": "127.0.0.1",
+        "RVERNET_OPEN_TO_ALL": "yes",
+        "RVERNET_VISITOR_UPLOAD_MB": "500",
+        "RVERNET_ALL_UPLOADS_MB": "5000",
+        "RVERNET_MIN_FREE_MB": "100",
     }
     assert set(environ) == {f"RVERNET_{field.name.upper()}" for field in fields(AppConfig)}
 
@@ -56,6 +62,12 @@ def test_every_field_is_read_from_the_environment() -> None:
         data_dir=Path("/data"),
         database_url="postgresql://db/meals",
         import_dir="/photos/new",
+        hosts="meals.example, meals.example:8443",
+        proxies="127.0.0.1",
+        open_to_all=True,
+        visitor_upload_mb=500.0,
+        all_uploads_mb=5000.0,
+        min_free_mb=100.0,
         hub_dataset="ann/meals",
         admins="ann, ben",
     )
@@ -141,7 +153,7 @@ def test_without_a_home_folder_the_data_folder_is_enough() -> None:
     assert config.data_dir == Path("d")
     assert config.photos_dir == Path("d/cache/photos")
     assert config.weights_dir == Path("w")
-    assert config.import_root == Path(Path.cwd().anchor)
+    assert config.import_root is None
 
 
 @pytest.mark.usefixtures("no_home")
@@ -189,9 +201,26 @@ def test_the_description_of_the_options_hides_the_password() -> None:
         ("meals.example", False),
     ],
 )
-def test_only_a_page_for_this_machine_may_add_photos_from_any_folder(host: str, loopback: bool) -> None:
+def test_only_some_addresses_are_for_this_machine_alone(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback
-    assert (AppConfig(host=host).import_root is not None) == loopback
+    assert AppConfig(host=host).is_reachable != loopback
+    assert AppConfig(host=host, hosts="meals.example").is_reachable
+
+
+def test_no_folder_of_the_server_is_open_unless_it_is_named(tmp_path: Path) -> None:
+    assert AppConfig().import_root is None
+    assert AppConfig(import_dir=str(tmp_path)).import_root == tmp_path
+
+
+@pytest.mark.parametrize(("text", "value"), [("yes", True), (" Yes ", True), ("no", False)])
+def test_a_yes_is_a_yes(text: str, value: bool) -> None:
+    assert AppConfig.from_env({"RVERNET_OPEN_TO_ALL": text}).open_to_all is value
+
+
+@pytest.mark.parametrize("text", ["1", "true", "maybe"])
+def test_other_words_are_no_answer(text: str) -> None:
+    with pytest.raises(ConfigError, match="RVERNET_OPEN_TO_ALL is yes or no"):
+        AppConfig.from_env({"RVERNET_OPEN_TO_ALL": text})
 
 
 def test_an_ipv6_address_may_stand_in_brackets() -> None:

@@ -70,6 +70,9 @@ test("what came of adding photos is one sentence", () => {
   assert.equal(addedText(nothing), "No photo was added. You stopped before the other 2.");
   const copies = { added: 3, known: [], refused: [], left: 0, stray: 2 };
   assert.equal(addedText(copies), "3 photos added. 2 files left out: copies that other programs keep.");
+  const part = { added: 3, known: [], refused: [], left: 0, more: true };
+  const rest = "The folder holds more than is listed at once: add its folders one by one.";
+  assert.equal(addedText(part), `3 photos added. ${rest}`);
 });
 
 test("a deletion says what goes, and whose it is", () => {

@@ -18,11 +18,12 @@ from rvernet_app.store import projects, queue
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor, Role, require_role_anywhere
-from rvernet_app.stray import is_stray, walk
+from rvernet_app.stray import is_stray
 from rvernet_app.ui.access import uploaded_file, uploads_folder
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.replies import AddedReply, ArchiveReply, FolderReply
 from rvernet_app.ui.project.requests import AddFromArchive, AddFromFolder, AddPhoto, ListArchive, ListFolder
+from rvernet_app.ui.project.server_folder import list_photos
 from rvernet_app.ui.project.uploads import join_parts
 
 ARCHIVES = "archives"
@@ -97,11 +98,12 @@ class Adding:
         self._require_admin(me)
         folder = self._folder(asked.folder)
         try:
-            found = walk(folder, tuple(PHOTO_SUFFIXES))
+            found = list_photos(folder, tuple(PHOTO_SUFFIXES))
         except OSError as error:
-            raise StoreError(f"The folder {folder} cannot be read: {error.strerror or error}.") from error
-        names = sorted(str(path.relative_to(folder)) for path in found.files)
-        return FolderReply(names=names, stray=len(found.stray))
+            raise StoreError(
+                f"The folder {asked.folder} cannot be read: {error.strerror or error}."
+            ) from error
+        return FolderReply(names=found.names, stray=found.stray, more=found.more)
 
     def add_from_folder(self, asked: AddFromFolder, me: Actor) -> AddedReply:
         """Take a photo of a folder of the server into a queue."""
@@ -143,7 +145,7 @@ class Adding:
         except (OSError, ValueError):  # a name that no disk could have
             found = False
         if not found:
-            raise StoreError(f"There is no folder {name!r} in {root}.")
+            raise StoreError(f"There is no folder {name!r} in the one that is open on the server.")
         return folder
 
 

@@ -313,10 +313,14 @@ class Imported(Reply):
 
 
 class FolderReply(Reply):
-    """Names of the photos in a folder, and the number of copies that other programs keep there."""
+    """Names of the photos in a folder, and the number of copies that other programs keep there.
+
+    "more" says that the folder holds more than were listed.
+    """
 
     names: list[str]
     stray: int
+    more: bool
 
 
 class Exported(Reply):

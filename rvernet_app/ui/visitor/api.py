@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,7 +13,8 @@ from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
-from rvernet_app.ui.access import uploaded_file
+from rvernet_app.ui.access import session_of, uploaded_file
+from rvernet_app.ui.turns import Turns, Urgency
 from rvernet_app.ui.visitor.pictures import candidate_replies
 from rvernet_app.ui.visitor.requests import PromptRequest
 
@@ -20,13 +22,15 @@ from rvernet_app.ui.visitor.requests import PromptRequest
 class Api:
     """What programs ask of the engine, through `gradio_client` or plain HTTP."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, turns: Turns) -> None:
         self._pipeline = pipeline
+        self._turns = turns
 
-    def segment(
+    async def segment(
         self,
         photo: gr.FileData,
         points: list[list[float]],
+        request: gr.Request,
         box: list[float] | None = None,
         insist: bool = False,
     ) -> dict[str, Any]:
@@ -41,14 +45,10 @@ class Api:
         Returns:
             {"candidates": [{"polygons", "rle", "score", "bbox", "kind"}, …]}, best first.
         """
-        try:
-            prompt = PromptRequest.read({"points": points, "box": box, "insist": insist}).prompt()
-            candidates = self._pipeline.segment(self._read(photo), prompt)
-            return {"candidates": [reply.to_json() for reply in candidate_replies(candidates)]}
-        except RvernetError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
-    def classify(self, photo: gr.FileData, rle: dict[str, Any]) -> dict[str, Any]:
+        return await self._answer(request, Urgency.MASK, partial(self._segment, photo, points, box, insist))
+
+    async def classify(self, photo: gr.FileData, rle: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Name the food under a mask, with the context around it and without.
 
         Args:
@@ -58,11 +58,24 @@ class Api:
         Returns:
             {"checkpoint", "classes", "suggestions", "without_context", "sure"}.
         """
+        return await self._answer(request, Urgency.SUGGESTIONS, partial(self._classify, photo, rle))
+
+    async def _answer(
+        self, request: gr.Request, urgency: Urgency, work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         try:
-            loaded = self._read(photo)
-            evidence = next(self._pipeline.evidence(loaded, from_rle(rle, loaded.size_hw)))
+            return await self._turns.run(session_of(request), urgency, work)
         except RvernetError as error:
             raise gr.Error(str(error), print_exception=False) from error
+
+    def _segment(self, photo: object, points: object, box: object, insist: object) -> dict[str, Any]:
+        prompt = PromptRequest.read({"points": points, "box": box, "insist": insist}).prompt()
+        candidates = self._pipeline.segment(self._read(photo), prompt)
+        return {"candidates": [reply.to_json() for reply in candidate_replies(candidates)]}
+
+    def _classify(self, photo: object, rle: object) -> dict[str, Any]:
+        loaded = self._read(photo)
+        evidence = next(self._pipeline.evidence(loaded, from_rle(rle, loaded.size_hw)))
         return {
             "checkpoint": evidence.checkpoint,
             "classes": list(evidence.classes),

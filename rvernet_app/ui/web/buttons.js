@@ -6,6 +6,7 @@ import { changeFood } from "./foods.js";
 import { moveIntoProject, openMoveSheet, startAfresh } from "./front/moving.js";
 import { askBeforeClosing, closeSheet } from "./leaving.js";
 import { wireTabs } from "./panels/tabs.js";
+import { openedBy } from "./project/account.js";
 import { addFolder } from "./project/adding.js";
 import { askAndDelete } from "./project/deleting.js";
 import { exportProject } from "./project/export.js";
@@ -123,7 +124,7 @@ function wireProject(page, _actions, on) {
   const { find, overlay, sheets, state } = page;
   on.submit("#rv-new-project", (form) => createProject(page, form));
   on.click("#rv-leave", () => leaveProject(page));
-  find("#rv-me").disabled = state.facts.signs_in;
+  find("#rv-me").disabled = state.facts.signs_in || Boolean(openedBy());
   on.change("#rv-me", ({ value }) => changeAnnotator(page, value.trim() || null));
   on.submit("#rv-folder", (form) => addFolder(page, new FormData(form).get("folder")));
   on.submit("#rv-exports", (form) => exportProject(page, form));

@@ -255,6 +255,7 @@ function begin(page) {
   if (isTouch()) {
     for (const field of page.find.all("[placeholder]")) field.placeholder = withoutKey(field.placeholder);
   }
+  page.find("#rv-folder").hidden = !page.props.opens_folder;
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");

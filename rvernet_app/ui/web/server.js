@@ -13,7 +13,8 @@ export const served = (url) => `${window.gradio_config?.root ?? ""}/${url}`;
 // Asks the engine. A photo that it no longer keeps is opened again first.
 export async function ask(page, name, message) {
   const reply = await answerTo(page, name, message);
-  if (!reply) throw await unanswered("Check that it is running, then try again.");
+  if (!reply) throw await unanswered(page.state, "Check that it is running, then try again.");
+  noteAnswer(page.state);
   if (reply.error) throw Object.assign(new Error(reply.error), reply);
   return reply;
 }
@@ -43,16 +44,23 @@ async function answerTo(page, name, message) {
 // Asks the store, in one's own name. A conflict is a reply like any other.
 export async function tell({ server, state }, name, message) {
   const reply = await server[name]({ me: state.annotator, ...message }).catch(() => null);
-  if (!reply) throw await unanswered("Your work is kept on this page and saved once it does.");
+  if (!reply) throw await unanswered(state, "Your work is kept on this page and saved once it does.");
   if (reply.login) state.set({ account: null });
+  noteAnswer(state);
   if (reply.error && !reply.conflict) throw Object.assign(new Error(reply.error), reply);
   return reply;
 }
 
+function noteAnswer(state) {
+  if (state.loggedOut) state.set({ loggedOut: false });
+}
+
 // Why no answer came. What was asked for may have been done all the same.
-async function unanswered(hint) {
+async function unanswered(state, hint) {
   const signal = AbortSignal.timeout(CHECK_MS);
   const checked = await fetch(served("gradio_api/login_check"), { signal }).catch(() => null);
-  const why = checked?.status === 401 ? LOGGED_OUT : `The server does not answer. ${hint}`;
+  const loggedOut = checked?.status === 401;
+  if (loggedOut) state.set({ loggedOut });
+  const why = loggedOut ? LOGGED_OUT : `The server does not answer. ${hint}`;
   return Object.assign(new Error(why), { unanswered: true });
 }

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from rvernet_app.cli import project
 from rvernet_app.cli.main import main
-from rvernet_app.store.accounts import Accounts
+from rvernet_app.store.accounts import ACCOUNTS_NAME, NO_ADMIN, Accounts
 from rvernet_app.store.annotations import Portion, give_verdict
 from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
@@ -396,12 +396,41 @@ def test_accounts_are_added_listed_and_removed(
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
     assert run("accounts", "add", "ben") == 0
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ben", "correct horse")
-    assert Accounts(data).holds("ann", "battery staple")
+    assert Accounts(data).find("ben", "correct horse")
+    assert Accounts(data).find("ann", "battery staple")
     assert run("accounts", "list") == 0
-    assert capsys.readouterr().out == "ann\nben\n"
+    assert capsys.readouterr() == ("ann\nben, admin\n", "")
     assert run("accounts", "remove", "ann") == 0
     assert Accounts(data).names() == ["ben"]
+    assert capsys.readouterr().out == ""
+
+
+def test_admins_are_named_and_revoked(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nbattery staple\n"))
+    assert run("accounts", "add", "ann") == 0
+    assert run("accounts", "add", "ben", "--admin") == 0
+    assert Accounts(data).admins() == ["ann", "ben"]
+    assert run("accounts", "admin", "ann", "--revoke") == 0
+    assert run("accounts", "remove", "ben") == 2
+    assert "'ben' is the last admin" in capsys.readouterr().err
+    assert run("accounts", "admin", "ann") == 0
+    assert run("accounts", "remove", "ben") == 0
+    assert run("accounts", "remove", "ann") == 0
+    assert capsys.readouterr().out == f"{project.NO_ACCOUNTS}\n"
+    assert Accounts(data).required()
+    assert run("accounts", "open") == 0
+    assert not Accounts(data).required()
+
+
+def test_accounts_of_before_are_listed_with_the_command_that_names_an_admin(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data.mkdir(exist_ok=True)
+    (data / ACCOUNTS_NAME).write_text('{"ann": "AAAA$AAAA", "ben": "AAAA$AAAA"}')
+    assert run("accounts", "list") == 0
+    assert capsys.readouterr() == ("ann\nben\n", f"{NO_ADMIN}\n")
 
 
 def test_without_accounts_nothing_is_listed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -441,7 +470,7 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
     monkeypatch.setattr("sys.stdin", Terminal("read aloud\n"))
     monkeypatch.setattr(project, "getpass", lambda prompt: "correct horse")
     assert run("accounts", "add", "ann") == 0
-    assert Accounts(data).holds("ann", "correct horse")
+    assert Accounts(data).find("ann", "correct horse")
     assert "correct horse" not in capsys.readouterr().out
 
 
@@ -474,6 +503,8 @@ def test_a_password_typed_at_a_terminal_is_not_shown(
         (["restore", "taken"], "not a backup"),
         (["accounts", "add"], "NAME"),
         (["accounts", "remove", "ann"], "no account 'ann'"),
+        (["accounts", "admin", "ann"], "no account 'ann'"),
+        (["accounts", "admin"], "NAME"),
         (["accounts", "show"], "show"),
         (["projects", "Trays"], "Trays"),
     ],

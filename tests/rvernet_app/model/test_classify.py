@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rvernet_app.config import CAM_METHODS, AppConfig
 from rvernet_app.errors import CheckpointError, ConfigError, LabelError
@@ -143,6 +145,28 @@ def test_every_method_explains(classifier: Classifier, method: str) -> None:
     maps = classifier.explain(random_cutouts(1), "rice", method)
     assert np.isfinite(maps.roi).all()
     assert np.isfinite(maps.extra_roi).all()
+
+
+def test_a_food_passes_each_backbone_once_however_often_it_is_asked_about(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = load_classifier(AppConfig(checkpoint=folder, device="cpu"))
+    passed: list[tuple[str, int]] = []
+    for name, backbone in classifier._model.backbones.items():
+        whole = backbone.forward_features
+
+        def counted(pictures: Tensor, name: str = name, whole: Callable[..., Tensor] = whole) -> Tensor:
+            passed.append((name, len(pictures)))
+            return whole(pictures)
+
+        monkeypatch.setattr(classifier._recent[name], "_encode", counted)
+    for seed in (0, 1):
+        cutouts = random_cutouts(seed)
+        classifier.predict_batch([cutouts, cutouts.without_context()])
+        for label in LABELS:
+            classifier.explain(cutouts, label=label)
+    first, second = [("roi", 1), ("extra_roi", 2)], [("roi", 1), ("extra_roi", 1)]
+    assert passed == first + second  # the picture without context is known by then
 
 
 def test_an_unknown_label_is_refused(classifier: Classifier) -> None:

@@ -91,6 +91,21 @@ def test_the_class_decides_the_map() -> None:
     np.testing.assert_allclose(extra_roi_map, [[0, 0], [0, 0]])  # all evidence is against the class
 
 
+@pytest.mark.parametrize("method", ["gradcam", "eigencam"])
+@ALL
+def test_known_features_give_the_same_maps(spec: ModuleSpec, method: str, pictures: Pictures) -> None:
+    model = make(spec, CNN)
+    with torch.no_grad():
+        features = (
+            model.roi_module.forward_features(pictures[0]),
+            model.extra_roi_module.forward_features(pictures[1]),
+        )
+    whole = activation_maps(model, *pictures, 1, method)
+    rest = activation_maps(model, *pictures, 1, method, features=features)
+    for expected, found in zip(whole, rest, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("method", CAM_METHODS)
 @ALL
 def test_every_method_gives_a_map_at_every_layouts_own_resolution(

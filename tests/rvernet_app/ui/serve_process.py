@@ -63,7 +63,7 @@ def main() -> int:
     vars(cli)["keep_memory"] = lambda: None
     vars(serve)["open_copied"] = partial(open_copied, hf_api=hub, every=A_DAY)
     vars(serve)["build_demo"] = build_demo
-    vars(serve)["web_app"] = lambda page, config, auth: page
+    vars(serve)["web_app"] = lambda page, config, sign_in: page
     vars(serve)["running"] = running
     try:
         return cli.main(["serve"])

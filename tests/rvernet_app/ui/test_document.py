@@ -1,4 +1,4 @@
-"""The page's document: its introduction, and its compression beside event streams that stay as they are."""
+"""The page's document: its introduction and its scripts, beside event streams that stay as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from rvernet_app.ui.document import DESCRIPTION, TITLE, introduced, middleware
+from rvernet_app.ui.document import DESCRIPTION, TITLE, inline_scripts, introduced, middleware
 
 DOCUMENT = f"""<!doctype html>
 <html lang="en">
@@ -64,15 +64,12 @@ def test_the_document_introduces_this_program_only() -> None:
     assert told.endswith(DOCUMENT[DOCUMENT.index("\t</head>") :])
 
 
-def test_the_document_is_compressed(browser: TestClient) -> None:
-    reply = browser.get("", headers={"Accept-Encoding": "gzip"})
-    assert reply.headers["content-encoding"] == "gzip"
-    assert reply.headers["vary"] == "Accept-Encoding"
-    assert int(reply.headers["content-length"]) < 1000
-    assert reply.content == introduced(DOCUMENT.encode())
+def test_the_document_says_which_scripts_are_its_own() -> None:
+    document = b"<script>a</script><script src=\"b.js\"></script><SCRIPT type='module'>c < d\n</script>"
+    assert inline_scripts(document) == [b"a", b"c < d\n"]
 
 
-def test_a_browser_that_takes_no_compression_gets_none(browser: TestClient) -> None:
+def test_the_length_of_the_document_is_right(browser: TestClient) -> None:
     reply = browser.get("", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in reply.headers
     assert int(reply.headers["content-length"]) == len(introduced(DOCUMENT.encode()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -21,13 +22,15 @@ from rvernet_app.config import AppConfig
 from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.backup import restore
 from rvernet_app.exchange.hub_copy import FOLDER, HubCopy, open_copied
-from rvernet_app.store.accounts import ACCOUNTS_NAME, Accounts
+from rvernet_app.store.accounts import ACCOUNTS_NAME, NO_ADMIN, Accounts
 from rvernet_app.store.database import Store
+from rvernet_app.store.passwords import hash_of
 from rvernet_app.store.tables import Item
 from rvernet_app.ui.access import uploads_folder
 from rvernet_app.ui.document import TITLE
 from rvernet_app.ui.listening import close, listen, port_of
 from rvernet_app.ui.serve import closing_in_order
+from rvernet_app.ui.signin.sign_in import SignIn
 from tests.conftest import ROOT
 from tests.rvernet_app.exchange.folder_hub import A_DAY, REPOSITORY, FolderHub
 from tests.rvernet_app.store.desk import Desk, set_up
@@ -38,7 +41,7 @@ class Page:
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens = happens
-        self.auth: Callable[[str, str], bool] | None = None
+        self.sign_in: SignIn | None = None
         self.closed = False
 
     def close(self) -> None:
@@ -49,8 +52,8 @@ class Page:
         return True
 
 
-def web_app(page: Page, config: AppConfig, auth: Callable[[str, str], bool] | None) -> Page:
-    page.auth = auth
+def web_app(page: Page, config: AppConfig, sign_in: SignIn) -> Page:
+    page.sign_in = sign_in
     return page
 
 
@@ -111,19 +114,42 @@ def test_the_page_is_open_if_there_are_no_accounts(data: Path, monkeypatch: pyte
     page = Page(lambda: None)
     serve(monkeypatch, page)
     assert main(["serve"]) == 0
-    assert page.auth is None
+    assert page.sign_in is not None
+    assert not page.sign_in.required()
 
 
-def test_the_page_asks_for_a_password_if_there_are_accounts(
+def test_the_page_asks_for_a_log_in_if_there_are_accounts(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Page(lambda: None)
     serve(monkeypatch, page)
     Accounts(data).add("Ann", "correct horse")
     assert main(["serve"]) == 0
-    assert page.auth is not None
-    assert page.auth("Ann", "correct horse")
-    assert not page.auth("Ann", "battery staple")
+    assert page.sign_in is not None
+    assert page.sign_in.required()
+
+
+def test_a_server_that_lost_its_accounts_does_not_start(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(monkeypatch, Page(lambda: pytest.fail("the page was served")))
+    Accounts(data).add("Ann", "correct horse")
+    (data / ACCOUNTS_NAME).unlink()
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "rvernet: People have to log in to this server, and it has no accounts. Add one with "
+        "`rvernet accounts add NAME`, or let everyone in with `rvernet accounts open`.\n"
+    )
+
+
+def test_accounts_without_an_admin_are_mentioned_at_the_start(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    serve(monkeypatch, Page(lambda: None))
+    kept = hash_of("correct horse")
+    (data / ACCOUNTS_NAME).write_text(json.dumps({"Ann": kept, "Ben": kept}))
+    assert main(["serve"]) == 0
+    assert caplog.messages == [NO_ADMIN]
 
 
 def test_damaged_accounts_are_reported_and_let_nobody_in(
@@ -134,7 +160,10 @@ def test_damaged_accounts_are_reported_and_let_nobody_in(
     )
     (data / ACCOUNTS_NAME).write_text('{"Ann": "not$base64"}')
     assert main(["serve"]) == 2
-    assert capsys.readouterr().err == f"rvernet: {data / ACCOUNTS_NAME} is not a list of accounts.\n"
+    assert (
+        capsys.readouterr().err
+        == f"rvernet: {data / ACCOUNTS_NAME} is damaged: it is not a list of accounts.\n"
+    )
 
 
 def test_a_taken_port_is_one_line_before_anything_is_made(

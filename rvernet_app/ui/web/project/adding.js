@@ -14,11 +14,12 @@ const isZip = ({ name, type }) => /\.zip$/i.test(name) || type === "application/
 
 // `sources` are { name, asked, message }: `message` makes what the server is told of the photo when it is
 // asked. `refused` are files that are known to be none, and `stray` is the number of copies left out.
-async function addPhotos(page, sources, refused = [], stray = 0) {
+// `more` says that the folder holds more than was listed.
+async function addPhotos(page, sources, refused = [], stray = 0, more = false) {
   const { find, state } = page;
   const { project } = state;
   const meal = takeMeal(page);
-  const result = { added: 0, known: [], refused: [...refused], left: 0, stray };
+  const result = { added: 0, known: [], refused: [...refused], left: 0, stray, more };
   state.set({ addingStopped: false });
   for (const [index, source] of sources.entries()) {
     if (state.addingStopped || state.project !== project) {
@@ -34,7 +35,7 @@ async function addPhotos(page, sources, refused = [], stray = 0) {
   await attempt(page, () => showAdded(page, project));
   if (!state.current && state.listed.length) await openNext(page, -1);
   const { refused: faults, known, left } = result;
-  if (faults.length || known.length || left || stray) openSheet(find("#rv-add-sheet"));
+  if (faults.length || known.length || left || stray || more) openSheet(find("#rv-add-sheet"));
 }
 
 const openSheet = (sheet) => sheet.open || sheet.showModal();
@@ -68,10 +69,11 @@ async function showAdded(page, project) {
 }
 
 // What came of adding photos, in one sentence.
-export function addedText({ added, known, refused, left, stray = 0 }) {
+export function addedText({ added, known, refused, left, stray = 0, more = false }) {
   const parts = [added ? `${plural(added, "photo")} added.` : "No photo was added."];
   if (known.length) parts.push(`${plural(known.length, "photo")} ${be(known)} here already.`);
   if (stray) parts.push(`${plural(stray, "file")} left out: copies that other programs keep.`);
+  if (more) parts.push("The folder holds more than is listed at once: add its folders one by one.");
   if (refused.length) parts.push(`${plural(refused.length, "file")} ${be(refused)} not taken:`);
   if (left) parts.splice(1, 0, `You stopped before the other ${left}.`);
   return parts.join(" ");
@@ -131,7 +133,7 @@ async function unpack(page, zip, sources, refused) {
 export function addFolder(page, folder) {
   const { find } = page;
   return attempt(page, async () => {
-    const { names, stray } = await tell(page, "list_folder", { folder });
+    const { names, stray, more } = await tell(page, "list_folder", { folder });
     if (!names.length) throw new Error("There are no photos in this folder.");
     find("#rv-add-sheet").close();
     const sources = names.map((name) => ({
@@ -139,7 +141,7 @@ export function addFolder(page, folder) {
       asked: "add_from_folder",
       message: async () => ({ name, folder, ...mealOfFolder(page, name) }),
     }));
-    await addPhotos(page, sources, [], stray);
+    await addPhotos(page, sources, [], stray, more);
   });
 }
 

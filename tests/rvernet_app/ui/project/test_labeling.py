@@ -38,7 +38,7 @@ from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, nobody, picture, set_up, square
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 """A request to a server without accounts."""
 
 NONE = {FULL: 0, **dict.fromkeys(STATES, 0)}

@@ -23,7 +23,7 @@ from rvernet_app.ui.answers import answered_to
 from rvernet_app.ui.project.leftovers import Leftovers
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, commit, nobody, set_up
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 
 
 class OneFood:

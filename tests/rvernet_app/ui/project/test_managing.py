@@ -29,7 +29,7 @@ from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.managing import Managing
 from tests.rvernet_app.store.desk import Desk, commit, nobody, picture, set_up
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 
 
 @dataclass

@@ -27,7 +27,7 @@ from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.visitor.replies import PhotoReply
 from tests.rvernet_app.store.desk import Desk, commit, nobody, set_up, square
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 """A request to a server without login."""
 
 JUNK: tuple[Any, ...] = (True, 5, [], [5], {}, -1, 99, 10**400, float("nan"), "\0", "\ud800", "x" * 20_000)

@@ -45,7 +45,7 @@ from rvernet_app.ui.project.training_runs import (
 from tests.rvernet_app.store.desk import commit, nobody
 from tests.training.test_on_project import food_store
 
-REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth=None))
+REQUEST: Any = SimpleNamespace(app=SimpleNamespace(auth_dependency=None))
 COMPARISON = {"regions": 4, "old_macro_f1": 0.5, "new_macro_f1": 0.75, "better": True}
 
 BEGINNING = """

@@ -1,8 +1,10 @@
 """The page's requests for one photo, with the GrabCut engine and a photo of a disc."""
 
+import asyncio
 import base64
 import io
 import zipfile
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +19,7 @@ from rvernet_app.config import AppConfig
 from rvernet_app.picture.masks import from_rle, to_rle
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.ui.answers import UNEXPECTED, answered
+from rvernet_app.ui.turns import Turns
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import Sample, find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
@@ -47,7 +50,21 @@ def handlers(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def streams(pipeline: Pipeline, handlers: Handlers) -> Streams:
-    return Streams(pipeline, handlers.photos)
+    return Streams(pipeline, handlers.photos, Turns())
+
+
+def replies_of(stream: AsyncIterator[Any]) -> list[Any]:
+    """Return what a stream answers, without what says that there is no more."""
+
+    async def collect() -> list[Any]:
+        return [reply async for reply in stream]
+
+    return [reply for reply in asyncio.run(collect()) if is_reply(reply)]
+
+
+def is_reply(yielded: dict[str, Any]) -> bool:
+    """Return False for `gr.skip()`."""
+    return yielded.get("__type__") != "update"
 
 
 def opened(handlers: Handlers) -> str:
@@ -159,7 +176,7 @@ def test_a_photo_that_is_not_open_is_an_error(handlers: Handlers) -> None:
 def test_evidence_comes_in_two_steps(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
-    first, second = (dict(reply) for reply in streams.evidence(Newest(), request(photo, rle)))
+    first, second = (dict(reply) for reply in replies_of(streams.evidence(Newest(), request(photo, rle))))
     assert [s["probability"] for s in second["suggestions"]] == sorted(
         (s["probability"] for s in second["suggestions"]), reverse=True
     )
@@ -177,7 +194,7 @@ def test_the_chosen_class_is_explained(handlers: Handlers, streams: Streams) -> 
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
     event = request(photo, rle, stage="maps", label="banana", method="layercam", scale="common")
-    [reply] = streams.evidence(Newest(), event)
+    [reply] = replies_of(streams.evidence(Newest(), event))
     assert (reply["maps"]["label"], reply["maps"]["method"]) == ("banana", "layercam")
     assert "suggestions" not in reply
 
@@ -186,15 +203,21 @@ def test_an_overtaken_request_stops_before_the_maps(handlers: Handlers, streams:
     photo = opened(handlers)
     rle = segmented(handlers, photo)["candidates"][0]["rle"]
     newest = Newest()
-    replies = streams.evidence(newest, request(photo, rle, seq=1))
-    assert "maps" not in next(replies)
-    newest.evidence = 2
-    assert all("maps" not in reply for reply in replies)
+
+    async def overtaken() -> list[Any]:
+        replies = streams.evidence(newest, request(photo, rle, seq=1))
+        first = await anext(replies)
+        newest.evidence = 2
+        return [first, *[reply async for reply in replies if is_reply(reply)]]
+
+    [reply] = asyncio.run(overtaken())
+    assert "suggestions" in reply
+    assert "maps" not in reply
 
 
 def test_an_older_request_does_not_become_the_newest(handlers: Handlers, streams: Streams) -> None:
     newest = Newest(evidence=9)
-    list(streams.evidence(newest, request("0" * 64, None, seq=4)))
+    replies_of(streams.evidence(newest, request("0" * 64, None, seq=4)))
     assert newest.evidence == 9
 
 
@@ -210,13 +233,13 @@ def test_an_older_request_does_not_become_the_newest(handlers: Handlers, streams
 def test_a_bad_evidence_request_gets_an_error_in_one_sentence(
     event: Any, told: set[str], handlers: Handlers, streams: Streams
 ) -> None:
-    [reply] = streams.evidence(Newest(), event)
+    [reply] = replies_of(streams.evidence(Newest(), event))
     assert set(reply) == told
 
 
 def test_a_mask_of_another_photo_is_refused(handlers: Handlers, streams: Streams) -> None:
     photo = opened(handlers)
-    [reply] = streams.evidence(Newest(), request(photo, to_rle(np.ones((4, 4), bool))))
+    [reply] = replies_of(streams.evidence(Newest(), request(photo, to_rle(np.ones((4, 4), bool)))))
     assert "size" in reply["error"]
 
 
