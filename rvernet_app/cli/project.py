@@ -14,13 +14,18 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.errors import ConfigError, StoreError, WeightsError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
 from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
+from rvernet_app.picture.blur import Box
+from rvernet_app.picture.faces import WEIGHTS, face_weights, find_faces
+from rvernet_app.picture.photos import read_pixels
+from rvernet_app.store import queue
 from rvernet_app.store.accounts import NO_ADMIN, Accounts
+from rvernet_app.store.blurring import blur_photo
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -60,6 +65,8 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_people(commands)
     _add_export(commands)
     _add_import(commands)
+
+    _add_blur(commands)
 
     keep = commands.add_parser("backup", help="copy the whole store, even while it is in use")
     keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
@@ -135,6 +142,32 @@ def _add_import(commands: argparse._SubParsersAction[Parser]) -> None:
         help="who labeled the foods (default import)",
     )
     into.set_defaults(run=_import)
+
+
+def _add_blur(commands: argparse._SubParsersAction[Parser]) -> None:
+    hide = commands.add_parser("blur", help="blur faces or other parts of a photo in a project, for good")
+    hide.add_argument("project", type=_name, metavar="PROJECT")
+    hide.add_argument("photo", metavar="PHOTO", help="name of the photo in the project")
+    hide.add_argument(
+        "--box",
+        type=_box,
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help="left, top, right and bottom in pixels; may be given several times",
+    )
+    hide.add_argument(
+        "--faces", action="store_true", help=f"find faces too, with {WEIGHTS} in the weights folder"
+    )
+    hide.set_defaults(run=_blur)
+
+
+def _box(text: str) -> Box:
+    try:
+        left, top, right, bottom = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a box is X0,Y0,X1,Y1 in whole pixels") from error
+    return left, top, right, bottom
 
 
 def open_files(config: AppConfig) -> PhotoFiles:
@@ -301,6 +334,29 @@ def _line(text: str) -> str:
     indent = text[: len(text) - len(text.lstrip(" "))]
     kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return indent + "".join(kept)
+
+
+def _blur(arguments: argparse.Namespace, config: AppConfig) -> None:
+    files = open_files(config)
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        with store.reading() as session:
+            item = queue.named(session, project_id, arguments.photo)
+            copy = files.working_copy(item.photo.sha256, item.photo.format)
+        boxes = list(arguments.box)
+        if arguments.faces:
+            boxes += find_faces(read_pixels(copy), _face_weights(config))
+        done = blur_photo(store, files, project_id, item.id, boxes)
+    print(_line(f"{len(boxes)} parts of {arguments.photo} are blurred"))
+    if done.elsewhere:
+        print(f"  {done.elsewhere} other projects have the photo as it was")
+
+
+def _face_weights(config: AppConfig) -> Path:
+    weights = face_weights(config.weights_dir)
+    if weights is None:
+        raise WeightsError(f"Finding faces needs {WEIGHTS} in {config.weights_dir}; or give each --box.")
+    return weights
 
 
 def _backup(arguments: argparse.Namespace, config: AppConfig) -> None:

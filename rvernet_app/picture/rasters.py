@@ -185,9 +185,9 @@ def _levels(
 
     def passed(step: NDArray[np.int64]) -> NDArray[np.bool_]:
         reached = (x0 + slope * step + 0.5).astype(np.int64) > at
-        return reached == rising
+        return np.asarray(reached == rising)
 
     step = guess - 2  # the last step in front of the passage
     for _ in range(4):
         step = np.where(passed(step + 1), step, step + 1)
-    return np.where(steep, y0 + step, flat)
+    return np.asarray(np.where(steep, y0 + step, flat))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
+from rvernet_app.labels import MAX_LABELS, MAX_NAME, LabelName, colour_of, require_unique
 from rvernet_app.store.event_log import amend, amend_all, amend_each, locked, record_new
 from rvernet_app.store.roles import NO_PROJECT, Role, require_role, role_of
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
-MAX_LABELS = 20_000
-"""Labels in a label set. Every change of a set reads all of it while others wait to save."""
 REMOVED = " (removed {})"
 """What is put behind the name of a removed label, with its id, so that a new label can have its name."""
 
@@ -123,6 +122,38 @@ def add_label(
     if not project.new_labels:
         raise StoreError(f"Project {project.name!r} does not accept new labels.")
     return rows.add(name, by).id
+
+
+def add_labels(
+    session: Session, project_id: int, names: Sequence[LabelName], by: int | None = None
+) -> dict[str, int]:
+    """Add the labels that a project does not have yet, all at once; returns the ids of the names it has then.
+
+    A project that does not accept new labels gets none.
+
+    Args:
+        names: parents before their children.
+
+    Raises:
+        StoreError: there is no such project.
+        LabelError: there would be more than MAX_LABELS, or a parent is neither among the names nor a label of
+            the project.
+    """
+    project = _locked(session, project_id, Role.ANNOTATOR)
+    rows = _Rows(session, project)
+    new: dict[str, LabelName] = {}
+    for one in names:
+        if project.new_labels and rows.named(one.name) is None:
+            new.setdefault(one.name.casefold(), one)
+
+    def called(parent: str | None) -> str | None:
+        if parent is None:
+            return None
+        known = rows.named(parent)
+        return new.get(parent.casefold(), LabelName(parent)).name if known is None else known.name
+
+    rows.add_all([replace(one, parent=called(one.parent)) for one in new.values()], by)
+    return {one.name: row.id for one in names if (row := rows.named(one.name)) is not None}
 
 
 def put_label(

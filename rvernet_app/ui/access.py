@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,9 @@ from rvernet_app.ui.requests import Signed
 from rvernet_app.ui.signin.sign_in import SignIn
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
+
+MAX_SESSIONS = 1000
+"""How many open pages are remembered. A forgotten one goes on; it only loses the numbers of its requests."""
 
 
 class LoginError(RvernetError):
@@ -166,6 +170,16 @@ def keeping_uploads() -> Iterator[None]:
 def check_paths(demo: gr.Blocks) -> None:
     """Have Gradio refuse files that were not uploaded; it does so only in an app that it launched itself."""
     demo.has_launched = True
+
+
+def bound_memory(demo: gr.Blocks) -> None:
+    """Bound what Gradio keeps of each page and each request; its own bounds are 10,000 of both.
+
+    It also counts statistics of all requests that it keeps after each one, which nobody reads here.
+    """
+    demo.state_session_capacity = MAX_SESSIONS
+    demo._queue.ANALYTICS_MAX_EVENTS = 1
+    demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
 
 
 def let_wait(demo: gr.Blocks, count: int) -> None:

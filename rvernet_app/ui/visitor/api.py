@@ -14,6 +14,7 @@ from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
 from rvernet_app.ui.access import session_of, uploaded_file
+from rvernet_app.ui.hiding import for_visitors
 from rvernet_app.ui.turns import Turns, Urgency
 from rvernet_app.ui.visitor.pictures import candidate_replies
 from rvernet_app.ui.visitor.requests import PromptRequest
@@ -66,7 +67,7 @@ class Api:
         try:
             return await self._turns.run(session_of(request), urgency, work)
         except RvernetError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(for_visitors(error), print_exception=False) from error
 
     def _segment(self, photo: object, points: object, box: object, insist: object) -> dict[str, Any]:
         prompt = PromptRequest.read({"points": points, "box": box, "insist": insist}).prompt()

@@ -12,12 +12,13 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt, drawStatus } from "./feedback.js";
+import { attempt, complain, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
 import { listenToTabs, lostByLeaving, restorePhotos } from "./front/keeping.js";
 import { listenToKeys } from "./keys.js";
+import { createBlurring } from "./panels/blurring.js";
 import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
@@ -144,6 +145,7 @@ function drawOnChange(page) {
     more: () => moreOfGrid(page),
   });
   const drawPanels = createPanels(page);
+  const drawBlurring = createBlurring(page);
   const drawCallout = createCallout(page);
   state.subscribe((parts) => {
     if (parts.has("photo")) canvas.drawPhoto(state.shown, state.view);
@@ -156,6 +158,7 @@ function drawOnChange(page) {
     drawStatus(page);
     if (parts.has("tabs")) drawTabs(page);
     if (parts.has("grid")) drawGrid();
+    if (parts.has("blurring")) drawBlurring();
     if (parts.has("added")) drawAdded(page);
     if (parts.has("importing")) drawImporting(page);
     if (parts.has("account")) drawAccount(page);
@@ -259,6 +262,7 @@ function begin(page) {
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");
+  if (state.facts.problems.length) complain(page, new Error(state.facts.problems.join(" ")));
   const project = Number(remembered("rvernet-project"));
   listenToTabs(page);
   restoreFront(page, !project);

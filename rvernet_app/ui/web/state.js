@@ -74,6 +74,8 @@ const VALUES = {
   account: [() => null, ["account"]], // who is signed in
   rights: [() => null, ["panels"]], // { alone, makesProjects }; null before the server said it
   loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
+  loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
+  rights: [() => null, ["panels"]], // { alone, makesProjects }; null before the server said it
   project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
   projectPhotos: [() => new Map(), []], // item -> photo
   order: [() => "queue", []],
@@ -83,6 +85,7 @@ const VALUES = {
   tab: [() => "projects", ["tabs"]], // of the projects sheet
   // The grid of all photos: those loaded, the ids of all that the filter leaves, and the selected ids.
   grid: [() => NO_GRID, ["grid"]],
+  blurring: [() => null, ["blurring"]], // { photo, boxes, draft } while boxes are drawn over faces
   added: [() => null, ["added"]], // what came of adding photos, see project/adding.js
   importing: [() => null, ["importing"]], // { files, format, report, done } of an import
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way

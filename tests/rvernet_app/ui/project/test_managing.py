@@ -44,7 +44,7 @@ class Page:
         """Return the reply to Ann's message about the desk's project."""
         store, files = self.desk.store, self.desk.files
         parts = (
-            Managing(store, files, self.forgotten.append),
+            Managing(store, files, self.forgotten.extend),
             Adding(store, files, self.photos, None),
             Importing(store, files),
         )
