@@ -72,8 +72,6 @@ const VALUES = {
   // The project and its queue.
   annotator: [() => null, []], // the name one goes by; the server's own where one logs in
   account: [() => null, ["account"]], // who is signed in
-  rights: [() => null, ["panels"]], // { alone, makesProjects }; null before the server said it
-  loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
   loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
   rights: [() => null, ["panels"]], // { alone, makesProjects }; null before the server said it
   project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
