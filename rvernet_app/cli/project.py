@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
@@ -22,6 +22,7 @@ from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
 from rvernet_app.picture.blur import Box
 from rvernet_app.picture.faces import WEIGHTS, face_weights, find_faces
+from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import read_pixels
 from rvernet_app.store import queue
 from rvernet_app.store.accounts import NO_ADMIN, Accounts
@@ -199,7 +200,7 @@ def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
         return
     if arguments.delete is not None:
         with _opened(config) as store:
-            _delete(store, open_files(config), arguments.delete)
+            _delete(store, config, arguments.delete)
         return
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
@@ -222,11 +223,11 @@ def _rename(store: Store, name: str, new: str) -> None:
     print(_line(f"{name} is {new} now"))
 
 
-def _delete(store: Store, files: PhotoFiles, name: str) -> None:
+def _delete(store: Store, config: AppConfig, name: str) -> None:
     project_id = _project(store, name)
     with store.reading() as session:
         gone = loss(session, project_id)
-    delete_project(store, files, project_id)
+    _forget(config, delete_project(store, open_files(config), project_id))
     print(_line(f"{name} is deleted: {gone.photos} photos, {sum(gone.foods.values())} foods"))
 
 
@@ -347,9 +348,17 @@ def _blur(arguments: argparse.Namespace, config: AppConfig) -> None:
         if arguments.faces:
             boxes += find_faces(read_pixels(copy), _face_weights(config))
         done = blur_photo(store, files, project_id, item.id, boxes)
+    _forget(config, done.removed)
     print(_line(f"{len(boxes)} parts of {arguments.photo} are blurred"))
     if done.elsewhere:
         print(f"  {done.elsewhere} other projects have the photo as it was")
+
+
+def _forget(config: AppConfig, photos: Iterable[str]) -> None:
+    """Remove the page's copies of photos, by the SHA-256 of each."""
+    opened = PhotoCache(config)
+    for sha256 in photos:
+        opened.forget(sha256)
 
 
 def _face_weights(config: AppConfig) -> Path:

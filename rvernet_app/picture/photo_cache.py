@@ -166,7 +166,7 @@ class PhotoCache:
         except PhotoError as error:
             if not isinstance(error.__cause__, OSError):
                 raise
-            log.error("%s", error)
+            log.error("A photo cannot be read: %s", error.__cause__.strerror)  # its path may hold its name
             raise PhotoError("The server cannot read this photo any more; open it again.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:

@@ -17,7 +17,7 @@ from rvernet_app.types import Mask
 MAX_POINTS = 200_000
 """Points of the outlines of one food. The most ragged food in a photo of 12 megapixels has some thousand."""
 
-MAX_LENGTH = 5_000_000
+MAX_LENGTH = 2_000_000
 """Pixels along the outline of one food."""
 
 STEPS = 5

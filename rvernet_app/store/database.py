@@ -224,10 +224,13 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True, **CONNECTIONS, **JSON_COLUMNS)
+            return create_engine(
+                parsed, pool_pre_ping=True, hide_parameters=True, **CONNECTIONS, **JSON_COLUMNS
+            )
         engine = create_engine(
             parsed,
             connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+            hide_parameters=True,
             **CONNECTIONS,
             **JSON_COLUMNS,
         )

@@ -71,6 +71,15 @@ def test_the_blurred_photo_takes_the_place_and_the_photo_before_is_gone(desk: De
     assert any(after.sha256 in name for name in kept)
 
 
+def test_pictures_of_trainings_that_may_show_the_photo_go_too(desk: Desk) -> None:
+    run = desk.store.folder / "training" / "20260101" / "seed-0"
+    run.mkdir(parents=True)
+    for name in ("worst.png", "curves.png"):
+        (run / name).touch()
+    blur(desk)
+    assert [path.name for path in run.iterdir()] == ["curves.png"]
+
+
 def test_another_project_keeps_the_photo_as_it_was_and_is_counted(desk: Desk) -> None:
     before = desk.item(4).photo
     other = commit(desk.store, create_project, "Other", [])
