@@ -16,12 +16,12 @@ OWNER_VARIABLE = "SPACE_AUTHOR_NAME"
 def server_admins(config: AppConfig) -> IsAdmin:
     """Return the function that says who runs the server, of names that have logged in.
 
-    On a Space these are its owner and the names in `AppConfig.admins`, elsewhere the accounts marked so.
+    These are the accounts marked so; on a Space without accounts its owner and `AppConfig.admins`.
     """
     accounts = Accounts(config.data_dir)
 
     def is_admin(name: str) -> bool:
-        if not signs_in():
+        if accounts.required() or not signs_in():
             return accounts.is_admin(name)
         named = {one.strip() for one in config.admins.split(",")} | {os.environ.get(OWNER_VARIABLE, "")}
         return name in named - {""}
