@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.browser import serving
+from bench.load import visitor
 from bench.load.__main__ import check_claims, visit_all
 from bench.load.photos import OwnPhoto, own_photo
 from bench.load.tally import Tally
@@ -47,8 +48,9 @@ def drawn(folder: Path, number: int) -> OwnPhoto:
 
 
 def test_three_visitors_get_their_own_answers_and_keep_what_they_saved(
-    pipeline: Pipeline, tmp_path: Path
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(visitor, "CLICKS_PER_PHOTO", 3)
     tally = Tally()
     photos = [[drawn(tmp_path, number)] for number in range(3)]
 
