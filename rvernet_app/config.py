@@ -25,6 +25,8 @@ POSITIVE = (
     *("max_photo_mb", "max_photo_megapixels", "decoding_mb", "embedding_cache_mb"),
     *("visitor_upload_mb", "all_uploads_mb", "min_free_mb"),
 )
+MOST = 10**9
+"""The largest number of an option in megabytes or megapixels."""
 FOLDERS = ("data_dir", "photos_dir", "weights_dir")
 
 
@@ -132,6 +134,8 @@ class AppConfig:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
+            if getattr(self, name) > MOST:
+                raise ConfigError(f"{name} must be at most {MOST}, got {getattr(self, name)}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be in 0..65535, got {self.port}.")
 
@@ -169,7 +173,12 @@ class AppConfig:
         if isinstance(data_dir, Path) and not os.access(home(), os.W_OK):
             for name in ("weights", "photos"):
                 values.setdefault(f"{name}_dir", data_dir / "cache" / name)
-        return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        try:
+            return cls(**values)  # type: ignore[arg-type]  # each value was parsed as its field's type
+        except ConfigError as error:
+            name, _, rest = str(error).partition(" ")
+            variable = f"RVERNET_{name.upper()}"
+            raise ConfigError(f"{variable} {rest}" if variable in given else str(error)) from error
 
 
 def is_loopback(host: str) -> bool:

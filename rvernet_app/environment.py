@@ -6,8 +6,11 @@ import importlib.util
 import logging
 import os
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from types import TracebackType
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 _MAY_NOT_BE_EMPTY = re.compile(
@@ -16,6 +19,10 @@ _MAY_NOT_BE_EMPTY = re.compile(
 )
 """Names of variables whose empty value no library reads as "not set": Hugging Face takes an empty HF_HOME for
 the current folder. CUDA_VISIBLE_DEVICES is not here, because an empty one means no GPU."""
+
+_Raised: TypeAlias = (
+    "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
+)
 
 _PROXY_NAME = re.compile(r"(http|https|all)_proxy", re.I)
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY")
@@ -77,10 +84,29 @@ def redacted(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats messages of the log, with their tracebacks, without passwords and tokens."""
+    """Formats messages of the log without passwords and tokens, and tracebacks without what errors say.
+
+    An error of a library may say the name of a photo, of a person, or what they typed. Where it was raised
+    and its kind are enough to find its cause.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         return redacted(super().format(record))
+
+    def formatException(self, ei: _Raised) -> str:  # the name that logging gives it
+        return "\n".join(_traceback_lines(ei[1]))
+
+
+def _traceback_lines(error: BaseException | None) -> Iterator[str]:
+    """Yield where an error and its causes were raised, the first cause first, and their kinds."""
+    if error is None:
+        return
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    yield from _traceback_lines(cause)
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
+    said = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    yield f"{type(error).__qualname__}{said}"
 
 
 def _proxy_names(environ: Mapping[str, str]) -> list[str]:

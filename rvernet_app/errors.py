@@ -14,6 +14,7 @@
   x CheckpointError
   x LabelError
   x StoreError
+    + BusyStoreError
     + FullError
     + RoleError
     + GoneError
@@ -88,6 +89,10 @@ class LabelError(RvernetError):
 
 class StoreError(RvernetError):
     """The store cannot be opened, or cannot save a change."""
+
+
+class BusyStoreError(StoreError):
+    """Too many people change the store at once; a moment later it may work."""
 
 
 class FullError(StoreError):

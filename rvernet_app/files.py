@@ -1,11 +1,10 @@
-"""Write files in one step, and read the text files that other programs write.
+"""Write files in one step.
 
 A reader of a file that is being written sees the old content or the new content, never a part.
 """
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 import secrets
@@ -65,29 +64,6 @@ def write(path: Path, content: bytes | str, *, durable: bool) -> None:
     """
     with replacing(path, durable=durable) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file that a person or another program may have written, see `text_of`.
-
-    Raises:
-        OSError: the file cannot be read.
-        UnicodeDecodeError: it is not text.
-    """
-    return text_of(path.read_bytes())
-
-
-def text_of(content: bytes) -> str:
-    """Decode text: UTF-8, or what a byte order mark says.
-
-    Notepad and Excel put a mark in front of UTF-8, and call UTF-16 with a mark "Unicode". The mark is no part
-    of the text.
-
-    Raises:
-        UnicodeDecodeError: it is not text.
-    """
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if utf16 else "utf-8-sig")
 
 
 def try_folder(folder: Path) -> None:

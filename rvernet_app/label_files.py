@@ -8,15 +8,15 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from rvernet_app.config import ASSETS_DIR
 from rvernet_app.errors import LabelError
-from rvernet_app.files import text_of
-from rvernet_app.labels import LabelName, require_unique
+from rvernet_app.labels import MAX_LABELS, LabelName, require_unique
+from rvernet_app.reading import lines_of, read_bytes, text_of
 from rvernet_app.spreadsheet import as_typed, neutral
 
 COLUMNS = ("name", "synonyms", "parent", "colour", "food_code", "unit")
@@ -29,6 +29,14 @@ DEFAULT_FILES = ("foodseg103.txt", "staples.txt")
 """Files of the default label set, in its order."""
 DRINKS_FILE = "drinks.txt"
 """Names of the default label set whose portions are given in millilitres."""
+MAX_BYTES = 4 * 10**6
+"""Size of a file with a label set."""
+MAX_SHEET = 8 * 10**6
+"""Bytes of all parts of a workbook, unpacked."""
+MAX_SHEET_PARTS = 1000
+MAX_ROWS = 2 * MAX_LABELS
+"""Rows of a sheet that are read; some may be empty."""
+MAX_COLUMNS = 64
 SEPARATORS = ",;\t"
 AS_WINDOWS = (
     "The file is not in UTF-8. It was read as Windows text of Western Europe (cp1252); "
@@ -55,7 +63,7 @@ def read_label_file(path: Path) -> LabelFile:
         LabelError: the file cannot be read, or is not a label set.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, MAX_BYTES)
     except OSError as error:
         reason = error.strerror or error
         raise LabelError(f"The label set {path} cannot be read: {reason}.") from error
@@ -81,6 +89,8 @@ def decode_label_set(data: bytes) -> LabelFile:
     Raises:
         LabelError: it is neither, or not a label set.
     """
+    if len(data) > MAX_BYTES:
+        raise LabelError(f"The file has over {MAX_BYTES / 1e6:g} MB, more than a label set has.")
     if data.startswith(b"PK\x03\x04"):
         return LabelFile(_checked(_table_labels(list(_spreadsheet_rows(data)))))
     text, note = _decoded(data)
@@ -98,7 +108,7 @@ def parse_label_set(text: str) -> list[LabelName]:
         LabelError: a label is invalid, a name occurs twice, a column is unknown, or the text looks like a
             table whose head is not understood.
     """
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = lines_of(text.removeprefix("\ufeff"))
     while lines and not lines[0].strip():
         del lines[0]
     said = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(" ")) if lines else None
@@ -106,14 +116,17 @@ def parse_label_set(text: str) -> list[LabelName]:
         del lines[0]
     if not lines:
         return []
-    separator = said[1] if said else _separator(lines[0])
-    if separator is None:
-        _require_plain(lines)
-        return _checked(_plain_labels(lines))
-    if _cells(lines[0], separator) == ["name"]:  # a name of one column may contain commas
-        rows = [[cell] for line in lines for cell in next(csv.reader([line], delimiter="\x1f"), [""])]
-    else:
-        rows = list(csv.reader(lines, delimiter=separator))
+    try:
+        separator = said[1] if said else _separator(lines[0])
+        if separator is None:
+            _require_plain(lines)
+            return _checked(_plain_labels(lines))
+        if _cells(lines[0], separator) == ["name"]:  # a name of one column may contain commas
+            rows = [[cell] for line in lines for cell in next(csv.reader([line], delimiter="\x1f"), [""])]
+        else:
+            rows = list(csv.reader([f"{line}\n" for line in lines], delimiter=separator))
+    except csv.Error as error:
+        raise LabelError(f"The label set is damaged: {error}.") from error
     return _checked(_table_labels(rows))
 
 
@@ -145,12 +158,22 @@ def _decoded(data: bytes) -> tuple[str, str | None]:
 def _spreadsheet_rows(data: bytes) -> Iterator[list[str]]:
     """Yield the rows of the first sheet of a workbook, without empty ones."""
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            members = parts.infolist()
+        if len(members) > MAX_SHEET_PARTS or sum(member.file_size for member in members) > MAX_SHEET:
+            raise LabelError(
+                f"The workbook is over {MAX_SHEET / 1e6:g} MB when unpacked, more than a label set; "
+                "save its sheet as “CSV UTF-8”."
+            )
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        for row in book.worksheets[0].iter_rows(values_only=True):
+        # A sheet can say that it has a million rows and columns and hold none of them.
+        for row in book.worksheets[0].iter_rows(max_row=MAX_ROWS, max_col=MAX_COLUMNS, values_only=True):
             cells = ["" if value is None else str(value).strip() for value in row]
             if any(cells):
                 yield cells
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except LabelError:
+        raise
+    except Exception as error:  # on damaged files openpyxl raises nearly every built-in error
         raise LabelError("The file is not a workbook of Excel, or it is damaged.") from error
 
 
@@ -233,6 +256,8 @@ def _table_labels(rows: Sequence[Sequence[str]]) -> Iterator[LabelName]:
 
 
 def _checked(labels: Iterator[LabelName]) -> list[LabelName]:
-    found = list(labels)
+    found = list(islice(labels, MAX_LABELS + 1))
+    if len(found) > MAX_LABELS:
+        raise LabelError(f"A label set has at most {MAX_LABELS} labels, this one has more.")
     require_unique(found)
     return found

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from rvernet_app.errors import LabelError
 from rvernet_app.portions import UNITS
+from rvernet_app.reading import is_text
 
+MAX_LABELS = 10_000
+"""Labels of one label set. Every change of a set reads all of it while others wait to save."""
+MAX_SYNONYMS = 100
+"""Synonyms of one label."""
 MAX_NAME = 200
 """Characters in a name or a synonym."""
 MAX_CODE = 100
@@ -32,8 +37,8 @@ class LabelName:
         unit: in which its portions are given unless someone says otherwise, one of UNITS.
 
     Raises:
-        LabelError: a name is empty or too long, the food code is too long, the colour is not "#rrggbb", or
-            there is no such unit.
+        LabelError: a name is empty or too long, there are too many synonyms, the food code is too long, a
+            text cannot be kept, the colour is not "#rrggbb", or there is no such unit.
     """
 
     name: str
@@ -47,8 +52,14 @@ class LabelName:
         object.__setattr__(self, "name", " ".join(self.name.split()))
         object.__setattr__(self, "synonyms", tuple(" ".join(name.split()) for name in self.synonyms))
         for name in (self.name, *self.synonyms):
+            if not is_text(name):
+                raise LabelError("The name of a label holds characters that cannot be kept.")
             if not 0 < len(name) <= MAX_NAME:
                 raise LabelError(f"A label has 1 to {MAX_NAME} characters, not {len(name)}.")
+        if len(self.synonyms) > MAX_SYNONYMS:
+            raise LabelError(f"{self.name!r} has more than {MAX_SYNONYMS} synonyms.")
+        if not is_text(self.food_code or ""):
+            raise LabelError(f"The food code of {self.name!r} holds characters that cannot be kept.")
         if len(self.food_code or "") > MAX_CODE:
             raise LabelError(f"The food code of {self.name!r} has more than {MAX_CODE} characters.")
         if self.colour is not None and not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):

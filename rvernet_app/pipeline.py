@@ -15,7 +15,7 @@ from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.result import ClickResult, Evidence
 from rvernet_app.segment.base import Segmenter
 from rvernet_app.segment.cache import EmbeddingCache
-from rvernet_app.segment.registry import open_segmenter
+from rvernet_app.segment.registry import available_segmenters, open_segmenter
 from rvernet_app.types import Candidates, Embedding, Mask, Prompt
 
 
@@ -25,12 +25,22 @@ class Pipeline:
 
     All visitors share it. It keeps nothing of theirs but embeddings, by the photo's SHA-256. Its classifier
     may be replaced while it works.
+
+    Attributes:
+        without_trained: whether the checkpoint that was trained here should be at work and cannot be read.
     """
 
     config: AppConfig
     segmenter: Segmenter
     classifier: Classifier
     embeddings: EmbeddingCache
+    without_trained: bool = False
+
+    @property
+    def lacks_best(self) -> bool:
+        """Whether "auto" left out a better segmenter, because its weights are damaged."""
+        best = available_segmenters(self.config)[0]
+        return self.config.segmenter == "auto" and self.segmenter.name != best
 
     def use(self, checkpoint: Path) -> None:
         """Classify with another checkpoint from now on.
@@ -40,6 +50,7 @@ class Pipeline:
         """
         config = replace(self.config, checkpoint=checkpoint)
         self.classifier, self.config = load_classifier(config), config
+        self.without_trained = False
 
     def encode(self, photo: LoadedPhoto) -> Embedding:
         """Return the photo's embedding. It is computed once; others who ask meanwhile wait for it."""

@@ -7,7 +7,9 @@ whoever searches a folder has to know them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import errno
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -26,6 +28,11 @@ SUFFIXES = (".partial", ".part", ".crdownload", ".download", ".filepart", ".tmp"
 """Ends of file names, lower case: downloads that did not finish, and side files."""
 STARTS = ("~$",)
 
+MAX_FOUND = 200_000
+"""Files and folders that are looked at below one folder."""
+
+NOT_A_FILE = "It is not a file."
+"""Said of a pipe, a socket, a device, a folder or a link that leads nowhere."""
 WHY = "It is a copy that another program keeps, such as a thumbnail or a deleted file."
 """Said of a stray copy that is left out."""
 
@@ -37,10 +44,13 @@ class Walk:
     Attributes:
         files: those of a person.
         stray: the copies of other programs.
+        others: what is named like a file that was looked for, and is none: a pipe, a socket, a device, a
+            folder, a link that leads nowhere. They must not be opened: reading from one can wait for ever.
     """
 
     files: tuple[Path, ...]
     stray: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
 
 
 def is_stray(path: PurePath | str) -> bool:
@@ -69,15 +79,36 @@ def walk(folder: Path, suffixes: Collection[str] | None = None) -> Walk:
         suffixes: lower case with a dot; None finds every file.
 
     Raises:
-        OSError: a folder cannot be read.
+        OSError: the folder holds more than MAX_FOUND files and folders.
     """
-    found: tuple[list[Path], list[Path]] = [], []
-    for path in sorted(folder.rglob("*")):
+    found: tuple[list[Path], list[Path], list[Path]] = [], [], []
+    for path in _below(folder):
         if suffixes is not None and not path.name.lower().endswith(tuple(suffixes)):
             continue
-        if path.is_file():
-            found[is_stray(path.relative_to(folder))].append(path)
-    return Walk(tuple(found[False]), tuple(found[True]))
+        stray = is_stray(path.relative_to(folder))
+        if _is_file(path):
+            found[stray].append(path)
+        elif not stray and not (suffixes is None and path.is_dir()):
+            found[2].append(path)
+    files, copies, others = (tuple(sorted(paths)) for paths in found)
+    return Walk(files, copies, others)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield everything below a folder. What is behind a link is not followed."""
+    seen = 0
+    for place, folders, names in os.walk(folder):
+        seen += len(folders) + len(names)
+        if seen > MAX_FOUND:
+            raise OSError(errno.E2BIG, f"it holds more than {MAX_FOUND} files and folders", str(folder))
+        yield from (Path(place, name) for name in (*folders, *names))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long for what a link leads to
+        return False
 
 
 def _is_stray_folder(name: str) -> bool:

@@ -335,3 +335,17 @@ def test_python_snippets_parse_and_their_imports_exist() -> None:
                 ]
     assert len(snippets()) >= 2
     assert missing == []
+
+
+def test_every_promise_of_security_names_a_test_that_exists() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    promises = text.partition("## What the app promises")[2].partition("\n## ")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("| ")][2:]
+    assert rows
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", row.rpartition(" | ")[2])
+        assert named, f"no test holds: {row}"
+        for file, test in named:
+            lines = (ROOT / file).read_text("utf-8")
+            find = r"^def |^test\(" if not test else rf"^\s*def {test}\("
+            assert re.search(find, lines, re.M), f"{file} has no {test or 'test'}"

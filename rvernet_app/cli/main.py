@@ -145,7 +145,8 @@ def _list(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _get(arguments: argparse.Namespace, config: AppConfig) -> None:
-    with tqdm(unit="B", unit_scale=True, desc=arguments.name) as bar:
+    # A delay, and terminals only: bad input must print one line and nothing else.
+    with tqdm(unit="B", unit_scale=True, desc=arguments.name, delay=1, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

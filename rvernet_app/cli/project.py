@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
@@ -14,20 +14,28 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, StoreError
+from rvernet_app.errors import ConfigError, StoreError, WeightsError
 from rvernet_app.exchange.backup import backup, restore
 from rvernet_app.exchange.formats.registry import EXPORTS, IMPORTS
 from rvernet_app.exchange.importing import UNNAMED, ImportReport
 from rvernet_app.label_files import label_set_csv, read_label_file
 from rvernet_app.labels import MAX_NAME
+from rvernet_app.picture.blur import Box
+from rvernet_app.picture.faces import WEIGHTS, face_weights, find_faces
+from rvernet_app.picture.photo_cache import PhotoCache
+from rvernet_app.picture.photos import read_pixels
+from rvernet_app.store import queue
 from rvernet_app.store.accounts import NO_ADMIN, Accounts
+from rvernet_app.store.blurring import blur_photo
 from rvernet_app.store.consensus import Shares
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.label_sets import label_names, take_label_set
 from rvernet_app.store.listing import count_states
+from rvernet_app.store.members import people, remove_member, set_member
 from rvernet_app.store.projects import all_projects, change_project, project
 from rvernet_app.store.removal import delete_project, loss
+from rvernet_app.store.roles import Role
 from rvernet_app.store.tables import DONE, SKIPPED, UNUSABLE
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
@@ -55,8 +63,11 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     labels.set_defaults(run=_labels)
 
+    _add_people(commands)
     _add_export(commands)
     _add_import(commands)
+
+    _add_blur(commands)
 
     keep = commands.add_parser("backup", help="copy the whole store, even while it is in use")
     keep.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
@@ -74,6 +85,21 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     accounts.add_argument("--admin", action="store_true", help="add: the account runs the server")
     accounts.add_argument("--revoke", action="store_true", help="admin: the account does not any more")
     accounts.set_defaults(run=_accounts)
+
+
+def _add_people(commands: argparse._SubParsersAction[Parser]) -> None:
+    who = commands.add_parser("people", help="list the people of a project, add, change or remove one")
+    who.add_argument("--project", type=_name, metavar="NAME", help="needed if there are several projects")
+    change = who.add_mutually_exclusive_group()
+    change.add_argument(
+        "--add",
+        type=_name,
+        nargs=2,
+        metavar=("NAME", "ROLE"),
+        help=f"add somebody, or give them another role: {', '.join(role.word for role in Role)}",
+    )
+    change.add_argument("--remove", type=_name, metavar="NAME", help="what they saved stays")
+    who.set_defaults(run=_people)
 
 
 def _add_export(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -119,6 +145,32 @@ def _add_import(commands: argparse._SubParsersAction[Parser]) -> None:
     into.set_defaults(run=_import)
 
 
+def _add_blur(commands: argparse._SubParsersAction[Parser]) -> None:
+    hide = commands.add_parser("blur", help="blur faces or other parts of a photo in a project, for good")
+    hide.add_argument("project", type=_name, metavar="PROJECT")
+    hide.add_argument("photo", metavar="PHOTO", help="name of the photo in the project")
+    hide.add_argument(
+        "--box",
+        type=_box,
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help="left, top, right and bottom in pixels; may be given several times",
+    )
+    hide.add_argument(
+        "--faces", action="store_true", help=f"find faces too, with {WEIGHTS} in the weights folder"
+    )
+    hide.set_defaults(run=_blur)
+
+
+def _box(text: str) -> Box:
+    try:
+        left, top, right, bottom = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a box is X0,Y0,X1,Y1 in whole pixels") from error
+    return left, top, right, bottom
+
+
 def open_files(config: AppConfig) -> PhotoFiles:
     """Return the photo files of the data folder."""
     return PhotoFiles(config.data_dir, max_mb=config.max_photo_mb, max_megapixels=config.max_photo_megapixels)
@@ -148,7 +200,7 @@ def _projects(arguments: argparse.Namespace, config: AppConfig) -> None:
         return
     if arguments.delete is not None:
         with _opened(config) as store:
-            _delete(store, open_files(config), arguments.delete)
+            _delete(store, config, arguments.delete)
         return
     with _opened(config) as store, store.reading() as session:
         for project in all_projects(session):
@@ -171,11 +223,11 @@ def _rename(store: Store, name: str, new: str) -> None:
     print(_line(f"{name} is {new} now"))
 
 
-def _delete(store: Store, files: PhotoFiles, name: str) -> None:
+def _delete(store: Store, config: AppConfig, name: str) -> None:
     project_id = _project(store, name)
     with store.reading() as session:
         gone = loss(session, project_id)
-    delete_project(store, files, project_id)
+    _forget(config, delete_project(store, open_files(config), project_id))
     print(_line(f"{name} is deleted: {gone.photos} photos, {sum(gone.foods.values())} foods"))
 
 
@@ -183,6 +235,21 @@ def _progress_text(photos: Mapping[str, int]) -> str:
     """Say how many photos there are; skipped and unusable ones do not count as labelled."""
     apart = [f"{photos[state]} {state}" for state in (SKIPPED, UNUSABLE) if photos[state]]
     return ", ".join((f"{sum(photos.values())} photos", f"{photos[DONE]} labelled", *apart))
+
+
+def _people(arguments: argparse.Namespace, config: AppConfig) -> None:
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        with store.writing() as session:
+            if arguments.add is not None:
+                name, word = arguments.add
+                set_member(session, project_id, name, Role.of(word))
+            elif arguments.remove is not None:
+                remove_member(session, project_id, arguments.remove)
+            found = people(session, project_id)
+    for one in found:
+        role = "no member" if one.role is None else one.role.word
+        print(_line(f"{one.name}: {role}, {one.done} of {one.begun} photos done, {one.foods} foods"))
 
 
 def _labels(arguments: argparse.Namespace, config: AppConfig) -> None:
@@ -268,6 +335,37 @@ def _line(text: str) -> str:
     indent = text[: len(text) - len(text.lstrip(" "))]
     kept = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return indent + "".join(kept)
+
+
+def _blur(arguments: argparse.Namespace, config: AppConfig) -> None:
+    files = open_files(config)
+    with _opened(config) as store:
+        project_id = _project(store, arguments.project)
+        with store.reading() as session:
+            item = queue.named(session, project_id, arguments.photo)
+            copy = files.working_copy(item.photo.sha256, item.photo.format)
+        boxes = list(arguments.box)
+        if arguments.faces:
+            boxes += find_faces(read_pixels(copy), _face_weights(config))
+        done = blur_photo(store, files, project_id, item.id, boxes)
+    _forget(config, done.removed)
+    print(_line(f"{len(boxes)} parts of {arguments.photo} are blurred"))
+    if done.elsewhere:
+        print(f"  {done.elsewhere} other projects have the photo as it was")
+
+
+def _forget(config: AppConfig, photos: Iterable[str]) -> None:
+    """Remove the page's copies of photos, by the SHA-256 of each."""
+    opened = PhotoCache(config)
+    for sha256 in photos:
+        opened.forget(sha256)
+
+
+def _face_weights(config: AppConfig) -> Path:
+    weights = face_weights(config.weights_dir)
+    if weights is None:
+        raise WeightsError(f"Finding faces needs {WEIGHTS} in {config.weights_dir}; or give each --box.")
+    return weights
 
 
 def _backup(arguments: argparse.Namespace, config: AppConfig) -> None:

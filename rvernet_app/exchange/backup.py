@@ -38,6 +38,7 @@ from sqlalchemy.orm import Session
 
 from rvernet_app import files, scratch
 from rvernet_app.errors import StoreError
+from rvernet_app.reading import bounded_lines, json_of, open_file, read_bytes
 from rvernet_app.segment.download import sha256_of
 from rvernet_app.store.database import Store, known_revisions, upgrade
 from rvernet_app.store.event_log import now
@@ -53,8 +54,17 @@ FILE_NAME = re.compile(
     r"tables/[a-z_]+\.jsonl|originals/[0-9a-f]{2}/[0-9a-f]{64}|photos/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png)"
 )
 """Paths of the files that a backup may hold."""
+MAX_MANIFEST = 500 * 10**6
+"""Bytes of the manifest, which lists every file."""
+MAX_ROW = 64 * 10**6
+"""Bytes of one row."""
 BATCH = 1000
 """Rows in memory at a time."""
+_REFUSED = (
+    *(OSError, SQLAlchemyError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError),
+    ValueError,
+)
+"""What the rows of a file that is no backup of ours may raise."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +204,7 @@ def restore(source: Path, folder: Path, url: str | None = None) -> BackupReport:
     except BaseException as error:
         for path in taken:
             path.unlink(missing_ok=True)
-        if isinstance(error, (OSError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError)):
+        if isinstance(error, _REFUSED):
             raise StoreError(f"Nothing was restored: {error}") from error
         raise
     return report
@@ -234,7 +244,7 @@ def read_report(source: Path) -> BackupReport:
     """
     path = source / MANIFEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_of(read_bytes(path, MAX_MANIFEST))
         return BackupReport(
             made_at=datetime.fromisoformat(found["made_at"]),
             schema=str(found["schema"]),
@@ -244,7 +254,7 @@ def read_report(source: Path) -> BackupReport:
         )
     except FileNotFoundError as error:
         raise StoreError(f"{source} is not a backup, or was never finished: it has no {MANIFEST}.") from error
-    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _REFUSED as error:
         raise StoreError(f"{path} is damaged; use another backup.") from error
 
 
@@ -313,7 +323,7 @@ def _require_whole(source: Path, report: BackupReport) -> None:
         if not _has_digest(source / name, digest)
     ]
     for table, count in report.rows.items() if not wrong else ():
-        with (source / rows_path(table)).open("rb") as file:
+        with open_file(source / rows_path(table)) as file:
             if (found := sum(1 for _ in file)) != count:
                 wrong.append(f"{rows_path(table)} has {found} rows instead of {count}")
     if wrong:
@@ -373,8 +383,8 @@ def _fill(connection: Connection, source: Path) -> None:
 def _batches(path: Path, table: Table) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows in a file of JSON lines, BATCH at a time."""
     moments = [column.name for column in table.columns if isinstance(column.type, DateTime)]
-    with path.open(encoding="utf-8") as file:
-        rows = (json.loads(line) for line in file)
+    with open_file(path) as file:
+        rows = (json_of(line) for line in bounded_lines(file, MAX_ROW))
         while batch := list(islice(rows, BATCH)):
             for row in batch:
                 row.update((name, datetime.fromisoformat(row[name])) for name in moments if row[name])

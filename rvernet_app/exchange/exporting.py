@@ -188,11 +188,10 @@ class ExportPhotos:
         alike = _alike_marks(self._session, self._project_id)
         for final in final_photos(self._session, self._project_id, self._shares):
             photo = final.item.photo
-            file = self._files.working_copy(photo.sha256, photo.format)
-            if not file.is_file():
-                raise StoreError(
-                    f"The file of the photo {final.item.name!r} is missing from the data folder."
-                )
+            try:
+                file = self._files.upright(photo.sha256, photo.format)
+            except StoreError as error:
+                raise StoreError(f"The photo {final.item.name!r} cannot be exported. {error}") from error
             foods = _visible_foods(final)
             yield ExportPhoto(final, _stem(final.item, alike), file, foods)
             self.written.update(

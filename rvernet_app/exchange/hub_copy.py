@@ -11,7 +11,13 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitScheduler, HfApi, snapshot_download
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    CommitScheduler,
+    HfApi,
+    snapshot_download,
+)
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: see below
     HFValidationError,
     HTTPError,  # the base of HfHubHTTPError, from httpx or httpx2 depending on the version
@@ -70,7 +76,8 @@ class HubCopy(CommitScheduler):
         self.store = store
         self.problem: str | None = None
         self._pushed = 0
-        self._photos_there: set[str] = set()
+        self._photos_there: set[str] | None = None  # unknown before the first push
+        self._gone: set[str] = set()
         try:
             super().__init__(
                 repo_id=repository,
@@ -115,14 +122,15 @@ class HubCopy(CommitScheduler):
         self.stop()
 
     def _push(self, folder: Path, report: BackupReport, message: str) -> Any:
-        """Push photos first, then rows and manifest in one commit.
+        """Push photos first, then rows and manifest in one commit, which removes deleted photos.
 
         The Hub's client uploads a folder in several commits. If it uploaded everything this way, a copy
         fetched between two of the commits, or left by a program killed there, could mix the manifest and the
         rows of two states.
         """
         photos = {name for name in report.files if name.startswith(PHOTO_FOLDERS)}
-        if photos - self._photos_there:
+        there = self._photos_on_hub() if self._photos_there is None else self._photos_there
+        if photos - there:
             self.api.upload_folder(
                 repo_id=self.repo_id,
                 repo_type="dataset",
@@ -131,16 +139,40 @@ class HubCopy(CommitScheduler):
                 allow_patterns=[f"{name}/**" for name in PHOTO_FOLDERS],
                 commit_message=f"{message}: photos",
             )
-            self._photos_there = photos
-        return self.api.create_commit(
+        gone = sorted(there - photos)
+        pushed = self.api.create_commit(
             repo_id=self.repo_id,
             repo_type="dataset",
             operations=[
-                CommitOperationAdd(f"{FOLDER}/{name}", folder / name)
-                for name in (*map(rows_path, report.rows), MANIFEST)
+                *(
+                    CommitOperationAdd(f"{FOLDER}/{name}", folder / name)
+                    for name in (*map(rows_path, report.rows), MANIFEST)
+                ),
+                *(CommitOperationDelete(f"{FOLDER}/{name}") for name in gone),
             ],
             commit_message=message,
         )
+        self._photos_there = photos
+        self._gone.update(gone)
+        self._purge()
+        return pushed
+
+    def _photos_on_hub(self) -> set[str]:
+        found = self.api.list_repo_files(repo_id=self.repo_id, repo_type="dataset")
+        names = {name.removeprefix(f"{FOLDER}/") for name in found if name.startswith(f"{FOLDER}/")}
+        return {name for name in names if name.startswith(PHOTO_FOLDERS)}
+
+    def _purge(self) -> None:
+        """Take deleted photos out of the history of the repository and out of its storage of large files."""
+        if not self._gone:
+            return
+        of_repository: dict[str, Any] = {"repo_id": self.repo_id, "repo_type": "dataset"}
+        self.api.super_squash_history(**of_repository)
+        paths = {f"{FOLDER}/{name}" for name in self._gone}
+        large = [file for file in self.api.list_lfs_files(**of_repository) if file.filename in paths]
+        if large:
+            self.api.permanently_delete_lfs_files(lfs_files=large, **of_repository)
+        self._gone.clear()
 
 
 def open_copied(

@@ -109,8 +109,11 @@ def import_source(
         if isinstance(annotator, int) and session.get(Annotator, annotator) is None:
             raise StoreError("There is no such annotator.")
     plan = Plan(files if keep else files.looking(), progress)
-    with unpacked(source, plan) as place:
-        read(place, plan)
+    try:
+        with unpacked(source, plan) as place:
+            read(place, plan)
+    except OSError as error:
+        raise StoreError(f"{source} cannot be read: {error.strerror or error}.") from error
     plan.tell_apart()
     if not plan.photos:
         return ImportReport(0, 0, 0, (), tuple(plan.not_taken), tuple(plan.unnamed))
@@ -176,28 +179,19 @@ class _PlanWriter:
     def _labels(self, plan: Plan) -> Mapping[str, int | str]:
         """Return for each name the id of its label, or the reason why the project cannot have it."""
         found: dict[str, int | str] = {}
+        wanted: dict[str, LabelName] = {}
         for name in dict.fromkeys(one.label for planned in plan.photos for one in planned.annotations):
+            found[name] = f"Project {self._project_name()!r} does not accept new labels."
             try:
-                found[name] = self._ensure_label(name, plan.labels)
-            except (LabelError, StoreError) as error:
+                for label in _with_parents(name, plan.labels, wanted):
+                    wanted[label.name] = label
+            except LabelError as error:
                 found[name] = str(error)
-        return found
+        ids = label_sets.add_labels(self.session, self.project_id, list(wanted.values()), self.annotator_id)
+        return found | {name: ids[called] for name in found if (called := " ".join(name.split())) in ids}
 
-    def _ensure_label(
-        self, name: str, known: Mapping[str, LabelName], children: frozenset[str] = frozenset()
-    ) -> int:
-        """Return the id of a label. If it is new, add it with its known details, its parents first.
-
-        Args:
-            children: names whose parents are being added, to stop where parents form a circle.
-        """
-        label = known.get(name) or LabelName(name)
-        parent = label.parent if label.parent not in children | {name} else None
-        if parent is not None:
-            self._ensure_label(parent, known, children | {name})
-        return label_sets.add_label(
-            self.session, self.project_id, replace(label, parent=parent), self.annotator_id
-        )
+    def _project_name(self) -> str:
+        return projects.project(self.session, self.project_id).name
 
     def _link_leftovers(self, plan: Plan, items: Mapping[str, int]) -> None:
         """Link photos of leftovers to the photos of their meals, except photos that have a link already."""
@@ -245,3 +239,24 @@ class _PlanWriter:
         for draft in drafts:
             save(self.session, item.id, self.annotator_id, draft)
         give_verdict(self.session, item.id, self.annotator_id, DONE)
+
+
+def _with_parents(
+    name: str, known: Mapping[str, LabelName], there: Mapping[str, LabelName]
+) -> list[LabelName]:
+    """Return a label with its known details, behind those of its parents that are not there yet.
+
+    Where parents form a circle, the first of them has no parent.
+
+    Raises:
+        LabelError: one of them cannot be a label.
+    """
+    line: dict[str, LabelName] = {}
+    at: str | None = name
+    while at is not None and at not in line and at not in there:
+        line[at] = known.get(at) or LabelName(at)
+        at = line[at].parent
+    upwards = list(line.values())
+    if at in line:
+        upwards[-1] = replace(upwards[-1], parent=None)
+    return upwards[::-1]

@@ -14,8 +14,8 @@ from rvernet_app.errors import LabelError, PhotoError, PromptError, RvernetError
 from rvernet_app.exchange.exporting import Progress
 from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import Rle
+from rvernet_app.reading import is_text
 from rvernet_app.store.annotations import Portion
-from rvernet_app.store.database import is_text
 from rvernet_app.store.files import PhotoFiles
 
 T = TypeVar("T")

@@ -166,9 +166,11 @@ class SourceFolder:
 
 
 def leave_stray(plan: Plan, found: stray.Walk, root: Path) -> None:
-    """Note the stray copies that a search of a folder left out."""
+    """Note what a search of a folder left out: stray copies, and what is no file."""
     for path in found.stray:
         plan.leave(path.relative_to(root).as_posix(), stray.WHY)
+    for path in found.others:
+        plan.leave(path.relative_to(root).as_posix(), stray.NOT_A_FILE)
 
 
 def note_unnamed(plan: Plan, folder: SourceFolder, suffixes: Collection[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+MOST_TEMPERATURE = 10**6
+"""Logits divided by a temperature beyond this, or below one over it, may not be finite."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +13,8 @@ class Calibration:
     """A temperature and a threshold, measured on photos that the model was not trained on.
 
     Attributes:
-        temperature: divisor of the logits before the softmax, above 0 (Guo et al. 2017, arXiv 1706.04599).
+        temperature: divisor of the logits before the softmax, from 1 / MOST_TEMPERATURE to MOST_TEMPERATURE
+            (Guo et al. 2017, arXiv 1706.04599).
         threshold: in [0, 1]. If the most likely class has a lower probability, the prediction is not sure.
         fitted_on: names of the regions on which both were measured; empty if unknown.
 
@@ -28,7 +31,7 @@ class Calibration:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"expected {name} as a number, got {value!r}")
-        if not 0 < self.temperature < math.inf:
+        if not 1 / MOST_TEMPERATURE <= self.temperature <= MOST_TEMPERATURE:
             raise ValueError(f"expected a finite temperature above 0, got {self.temperature}")
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"expected threshold in 0..1, got {self.threshold}")

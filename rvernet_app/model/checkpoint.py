@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from rvernet_app import files
 from rvernet_app.errors import CheckpointError
 from rvernet_app.model.baseline import Model, SinglePicture, SinglePictureConfig
+from rvernet_app.model.bounded import Bounded
 from rvernet_app.model.calibration import Calibration
 from rvernet_app.model.preprocessing import Preprocessing
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
+from rvernet_app.reading import json_of, read_bytes
 
 FORMAT = 1
 T = TypeVar("T")
+MAX_BYTES = 8 * 10**9
+"""Size of each of its files."""
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+MOST_CONFIG_BYTES = 10 * 10**6
+SPARE_BYTES = 64 * 10**6
+SPARE_TENSORS = 10_000
+"""What the building of a model may take beyond eight times what the file of its weights holds: weights are
+float32 then, and timm makes some that it drops, and tables that are not saved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,18 +151,20 @@ def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
             f"{folder / WEIGHTS_NAME} is damaged or does not belong to the {CONFIG_NAME} beside it: "
             "its SHA-256 differs."
         )
+    tensors = _load_tensors(weights_bytes, folder)
     try:
-        model = _build_model(config["model"])
+        with Bounded(SPARE_BYTES + 8 * len(weights_bytes), SPARE_TENSORS + 8 * len(tensors)):
+            model = _build_model(config["model"])
         preprocessing = Preprocessing.of(model.config, config["padding"])
         classes = tuple(_of_type(list, config["classes"], "classes"))
         training = _of_type(dict, config["training"], "training")
         metrics = _of_type(dict, config["metrics"], "metrics")
         calibration = Calibration(**config["calibration"]) if "calibration" in config else None
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # what strangers describe may raise nearly every built-in error in timm
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{folder / CONFIG_NAME} does not describe a model: {what}.") from error
     _check_classes(classes, model.config.num_classes, folder)
-    _load_weights(model, weights_bytes, folder)
+    _load_weights(model, tensors, folder)
     model.eval().requires_grad_(False)
     return Checkpoint(
         name=name or folder.resolve().name,
@@ -181,14 +192,14 @@ def _to_bytes(config: Mapping[str, Any]) -> bytes:
 
 def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads(config_bytes)
+        config = json_of(config_bytes)
     except ValueError as error:  # includes bytes that are not UTF-8
         raise CheckpointError(f"{folder / CONFIG_NAME} is not readable JSON: {error}.") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{folder / CONFIG_NAME} does not hold a JSON object.")
-    if config.get("format") != FORMAT:
+    if (found := config.get("format")) != FORMAT:
         raise CheckpointError(
-            f"{folder / CONFIG_NAME} has format {config.get('format')!r}; this version reads format {FORMAT}."
+            f"{folder / CONFIG_NAME} has format {reprlib.repr(found)}; this version reads format {FORMAT}."
         )
     return config
 
@@ -196,16 +207,21 @@ def _parse(config_bytes: bytes, folder: Path) -> dict[str, Any]:
 def _of_type(kind: type[T], value: object, name: str) -> T:
     """Return the value, or raise TypeError if it is of another type."""
     if not isinstance(value, kind):
-        raise TypeError(f"expected {name} as a JSON {kind.__name__}, got {value!r}")
+        raise TypeError(f"expected {name} as a JSON {kind.__name__}, got {reprlib.repr(value)}")
     return value
 
 
-def _load_weights(model: Model, weights_bytes: bytes, folder: Path) -> None:
-    path = folder / WEIGHTS_NAME
+def _load_tensors(weights_bytes: bytes, folder: Path) -> dict[str, torch.Tensor]:
     try:
-        tensors = load(weights_bytes)
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged or not a safetensors file: {error}.") from error
+        return load(weights_bytes)
+    except Exception as error:  # a damaged header may name types and shapes that torch does not know
+        raise CheckpointError(
+            f"{folder / WEIGHTS_NAME} is damaged or not a safetensors file: {error}."
+        ) from error
+
+
+def _load_weights(model: Model, tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
+    path = folder / WEIGHTS_NAME
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if missing := sorted(wanted.keys() - tensors.keys()):
         raise CheckpointError(
@@ -222,7 +238,7 @@ def _load_weights(model: Model, weights_bytes: bytes, folder: Path) -> None:
             )
         if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
             raise CheckpointError(f"{path} holds values in {name} that are not finite.")
-    model.load_state_dict(tensors)
+    model.load_state_dict(dict(tensors))
 
 
 def _check_classes(classes: tuple[str, ...], num_classes: int, folder: Path) -> None:
@@ -235,8 +251,9 @@ def _check_classes(classes: tuple[str, ...], num_classes: int, folder: Path) -> 
 
 
 def _read(path: Path) -> bytes:
+    """Return the bytes of a file of a checkpoint. Pipes and devices are not read: they may never end."""
     try:
-        return path.read_bytes()
+        return read_bytes(path, MOST_CONFIG_BYTES if path.name == CONFIG_NAME else MAX_BYTES)
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint folder {path.parent} has no {path.name}.") from error
     except OSError as error:

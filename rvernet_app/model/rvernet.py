@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,9 @@ FUSIONS = ("logits", "features")
 _RESERVED = frozenset(
     ("pretrained", "num_classes", "checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay")
 )
+MOST = 10_000
+"""The largest depth, width, side or other number that a module or a model may be described with: before it
+makes a tensor, timm makes lists of this length."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class ModuleSpec:
         mean, std: per RGB channel, for pixel values in [0, 1]; None takes timm's for this model.
 
     Raises:
-        ValueError: timm does not know the model, an argument may not be set, or mean or std are not three
-            finite numbers with std above 0.
+        ValueError: timm does not know the model, an argument may not be set or is above MOST, or mean or std
+            are not three finite numbers with std above 0.
     """
 
     name: str
@@ -43,10 +47,15 @@ class ModuleSpec:
         # A config.json from elsewhere must not make timm fetch or unpickle a file.
         if reserved := _RESERVED & set(self.kwargs):
             raise ValueError(f"{', '.join(sorted(reserved))} cannot be set for a module")
+        if not all(abs(number) <= MOST for number in _numbers(self.kwargs)):  # false for NaN too
+            raise ValueError(f"expected no number above {MOST} for {self.name}")
         known = timm.get_pretrained_cfg(self.name)
         for name in ("mean", "std"):
             values = getattr(self, name)
-            values = tuple(float(v) for v in (getattr(known, name) if values is None else values))
+            try:
+                values = tuple(float(v) for v in (getattr(known, name) if values is None else values))
+            except OverflowError as error:
+                raise ValueError(f"expected three finite numbers as {name} of {self.name}") from error
             if len(values) != 3 or not all(v == v and abs(v) < 1e6 for v in values):
                 raise ValueError(f"expected three finite numbers as {name} of {self.name}, got {values}")
             if name == "std" and min(values) <= 0:
@@ -55,15 +64,26 @@ class ModuleSpec:
         object.__setattr__(self, "kwargs", dict(self.kwargs))
 
 
+def _numbers(value: object) -> Iterator[float]:
+    """Yield the numbers in a JSON value."""
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _numbers(inner)
+    elif isinstance(value, Mapping):
+        yield from _numbers(list(value.values()))
+
+
 class ModelConfig(ABC):
     """Fields shared by the configs of RveRNet and the single-picture baseline.
 
     Attributes:
-        num_classes: K, at least 2.
+        num_classes: K, 2 to MOST.
         fusion: output of the backbones that the integration module reads: their 1000 ImageNet "logits", as in
             the paper, or their pooled "features".
-        hidden: width of the integration module's hidden layer, at least 1.
-        input_size: side of the square input of every backbone, in pixels, at least 32.
+        hidden: width of the integration module's hidden layer, 1 to MOST.
+        input_size: side of the square input of every backbone, in pixels, 32 to MOST.
 
     Raises:
         ValueError: a value is out of range.
@@ -84,8 +104,10 @@ class ModelConfig(ABC):
             raise ValueError(f"expected fusion to be one of {', '.join(FUSIONS)}, got {self.fusion!r}")
         for name, least in (("num_classes", 2), ("hidden", 1), ("input_size", 32)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"expected {name} as a whole number of at least {least}, got {value!r}")
+            if not isinstance(value, int) or not least <= value <= MOST:
+                raise ValueError(
+                    f"expected {name} as a whole number from {least} to {MOST}, got {reprlib.repr(value)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -194,7 +216,9 @@ def build_backbone(spec: ModuleSpec, config: ModelConfig) -> Any:
     try:
         backbone = timm.create_model(spec.name, pretrained=False, num_classes=num_classes, **spec.kwargs)
     except Exception as error:  # the model's constructor may raise anything
-        raise ValueError(f"timm cannot build {spec.name} with {spec.kwargs}: {error}") from error
+        raise ValueError(
+            f"timm cannot build {spec.name} with {reprlib.repr(spec.kwargs)}: {error}"
+        ) from error
     patches = getattr(backbone, "patch_embed", None) or getattr(backbone, "stem", None)
     fixed_size = getattr(patches, "img_size", None)
     if fixed_size is not None and tuple(fixed_size) != (config.input_size, config.input_size):

@@ -101,7 +101,10 @@ def _tiff_directories(data: bytes) -> Iterator[tuple[_Tags, bool]]:
     """
     if data[:4] not in _TIFF_STARTS:
         return
-    header, stream = data[: 16 if 43 in data[2:4] else 8], io.BytesIO(data)
+    length = 16 if 43 in data[2:4] else 8
+    if len(data) < length:
+        return
+    header, stream = data[:length], io.BytesIO(data)
     ahead, seen = [(TiffImagePlugin.ImageFileDirectory_v2(header).next, False)], {0}
     while ahead and len(seen) <= _MOST_DIRECTORIES:
         offset, is_part = ahead.pop(0)

@@ -24,7 +24,7 @@ MAX_CHARACTERS = 7
 SHOWN = 40
 """Characters of an unusable size that are shown."""
 
-MAX_RUNS = 250_000
+MAX_RUNS = 100_000
 """Runs of a mask. A food has some ten thousand in a photo of 12 megapixels; one of speckles has a million."""
 
 TOO_RAGGED = "The mask is too ragged: it has {} runs of pixels, over the limit of {}; draw it smoother."

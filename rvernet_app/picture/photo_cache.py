@@ -25,6 +25,7 @@ KEEP_SECONDS = 24 * 3600
 NEW_SECONDS = 60
 """Age of a folder without its mark that no program is about to mark any more."""
 DECODED_BYTES = 200_000_000
+"""Decoded photos in memory: five of 12 megapixels. Decoding one again takes a tenth of a second."""
 FOLDER_NAME = "opened-photos"
 """Folder of the cache below `photos_dir`, which may hold files of other programs and people."""
 MARK_NAME = "CACHEDIR.TAG"
@@ -34,6 +35,8 @@ MARK = (
 )
 """Content of the file that marks a folder as ours. The first line tells backup programs to skip the folder,
 see bford.info/cachedir."""
+
+LOST = "This photo is no longer on the server; open it again."
 
 _PHOTO_NAME = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{12}\.part")
@@ -56,6 +59,7 @@ class PhotoCache:
             DECODED_BYTES, getsizeof=lambda photo: photo.pixels.nbytes
         )
         self._lock = threading.Lock()
+        self._removing = threading.Lock()
 
     def claim(self) -> None:
         """Make the folder of the cache, unless it exists, and remove what a killed program left unfinished.
@@ -91,7 +95,7 @@ class PhotoCache:
         try:
             self._make_folder()
             self._remove_old_files()
-            if not kept.is_file() or kept.stat().st_size != len(data):  # a power cut may have cut it short
+            if not (self._touch(kept) and kept.read_bytes() == data):  # a power cut may have damaged it
                 files.write(kept, data, durable=False)
         except (ConfigError, OSError) as error:
             log.error("A photo cannot be kept: %s", error)
@@ -110,8 +114,21 @@ class PhotoCache:
         with self._lock:
             photo = self._decoded.get(sha256)
         if photo is None:
-            photo = self._decode(self._read(self.file(sha256)))
+            photo = self._reopen(sha256)
             self._remember(photo)
+        return photo
+
+    def _reopen(self, sha256: str) -> LoadedPhoto:
+        """Decode a kept file, which could be read when it was added."""
+        file = self.file(sha256)
+        try:
+            photo = self._decode(self._read(file))
+        except PhotoError as error:
+            log.error("The opened photo %s is damaged: %s", file, error)
+            raise LostPhotoError(LOST) from error
+        if photo.sha256 != sha256:
+            log.error("The opened photo %s is damaged.", file)
+            raise LostPhotoError(LOST)
         return photo
 
     def file(self, sha256: object) -> Path:
@@ -122,7 +139,7 @@ class PhotoCache:
         """
         kept = self._folder / _require_name(sha256)
         if not kept.is_file():
-            raise LostPhotoError("This photo is no longer on the server; open it again.")
+            raise LostPhotoError(LOST)
         return kept
 
     def forget(self, sha256: str) -> None:
@@ -149,7 +166,7 @@ class PhotoCache:
         except PhotoError as error:
             if not isinstance(error.__cause__, OSError):
                 raise
-            log.error("%s", error)
+            log.error("A photo cannot be read: %s", error.__cause__.strerror)  # its path may hold its name
             raise PhotoError("The server cannot read this photo any more; open it again.") from error
 
     def _decode(self, data: bytes) -> LoadedPhoto:
@@ -202,6 +219,15 @@ class PhotoCache:
                     mark.unlink()
                 made.rmdir()
 
+    def _touch(self, file: Path) -> bool:
+        """Mark a file as in use; returns whether it exists."""
+        with self._removing:  # or a thread that found it old could remove it now
+            try:
+                os.utime(file)
+            except FileNotFoundError:
+                return False
+            return True
+
     def _is_marked(self) -> bool:
         try:
             return (self._folder / MARK_NAME).read_bytes() == MARK.encode()
@@ -213,7 +239,9 @@ class PhotoCache:
         for file in self._folder.iterdir():
             try:
                 if _is_unused_file(file, oldest) and _is_ours(file):
-                    file.unlink()
+                    with self._removing:
+                        if _is_unused_file(file, oldest):  # still: it may have been opened meanwhile
+                            file.unlink()
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):  # another process was faster
                     log.warning("An old photo cannot be removed: %s", error)

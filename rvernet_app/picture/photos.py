@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from rvernet_app.picture.decode_budget import DECODING
 from rvernet_app.picture.file_kinds import begins_with_preview, is_camera_raw, kind_of
 from rvernet_app.picture.jpeg_end import lacks_end, mended
 from rvernet_app.picture.pixels import bytes_to_decode, piece_pixels, upright_rgb
+from rvernet_app.reading import open_file
 from rvernet_app.types import Photo
 
 _READS_AVIF = "avif" in features.modules and features.check_module("avif")
@@ -149,7 +151,7 @@ def _opened_own(path: Path) -> Iterator[Image.Image]:
         raise OSError(f"{path} is damaged.") from error
 
 
-def save_pixels(pixels: Photo, path: Path, file_format: str, **how: Any) -> None:
+def save_pixels(pixels: Photo, target: Path | io.BytesIO, file_format: str, **how: Any) -> None:
     """Encode a photo, uint8 (H, W, 3), as a file without metadata.
 
     Raises:
@@ -157,7 +159,7 @@ def save_pixels(pixels: Photo, path: Path, file_format: str, **how: Any) -> None
         OSError: the file cannot be written.
     """
     with DECODING.taking(_ENCODING * pixels.nbytes):
-        Image.fromarray(pixels).save(path, file_format, **how)
+        Image.fromarray(pixels).save(target, file_format, **how)
 
 
 def _with_end(data: bytes) -> bytes:
@@ -185,10 +187,13 @@ def read_file(path: Path, *, max_mb: float) -> bytes:
         PhotoError: the file is missing, empty or not readable.
     """
     try:
-        _require_bytes_within(path.stat().st_size, max_mb)
-        return path.read_bytes()
+        with open_file(path) as file:
+            _require_bytes_within(os.fstat(file.fileno()).st_size, max_mb)
+            data = file.read(int(max_mb * 1e6) + 1)
     except OSError as error:
         raise PhotoError(f"Cannot read {path}: {error.strerror or error}.") from error
+    _require_bytes_within(len(data), max_mb)  # it may have grown since
+    return data
 
 
 def _require_bytes_within(count: int, max_mb: float) -> None:

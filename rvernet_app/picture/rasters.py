@@ -17,7 +17,7 @@ from rvernet_app.types import Mask
 MAX_POINTS = 200_000
 """Points of the outlines of one food. The most ragged food in a photo of 12 megapixels has some thousand."""
 
-MAX_LENGTH = 5_000_000
+MAX_LENGTH = 2_000_000
 """Pixels along the outline of one food."""
 
 STEPS = 5
@@ -185,9 +185,9 @@ def _levels(
 
     def passed(step: NDArray[np.int64]) -> NDArray[np.bool_]:
         reached = (x0 + slope * step + 0.5).astype(np.int64) > at
-        return reached == rising
+        return np.asarray(reached == rising)
 
     step = guess - 2  # the last step in front of the passage
     for _ in range(4):
         step = np.where(passed(step + 1), step, step + 1)
-    return np.where(steep, y0 + step, flat)
+    return np.asarray(np.where(steep, y0 + step, flat))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from rvernet_app.config import ASSETS_DIR, AppConfig
-from rvernet_app.errors import ConfigError
+from rvernet_app.errors import ConfigError, WeightsError
 from rvernet_app.model.device import torch_device
 from rvernet_app.segment import weights
 from rvernet_app.segment.grabcut import GrabCutSegmenter
@@ -16,6 +17,8 @@ from rvernet_app.segment.mobile_sam import build_mobile_sam, from_published
 from rvernet_app.segment.prompted import PromptedSegmenter
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
 from rvernet_app.segment.small_sam import LEAST_BELIEF, build_small_sam
+
+log = logging.getLogger(__name__)
 
 SMALL_SAM = "small_sam"
 GRABCUT = GrabCutSegmenter.name
@@ -31,13 +34,26 @@ def available_segmenters(config: AppConfig) -> list[str]:
 
 
 def open_segmenter(config: AppConfig) -> PromptedSegmenter:
-    """Open the segmenter `config.segmenter`; "auto" is the first of `available_segmenters`. Uses no network.
+    """Open the segmenter `config.segmenter`; "auto" is the first of `available_segmenters` that opens.
+
+    Uses no network. What "auto" cannot open goes to the log.
 
     Raises:
         ConfigError: the name is unknown, or the device does not exist.
-        WeightsError: the weights are missing or damaged; the message says how to get them.
+        WeightsError: the weights of a segmenter asked for by name are missing or damaged; the message says
+            how to get them.
     """
-    name = available_segmenters(config)[0] if config.segmenter == "auto" else config.segmenter
+    if config.segmenter != "auto":
+        return _open(config.segmenter, config)
+    for name in available_segmenters(config):
+        try:
+            return _open(name, config)
+        except WeightsError as error:
+            log.error("%s is left out: %s", name, error)
+    raise AssertionError("GrabCut needs no weights")
+
+
+def _open(name: str, config: AppConfig) -> PromptedSegmenter:
     if name == GRABCUT:
         return GrabCutSegmenter()
     if name != SMALL_SAM and name not in weights.KNOWN:

@@ -29,6 +29,16 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.Unpi
 """Errors that torch and safetensors raise on damaged files."""
 
 
+class _Resize(ResizeLongestSide):  # type: ignore[misc]  # segment_anything has no types
+    """Shrinks very thin photos to one pixel; segment_anything's own would leave none."""
+
+    @staticmethod
+    def get_preprocess_shape(oldh: int, oldw: int, long_side_length: int) -> tuple[int, int]:
+        """Return height and width of a photo whose longest side is shrunk to this length."""
+        height, width = ResizeLongestSide.get_preprocess_shape(oldh, oldw, long_side_length)
+        return max(1, height), max(1, width)
+
+
 class SamSegmenter(PromptedSegmenter):
     """Puts a Sam of `segment_anything` behind the Segmenter protocol, without the state of SamPredictor.
 
@@ -53,7 +63,7 @@ class SamSegmenter(PromptedSegmenter):
         self.least_belief = least_belief
         self._sam = sam.eval().requires_grad_(False)
         self._side = int(sam.image_encoder.img_size)
-        self._resize = ResizeLongestSide(self._side)
+        self._resize = _Resize(self._side)
         self._image_pe = sam.prompt_encoder.get_dense_pe()  # (1, C, h, w)
 
     def frame(self, size_hw: tuple[int, int]) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,18 +16,37 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, StatementError, TimeoutError
 from sqlalchemy.orm import Session
 
 from rvernet_app import scratch
 from rvernet_app.environment import redacted
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import BusyStoreError, StoreError
+from rvernet_app.store.json_columns import read, written
 from rvernet_app.store.roles import ACTOR, Actor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_NAME = "rvernet.sqlite3"
+JSON_COLUMNS: dict[str, Any] = {"json_serializer": written, "json_deserializer": read}
 BUSY_SECONDS = 30
 """How long one writer waits for another on SQLite."""
+BUSY = "too many people are at work at once, or a large import is under way; try again in a moment."
+CONNECTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": 32}
+"""One connection for each of the 40 threads that answer visitors; the others are closed after use."""
+WRITERS = 24
+"""How many writers of one process may wait at a time. Each holds one of the 40 threads that answer visitors,
+so that as many stay free for who only reads."""
+QUEUE_SECONDS = 0.5
+"""How long one more writer waits for a place among them; in this time many short changes are over."""
+ADVICE = {
+    "disk is full": "Make room on the disk, and try again",
+    "disk I/O error": "Look whether the disk is full or failing, and try again",
+    "readonly database": "Whoever runs this server must make its file and folder writable",
+    "unable to open database file": "Whoever runs this server must make its folder readable and writable",
+    "malformed": "The database is damaged; whoever runs this server must restore the last back-up",
+    "not a database": "It is another program's, or damaged; move it away, or restore a back-up",
+}
+"""What to do, by what SQLite says."""
 MIGRATION_LOCK = 0x52766552
 """Key of PostgreSQL's advisory lock that lets one process migrate at a time."""
 
@@ -51,6 +71,7 @@ class Store:
     def __init__(self, folder: Path, url: str | None = None, revision: str = "head") -> None:
         self.folder = folder
         self.actor: Actor | None = None
+        self._writers = threading.BoundedSemaphore(WRITERS)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = open_engine(folder, url)
@@ -88,21 +109,33 @@ class Store:
                 yield session
         except (DBAPIError, TimeoutError) as error:
             raise StoreError(f"The store cannot be read: {reason(error)}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("A text that was asked for holds characters that no store keeps.") from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session whose changes are committed together when the block ends, or dropped if it raises.
 
         Raises:
+            BusyStoreError: too many others wait to change something, or one of them took too long.
             StoreError: the database refuses the changes.
         """
+        if not self._writers.acquire(timeout=QUEUE_SECONDS):
+            raise BusyStoreError(f"Nothing was saved: {BUSY}")
         try:
             engine = self.engine.execution_options(immediate=True)
             info = {ACTOR: self.actor}
             with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
         except (DBAPIError, TimeoutError) as error:
-            raise StoreError(f"Nothing was saved: {reason(error)}") from error
+            kind = BusyStoreError if is_busy(error) else StoreError
+            raise kind(f"Nothing was saved: {reason(error)}") from error
+        except StatementError as error:  # of what `json_columns.written` refused
+            raise StoreError(f"Nothing was saved: {error.orig}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("Nothing was saved: a text holds characters that cannot be kept.") from error
+        finally:
+            self._writers.release()
 
     def close(self) -> None:
         """Close all connections, and let go of the data folder."""
@@ -124,7 +157,23 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 "A newer version of this program has written this database "
                 f"(schema {', '.join(sorted(unknown))}). Update the program, or use another data folder."
             )
+        _require_own(connection)
         upgrade(connection, revision)
+
+
+def _require_own(connection: Connection) -> None:
+    """Raise StoreError if an SQLite file has tables, and none that says that this program made them.
+
+    A PostgreSQL database may be shared with other programs.
+    """
+    if connection.dialect.name != "sqlite" or MigrationContext.configure(connection).get_current_heads():
+        return
+    found = connection.scalar(text("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 1"))
+    if found not in (None, "alembic_version"):
+        raise StoreError(
+            f"Another program made the database, which has a table {found!r}. Move it away, or set "
+            "RVERNET_DATA_DIR to another folder."
+        )
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -147,14 +196,16 @@ def migration_config(connection: Connection) -> Config:
 
 def reason(error: DBAPIError | TimeoutError) -> str:
     """Return why the database failed, for a person to read."""
-    if isinstance(error, TimeoutError):
-        return "too many people are at work at once; try again in a moment."
-    return redacted(str(error.orig).strip())
+    if isinstance(error, TimeoutError) or is_busy(error):
+        return BUSY
+    said = redacted(str(error.orig).strip())
+    advice = next((advice for problem, advice in ADVICE.items() if problem in said), None)
+    return said if advice is None else f"{said}. {advice}."
 
 
-def is_text(text: str) -> bool:
-    """Return whether a database can keep a text: no null characters and no lone surrogates."""
-    return "\0" not in text and text.encode(errors="replace") == text.encode(errors="surrogatepass")
+def is_busy(error: DBAPIError | TimeoutError) -> bool:
+    """Return whether the database would have done it, had others not been at work for so long."""
+    return isinstance(error, TimeoutError) or "database is locked" in str(error.orig)
 
 
 def open_engine(folder: Path, url: str | None) -> Engine:
@@ -173,8 +224,16 @@ def open_engine(folder: Path, url: str | None) -> Engine:
                 f"The store works with SQLite or PostgreSQL, not with {parsed.get_backend_name()}."
             )
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(
+                parsed, pool_pre_ping=True, hide_parameters=True, **CONNECTIONS, **JSON_COLUMNS
+            )
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+            hide_parameters=True,
+            **CONNECTIONS,
+            **JSON_COLUMNS,
+        )
     except ImportError as error:
         raise StoreError("PostgreSQL needs a driver: pip install '.[postgres]'.") from error
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:

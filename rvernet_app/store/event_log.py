@@ -134,15 +134,20 @@ def remove(session: Session, row: Base, by: int | None) -> None:
 
 
 def amend_all(session: Session, rows: Sequence[Base], values: Mapping[str, Any], by: int | None) -> None:
+    """Set the same columns of rows and leave their revisions as they are, see `amend_each`."""
+    amend_each(session, [(row, values) for row in rows], by)
+
+
+def amend_each(session: Session, changes: Sequence[tuple[Base, Mapping[str, Any]]], by: int | None) -> None:
     """Set columns of rows and leave their revisions as they are. All rows are written together."""
     _require_actor(session, by)
-    before = [snapshot(row) for row in rows]
-    for row in rows:
+    before = [snapshot(row) for row, _ in changes]
+    for row, values in changes:
         for name, value in values.items():
             setattr(row, name, value)
     session.flush()
-    if rows:
-        events = [_event(row, columns, by) for row, columns in zip(rows, before, strict=True)]
+    if changes:
+        events = [_event(row, columns, by) for (row, _), columns in zip(changes, before, strict=True)]
         session.execute(insert(Event), events)
 
 

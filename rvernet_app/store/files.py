@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 from rvernet_app.errors import PhotoError, StoreError
 from rvernet_app.files import replacing, write
 from rvernet_app.picture.photos import LoadedPhoto, read_photo, save_pixels, small_jpeg
+from rvernet_app.reading import read_bytes
+from rvernet_app.types import Photo
 
 LOSSY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF")
 JPEG_QUALITY = 95
 THUMBNAIL_SIDE = 160
+_ENCODING: dict[str, dict[str, int]] = {"JPEG": {"quality": JPEG_QUALITY, "subsampling": 0}, "PNG": {}}
 THUMBNAILS = "thumbnails"
 """Folder of thumbnails in the data folder."""
 
@@ -47,17 +51,57 @@ class PhotoFiles:
         photo = read_photo(source, **self._limits)
         try:
             original = self.original(photo.sha256)
-            if not original.exists():
+            if not _has_content(original):
                 # Durable, or the photo's row, which is on the disk by then, may outlive its file.
-                write(original, _bytes_again(source, photo.sha256), durable=True)
-            copy = self.working_copy(photo.sha256, photo.format)
-            if not copy.exists():
-                how = {"quality": JPEG_QUALITY, "subsampling": 0} if copy.suffix == ".jpg" else {}
-                with replacing(copy, durable=True) as unfinished:
-                    save_pixels(photo.pixels, unfinished, "JPEG" if how else "PNG", **how)
+                write(original, _bytes_again(source, photo.sha256, self.max_bytes), durable=True)
+            self._keep_copy(photo)
         except OSError as error:
             raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
         return photo
+
+    def _keep_copy(self, photo: LoadedPhoto) -> None:
+        copy = self.working_copy(photo.sha256, photo.format)
+        if not _has_content(copy):
+            kind = "JPEG" if photo.format in LOSSY else "PNG"
+            with replacing(copy, durable=True) as unfinished:
+                save_pixels(photo.pixels, unfinished, kind, **_ENCODING[kind])
+
+    def upright(self, sha256: str, file_format: str) -> Path:
+        """Return the path of the working copy; one that is lost is made again from the original.
+
+        Raises:
+            StoreError: the original is lost as well, or the copy cannot be written.
+        """
+        copy = self.working_copy(sha256, file_format)
+        if not _has_content(copy):
+            try:
+                self._keep_copy(read_photo(self.original(sha256), **self._limits))
+            except (PhotoError, OSError) as error:
+                raise StoreError(
+                    f"The file of photo {sha256[:12]} is missing from the data folder, or cannot be read; "
+                    "add the same photo again, or bring it back from a back-up."
+                ) from error
+        return copy
+
+    def add_pixels(self, pixels: Photo, like: str) -> LoadedPhoto:
+        """Keep pixels, uint8 (H, W, 3), as a photo of its own, whose file holds no metadata.
+
+        Args:
+            like: format of the photo that they come from, which decides between JPEG and PNG.
+
+        Raises:
+            StoreError: the data folder cannot be written.
+        """
+        file_format = "JPEG" if like in LOSSY else "PNG"
+        encoded = io.BytesIO()
+        save_pixels(pixels, encoded, file_format, **_ENCODING[file_format])
+        sha256 = hashlib.sha256(encoded.getbuffer()).hexdigest()
+        try:
+            for path in (self.original(sha256), self.working_copy(sha256, file_format)):
+                write(path, encoded.getvalue(), durable=True)
+        except OSError as error:
+            raise StoreError(f"The photo could not be kept: {error.strerror or error}.") from error
+        return LoadedPhoto(pixels, sha256, file_format)
 
     def has(self, sha256: str, file_format: str) -> bool:
         """Return whether the original and the working copy of a photo are there."""
@@ -97,7 +141,7 @@ class PhotoFiles:
         path = self._thumbnail(sha256)
         try:
             if not path.exists():
-                small = small_jpeg(self.working_copy(sha256, file_format), THUMBNAIL_SIDE)
+                small = small_jpeg(self.upright(sha256, file_format), THUMBNAIL_SIDE)
                 write(path, small, durable=False)
             return path.read_bytes()
         except OSError as error:
@@ -114,9 +158,14 @@ class _Looking(PhotoFiles):
         return read_photo(source, **self._limits)
 
 
-def _bytes_again(source: Path | bytes, sha256: str) -> bytes:
+def _has_content(path: Path) -> bool:
+    """Return whether a file is there; an empty one is what a power cut leaves of it."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _bytes_again(source: Path | bytes, sha256: str, most: int) -> bytes:
     """Read a photo's bytes once more. Raises PhotoError if the file has changed since."""
-    data = source if isinstance(source, bytes) else source.read_bytes()
+    data = source if isinstance(source, bytes) else read_bytes(source, most)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise PhotoError("This file changed while it was read. Add it again.")
     return data

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import LabelError, StoreError
-from rvernet_app.labels import MAX_NAME, LabelName, colour_of, require_unique
-from rvernet_app.store.event_log import amend, amend_all, locked, record_new
+from rvernet_app.labels import MAX_LABELS, MAX_NAME, LabelName, colour_of, require_unique
+from rvernet_app.store.event_log import amend, amend_all, amend_each, locked, record_new
 from rvernet_app.store.roles import NO_PROJECT, Role, require_role, role_of
 from rvernet_app.store.tables import DELETED, Annotation, Label, Project
 
@@ -90,9 +91,11 @@ def begin_label_set(session: Session, project_id: int, labels: Sequence[LabelNam
     """Save the label set of a new project.
 
     Raises:
-        LabelError: two labels have the same name, a parent is missing, or labels are parents of each other.
+        LabelError: two labels have the same name, a parent is missing, or labels are parents of each other;
+            or there are more than MAX_LABELS.
     """
     require_unique(labels)
+    _require_room(len(labels))
     rows = _inserted(session, project_id, labels, 0)
     for one in labels:
         rows[one.name].parent_id = _parent_id(one.name, one.parent, rows)
@@ -119,6 +122,38 @@ def add_label(
     if not project.new_labels:
         raise StoreError(f"Project {project.name!r} does not accept new labels.")
     return rows.add(name, by).id
+
+
+def add_labels(
+    session: Session, project_id: int, names: Sequence[LabelName], by: int | None = None
+) -> dict[str, int]:
+    """Add the labels that a project does not have yet, all at once; returns the ids of the names it has then.
+
+    A project that does not accept new labels gets none.
+
+    Args:
+        names: parents before their children.
+
+    Raises:
+        StoreError: there is no such project.
+        LabelError: there would be more than MAX_LABELS, or a parent is neither among the names nor a label of
+            the project.
+    """
+    project = _locked(session, project_id, Role.ANNOTATOR)
+    rows = _Rows(session, project)
+    new: dict[str, LabelName] = {}
+    for one in names:
+        if project.new_labels and rows.named(one.name) is None:
+            new.setdefault(one.name.casefold(), one)
+
+    def called(parent: str | None) -> str | None:
+        if parent is None:
+            return None
+        known = rows.named(parent)
+        return new.get(parent.casefold(), LabelName(parent)).name if known is None else known.name
+
+    rows.add_all([replace(one, parent=called(one.parent)) for one in new.values()], by)
+    return {one.name: row.id for one in names if (row := rows.named(one.name)) is not None}
 
 
 def put_label(
@@ -168,7 +203,7 @@ def take_label_set(
     rows = _Rows(session, _locked(session, project_id))
     known = [name for name in labels if rows.named(name.name) is not None]
     new = rows.add_all([name for name in labels if rows.named(name.name) is None], by)
-    changed = 0
+    changes: list[tuple[Label, Mapping[str, Any]]] = []
     for name in known:
         row = rows.named(name.name)
         assert row is not None
@@ -179,7 +214,8 @@ def take_label_set(
             "food_code": name.food_code or row.food_code,
             "unit": name.unit or row.unit,
         }
-        changed += rows.amend(row, values, by)
+        changes.append((row, values))
+    changed = rows.amend_each(changes, by)
     _require_tree(rows.all)
     return new, changed
 
@@ -322,6 +358,7 @@ class _Rows:
 
     def add_all(self, names: Sequence[LabelName], by: int | None) -> int:
         """Add labels after the others; returns their number. They may be parents of each other."""
+        _require_room(len(self._rows) + len(names))
         last = select(func.max(Label.position)).where(Label.project_id == self.project.id)
         highest = self._session.scalar(last)  # a removed label keeps its position
         first = 0 if highest is None else highest + 1
@@ -342,6 +379,17 @@ class _Rows:
         self._changed(True)
         return True
 
+    def amend_each(self, changes: Sequence[tuple[Label, Mapping[str, Any]]], by: int | None) -> int:
+        """Set values of several labels at once; returns how many of these labels change."""
+        new = [
+            (row, values)
+            for row, values in changes
+            if any(getattr(row, name) != value for name, value in values.items())
+        ]
+        amend_each(self._session, new, by)
+        self._changed(bool(new))
+        return len(new)
+
     def is_above(self, row: Label, other: Label) -> bool:
         """Return whether a label is the parent of another, or the parent of its parent, and so on."""
         of_id = {each.id: each for each in self._rows.values()}
@@ -352,6 +400,15 @@ class _Rows:
 
     def _changed(self, is_changed: bool) -> None:
         self.project.labels_version += is_changed
+
+
+def _require_room(count: int) -> None:
+    """Raise LabelError if a label set has too many labels."""
+    if count > MAX_LABELS:
+        raise LabelError(
+            f"A label set has at most {MAX_LABELS:,} labels, and this one would have {count:,}. "
+            "Keep the labels that are needed, or divide the photos between projects."
+        )
 
 
 def _inserted(session: Session, project_id: int, labels: Sequence[LabelName], first: int) -> dict[str, Label]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import RoleError, StoreError
 from rvernet_app.store.event_log import add, amend, locked, remove
 from rvernet_app.store.projects import ensure_annotator, find_annotator, project
 from rvernet_app.store.roles import ROLES, Role, actor_of, names_with
-from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Event, Member, Project, Verdict
+from rvernet_app.store.tables import DELETED, DONE, Annotation, Annotator, Member, Project, Verdict
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,17 @@ def people(session: Session, project_id: int) -> list[Person]:
 
 
 def names_of(session: Session, project_id: int) -> list[str]:
-    """Return the names of all members of a project and of all who changed something in it, sorted.
+    """Return the names of all members of a project and of all who began a photo of it, sorted.
 
     Raises:
         RoleError: only reviewers and admins of the project see this.
     """
     project(session, project_id, Role.REVIEWER)
-    members = select(Member.annotator_id).where(Member.project_id == project_id)
-    workers = select(Event.annotator_id).where(Event.project_id == project_id)
-    asked = select(Annotator.name).where(Annotator.id.in_(members.union(workers).subquery().select()))
+    is_member, began = (
+        exists().where(table.project_id == project_id, table.annotator_id == Annotator.id)
+        for table in (Member, Verdict)
+    )
+    asked = select(Annotator.name).where(or_(is_member, began))
     return list(session.scalars(asked.order_by(Annotator.name)))
 
 

@@ -239,7 +239,8 @@ def lead(
 
 def _not_held(annotator_id: int) -> ColumnElement[bool]:
     """Return the condition that nobody else holds a photo."""
-    return or_(Item.held_by.is_(None), Item.held_by == annotator_id, Item.held_until < now())
+    over = or_(Item.held_until < now(), Item.held_until > now() + HOLD)  # later only if the clock went back
+    return or_(Item.held_by.is_(None), Item.held_by == annotator_id, over)
 
 
 def next_item(
@@ -322,6 +323,22 @@ def item(session: Session, project_id: int, item_id: int) -> Item:
     if found.project_id != project_id:
         raise StoreError(NO_PHOTO)
     return found
+
+
+def named(session: Session, project_id: int, name: str) -> Item:
+    """Return the only photo of a queue that has this name.
+
+    Raises:
+        StoreError: no photo has it, or several have.
+    """
+    found = list(
+        session.scalars(select(Item).where(Item.project_id == project_id, Item.name == name).limit(2))
+    )
+    if len(found) != 1:
+        raise StoreError(
+            f"{'Several photos are' if found else 'No photo is'} named {name!r} in this project."
+        )
+    return found[0]
 
 
 def state_of(session: Session, item_id: int, annotator_id: int) -> str:

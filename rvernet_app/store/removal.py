@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from rvernet_app.errors import GoneError
+from rvernet_app.errors import GoneError, StoreError
 from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, amend, locked, now
 from rvernet_app.store.files import PhotoFiles
@@ -32,6 +32,8 @@ from rvernet_app.store.tables import (
     Verdict,
 )
 
+SHEETS = "training/**/worst.png"
+"""In the data folder: the photos that each training named worst."""
 NAME_KEPT = 150
 """Characters that a deleted project keeps of its name."""
 
@@ -135,7 +137,24 @@ def remove_unused(store: Store, files: PhotoFiles) -> list[str]:
         for photo in session.scalars(select(Photo).where(~is_used()).with_for_update()):
             if files.remove(photo.sha256, photo.format):
                 removed.append(photo.sha256)
+    if removed:
+        _remove_sheets(store)
     return removed
+
+
+def _remove_sheets(store: Store) -> None:
+    """Remove the sheets on which trainings draw photos; nothing tells which photos are on one.
+
+    Raises:
+        StoreError: one cannot be removed.
+    """
+    try:
+        for sheet in store.folder.glob(SHEETS):
+            sheet.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"A training's picture of deleted photos could not be removed: {error.strerror or error}."
+        ) from error
 
 
 def used_photos(session: Session) -> list[tuple[str, str]]:

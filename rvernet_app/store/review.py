@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from rvernet_app.errors import RoleError, StoreError
 from rvernet_app.picture.masks import EmptyMaskError, Rle, merged_rle, part_of, require_rle, to_rle
 from rvernet_app.store.annotations import MAX_NOTE, Draft, Portion, Saved, by_annotator, lock_item
+from rvernet_app.store.database import Store
 from rvernet_app.store.event_log import add, change, now
 from rvernet_app.store.label_sets import standing_label
 from rvernet_app.store.matching import done_with, family, foods_of, mask_ious, rle_of, rows_of
-from rvernet_app.store.projects import require_kept
+from rvernet_app.store.projects import ensure_annotator, require_kept
 from rvernet_app.store.queue import PAGE
 from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_item_role, require_role
-from rvernet_app.store.sight import done, require_sight, sees_others, visible
+from rvernet_app.store.sight import done, has_seen, require_sight, sees_others, visible
 from rvernet_app.store.tables import (
     ACCEPTED,
     DONE,
@@ -32,6 +33,7 @@ from rvernet_app.store.tables import (
     Comment,
     Item,
     Project,
+    Sight,
     Verdict,
 )
 
@@ -126,6 +128,25 @@ def _require_others(session: Session, item: Item, reviewer_id: int, foods: Seque
         )
 
 
+def keep_sight(store: Store, item_id: int) -> None:
+    """Keep that the actor of a store has seen what others have on a photo; call this before they are told.
+
+    Raises:
+        RoleError, StoreError: they may not see it, as `require_sight`.
+    """
+    assert store.actor is not None
+    name = store.actor.name
+    with store.reading() as session:
+        mine = own_id(session)
+        if mine is not None and has_seen(session, item_id, mine):
+            return
+    with store.writing() as session:
+        mine = ensure_annotator(session, name)
+        _reviewed(session, item_id)
+        if not has_seen(session, item_id, mine):
+            add(session, Sight(item_id=item_id, annotator_id=mine, at=now()), mine)
+
+
 def side_by_side(session: Session, item_id: int) -> Comparison:
     """Match the foods of a photo between the annotators who are done with it.
 
@@ -213,11 +234,11 @@ def merge(
         StoreError: there are fewer than two, there is no such food, label or way to merge, an annotator is
             not done with the photo, or the merged mask is empty.
     """
+    item = _reviewed(session, item_id)
     if how not in HOWS:
         raise StoreError(f"Masks are merged by {', '.join(HOWS)}; got {how!r}.")
     if len(revisions) < 2:
         raise StoreError("Choose two or more foods to merge.")
-    item = _reviewed(session, item_id)
     if label_id is not None:
         label_id = standing_label(session, item.project_id, label_id)
     rows = rows_of(session, item)
@@ -270,10 +291,10 @@ def comment(session: Session, item_id: int, annotator_id: int, words: str) -> in
     Raises:
         StoreError: there is no such photo, or the comment is empty or too long.
     """
+    require_sight(session, _item(session, item_id, Role.REVIEWER))
     words = words.strip()
     if not 0 < len(words) <= MAX_COMMENT:
         raise StoreError(f"A comment has 1 to {MAX_COMMENT} characters, this one {len(words)}.")
-    require_sight(session, _item(session, item_id, Role.REVIEWER))
     row = Comment(item_id=item_id, annotation_id=None, annotator_id=annotator_id, words=words, at=now())
     add(session, row, annotator_id)
     return row.id

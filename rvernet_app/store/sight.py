@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Exists, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from rvernet_app.errors import StoreError
-from rvernet_app.store.event_log import add, now
 from rvernet_app.store.roles import STRANGER, Role, actor_of, own_id, require_item_role, role_of
 from rvernet_app.store.tables import DELETED, DONE, SKIPPED, Annotation, Item, Sight, Verdict
 
@@ -77,13 +76,6 @@ def require_sight(session: Session, item: Item) -> None:
         "This photo still waits for an annotator, who must not know what others have on it. "
         "It can be reviewed once enough people have begun it, or once you have labeled it yourself."
     )
-
-
-def note_sight(session: Session, item_id: int, annotator_id: int) -> None:
-    """Keep that somebody has seen what others have on a photo."""
-    asked = select(Sight.id).where(Sight.item_id == item_id, Sight.annotator_id == annotator_id)
-    if session.scalar(asked) is None:
-        add(session, Sight(item_id=item_id, annotator_id=annotator_id, at=now()), annotator_id)
 
 
 def has_seen(session: Session, item_id: int, annotator_id: int) -> bool:

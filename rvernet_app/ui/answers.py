@@ -17,6 +17,7 @@ from rvernet_app.environment import redacted
 from rvernet_app.errors import ConflictError, FullError, GoneError, LostPhotoError, NoFoodError, RvernetError
 from rvernet_app.store.roles import Actor
 from rvernet_app.ui.access import LoginError, session_of, visitor
+from rvernet_app.ui.hiding import for_visitors
 from rvernet_app.ui.requests import Reply, Request
 from rvernet_app.ui.turns import Turns, Urgency
 
@@ -98,7 +99,9 @@ def error_json(error: Exception, name: str) -> Json:
     if not isinstance(error, RvernetError):
         log.error("%s failed", name, exc_info=error)
         return {"error": UNEXPECTED}
-    told: Json = {"error": redacted(str(error))}
+    told: Json = {"error": for_visitors(error)}
+    if told["error"] != (whole := redacted(str(error))):
+        log.warning("%s: %s", name, whole)  # the paths that the visitor does not see
     if isinstance(error, ConflictError):
         told["conflict"] = error.theirs
     elif isinstance(error, FullError):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
 from functools import partial
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from rvernet_app.config import AppConfig
+from rvernet_app.errors import RvernetError
 from rvernet_app.exchange.hub_copy import HubCopy
 from rvernet_app.picture.decode_budget import DECODING
-from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.pipeline import Pipeline, build_pipeline
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
@@ -32,7 +33,9 @@ from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.document import TITLE, middleware
 from rvernet_app.ui.gate.gate import Gate, Knowledge
 from rvernet_app.ui.gate.rules import Rules
+from rvernet_app.ui.malformed import Malformed
 from rvernet_app.ui.project.adding import Adding
+from rvernet_app.ui.project.blurring import Blurring
 from rvernet_app.ui.project.exporting import Exporting
 from rvernet_app.ui.project.importing import Importing
 from rvernet_app.ui.project.label_sets import LabelSets
@@ -47,12 +50,15 @@ from rvernet_app.ui.requests import Empty
 from rvernet_app.ui.signin.routes import login_routes
 from rvernet_app.ui.signin.sign_in import SignIn
 from rvernet_app.ui.signin.wall import Wall
+from rvernet_app.ui.traces import forget
 from rvernet_app.ui.turns import MAX_WAITING_IN_ALL, Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
 from rvernet_app.ui.workbench import FAVICON, facts, make_workbench, style_sheet, web_routes
+
+log = logging.getLogger(__name__)
 
 HOUR = 3600
 
@@ -70,8 +76,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
         StoreError: the data folder or the database cannot be used.
     """
     if pipeline is None:
-        chosen = checkpoint_in_use(config.data_dir) if config.checkpoint == AppConfig.checkpoint else None
-        pipeline = build_pipeline(config if chosen is None else replace(config, checkpoint=chosen))
+        pipeline = build_engine(config)
     DECODING.resize(int(config.decoding_mb * 1e6))
     samples = find_samples()
     handlers = Handlers(pipeline, samples)
@@ -86,7 +91,9 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     leftovers = Leftovers(store, files, handlers.photos, pipeline)
     reviewing = Reviewing(store, files, handlers.photos, handlers.present)
     importing = Importing(store, files)
-    managing = Managing(store, files, partial(forget, handlers.photos, pipeline))
+    forget_photos = partial(forget, handlers, pipeline)
+    managing = Managing(store, files, forget_photos)
+    blurring = Blurring(store, files, forget_photos, config.weights_dir)
     exporting = Exporting(store, files, handlers.served)
     turns = Turns()
     streams, api = Streams(pipeline, handlers.photos, turns), Api(pipeline, turns)
@@ -102,6 +109,7 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
             exporting,
             importing,
             managing,
+            blurring,
         )
         of_store = [copy_reporter(copy), *[handler for part in parts for handler in part.handlers]]
         if signs_in():
@@ -136,10 +144,31 @@ def build_demo(config: AppConfig, pipeline: Pipeline | None = None, copy: HubCop
     return demo
 
 
-def forget(photos: PhotoCache, pipeline: Pipeline, sha256: str) -> None:
-    """Drop all that the engine keeps of a photo."""
-    photos.forget(sha256)
-    pipeline.forget(sha256)
+def build_engine(config: AppConfig) -> Pipeline:
+    """Build the engine, with the checkpoint that was chosen on the page unless `config` names another.
+
+    If the chosen one cannot be read, the bundled one is at work, and the log says why: a damaged file must
+    not keep everyone from their photos. A checkpoint that `config` names has to be read.
+
+    Raises:
+        WeightsError, CheckpointError: as `build_pipeline`.
+    """
+    pipeline = build_pipeline(config)
+    if config.checkpoint != AppConfig.checkpoint:
+        return pipeline
+    try:
+        chosen = checkpoint_in_use(config.data_dir)
+        if chosen is not None:
+            pipeline.use(chosen)
+    except Exception as error:  # libraries raise nearly anything on a damaged file
+        log.error("The checkpoint trained here is not in use: %s", error, exc_info=not _is_ours(error))
+        pipeline.without_trained = True
+    return pipeline
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether the message of an error says enough."""
+    return isinstance(error, RvernetError)
 
 
 def copy_reporter(copy: HubCopy | None) -> StoreHandler:
@@ -181,7 +210,7 @@ def page_options(config: AppConfig) -> dict[str, Any]:
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "css": style_sheet(),
         "favicon_path": str(FAVICON),
-        "app_kwargs": {"routes": web_routes(), "middleware": middleware()},
+        "app_kwargs": {"routes": web_routes(), "middleware": [Middleware(Malformed), *middleware()]},
         "max_file_size": int(config.max_photo_mb * 1e6),
         "show_error": False,
         "footer_links": [],

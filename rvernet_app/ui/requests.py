@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rvernet_app.errors import PromptError
-from rvernet_app.store.database import is_text
+from rvernet_app.reading import is_text
 
 MAX_NUMBER = 2**53
 """The largest whole number that a browser counts exactly."""

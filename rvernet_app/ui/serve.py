@@ -149,6 +149,7 @@ def _server_config(gate: Gate, patience: Patience) -> uvicorn.Config:
         gate,
         http=protocol,  # type: ignore[arg-type]  # it is called like a class
         ws="none",
+        log_config=None,  # its own would write tracebacks past the formatter of this program
         log_level="warning",
         proxy_headers=False,
         server_header=False,

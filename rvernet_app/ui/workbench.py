@@ -144,6 +144,22 @@ def style_sheet() -> str:
     return "\n".join((WEB_DIR / "styles" / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
+def problems(pipeline: Pipeline) -> list[str]:
+    """Return what is not at work here although it should be, a sentence each for the visitors."""
+    found = []
+    if pipeline.without_trained:
+        found.append(
+            "The model that was trained here cannot be read; the one that comes with the program suggests "
+            "names instead. Tell whoever runs this server: its log says why."
+        )
+    if pipeline.lacks_best:
+        found.append(
+            "The larger model that finds outlines cannot be read; another one is at work instead. "
+            "Tell whoever runs this server: its log says why."
+        )
+    return found
+
+
 def facts(pipeline: Pipeline) -> dict[str, Any]:
     """Describe the segmenter, the checkpoint, its classes and its measured score for the page."""
     classifier = pipeline.classifier
@@ -173,6 +189,7 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
         "segmenter_id": f"{pipeline.segmenter.name}@{pipeline.segmenter.fingerprint}",
         "checkpoint_id": f"{classifier.name}@{classifier.fingerprint}",
         "rows": rows,
+        "problems": problems(pipeline),
         "kept": not signs_in() or bool(pipeline.config.hub_dataset or pipeline.config.database_url),
         "classes": list(classifier.labels),
         "signs_in": signs_in(),

@@ -22,6 +22,8 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 CHANGES = frozenset(("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate"))
 """Audit events of Python that change the disk."""
 MOST_SECONDS = 120.0
+END = b"\n.\n"
+"""What a process says when it has done its work; it then waits to be killed."""
 
 Tell = Callable[[str], None]
 Work = Callable[[Tell], None]
@@ -29,12 +31,14 @@ Work = Callable[[Tell], None]
 
 @dataclass(frozen=True)
 class Moment:
-    """When a process dies: in front of its nth change of the disk, or after so many seconds."""
+    """When a process dies: before its nth change of the disk, after so many seconds, or after its work."""
 
     change: int | None = None
     seconds: float | None = None
 
     def __str__(self) -> str:
+        if self.change is None and self.seconds is None:
+            return "the end"
         return f"change {self.change}" if self.change else f"{1000 * (self.seconds or 0):.1f} ms"
 
 
@@ -47,9 +51,10 @@ class Rehearsal:
 
     def moment(self, draw: random.Random) -> Moment:
         """Draw a moment at which the operation is under way, or just over."""
-        if draw.random() < 0.5:
+        kind = draw.choices(("change", "time", "end"), (6, 3, 1))[0]
+        if kind == "change":
             return Moment(change=draw.randint(1, max(1, self.changes)))
-        return Moment(seconds=draw.uniform(0, 1.05 * self.seconds))
+        return Moment(seconds=draw.uniform(0, 1.5 * self.seconds)) if kind == "time" else Moment()
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,6 @@ def in_child(work: Work, said: Path) -> tuple[int, int]:
     def send(line: str) -> None:
         os.write(writing, (line.replace("\n", "\r") + "\n").encode())
 
-    status = 1
     try:
         os.close(reading)
         printed = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -124,11 +128,11 @@ def in_child(work: Work, said: Path) -> tuple[int, int]:
             os.dup2(printed, stream)
         work(lambda line: send(f"={line}"))
         send(".")
-        status = 0
+        signal.pause()
     except BaseException:  # the parent tells
         send(f"!{traceback.format_exc()}")
     finally:
-        os._exit(status)
+        os._exit(1)
 
 
 def rehearse(work: Work, said: Path) -> Rehearsal:
@@ -140,7 +144,7 @@ def rehearse(work: Work, said: Path) -> Rehearsal:
         work(tell)
         tell(f"{changes.count} {time.perf_counter() - start}")
 
-    death = _listen(*in_child(counted, said), MOST_SECONDS)
+    death = listen(*in_child(counted, said), MOST_SECONDS)
     if death.problem or not death.ended:
         raise RuntimeError(death.problem or "the rehearsal took too long")
     count, seconds = death.told[-1].split()
@@ -148,7 +152,7 @@ def rehearse(work: Work, said: Path) -> Rehearsal:
 
 
 def kill(work: Work, moment: Moment, said: Path) -> Death:
-    """Start the work and kill its process at a moment; one that has ended its work waits to be killed."""
+    """Start the work and kill its process at a moment, or when it has ended its work."""
 
     def dying(tell: Tell) -> None:
         if moment.change:
@@ -156,15 +160,15 @@ def kill(work: Work, moment: Moment, said: Path) -> Death:
         work(tell)
 
     child, reading = in_child(dying, said)
-    return _listen(child, reading, MOST_SECONDS if moment.seconds is None else moment.seconds)
+    return listen(child, reading, MOST_SECONDS if moment.seconds is None else moment.seconds)
 
 
 def finish(work: Work, said: Path) -> Death:
     """Let a process do its work to the end."""
-    return _listen(*in_child(work, said), MOST_SECONDS)
+    return listen(*in_child(work, said), MOST_SECONDS)
 
 
-def _listen(child: int, reading: int, seconds: float) -> Death:
+def listen(child: int, reading: int, seconds: float) -> Death:
     """Read what a process says, kill it after some seconds, and read the rest."""
     until = time.monotonic() + seconds
     heard = b""
@@ -178,6 +182,9 @@ def _listen(child: int, reading: int, seconds: float) -> Death:
         if not block:
             break
         heard += block
+        if (b"\n" + heard).endswith(END):
+            os.kill(child, signal.SIGKILL)
+            killed = True
     os.close(reading)
     os.waitpid(child, 0)
     # A line that the death cut short was not acknowledged.

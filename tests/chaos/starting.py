@@ -65,7 +65,7 @@ def start(config: AppConfig, *, whole: bool) -> None:
     except SystemExit as ended:
         if ended.code:
             raise
-    if "workbench" not in asked[0]:
+    if "gradio" not in asked[0]:  # the page, or the page for logging in
         raise RuntimeError("the page did not come")
 
 

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 from PIL import Image
 from sqlalchemy import func, select
 
@@ -22,6 +21,7 @@ from rvernet_app.store.queue import add_photos
 from rvernet_app.store.removal import delete_photos
 from rvernet_app.store.tables import DONE, Annotation, Event, Item, Photo, Project
 from tests.chaos.operation import Findings, Operation, Place, Tell
+from tests.chaos.pictures import noise
 from tests.rvernet_app.store.desk import Desk, commit, require_complete_events, set_up
 
 FIRST_PICTURE = 100
@@ -119,7 +119,7 @@ class Adding(Operation):
     def work(self, place: Place, tell: Tell) -> None:
         store = Store(place.data)
         files = files_of(store)
-        sources = [(f"{n}.png", photo(n)) for n in range(FIRST_PICTURE, FIRST_PICTURE + 4)]
+        sources = [(f"{n}.png", noise(n)) for n in range(FIRST_PICTURE, FIRST_PICTURE + 4)]
         for added in add_photos(store, files, self._project, sources):
             tell(added.name)
             with store.reading() as session:
@@ -140,7 +140,7 @@ class Adding(Operation):
             self._add_again(store, found)
 
     def _add_again(self, store: Store, found: Findings) -> None:
-        sources = [(f"{n}.png", photo(n)) for n in range(FIRST_PICTURE, FIRST_PICTURE + 4)]
+        sources = [(f"{n}.png", noise(n)) for n in range(FIRST_PICTURE, FIRST_PICTURE + 4)]
         for added in add_photos(store, files_of(store), self._project, sources):
             if added.problem:
                 found.failed.append(f"{added.name} cannot be added again: {added.problem}")
@@ -148,16 +148,6 @@ class Adding(Operation):
         with store.reading() as session:
             for row in session.scalars(select(Photo)):
                 files.thumbnail(row.sha256, row.format)
-
-
-def photo(number: int) -> bytes:
-    """Return a picture of noise, so large that writing it takes a moment."""
-    import io
-
-    levels = np.random.default_rng(number).integers(0, 256, (120, 160, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "PNG")
-    return file.getvalue()
 
 
 class Deleting(Operation):

@@ -90,7 +90,8 @@ TEXTS = (
         "，",
     ),
 )
-TOKENS = tuple(text.encode("utf-8", "surrogatepass")[:300] for text in TEXTS) + (
+TOKENS = (
+    *(text.encode("utf-8", "surrogatepass")[:300] for text in TEXTS),
     *(b"\xff", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\xc0\x80", b"\xed\xa0\x80", b"PK\x03\x04"),
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"IHDR", b"IDAT", b"iCCP", b"eXIf", b"II*\0", b"MM\0*", b"RIFF"),
     *(b"!!python/object/apply:os.system", b"&a [*a,*a]", b"<!DOCTYPE x [<!ENTITY a 'b'>]>", b"9" * 400),
@@ -113,10 +114,12 @@ def maker_of(strategy: st.SearchStrategy[Any]) -> Callable[[Random], Any]:
     def take(value: Any) -> None:
         made.append(value)
 
+    one_input: Callable[[bytes], object] = vars(take)["hypothesis"].fuzz_one_input
+
     def make(rng: Random) -> Any:
         made.clear()
         while not made:  # some bytes make no value
-            take.hypothesis.fuzz_one_input(rng.randbytes(rng.choice((16, 64, 512))))
+            one_input(rng.randbytes(rng.choice((16, 64, 512))))
         return made[0]
 
     return make
@@ -271,7 +274,7 @@ def changed_value(rng: Random, value: Any) -> Any:
         if what < 0.14:
             return value[:at] + [value[at]] * rng.choice((2, 3, 50, 2000)) + value[at:]
         if what < 0.18:
-            return value[:at] + [leaf(rng)] + value[at:]
+            return [*value[:at], leaf(rng), *value[at:]]
         return [*value[:at], changed_value(rng, value[at]), *value[at + 1 :]]
     return _other(rng, value)
 
@@ -374,12 +377,10 @@ def changed_file(rng: Random, name: str, data: bytes) -> bytes:
 def _sound_name(rng: Random, name: str) -> str:
     """Return another name that a file can have below a folder of its own."""
     path = PurePosixPath(name)
-    text = rng.choice(TEXTS)[:80].replace("/", "").replace("\0", "") or "x"
+    text = rng.choice(TEXTS)[:80].replace("/", "").replace("\0", "")
     text = text.encode("utf-8", "replace").decode()
-    named = path.with_name(
-        rng.choice((text, path.name + text, text + path.suffix, path.name.upper())).strip(".")
-    )
-    return named.as_posix()
+    named = rng.choice((text, path.name + text, text + path.suffix, path.name.upper())).strip(".")
+    return path.with_name(named or "x").as_posix()
 
 
 def lay_out(folder: dict[str, bytes], place: Path) -> None:

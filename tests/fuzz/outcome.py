@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,19 +56,25 @@ def run(target: Target, data: bytes) -> Outcome:
 
 
 def forget_peak() -> None:
-    """Have the system count the most memory of this process anew."""
-    Path("/proc/self/clear_refs").write_text("5")
+    """Have the system count the most memory of this process anew, where a system does so."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def place_of(error: BaseException) -> str:
-    """Return what tells a fault from others: its class and the line of this project that it came from."""
+    """Return what tells a fault from others: its class, and where in this project and at all it came from."""
     if isinstance(error, UnnamedError):
         return error.place
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(frame.filename)]
-    if not ours:
-        return type(error).__name__
-    last = ours[-1]
-    return f"{type(error).__name__} in {Path(last.filename).relative_to(ROOT)}:{last.name}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _is_ours(frame.filename)]
+    named = [f"{_short(frame.filename)}:{frame.name}" for frame in (*ours[-1:], *frames[-1:])]
+    return " in ".join((type(error).__name__, *dict.fromkeys(named)))
+
+
+def _short(filename: str) -> str:
+    """Return a path from the project or from where packages lie."""
+    path = Path(filename)
+    return str(path.relative_to(ROOT)) if _is_ours(filename) else "/".join(path.parts[-2:])
 
 
 def _is_ours(filename: str) -> bool:
@@ -88,9 +95,9 @@ def _traceback(error: BaseException) -> str:
 
 
 def _status(field: str) -> int:
-    """Return a field of /proc/self/status in bytes."""
-    with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123  # Path.open is half as fast
-        for line in file:
+    """Return a field of /proc/self/status in bytes; 0 on a system without it."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text("ascii").splitlines():
             if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return 0

@@ -169,7 +169,9 @@ class Child:
         with (place / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, str(self._seed), str(place)],
-                **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 cwd=ROOT,
                 env=environ,
             )

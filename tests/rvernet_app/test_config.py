@@ -99,6 +99,7 @@ def test_every_cam_method_is_accepted(method: str) -> None:
         ({"max_photo_mb": 0}, "max_photo_mb must be above 0, got 0"),
         ({"max_photo_megapixels": -1}, "max_photo_megapixels must be above 0, got -1"),
         ({"embedding_cache_mb": float("nan")}, "embedding_cache_mb must be above 0, got nan"),
+        ({"max_photo_mb": float("inf")}, "max_photo_mb must be at most 1000000000, got inf"),
         ({"port": -1}, "port must be in 0..65535, got -1"),
         ({"port": 65536}, "port must be in 0..65535, got 65536"),
     ],
@@ -120,6 +121,21 @@ def test_a_variable_that_is_not_a_number_is_refused(variable: str, text: str, ex
     with pytest.raises(ConfigError) as raised:
         AppConfig.from_env({variable: text})
     assert str(raised.value) == f"{variable} must be {expected}, got {text!r}."
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "says"),
+    [
+        ("RVERNET_PORT", "70000", "RVERNET_PORT must be in 0..65535, got 70000."),
+        ("RVERNET_MAX_PHOTO_MB", "-1", "RVERNET_MAX_PHOTO_MB must be above 0, got -1.0."),
+        ("RVERNET_EMBEDDING_CACHE_MB", "1e999", "RVERNET_EMBEDDING_CACHE_MB must be at most"),
+        ("RVERNET_CAM_METHOD", "x", "RVERNET_CAM_METHOD is one of gradcam,"),
+    ],
+)
+def test_a_variable_out_of_range_is_named(variable: str, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        AppConfig.from_env({variable: text})
+    assert str(raised.value).startswith(says)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,13 +95,21 @@ def test_secrets_are_hidden(name: str, value: str, text: str, expected: str) -> 
     assert redacted(text, {name: value}) == expected
 
 
-def test_the_log_hides_secrets_also_in_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_tells_where_an_error_was_raised_and_nothing_that_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://ann:s3cret@db/foods")
+    photo, person = "IMG-of-Anna.jpg", "Anna"
     try:
-        raise ValueError("about s3cret")
+        try:
+            Path("/nonexistent", photo).read_bytes()
+        except OSError as error:
+            raise ValueError(f"{person} typed this") from error
     except ValueError:
         record = logging.LogRecord("a", logging.ERROR, "", 0, "for %s", ("s3cret",), sys.exc_info())
     written = RedactingFormatter().format(record)
-    assert "s3cret" not in written
     assert written.startswith("for ***\n")
-    assert written.endswith("ValueError: about ***")
+    assert "FileNotFoundError: No such file or directory\n" in written
+    assert "test_environment.py" in written
+    assert written.endswith("ValueError")
+    assert not any(told in written for told in (photo, "Anna typed"))

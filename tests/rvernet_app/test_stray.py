@@ -37,5 +37,6 @@ def test_a_walk_tells_them_apart_and_keeps_to_the_suffixes(tmp_path: Path) -> No
     assert walk(root, (".jpg",)) == Walk(
         (root / "a" / "C.JPG", root / "b.jpg"),
         (root / "._b.jpg", root / "a" / "@eaDir" / "C.JPG" / "thumb.jpg"),
+        (root / "folder.jpg",),
     )
     assert root / "a" / "notes.txt" in walk(root).files

@@ -29,6 +29,9 @@ from rvernet_app.types import Mask, Photo
 from training.data.photos import files_in, fit_mask
 from training.data.regions import SPLITS, DataError, OpenPhoto, Region, SourceRegions, split_by_group
 
+MOST = 64 * 10**9
+"""Bytes in memory that a file may become. A training's data is the person's own, and may be large."""
+
 
 @dataclass(frozen=True)
 class AnnotatedPhoto:
@@ -254,7 +257,7 @@ def _fingerprint(files: Sequence[tuple[CocoPart, CocoFile]]) -> str:
 def read_file(path: Path) -> CocoFile:
     """Parse a COCO instance file. Raises DataError if it cannot be read or is not one."""
     try:
-        return read_coco(path)
+        return read_coco(path, MOST)
     except CocoError as error:
         raise DataError(str(error)) from error
 

@@ -25,6 +25,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from rvernet_app import files
+from rvernet_app.reading import lines_of, read_text
 from rvernet_app.types import Mask, Photo
 from training.data.groups import read_groups
 from training.data.photos import files_in, fit_mask
@@ -173,7 +174,7 @@ class FoodSeg103Folder:
     def _categories(self) -> dict[int, str]:
         path = self._folder / "category_id.txt"
         try:
-            rows = [line.split(maxsplit=1) for line in files.read_text(path).splitlines() if line.strip()]
+            rows = [line.split(maxsplit=1) for line in lines_of(read_text(path)) if line.strip()]
             numbered = [(int(number), name.strip()) for number, name in rows]
             names = dict(numbered)
         except OSError as error:
@@ -189,7 +190,7 @@ class FoodSeg103Folder:
     def _stems(self, split: str) -> list[str]:
         path = self._folder / "ImageSets" / f"{split}.txt"
         try:
-            lines = files.read_text(path).splitlines()
+            lines = lines_of(read_text(path))
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
         names = [Path(line.strip()).name for line in lines if line.strip()]

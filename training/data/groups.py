@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rvernet_app.exchange.formats.groups import GROUPS_NAME
-from rvernet_app.files import read_text
+from rvernet_app.reading import lines_of, read_text
 from training.data.regions import DataError
 
 
@@ -18,7 +18,7 @@ def read_groups(folder: Path) -> dict[str, str]:
     """
     path = folder / GROUPS_NAME
     try:
-        rows = [json.loads(line) for line in read_text(path).splitlines() if line.strip()]
+        rows = [json.loads(line) for line in lines_of(read_text(path)) if line.strip()]
         return {str(row["name"]): str(row["group"]) for row in rows}
     except FileNotFoundError:
         return {}

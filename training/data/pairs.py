@@ -252,7 +252,7 @@ def collate(items: Sequence[Item]) -> Batch:
         ),  # (B, S, S, 3)
         indices=torch.tensor(indices),  # (B,)
         broken=tuple(sentence for sentences in broken for sentence in sentences),
-        blank=torch.tensor(blank),  # (B,)
+        blank=torch.tensor(list(map(bool, blank))),  # (B,)
         others=torch.from_numpy(np.stack(others)),  # (B, K)
     )
 

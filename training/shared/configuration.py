@@ -17,7 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from rvernet_app.errors import ConfigError
-from rvernet_app.files import read_text
+from rvernet_app.reading import read_text
 from training.shared.option_help import help_text
 
 Options = TypeVar("Options")

@@ -36,8 +36,8 @@ from rvernet_app.labels import LabelName
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.outlining import outer_polygons, polygons
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.reading import is_text
 from rvernet_app.store.annotations import MAX_NOTE, Portion
-from rvernet_app.store.database import is_text
 from rvernet_app.store.tables import Label
 
 TOP_CATEGORY = "food"

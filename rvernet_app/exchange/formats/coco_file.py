@@ -7,7 +7,7 @@ that each caller decides what it cannot do without.
 from __future__ import annotations
 
 import hashlib
-import json
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,11 @@ from pycocotools import mask as coco
 from rvernet_app.errors import PromptError, RvernetError
 from rvernet_app.exchange.formats.outlines import NOT_XY, rle_of_parts
 from rvernet_app.exchange.formats.values import flag_of, key_of, number_of, whole_of
-from rvernet_app.files import text_of
-from rvernet_app.picture.masks import Rle, require_rle
+from rvernet_app.picture.masks import MAX_RUNS, TOO_RAGGED, Rle, require_rle
+from rvernet_app.reading import MAX_PARSED, json_of, read_bytes
 
 Row = Mapping[str, Any]
+MAX_BYTES = 10**9
 SHOWN = 60
 """Characters of an unusable value that are shown."""
 
@@ -108,18 +109,22 @@ class CocoFile:
     sha256: str
 
 
-def read_coco(path: Path) -> CocoFile:
+def read_coco(path: Path, most: int = MAX_PARSED) -> CocoFile:
     """Parse a COCO instance file.
 
+    Args:
+        most: bytes in memory that it may become.
+
     Raises:
-        CocoError: the file cannot be read, is not JSON, or lacks a list of images, annotations or categories.
+        CocoError: the file cannot be read, is not JSON, holds too many values, or lacks a list of images,
+            annotations or categories.
     """
     try:
-        content = path.read_bytes()
-        described = json.loads(text_of(content))
+        content = read_bytes(path, MAX_BYTES)
+        described = json_of(content, most)
     except OSError as error:
         raise CocoError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CocoError(f"{path} is damaged, or not a JSON file: {error}.") from error
     return CocoFile(
         images=tuple(map(_image, _rows(described, "images", path))),
@@ -178,6 +183,8 @@ def _parts(segmentation: object) -> list[list[object]]:
 def _compressed(segmentation: Row, size_hw: tuple[int, int]) -> Row:
     """Compress an uncompressed RLE. Checked first, because pycocotools trusts what it is given."""
     pixels = size_hw[0] * size_hw[1]
+    if len(segmentation["counts"]) > MAX_RUNS:
+        raise PromptError(TOO_RAGGED.format(len(segmentation["counts"]), MAX_RUNS))
     counts = [-1 if isinstance(run, str) else whole_of(run) for run in segmentation["counts"]]
     runs = [run for run in counts if run is not None and 0 <= run <= pixels]
     if len(runs) < len(counts):
@@ -241,7 +248,8 @@ def _annotation(row: Row) -> CocoAnnotation:
 def _faults(row: Row, **readers: Callable[[object], object]) -> Mapping[str, str]:
     """Return the fields that the file gives, but not as a reader can read them."""
     given = {name: row[name] for name in readers if row.get(name) is not None}
-    return {name: repr(value)[:SHOWN] for name, value in given.items() if readers[name](value) is None}
+    unread = {name: value for name, value in given.items() if readers[name](value) is None}
+    return {name: reprlib.repr(value)[:SHOWN] for name, value in unread.items()}
 
 
 def _side(value: object) -> int | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -22,9 +21,9 @@ from rvernet_app.exchange.formats.outlines import Point, points, require_inside,
 from rvernet_app.exchange.formats.values import whole_of
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto, StoredPhoto
 from rvernet_app.exchange.source_folder import SourceFolder, leave_stray, note_unnamed
-from rvernet_app.files import read_text
 from rvernet_app.picture.masks import Rle, merged_rle, require_rle, to_rle
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.reading import json_of, read_bytes
 from rvernet_app.stray import Walk, walk
 
 POLYGONS = ("polygon", "rotation", "quadrilateral", "oriented_rectangle")
@@ -32,6 +31,8 @@ POLYGONS = ("polygon", "rotation", "quadrilateral", "oriented_rectangle")
 rectangles have four corners since version 2.2.
 """
 WITHOUT_AREA = ("point", "points", "line", "linestrip")
+MAX_BYTES = 200 * 10**6
+"""Size of one JSON file, which may hold its photo."""
 TAKEN = "polygons, rectangles, circles and masks"
 
 
@@ -82,8 +83,8 @@ def _photo(path: Path, folder: SourceFolder, plan: Plan) -> PlannedPhoto:
 
 def _described(path: Path) -> Mapping[str, Any]:
     try:
-        described = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        described = json_of(read_bytes(path, MAX_BYTES))
+    except ValueError as error:
         raise NotTakenError(f"It is damaged, or not a JSON file: {error}.") from error
     return described if isinstance(described, dict) else {}
 
@@ -168,7 +169,9 @@ def _drawn(data: object, first: Point, last: Point, size_hw: tuple[int, int]) ->
             if picture.size != (x1 - x0 + 1, y1 - y0 + 1) or picture.mode not in ("1", "L"):
                 raise NotTakenError("The picture of its mask does not fit its box.")
             mask[y0 : y1 + 1, x0 : x1 + 1] = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except NotTakenError:
+        raise
+    except Exception as error:  # on damaged files Pillow's decoders raise nearly every built-in error
         raise NotTakenError("The picture of its mask is damaged.") from error
     return require_rle(to_rle(mask), size_hw)
 

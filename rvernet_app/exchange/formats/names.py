@@ -9,8 +9,8 @@ MAX_BYTES = 150
 """Length limit in UTF-8. File systems allow 255; the rest is for what callers append."""
 
 _FORBIDDEN = frozenset('<>:"/\\|?*')
-_DEVICES = frozenset(("CON", "PRN", "AUX", "NUL")) | {
-    f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)
+_DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$")) | {
+    f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³"
 }
 """Names that Windows reserves, with any suffix."""
 

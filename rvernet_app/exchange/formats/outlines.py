@@ -22,6 +22,12 @@ FAR = 10.0
 walked along outside the photo too.
 """
 
+FEW_PARTS = 200
+"""Outlines that are joined by short bridges; more are joined in a chain."""
+
+BAND = 16
+"""Height in pixels of the rows along which a chain runs."""
+
 MAX_PARTS = 5000
 """Outlines of one food."""
 
@@ -129,13 +135,34 @@ def outline(mask: Mask) -> NDArray[np.int32]:
     """
     found, [links] = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     inside = links[:, 3] >= 0  # a hole has the part around it as parent
-    first, *others = (found[index].reshape(-1, 2) for index in np.argsort(inside, kind="stable"))
-    joined = first
+    parts = [found[index].reshape(-1, 2) for index in np.argsort(inside, kind="stable")]
+    joined = _joined(parts) if len(parts) <= FEW_PARTS else _in_a_chain(parts)
+    return joined if len(joined) >= 3 else np.resize(joined, (3, 2))
+
+
+def _joined(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Join outlines, each to whichever of those before it is nearest; the time grows with their square."""
+    joined, *others = parts
     for part in others:
         here, there = _bridge(joined, part)
         turned = np.roll(part, -there, axis=0)
         joined = np.concatenate((joined[: here + 1], turned, turned[:1], joined[here:]))
-    return joined if len(joined) >= 3 else np.resize(joined, (3, 2))
+    return joined
+
+
+def _in_a_chain(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Join many small outlines, each to the next on a way to and fro across the photo."""
+    band = [int(part[0, 1]) // BAND for part in parts]
+    order = sorted(range(len(parts)), key=lambda i: (band[i], int(parts[i][0, 0]) * (-1) ** band[i]))
+    there: list[NDArray[np.int32]] = []
+    back: list[NDArray[np.int32]] = []
+    current = parts[order[0]]
+    for index in order[1:]:
+        here, begin = _bridge(current, parts[index])
+        there.append(current[: here + 1])
+        back.append(np.concatenate((current[here:], current[:1])))
+        current = np.roll(parts[index], -begin, axis=0)
+    return np.concatenate((*there, current, current[:1], *reversed(back)))
 
 
 def filled(points_xy: Sequence[Point], size_hw: tuple[int, int]) -> Mask:

@@ -7,7 +7,6 @@ no `data.yaml`: it writes `classes.txt`, `notes.json`, `images` and `labels`. CV
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,20 @@ from rvernet_app.errors import StoreError
 from rvernet_app.exchange.formats.values import whole_of
 from rvernet_app.exchange.plan import NotTakenError, Plan
 from rvernet_app.exchange.source_folder import SourceFolder, leave_stray
-from rvernet_app.files import read_text
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.reading import json_of, lines_of, read_bytes, read_text
 from rvernet_app.store.consensus import SPLITS
 from rvernet_app.stray import is_stray, walk
 
 DATA_NAME = "data.yaml"
 CLASSES_NAMES = ("classes.txt", "obj.names")
 NOTES_NAME = "notes.json"
+MAX_DATA = 10**6
+"""Bytes of the file that describes a data set."""
+MAX_DEPTH = 8
+"""Levels of lists and mappings in it."""
+NOTHING: tuple[object, ...] = (None, [], "", "~", "null", "Null", "NULL")
+"""Ways to write in YAML that there is no value."""
 LISTS = tuple(f"{split}.txt" for split in SPLITS)
 SPLIT_KEYS = (*SPLITS, "valid", "validation", "minival")
 
@@ -68,7 +73,7 @@ def find_files(source: Path, plan: Plan) -> YoloFiles:
         described = _described(path)
         names = _names(described, path)
         places = list(_places(described, folder, plan, path.name))
-        if not any(described.get(key) for key in SPLIT_KEYS):
+        if all(described.get(key) in NOTHING for key in SPLIT_KEYS):
             plan.leave(path.name, f"It names no photos; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
     photos = dict.fromkeys(photo for place in places for photo in _photos_at(place, folder, plan))
     return YoloFiles(folder, path.name, names, tuple(photos))
@@ -94,16 +99,40 @@ def _data_file(folder: Path) -> Path:
 
 def _described(path: Path) -> Mapping[str, Any]:
     try:
-        described = yaml.safe_load(read_text(path))
+        described = yaml_of(read_text(path, MAX_DATA))
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise StoreError(f"{path} is damaged, or not a YAML file: {' '.join(str(error).split())}.") from error
     if not isinstance(described, dict):
         raise StoreError(f"{path} does not describe a YOLO data set.")
     if "kpt_shape" in described:
         raise StoreError(f"{path} describes key points, not outlines.")
     return described
+
+
+def yaml_of(text: str) -> object:
+    """Parse YAML into lists, mappings and texts; numbers, dates and words such as "no" stay texts.
+
+    A data set is described without anchors, with which a few bytes can name gigabytes, and without deep
+    levels, which crash the parser.
+
+    Raises:
+        ValueError: it is not YAML, or has anchors or deep levels.
+    """
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # in C where PyYAML was built with it
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                raise ValueError("it has anchors, which no data set needs")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ValueError("it is nested too deeply")
+        return yaml.load(text, loader)  # nosec B506  # it makes texts, lists and mappings only
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 def _names(described: Mapping[str, Any], path: Path) -> dict[int, str]:
@@ -125,11 +154,9 @@ def _number(number: object) -> int:
 
 
 def _name(name: object) -> str:
-    # Never convert a container: with anchors, a few bytes of YAML can expand to terabytes of text. And YAML
-    # reads the words yes, no, on, off and null as values, whose text would not be the name.
-    if name is None or isinstance(name, (list, dict, set, bool)):
+    if not isinstance(name, str) or name in NOTHING:
         raise ValueError("not a name")
-    return str(name)
+    return name
 
 
 def _names_without_data(folder: Path) -> dict[int, str]:
@@ -141,9 +168,9 @@ def _names_without_data(folder: Path) -> dict[int, str]:
             listed = {number: name for number, name in enumerate(lines) if name}
     if (path := folder / NOTES_NAME).is_file():
         try:
-            rows = json.loads(read_text(path))["categories"]
+            rows = json_of(read_bytes(path, MAX_DATA))["categories"]
             noted = {_number(row["id"]): _name(row["name"]) for row in rows}
-        except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except (OSError, LookupError, TypeError, ValueError) as error:
             raise StoreError(f"{path} does not give the names of the classes by number.") from error
     if listed and noted and any(noted.get(number, name) != name for number, name in listed.items()):
         raise StoreError(
@@ -160,7 +187,9 @@ def _places(described: Mapping[str, Any], folder: SourceFolder, plan: Plan, name
     path = described.get("path")
     base = folder.root / path if isinstance(path, str) else folder.root
     for key in SPLIT_KEYS:
-        entries = described.get(key) or []
+        entries = described.get(key)
+        if entries in NOTHING:
+            continue
         for entry in entries if isinstance(entries, list) else [entries]:
             with plan.part(f"{named}, {key}"):
                 yield _place(entry, base, folder)
@@ -208,7 +237,7 @@ def _photos_at(place: Path, folder: SourceFolder, plan: Plan) -> Iterator[Path]:
 
 def _lines_of(path: Path) -> list[str]:
     try:
-        return read_text(path).splitlines()
+        return lines_of(read_text(path))
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:

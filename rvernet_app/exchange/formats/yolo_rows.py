@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rvernet_app.exchange.plan import NotTakenError
+from rvernet_app.picture.rasters import MAX_POINTS
 
 BOX = 4
 """Numbers of a box."""
@@ -43,6 +44,8 @@ def parse_rows(lines: Sequence[str]) -> list[Row | NotTakenError]:
 
 
 def _row(words: Sequence[str], predicted: bool) -> Row | NotTakenError:
+    if len(words) > 2 * MAX_POINTS + 3:
+        return NotTakenError(f"It is an outline of {len(words) // 2} points, over the limit of {MAX_POINTS}.")
     try:
         number, *shares = (float(word) for word in words)
     except ValueError:
@@ -67,7 +70,7 @@ def _extra(words: Sequence[str], shares: Sequence[float], predicted: bool) -> tu
 
 def _has_track(row: Sequence[str]) -> bool:
     """Return True if a row ends with a confidence and a track above 1, which is no share of a photo."""
-    return len(row) > BOX + 2 and _may_have_track(row) and int(row[-1]) > 1
+    return len(row) > BOX + 2 and _may_have_track(row) and float(row[-1]) > 1
 
 
 def _may_have_track(words: Sequence[str]) -> bool:
@@ -78,20 +81,24 @@ def _may_have_track(words: Sequence[str]) -> bool:
 
 
 def _crosses_itself(shares: Sequence[float]) -> bool:
-    """Return True if the lines to and from the last corner cross other lines of the outline."""
+    """Return True if the lines to and from the last corner cross the outline more often than the line that
+    closes it without that corner.
+    """
     corners = np.reshape(shares, (-1, 2))  # (N, 2)
-    return _crossings(corners) > _crossings(corners[:-1])
+    before, last, first = corners[-2], corners[-1], corners[0]
+    rest = corners[:-1]
+    with_last = _crossings(before, last, rest) + _crossings(last, first, rest)
+    return with_last > _crossings(before, first, rest)
 
 
-def _crossings(corners: np.ndarray) -> int:
-    """Count the pairs of an outline's lines that cross, each other's ends excluded."""
-    start, end = corners, np.roll(corners, -1, axis=0)
+def _crossings(start: np.ndarray, end: np.ndarray, path: np.ndarray) -> int:
+    """Count how many lines of a path, float64 (N, 2), a line crosses; ends that meet do not cross."""
 
     def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         one, other = b - a, c - a
         signs: np.ndarray = np.sign(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
         return signs
 
-    a, b, c, d = start[:, None], end[:, None], start[None], end[None]
-    crossed = (side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)  # (N, N)
-    return int(crossed.sum()) // 2
+    c, d = path[:-1], path[1:]
+    crossed = (side(start, end, c) * side(start, end, d) < 0) & (side(c, d, start) * side(c, d, end) < 0)
+    return int(crossed.sum())

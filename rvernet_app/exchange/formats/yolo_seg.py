@@ -9,6 +9,7 @@ since.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +26,17 @@ from rvernet_app.exchange.formats.yolo_files import DATA_NAME, YoloFiles, find_f
 from rvernet_app.exchange.formats.yolo_rows import Row, parse_rows
 from rvernet_app.exchange.plan import NotTakenError, Plan, PlannedAnnotation, PlannedPhoto
 from rvernet_app.exchange.source_folder import SourceFolder, note_unnamed
-from rvernet_app.files import text_of
 from rvernet_app.picture.masks import Rle, from_rle, require_rle, to_rle
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
+from rvernet_app.reading import json_of, lines_of, read_bytes, text_of
 from rvernet_app.store.consensus import SPLITS
 from rvernet_app.store.tables import Label
 from rvernet_app.stray import walk
 
+MAX_LABELS = 32 * 10**6
+"""Bytes of a label file of one photo."""
+MAX_MASKS = 500 * 10**6
+"""Bytes of `masks.jsonl`."""
 EXTRA = "They are the confidence or the track of a prediction, and no corner."
 MASKS_NAME = "masks.jsonl"
 INWARDS = 0.1
@@ -64,14 +69,13 @@ class ExactMasks:
     def __post_init__(self) -> None:
         texts = self.labels, self.labels_sha256, self.photo_sha256, self.group
         if not (all(isinstance(text, str) for text in texts) and isinstance(self.size, list)):
-            raise ValueError(f"expected four texts and a size, got {texts!r} and {self.size!r}")
-        if not isinstance(self.counts, list):
-            raise ValueError(f"expected a list of counts, got {self.counts!r}")
+            raise ValueError("expected four texts and a size, got others")
+        if not (isinstance(self.counts, list) and all(isinstance(one, str) for one in self.counts)):
+            raise ValueError("expected a list of texts as counts")
 
-    def fits(self, labels: bytes) -> bool:
-        """Return True if the label file has this content."""
-        same = hashlib.sha256(labels).hexdigest() == self.labels_sha256
-        return same and len(labels.splitlines()) == len(self.counts)
+    def fits(self, labels: bytes, rows: int) -> bool:
+        """Return True if the label file has this content, and a mask for each of its rows."""
+        return hashlib.sha256(labels).hexdigest() == self.labels_sha256 and rows == len(self.counts)
 
     def rle(self, line: int) -> Rle:
         """Return the unchecked mask of a line, counted from 0."""
@@ -181,11 +185,12 @@ def _photo(
 ) -> PlannedPhoto:
     folder = found.folder
     of_photo = labels.of(relative)
-    content = b"" if of_photo is None else (folder.root / of_photo).read_bytes()
-    exact = known if known is not None and known.fits(content) else None
+    content = b"" if of_photo is None else read_bytes(folder.root / of_photo, MAX_LABELS)
+    lines = _lines(content)
+    exact = known if known is not None and known.fits(content, len(lines)) else None
     photo = plan.keep(folder.root / relative, None if exact is None else exact.photo_sha256)
     annotations = []
-    for number, row in enumerate(parse_rows(_lines(content))):
+    for number, row in enumerate(parse_rows(plan.foods(lines, (of_photo or relative).as_posix()))):
         what = f"{(of_photo or relative).as_posix()}, line {number + 1}"
         with plan.part(what):
             rle = None if exact is None else exact.rle(number)
@@ -208,7 +213,7 @@ def _labels_of(photo: Path) -> Path:
 
 def _lines(content: bytes) -> list[str]:
     try:
-        return [line for line in text_of(content).splitlines() if line.strip()]
+        return [line for line in lines_of(text_of(content)) if line.strip()]
     except UnicodeDecodeError as error:
         raise NotTakenError("Its label file is damaged, or not a text file.") from error
 
@@ -235,11 +240,11 @@ def _exact_masks(path: Path, plan: Plan) -> dict[str, ExactMasks]:
     found: dict[str, ExactMasks] = {}
     if not path.is_file():
         return found
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    with plan.part(MASKS_NAME):
+        for number, line in enumerate(io.BytesIO(read_bytes(path, MAX_MASKS)), 1):
             try:
-                masks = ExactMasks(**json.loads(line))
-            except (RecursionError, TypeError, ValueError):
+                masks = ExactMasks(**json_of(line))
+            except (TypeError, ValueError):
                 what = f"{MASKS_NAME}, line {number}"
                 plan.leave(what, "It is damaged; the outlines are used instead.")
             else:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from rvernet_app.errors import StoreError
+from rvernet_app.exchange.archive import open_zip
 from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import PHOTO_SUFFIXES
 from rvernet_app.store import projects, queue
@@ -71,8 +72,8 @@ class Adding:
         archive = _archive(token)
         join_parts(asked.parts, archive)
         try:
-            with zipfile.ZipFile(archive) as opened:
-                names = sorted(one.filename for one in opened.infolist() if not one.is_dir())
+            with open_zip(archive) as opened:
+                names = sorted({one.filename for one in opened.infolist() if not one.is_dir()})
         except BAD_ZIP as error:
             archive.unlink()
             raise StoreError(f"{asked.name} is damaged, or not a ZIP.") from error
@@ -87,7 +88,7 @@ class Adding:
         if not re.fullmatch("[0-9a-f]{32}", asked.token):
             raise StoreError("There is no such ZIP.")
         try:
-            with zipfile.ZipFile(_archive(asked.token)) as opened, opened.open(asked.name) as file:
+            with open_zip(_archive(asked.token)) as opened, opened.open(asked.name) as file:
                 data = file.read(self._files.max_bytes + 1)  # one more is refused as too large
         except (*BAD_ZIP, KeyError, RuntimeError) as error:
             raise StoreError("It cannot be unpacked; the ZIP is damaged, or has a password.") from error

@@ -17,7 +17,7 @@ from rvernet_app.labels import LabelName
 from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import ensure_annotator, project
-from rvernet_app.store.roles import Actor
+from rvernet_app.store.roles import Actor, Role
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project.label_replies import (
     AddedLabel,
@@ -124,33 +124,33 @@ class LabelSets:
         with self._store(me).writing() as session:
             mine = ensure_annotator(session, me.name)
             put = label_sets.put_label(session, asked.project, name, id=asked.id, by=mine)
-            return PutLabelReply(id=put, label_set=label_set_reply(session, asked.project))
+        return PutLabelReply(id=put, label_set=self._now(asked.project, me))
 
     def merge_label(self, asked: MergeLabel, me: Actor) -> RemovedLabelReply:
         """Merge a label into another."""
         with self._store(me).writing() as session:
             mine = ensure_annotator(session, me.name)
             foods = label_sets.merge_label(session, asked.project, asked.id, asked.into, mine)
-            return RemovedLabelReply(foods=foods, label_set=label_set_reply(session, asked.project))
+        return RemovedLabelReply(foods=foods, label_set=self._now(asked.project, me))
 
     def delete_label(self, asked: DeleteLabel, me: Actor) -> RemovedLabelReply:
         """Delete a label."""
         with self._store(me).writing() as session:
             mine = ensure_annotator(session, me.name)
             foods = label_sets.delete_label(session, asked.project, asked.id, asked.into, mine)
-            return RemovedLabelReply(foods=foods, label_set=label_set_reply(session, asked.project))
+        return RemovedLabelReply(foods=foods, label_set=self._now(asked.project, me))
 
     def take_label_set(self, asked: TakeLabelSet, me: Actor) -> TakenLabelSet:
         """Add the labels of a file to a project's label set."""
+        with self._store(me).reading() as session:  # before a file is read that may be large
+            project(session, asked.project, Role.ADMIN)
         read = decode_label_set(file_bytes(asked.file))
         if not read.labels:
             raise LabelError("There is no label in this file.")
         with self._store(me).writing() as session:
             mine = ensure_annotator(session, me.name)
             new, changed = label_sets.take_label_set(session, asked.project, read.labels, mine)
-            return TakenLabelSet(
-                new=new, changed=changed, label_set=label_set_reply(session, asked.project), note=read.note
-            )
+        return TakenLabelSet(new=new, changed=changed, label_set=self._now(asked.project, me), note=read.note)
 
     def label_set(self, asked: OfProject, me: Actor) -> LabelSetFile:
         """Return a project's label set as a CSV file."""
@@ -160,6 +160,11 @@ class LabelSets:
                 csv=label_set_csv(label_sets.label_names(session, found.id)),
                 name=f"{found.name} labels.csv",
             )
+
+    def _now(self, project_id: int, me: Actor) -> LabelSetReply:
+        """Return a label set as it is after a change; nobody waits to save while it is read."""
+        with self._store(me).reading() as session:
+            return label_set_reply(session, project_id)
 
     def _of_project(self, session: Session, project_id: int) -> _Searchable:
         version = project(session, project_id).labels_version

@@ -17,11 +17,11 @@ from rvernet_app.picture.photo_cache import PhotoCache
 from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.portions import METHODS, UNITS
 from rvernet_app.store import annotations as stored_foods
-from rvernet_app.store import history, listing, members, projects, queue
+from rvernet_app.store import history, listing, members, projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
-from rvernet_app.store.roles import Actor, Role, require_item_role, role_of
-from rvernet_app.store.sight import note_sight, sees_others
+from rvernet_app.store.roles import Actor, Role, names_with, require_item_role, require_server_admin, role_of
+from rvernet_app.store.sight import sees_others
 from rvernet_app.store.tables import DONE, Annotation, Event, Item
 from rvernet_app.ui.access import LoginError
 from rvernet_app.ui.answers import StoreHandler
@@ -98,6 +98,8 @@ class Labeling:
 
     def create_project(self, asked: requests.CreateProject, me: Actor) -> replies.Created:
         """Make a project."""
+        with self._store(me).reading() as session:  # before a file is read that may be large
+            require_server_admin(session, "make projects")
         labels = decode_label_set(file_bytes(asked.label_set)).labels if asked.label_set else None
         with self._store(me).writing() as session:
             created = projects.create_project(
@@ -126,6 +128,7 @@ class Labeling:
                 blind_share=project.blind_share,
                 self_review=project.self_review,
                 role=role.word,
+                admins=list(names_with(session, project.id, Role.ADMIN)),
                 label_set=label_set_reply(session, project.id),
                 progress=queue.progress(session, project.id, mine),
                 annotators=[me.name] if role < Role.REVIEWER else members.names_of(session, project.id),
@@ -261,12 +264,13 @@ class Labeling:
 
     def history(self, asked: requests.ShowHistory, me: Actor) -> replies.History:
         """List the visitor's changes on a photo, or everybody's if the visitor may see them by now."""
-        with self._store(me).writing() as session:
-            mine = projects.ensure_annotator(session, me.name)
+        with self._store(me).reading() as session:
             item = require_item_role(session, session.get(Item, asked.item))
             of_all = bool(asked.all) and sees_others(session, item)
-            if of_all:
-                note_sight(session, item.id, mine)
+        if of_all:
+            review.keep_sight(self._store(me), asked.item)
+        with self._store(me).reading() as session:
+            mine = _find(session, me)
             names = projects.annotator_names(session)
             events = history.history(session, asked.item, None if of_all else mine)
             return replies.History(events=[event_reply(event, names) for event in reversed(events)])

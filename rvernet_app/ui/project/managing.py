@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
@@ -41,10 +41,10 @@ class Managing:
     """Changes projects and their photos, for the page.
 
     Args:
-        forget: drops what the engine keeps of a photo, by its SHA-256.
+        forget: drops what the server has of photos beside the store, by the SHA-256 of each.
     """
 
-    def __init__(self, store: Store, files: PhotoFiles, forget: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, files: PhotoFiles, forget: Callable[[Collection[str]], None]) -> None:
         self._store = store.acting
         self._files = files
         self._forget = forget
@@ -116,7 +116,7 @@ class Managing:
             projects.project(session, asked.project, Role.ADMIN)
             mine = projects.ensure_annotator(session, me.name)
         removed = removal.delete_photos(store, self._files, asked.project, asked.items, mine)
-        self._forget_all(removed)
+        self._forget(removed)
         with store.reading() as session:
             return DeletedPhotos(progress=queue.progress(session, asked.project, mine))
 
@@ -128,7 +128,7 @@ class Managing:
             mine = projects.ensure_annotator(session, me.name)
         if " ".join(asked.name.split()) != name:
             raise StoreError(f"Type the project's name, {name}, to delete it.")
-        self._forget_all(removal.delete_project(store, self._files, asked.project, mine))
+        self._forget(removal.delete_project(store, self._files, asked.project, mine))
         return Done()
 
     def judge_photos(self, asked: JudgePhotos, me: Actor) -> Judged:
@@ -141,6 +141,7 @@ class Managing:
             projects.project(session, asked.project)
             mine = projects.ensure_annotator(session, me.name)
         for item_id in asked.items:
+            name = ""
             try:
                 with self._store(me).writing() as session:
                     name = queue.item(session, asked.project, item_id).name
@@ -150,10 +151,6 @@ class Managing:
                 refused.append(Refused(item=item_id, name=name, why=str(error)))
         with self._store(me).reading() as session:
             return Judged(progress=queue.progress(session, asked.project, mine), refused=refused)
-
-    def _forget_all(self, photos: list[str]) -> None:
-        for sha256 in photos:
-            self._forget(sha256)
 
 
 def _people(session: Session, project_id: int) -> PeopleReply:

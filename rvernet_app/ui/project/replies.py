@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from rvernet_app.ui.hiding import Told
 from rvernet_app.ui.project.label_replies import LabelSetReply
 from rvernet_app.ui.requests import Reply
 from rvernet_app.ui.visitor.replies import MaskReply, PhotoReply
@@ -63,6 +64,7 @@ class OpenedProject(ProjectSettings):
 
     id: int
     role: str
+    admins: list[str]
     label_set: LabelSetReply
     progress: dict[str, int]
     annotators: list[str]
@@ -102,12 +104,25 @@ class DeletedPhotos(Reply):
     progress: dict[str, int]
 
 
+class Blurred(Reply):
+    """How many other projects have a photo as it was before it was blurred."""
+
+    elsewhere: int
+
+
+class Faces(Reply):
+    """Boxes around faces: left, top, right, bottom in pixels; "can" tells whether faces can be looked for."""
+
+    boxes: list[list[int]]
+    can: bool
+
+
 class Refused(Reply):
     """A photo that could not have a verdict, and why."""
 
     item: int
     name: str
-    why: str
+    why: Told
 
 
 class Judged(Reply):
@@ -165,7 +180,7 @@ class ItemReply(Reply):
 
     item: int | None
     position: int | None = None
-    error: str | None = None
+    error: Told | None = None
     blind: bool | None = None
     state: str | None = None
     full: bool | None = None
@@ -280,7 +295,7 @@ class AddedReply(Reply):
     name: str
     item_id: int | None
     was_there: bool
-    problem: str | None
+    problem: Told | None
 
 
 class ArchiveReply(Reply):
@@ -297,8 +312,8 @@ class ArchiveReply(Reply):
 class LeftOut(Reply):
     """A part of a source that an import leaves out, and why."""
 
-    what: str
-    why: str
+    what: Told
+    why: Told
 
 
 class Imported(Reply):
@@ -377,7 +392,7 @@ class Report(Reply):
 
     tables: list[TableReply]
     figure: str | None
-    note: str | None = None
+    note: Told | None = None
 
 
 class Ranked(Reply):
@@ -390,7 +405,7 @@ class Ranked(Reply):
 class CopyState(Reply):
     """Why the last push to the copy on the Hub failed; null if it did not."""
 
-    problem: str | None
+    problem: Told | None
 
 
 class TrainingState(Reply):
@@ -403,7 +418,7 @@ class TrainingState(Reply):
     state: Literal["none", "running", "stopped", "failed", "done"]
     project: str | None = None
     share: float | None = None
-    said: str | None = None
+    said: Told | None = None
     comparison: dict[str, Any] | None = None
     in_use: bool | None = None
 

@@ -9,8 +9,8 @@ from annotated_types import Len
 from pydantic import Field
 
 from rvernet_app.errors import PromptError
+from rvernet_app.reading import is_text
 from rvernet_app.store.annotations import MAX_STEP, Draft, Portion
-from rvernet_app.store.database import is_text
 from rvernet_app.ui.requests import Name, Number, Request, Signed, Text, WholeNumber
 
 MAX_SUGGESTIONS = 20
@@ -70,6 +70,7 @@ class DeleteProject(OfProject):
     name: Text
 
 
+MAX_BOXES = 200
 Items = Annotated[list[Id], Len(1, MAX_ITEMS)]
 
 
@@ -83,6 +84,19 @@ class DeletePhotos(OfProject):
     """Delete photos."""
 
     items: Items
+
+
+class BlurPhoto(OfProject):
+    """Blur boxes of a photo: left, top, right, bottom in pixels."""
+
+    item: Id
+    boxes: Annotated[list[Annotated[list[WholeNumber], Len(4, 4)]], Len(1, MAX_BOXES)]
+
+
+class FindFaces(OfProject):
+    """Look for faces on a photo."""
+
+    item: Id
 
 
 class JudgePhotos(OfProject):

@@ -15,7 +15,6 @@ from rvernet_app.store import projects, queue, review
 from rvernet_app.store.database import Store
 from rvernet_app.store.files import PhotoFiles
 from rvernet_app.store.roles import Actor
-from rvernet_app.store.sight import note_sight
 from rvernet_app.store.tables import Item
 from rvernet_app.ui.answers import StoreHandler
 from rvernet_app.ui.project import replies, requests
@@ -58,15 +57,14 @@ class Reviewing:
         A photo on which the visitor has a place, or may still take one, is not shown before they are done
         with it. That they have seen it is kept, so they cannot begin it later.
         """
-        with self._store(me).writing() as session:
-            mine = projects.ensure_annotator(session, me.name)
-            item = _asked(session, asked, mine)
+        with self._store(me).reading() as session:
+            item = _asked(session, asked, projects.find_annotator(session, me.name) or projects.NOBODY)
             if item is None:
                 return replies.Review(item=None)
             review_reply = _compared(session, item)
-            note_sight(session, item.id, mine)
             sha256, name = item.photo.sha256, item.name
             place = {"item": item.id, "position": item.position}
+        review.keep_sight(self._store(me), place["item"])
         photo = self._photos.add(self._files.original(sha256))  # outside the transaction: decoding takes long
         return review_reply.model_copy(update={**place, "photo": self._present(photo, name)})
 
@@ -116,6 +114,7 @@ class Reviewing:
             yield session, mine
 
     def _now(self, item_id: int, me: Actor) -> replies.Review:
+        review.keep_sight(self._store(me), item_id)
         with self._store(me).reading() as session:
             return _compared(session, session.get_one(Item, item_id))
 

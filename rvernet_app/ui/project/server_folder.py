@@ -44,7 +44,8 @@ def list_photos(
     Raises:
         OSError: the folder cannot be read; one below it that cannot be is left out.
     """
-    ends, names, stray, more = clock() + seconds, [], 0, False
+    names: list[str] = []
+    ends, stray, more = clock() + seconds, 0, False
     for name in _files_below(folder):
         is_photo = name.lower().endswith(tuple(suffixes))
         if clock() > ends or (is_photo and len(names) == most):

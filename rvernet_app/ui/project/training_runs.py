@@ -15,13 +15,14 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from rvernet_app import files
-from rvernet_app.errors import StoreError
+from rvernet_app.errors import CheckpointError, StoreError
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.store import projects
 from rvernet_app.store.database import Store
@@ -74,17 +75,23 @@ class Run:
     def is_done(self) -> bool:
         """True after a training without errors; the comparison is the last file that it writes."""
         failed = self.process is not None and self.process.poll() != 0
-        return not failed and (self.folder / COMPARISON_NAME).is_file()
+        return not failed and self.comparison() is not None
+
+    def comparison(self) -> dict[str, Any] | None:
+        """Return how the new checkpoint compares with the old one; None without a whole comparison."""
+        try:
+            found = json.loads((self.folder / COMPARISON_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def progress(self) -> list[dict[str, Any]]:
         """Return the last lines of `progress.jsonl`; empty before the first."""
         lines = []
         for line in _tail(self.folder / PROGRESS_NAME).splitlines():
-            try:
+            with suppress(ValueError):  # cut by the tail, or not yet complete
                 lines.append(json.loads(line))
-            except ValueError:  # cut by the tail, or not yet complete
-                continue
-        return lines
+        return [line for line in lines if isinstance(line, dict) and {"event", "stage"} <= line.keys()]
 
     def why_it_ended(self) -> str:
         """Return the reason for a failure: what the training reported, else the last line of its log."""
@@ -155,16 +162,17 @@ class TrainingRuns:
 
     def start_training(self, asked: StartTraining, me: Actor) -> TrainingState:
         """Start the process, and reply as `training`."""
+        with self._store(me).reading() as session:
+            name = projects.project(session, asked.project, Role.ADMIN).name
         epochs = DEFAULT_EPOCHS if asked.epochs is None else asked.epochs
         if not 1 <= epochs <= MAX_EPOCHS:
             raise StoreError(f"A training takes 1 to {MAX_EPOCHS} rounds.")
-        with self._store(me).reading() as session:
-            name = projects.project(session, asked.project, Role.ADMIN).name
         if not (ROOT / "training" / "on_project.py").is_file():
             raise StoreError("Training is not installed here.")
         with self._lock:
             if self._run is not None and self._run.under_way:
-                raise StoreError("A training is under way on this server; one at a time.")
+                on = f" on {self._run.project!r}" if self._run_of(me) else ""
+                raise StoreError(f"A training{on} is under way on this server; one at a time.")
             folder = _new_folder(self._folder)
             run = Run(name, folder, self._start(name, folder, epochs), project_id=asked.project)
             run.remember()
@@ -212,8 +220,7 @@ class TrainingRuns:
         if not run.is_done:
             return TrainingState(state="failed", project=run.project, said=run.why_it_ended())
         in_use = self._pipeline.config.checkpoint == run.folder / CHECKPOINT_NAME
-        comparison = json.loads((run.folder / COMPARISON_NAME).read_text(encoding="utf-8"))
-        return TrainingState(state="done", project=run.project, comparison=comparison, in_use=in_use)
+        return TrainingState(state="done", project=run.project, comparison=run.comparison(), in_use=in_use)
 
     def _run_of(self, me: Actor) -> Run | None:
         """Return the last training; None where it is none of the visitor's projects, as far as they know."""
@@ -250,12 +257,27 @@ class TrainingRuns:
 
 
 def checkpoint_in_use(folder: Path) -> Path | None:
-    """Return the checkpoint chosen on the page of a data folder, None if nobody chose one or it is gone."""
+    """Return the checkpoint chosen on the page of a data folder, None if nobody chose one.
+
+    Raises:
+        CheckpointError: the file that names it is damaged or names something else, or the checkpoint is gone.
+    """
+    pointer = folder / IN_USE_NAME
     try:
-        path = folder.resolve() / (folder / IN_USE_NAME).read_text(encoding="utf-8")
-    except OSError:
+        told = pointer.read_text(encoding="utf-8")
+        trainings = folder.resolve() / FOLDER_NAME
+        path = (folder.resolve() / told).resolve()
+        known = path.is_relative_to(trainings) and path != trainings and path.is_dir()
+    except FileNotFoundError:
         return None
-    return path if path.is_dir() else None
+    except (OSError, ValueError) as error:  # not text, or no name of a file
+        raise CheckpointError(f"{pointer} is damaged; remove it, or choose a training again.") from error
+    if not known:
+        raise CheckpointError(
+            f"{pointer} names {told[:200]!r}, where no training left a checkpoint; "
+            "remove it, or choose a training again."
+        )
+    return path
 
 
 def _environment(database_url: str) -> dict[str, str]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from rvernet_app.errors import RvernetError
 from rvernet_app.picture.masks import from_rle
 from rvernet_app.picture.photos import LoadedPhoto, read_photo
 from rvernet_app.pipeline import Pipeline
 from rvernet_app.result import suggestions_json
 from rvernet_app.ui.access import session_of, uploaded_file
+from rvernet_app.ui.answers import error_json
 from rvernet_app.ui.turns import Turns, Urgency
 from rvernet_app.ui.visitor.pictures import candidate_replies
 from rvernet_app.ui.visitor.requests import PromptRequest
@@ -65,8 +65,8 @@ class Api:
     ) -> dict[str, Any]:
         try:
             return await self._turns.run(session_of(request), urgency, work)
-        except RvernetError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:  # Gradio would print what an error says, which may be about a person
+            raise gr.Error(error_json(error, "The HTTP API")["error"], print_exception=False) from error
 
     def _segment(self, photo: object, points: object, box: object, insist: object) -> dict[str, Any]:
         prompt = PromptRequest.read({"points": points, "box": box, "insist": insist}).prompt()

@@ -42,6 +42,10 @@ REFINABLE_CANDIDATES = 256
 """How many replies a next prompt can still refine."""
 
 
+NAME_DIGITS = 16
+"""Digits of a photo's SHA-256 with which the name of each file begins that the page may fetch of it."""
+
+
 class Handlers:
     """Answers about single photos, by one engine that all visitors share.
 
@@ -55,7 +59,7 @@ class Handlers:
         self.served = ServedFiles()
         self._pipeline = pipeline
         self._samples = samples
-        self._low_res: cachetools.LRUCache[str, NDArray[np.float16]] = cachetools.LRUCache(
+        self._low_res: cachetools.LRUCache[str, tuple[str, NDArray[np.float16]]] = cachetools.LRUCache(
             REFINABLE_CANDIDATES
         )
         self._lock = threading.Lock()
@@ -79,7 +83,7 @@ class Handlers:
             name=name,
             width=width,
             height=height,
-            url=self.served.write(jpeg(shown, quality=90), f"{photo.sha256[:16]}.jpg"),
+            url=self.served.write(jpeg(shown, quality=90), f"{photo.sha256[:NAME_DIGITS]}.jpg"),
             thumb=thumbnail(shown),
             sample=sample,
         )
@@ -106,7 +110,7 @@ class Handlers:
         corrected = None if asked.onto is None else from_rle(asked.onto, photo.size_hw)
         return Segmented(
             candidates=candidate_replies(candidates, corrected, bool(asked.cut)),
-            token=self._keep(candidates) if corrected is None else None,
+            token=self._keep(photo.sha256, candidates) if corrected is None else None,
             timings=timings,
         )
 
@@ -136,12 +140,24 @@ class Handlers:
                 for file in result.write(folder):
                     archive.write(file, f"{place if len(asked.foods) > 1 else ''}{file.name}")
         name = f"{safe_name(PurePosixPath(asked.name).stem or photo.sha256[:8])}-foods.zip"
-        return DownloadReply(url=self.served.write(buffer.getvalue(), name), name=name)
+        url = self.served.write(buffer.getvalue(), f"{photo.sha256[:NAME_DIGITS]}-foods.zip")
+        return DownloadReply(url=url, name=name)
 
-    def _keep(self, candidates: Candidates) -> str:
+    def forget(self, sha256: str) -> None:
+        """Drop a photo and the masks found on it.
+
+        Raises:
+            PhotoError: its file cannot be removed.
+        """
+        self.photos.forget(sha256)
+        with self._lock:
+            for token in [token for token, (of, _) in self._low_res.items() if of == sha256]:
+                del self._low_res[token]
+
+    def _keep(self, sha256: str, candidates: Candidates) -> str:
         token = secrets.token_urlsafe(16)
         with self._lock:
-            self._low_res[token] = candidates.low_res.astype(np.float16)
+            self._low_res[token] = sha256, candidates.low_res.astype(np.float16)
         return token
 
     def _recall(self, refine: object) -> NDArray[np.float32] | None:
@@ -149,9 +165,9 @@ class Handlers:
         if not isinstance(refine, Mapping):
             return None
         with self._lock:
-            low_res = self._low_res.get(str(refine.get("token")))
+            kept = self._low_res.get(str(refine.get("token")))
         index = refine.get("candidate")
-        if low_res is None or not isinstance(index, int) or not 0 <= index < len(low_res):
+        if kept is None or not isinstance(index, int) or not 0 <= index < len(kept[1]):
             return None
-        chosen: NDArray[np.float32] = low_res[index].astype(np.float32)
+        chosen: NDArray[np.float32] = kept[1][index].astype(np.float32)
         return chosen

@@ -8,6 +8,7 @@ import { askBeforeClosing, closeSheet } from "./leaving.js";
 import { wireTabs } from "./panels/tabs.js";
 import { openedBy } from "./project/account.js";
 import { addFolder } from "./project/adding.js";
+import { addMiddleBox, blurForGood, findFaces, openBlurring } from "./project/blurring.js";
 import { askAndDelete } from "./project/deleting.js";
 import { exportProject } from "./project/export.js";
 import {
@@ -31,6 +32,7 @@ import {
   takeLabelSet,
 } from "./project/label-set.js";
 import { linkBefore } from "./project/leftovers.js";
+import { addMember } from "./project/people.js";
 import {
   changeAnnotator,
   createProject,
@@ -128,6 +130,7 @@ function wireProject(page, _actions, on) {
   on.submit("#rv-folder", (form) => addFolder(page, new FormData(form).get("folder")));
   on.submit("#rv-exports", (form) => exportProject(page, form));
   on.submit("#rv-settings", (form) => saveSettings(page, form));
+  on.submit("#rv-members", (form) => addMember(page, form));
   on.submit("#rv-delete-project", (form) => deleteThisProject(page, form));
   wireImport(page, on);
   wireGrid(page, on);
@@ -141,7 +144,7 @@ function wireProject(page, _actions, on) {
   on.change("#rv-filter-order", ({ value }) => chooseOrder(page, value));
   on.click("#rv-filter", () => find("#rv-filter-sheet").showModal());
   find("#rv-filters").addEventListener("submit", ({ target }) => applyFilter(page, filterOf(target)));
-  on.click("#rv-not-usable", () => find("#rv-unusable-sheet").showModal());
+  on.click("#rv-not-usable", () => openUnusable(page));
   on.submit("#rv-unusable", async (form, { value }) => {
     find("#rv-unusable-sheet").close();
     if (find("#rv-grid-sheet").open) await judgeSelected(page, value, new FormData(form).get("reason"));
@@ -198,14 +201,27 @@ function wireGrid(page, on) {
   on.click("#rv-grid-none", () => selectNoneInGrid(page));
   on.each("[data-grid]", ({ grid }) => {
     if (grid === "delete") deleteSelected(page);
-    else if (grid === "unusable") find("#rv-unusable-sheet").showModal();
+    else if (grid === "unusable") openUnusable(page);
     else judgeSelected(page, grid);
   });
+  on.click("#rv-blur-open", () => {
+    find("#rv-unusable-sheet").close();
+    openBlurring(page);
+  });
+  on.click("#rv-blur-find", () => findFaces(page));
+  on.click("#rv-blur-add", () => addMiddleBox(page));
+  on.click("#rv-blur-do", () => blurForGood(page));
   on.click("#rv-delete-photo", () => {
     find("#rv-unusable-sheet").close();
     if (find("#rv-grid-sheet").open) deleteSelected(page);
     else if (state.current?.item) askAndDelete(page, [state.current.item], state.current.name);
   });
+}
+
+// Only the photo that is open can be blurred, not several that are selected.
+function openUnusable({ find }) {
+  find("#rv-blur-open").hidden = find("#rv-grid-sheet").open;
+  find("#rv-unusable-sheet").showModal();
 }
 
 function filterOf(form) {

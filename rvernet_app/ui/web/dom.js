@@ -70,7 +70,8 @@ function headingOf(column) {
 }
 
 export function tableOf(columns, rows) {
-  const rowOf = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, String(cell))));
+  const rowOf = (cells) =>
+    make("tr", {}, ...cells.map((cell) => make("td", {}, typeof cell === "object" ? cell : String(cell))));
   return make(
     "table",
     {},

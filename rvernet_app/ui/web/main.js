@@ -12,12 +12,13 @@ import { topFood } from "./canvas/stacking.js";
 import { resize } from "./canvas/view.js";
 import { finder } from "./dom.js";
 import { chooseMaps, evidenceArrived, explain, followMask } from "./evidence.js";
-import { attempt, drawStatus } from "./feedback.js";
+import { attempt, complain, drawStatus } from "./feedback.js";
 import { listenToFiles } from "./files.js";
 import { changeFood, chooseCandidate, removeFoods, selectFood, selectThrough, toggleFood } from "./foods.js";
 import { createDatabase } from "./front/database.js";
 import { listenToTabs, lostByLeaving, restorePhotos } from "./front/keeping.js";
 import { listenToKeys } from "./keys.js";
+import { createBlurring } from "./panels/blurring.js";
 import { createCallout } from "./panels/callout.js";
 import { createCandidates } from "./panels/candidates.js";
 import { createEvidence } from "./panels/evidence.js";
@@ -41,6 +42,7 @@ import { moreOfGrid, openFromGrid, toggleInGrid } from "./project/grid.js";
 import { createLabelSet } from "./project/labels.js";
 import { listEarlier, listMore } from "./project/listing.js";
 import { createLabel, nameFood, takeSuggestion } from "./project/naming.js";
+import { removeMember, setRole } from "./project/people.js";
 import { learnProjects, openProject } from "./project/projects.js";
 import { openItem } from "./project/queue.js";
 import { searchHere, searchLabels } from "./project/search.js";
@@ -56,7 +58,11 @@ export function start({ element, props, server, trigger, watch, upload }) {
   const actions = createActions(page);
   page.sendAgain = (photo) => openAgain(page, photo);
   page.fields = createFields(page, actions);
-  page.sheets = createSheets(page, { project: (id) => openProject(page, id) });
+  page.sheets = createSheets(page, {
+    project: (id) => openProject(page, id),
+    role: (name, role) => setRole(page, name, role),
+    remove: (name) => removeMember(page, name),
+  });
   drawOnChange(page);
   wireButtons(page, actions);
   listenToCanvas(page);
@@ -139,6 +145,7 @@ function drawOnChange(page) {
     more: () => moreOfGrid(page),
   });
   const drawPanels = createPanels(page);
+  const drawBlurring = createBlurring(page);
   const drawCallout = createCallout(page);
   state.subscribe((parts) => {
     if (parts.has("photo")) canvas.drawPhoto(state.shown, state.view);
@@ -151,6 +158,7 @@ function drawOnChange(page) {
     drawStatus(page);
     if (parts.has("tabs")) drawTabs(page);
     if (parts.has("grid")) drawGrid();
+    if (parts.has("blurring")) drawBlurring();
     if (parts.has("added")) drawAdded(page);
     if (parts.has("importing")) drawImporting(page);
     if (parts.has("account")) drawAccount(page);
@@ -254,6 +262,7 @@ function begin(page) {
   resize(page);
   showFormats(page);
   state.redraw("facts", "panels", "strip", "account", "front", "tabs");
+  if (state.facts.problems.length) complain(page, new Error(state.facts.problems.join(" ")));
   const project = Number(remembered("rvernet-project"));
   listenToTabs(page);
   restoreFront(page, !project);

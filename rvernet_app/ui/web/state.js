@@ -73,6 +73,7 @@ const VALUES = {
   annotator: [() => null, []], // the name one goes by; the server's own where one logs in
   account: [() => null, ["account"]], // who is signed in
   loggedOut: [() => false, ["account"]], // the server asks for a log-in by now
+  rights: [() => null, ["panels"]], // { alone, makesProjects }; null before the server said it
   project: [() => null, ["panels", "strip", "tabs"]], // { id, name, labels, new_labels, progress }
   projectPhotos: [() => new Map(), []], // item -> photo
   order: [() => "queue", []],
@@ -82,6 +83,7 @@ const VALUES = {
   tab: [() => "projects", ["tabs"]], // of the projects sheet
   // The grid of all photos: those loaded, the ids of all that the filter leaves, and the selected ids.
   grid: [() => NO_GRID, ["grid"]],
+  blurring: [() => null, ["blurring"]], // { photo, boxes, draft } while boxes are drawn over faces
   added: [() => null, ["added"]], // what came of adding photos, see project/adding.js
   importing: [() => null, ["importing"]], // { files, format, report, done } of an import
   linking: [() => false, ["panels"]], // the answer to "leftovers of the photo before" is on the way
@@ -286,6 +288,9 @@ export function recentLabels(state) {
 }
 
 // The mask that suggestions and maps are shown of.
+// Whether people log in here, so that they have roles.
+export const withOthers = ({ rights }) => rights !== null && !rights.alone;
+
 export function shownMask(state) {
   const food = selectedFood(state);
   return food ? maskOf(food) : null;

@@ -21,7 +21,7 @@ from tests.rvernet_app.store.desk import set_up
 class Backups(FolderTarget):
     """Restores a folder."""
 
-    name, weight, short = "backups", 2, 15
+    name, weight, short = "backups", 1, 4
 
     def seeds(self) -> Sequence[bytes]:
         """Return the back-up of a small project."""

@@ -47,7 +47,7 @@ KEYS = (
 class Checkpoints(FolderTarget):
     """Loads a folder."""
 
-    name, weight, short = "checkpoints", 8, 60
+    name, weight, short = "checkpoints", 8, 50
     megabytes = 400
 
     def seeds(self) -> Sequence[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -11,15 +10,21 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image
 
 from rvernet_app.cli import main as cli
 from rvernet_app.cli import training
+from rvernet_app.config import AppConfig
+from rvernet_app.errors import WeightsError
 from rvernet_app.segment import weights
 from rvernet_app.store.database import Store
+from rvernet_app.ui.listening import close, listen
+from rvernet_app.ui.page import page_options
 from tests.fuzz import mutate
 from tests.fuzz.target import JsonTarget, UnnamedError
 from tests.fuzz.targets import checkpoints, imports
@@ -95,15 +100,20 @@ SPECIAL = ("/dev/null", "/dev/full", "/etc/passwd", "/proc/self/mem", "/", ".", 
 class Commands(JsonTarget):
     """Runs `rvernet` in this process."""
 
-    name, weight, megabytes, short = "commands", 6, 800, 60
+    name, weight, megabytes, short = "commands", 2, 800, 15
+    parts = ("argv", "argv", "env", "stdin")
 
     def open(self, folder: Path) -> None:
         """Make a folder to work in, and keep commands from the network and from serving for ever."""
         super().open(folder)
-        vars(cli)["_serve"] = lambda arguments, config: None
-        vars(cli)["keep_memory"] = lambda: None
-        vars(training)["run"] = lambda name, arguments: 0
-        vars(weights)["download"] = _no_download
+        self._held = ExitStack()
+        for module, name, instead in (
+            (cli, "_serve", _nearly_serve),
+            (cli, "keep_memory", lambda: None),
+            (training, "run", lambda name, arguments: 0),
+            (weights, "download", _no_download),
+        ):
+            self._held.enter_context(patch.object(module, name, instead))
         self._streams = sys.stdin, sys.stdout, sys.stderr
         self._before = dict(os.environ), Path.cwd()
         self._template = folder / "template"
@@ -112,6 +122,7 @@ class Commands(JsonTarget):
     def close(self) -> None:
         """Go back to where the process was."""
         os.chdir(self._before[1])
+        self._held.close()
 
     def seeds(self) -> Sequence[bytes]:
         """Return sound commands, and odd environments."""
@@ -170,7 +181,7 @@ class Commands(JsonTarget):
         return status, errors.read()
 
 
-@contextlib.contextmanager
+@contextmanager
 def _environment(env: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.clear()
@@ -186,10 +197,11 @@ def _command(data: bytes) -> tuple[list[str], dict[str, str], str] | None:
     """Return arguments, variables and stdin as a system could hand them over; None if there are none."""
     try:
         asked = json.loads(data)
-        argv = [_inside(_plain(one)) for one in asked["argv"]][:60]
+        given, variables = asked["argv"], asked["env"]
+        argv = [_inside(_plain(one)) for one in (given if isinstance(given, list) else [given])][:60]
         env = {
             re.sub(r"[^A-Za-z0-9_]", "", str(name)) or "X": _inside(_plain(value))
-            for name, value in asked["env"].items()
+            for name, value in (variables.items() if isinstance(variables, dict) else ())
         }
         return argv, env, str(asked["stdin"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -217,8 +229,14 @@ def _inside(text: str) -> str:
     return text
 
 
+def _nearly_serve(arguments: object, config: AppConfig) -> None:
+    """Do what a server does with its options before it serves."""
+    close(listen(config.host, 0))
+    page_options(config)
+
+
 def _no_download(*arguments: object) -> Path:
-    raise weights.WeightsError("There is no network here.")
+    raise WeightsError("There is no network here.")
 
 
 def _furnish(place: Path) -> None:

@@ -58,9 +58,8 @@ class _Source(FolderTarget):
     """A folder of one format."""
 
     format_name: str
-    weight = 10
     megabytes = 600
-    short = 60
+    short = 15
 
     def open(self, folder: Path) -> None:
         """Make a store."""
@@ -85,6 +84,7 @@ class Coco(_Source):
     """COCO files with polygons and RLEs."""
 
     name = format_name = "coco"
+    weight = 6
 
     def seeds(self) -> Sequence[bytes]:
         """Return a folder with polygons, one with RLEs, and one with the counts of runs."""
@@ -95,6 +95,7 @@ class Labelme(_Source):
     """Files of labelme beside their photos."""
 
     name = format_name = "labelme"
+    weight = 4
 
     def seeds(self) -> Sequence[bytes]:
         """Return a folder with every kind of shape."""
@@ -104,7 +105,7 @@ class Labelme(_Source):
 class Yolo(_Source):
     """YOLO folders with data.yaml."""
 
-    name, format_name = "yolo", "yolo-seg"
+    name, format_name, weight = "yolo", "yolo-seg", 3
 
     def seeds(self) -> Sequence[bytes]:
         """Return folders with lists of names and with numbered names."""
@@ -114,7 +115,7 @@ class Yolo(_Source):
 class Archives(Target):
     """ZIPs of these folders."""
 
-    name, weight, megabytes, short = "archives", 6, 600, 40
+    name, weight, megabytes, short = "archives", 4, 600, 30
 
     def open(self, folder: Path) -> None:
         """Make a store."""
@@ -195,7 +196,7 @@ def _labelme_seeds() -> tuple[bytes, ...]:
         {"label": "bread", "points": corners, "shape_type": "linestrip"},
         {"label": "egg", "points": [[2, 2], [9, 9]], "shape_type": "mask", "mask": ""},
     ]
-    content = {
+    content: dict[str, Any] = {
         **{"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": "one.png", "imageData": None},
         **{"imageHeight": HEIGHT, "imageWidth": WIDTH},
     }

@@ -25,7 +25,7 @@ class Labels(Target):
     """Reads the bytes of a label set."""
 
     name, weight = "labels", 20
-    short = 300
+    short = 200
 
     def seeds(self) -> Sequence[bytes]:
         """Return label sets as text, as CSV of several kinds, and as workbooks."""
@@ -63,7 +63,7 @@ def _workbook() -> bytes:
         book.active.append(row.split(","))
     file = io.BytesIO()
     book.save(file)
-    return _zipped({name: data for name, data in _members(file.getvalue()).items()})
+    return _zipped(_members(file.getvalue()))
 
 
 def _members(data: bytes) -> dict[str, bytes]:

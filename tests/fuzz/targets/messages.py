@@ -25,13 +25,14 @@ from tests.rvernet_app.store.desk import SIZE_HW, picture, square
 
 ROUNDS = 1500
 """Messages after which the project starts anew: some delete it."""
-STREAMS = {"evidence": EvidenceRequest, "propose": Propose}
+STREAMS: dict[str, type[BaseModel]] = {"evidence": EvidenceRequest, "propose": Propose}
 
 
 class Messages(JsonTarget):
     """Sends a message to one of the page's functions."""
 
-    name, weight, megabytes, short = "messages", 20, 500, 150
+    name, weight, megabytes, short = "messages", 11, 500, 80
+    parts = ("message",)
 
     def open(self, folder: Path) -> None:
         """Build the app."""
@@ -57,7 +58,7 @@ class Messages(JsonTarget):
 
     def seeds(self) -> Sequence[bytes]:
         """Return sound messages to each function, made from the type of its request."""
-        made = []
+        made: list[tuple[str, dict[str, Any]]] = []
         for function in typing.cast(Any, self._component).server_fns:
             request = inspect.getclosurevars(inspect.unwrap(function)).nonlocals["request_type"]
             made += [(function.__name__, example) for example in self._examples(request)]

@@ -22,9 +22,9 @@ SIZE = (24, 16)
 class Photos(Target):
     """Decodes the bytes of a file."""
 
-    name, weight = "photos", 30
+    name, weight = "photos", 34
     megabytes = 1600
-    short = 300
+    short = 200
 
     def seeds(self) -> Sequence[bytes]:
         """Return tiny photos of every format, mode and kind of metadata."""

@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote
 
 import anyio
@@ -78,8 +80,10 @@ class Site:
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "import").mkdir(parents=True)
-        os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-        vars(training_runs)["ROOT"] = folder  # no message starts a training
+        self._held = ExitStack()
+        changed = {"GRADIO_TEMP_DIR": str(folder / "uploads"), "GRADIO_ANALYTICS_ENABLED": "False"}
+        self._held.enter_context(patch.dict(os.environ, changed))
+        self._held.enter_context(patch.object(training_runs, "ROOT", folder))  # no message starts a training
         self.config = AppConfig(
             segmenter="grabcut",
             device="cpu",
@@ -109,6 +113,7 @@ class Site:
         """End the app."""
         logging.getLogger().removeHandler(self.errors)
         self._client.__exit__(None, None, None)
+        self._held.close()
 
     def ask(
         self, method: str, path: str, headers: Headers = (), body: bytes = b"", query: str = ""
@@ -148,7 +153,7 @@ class Site:
                 await left.wait()
             return {"type": "http.disconnect"}
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
             elif message["type"] == "http.response.body":

@@ -46,7 +46,8 @@ _NO_PATH = re.compile(r"[^!-~]|[?#]")
 class Web(JsonTarget):
     """Sends a request to the app; anyone may."""
 
-    name, weight, megabytes, short = "web", 12, 500, 150
+    name, weight, megabytes, short = "web", 6, 500, 60
+    parts = ("path", "query", "headers", "body", "body", "body", "method")
     login = False
 
     def open(self, folder: Path) -> None:
@@ -98,7 +99,7 @@ class Web(JsonTarget):
 class Login(Web):
     """The log-in form and what lies behind it, where there are accounts."""
 
-    name, weight, short = "login", 3, 40
+    name, weight, short = "login", 1, 6
     login = True
 
     def seeds(self) -> Sequence[bytes]:
@@ -132,7 +133,7 @@ def _request(data: bytes) -> dict[str, Any] | None:
         path = "/" + _NO_PATH.sub("", str(asked["path"])).lstrip("/")
         headers = [
             (_NO_TOKEN.sub("", str(one[0])) or "x", _NO_VALUE.sub("", str(one[1])).strip())
-            for one in asked["headers"]
+            for one in (asked["headers"] if isinstance(asked["headers"], list) else [])
             if isinstance(one, list) and len(one) >= 2
         ]
         body = asked["body"]
@@ -140,7 +141,7 @@ def _request(data: bytes) -> dict[str, Any] | None:
         return {
             "method": _NO_TOKEN.sub("", str(asked["method"])).upper()[:20] or "GET",
             "path": path[:8000],
-            "query": re.sub(r"[^!-~]|#", "", str(asked["query"]))[:8000],
+            "query": re.sub(r"[^!-~]|#", "", str(asked["query"] or ""))[:8000],
             "headers": headers[:90],
             "body": written,
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from PIL import Image
 
 from rvernet_app.cli import project
 from rvernet_app.cli.main import main
@@ -19,7 +20,7 @@ from rvernet_app.store.consensus import FinalPhoto, Shares, final_photos
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.label_sets import labels_of
 from rvernet_app.store.projects import all_projects, create_project
-from rvernet_app.store.queue import add_photos
+from rvernet_app.store.queue import add_photos, named
 from rvernet_app.store.tables import DONE, OPEN, SKIPPED, UNUSABLE, Annotator, Project
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
 
@@ -109,6 +110,19 @@ def test_a_project_is_deleted_with_what_is_in_it(desk: Desk, capsys: pytest.Capt
     assert run("projects") == 0
     assert capsys.readouterr().out == ""
     assert run("projects", "--delete", "Trays") == 2
+
+
+def test_people_are_listed_added_and_removed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("people", "--add", "Rita", "reviewer") == 0
+    assert run("people", "--add", "Ann", "admin") == 0
+    capsys.readouterr()
+    assert run("people", "--remove", "Rita") == 0
+    assert capsys.readouterr().out == "Ann: admin, 2 of 3 photos done, 5 foods\n"
+    assert run("people", "--add", "Ann", "king") == 2
+    told = "rvernet: A member is annotator, reviewer, admin; got 'king'.\n"
+    assert capsys.readouterr().err == told
+    assert run("people", "--remove", "Olga") == 2
+    assert capsys.readouterr().err == "rvernet: Olga is no member of this project.\n"
 
 
 def test_a_new_data_folder_has_no_projects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -561,3 +575,39 @@ def test_an_unusable_data_folder_is_named(
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert str(tmp_path / "file") in printed.err
+
+
+def test_blur_replaces_a_photo_and_says_so(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((40, 30), 90).save(file, "PNG")
+    list(add_photos(desk.store, desk.files, desk.project, [("face.png", file.getvalue())]))
+    with desk.store.reading() as session:
+        before = named(session, desk.project, "face.png").photo
+        project_name = all_projects(session)[0].name
+    assert run("blur", project_name, "face.png", "--box", "0,0,20,20", "--box", "20,0,40,9") == 0
+    assert capsys.readouterr().out == "2 parts of face.png are blurred\n"
+    assert not desk.files.has(before.sha256, before.format)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["0.png"], "Draw a box"),
+        (["0.png", "--box", "1,2,3"], "a box is X0,Y0,X1,Y1 in whole pixels"),
+        (["0.png", "--box", "90,90,95,95"], "nothing of the photo in it"),
+        (["gone.png", "--box", "0,0,2,2"], "No photo is named 'gone.png'"),
+        (["0.png", "--faces"], "Finding faces needs face_detection_yunet"),
+    ],
+)
+def test_blur_says_what_is_wrong(
+    desk: Desk,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    why: str,
+) -> None:
+    monkeypatch.setenv("RVERNET_WEIGHTS_DIR", str(desk.store.folder))
+    with desk.store.reading() as session:
+        project_name = all_projects(session)[0].name
+    assert run("blur", project_name, *arguments) == 2
+    assert why in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 REPOSITORY = "ann/meals"
 A_DAY = 24 * 60.0
@@ -25,6 +25,8 @@ class FolderHub(HfApi):
         uploads: the number of uploaded folders.
         files_left: the number of files that arrive before the connection is lost; None for no limit.
         before_commit: called before each commit.
+        history: paths of all files that older commits have.
+        large: paths of the files in the storage of large files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +37,8 @@ class FolderHub(HfApi):
         self.uploads = 0
         self.files_left: int | None = None
         self.before_commit: Callable[[], object] = lambda: None
+        self.history: set[str] = set()
+        self.large: set[str] = set()
         self.run_as_future(list).result()  # starts its only thread, before two callers could do so at once
 
     def create_repo(self, repo_id: str, **options: Any) -> Any:
@@ -60,14 +64,33 @@ class FolderHub(HfApi):
         """Keep all files or none."""
         self.before_commit()
         assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
-        operations: list[CommitOperationAdd] = options["operations"]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = options["operations"]
         if self.files_left is not None and self.files_left < len(operations):
             raise ConnectionError("no route to host")
         for operation in operations:
+            if isinstance(operation, CommitOperationDelete):
+                (self.folder / operation.path_in_repo).unlink()
+                continue
             self._keep(Path(str(operation.path_or_fileobj)), operation.path_in_repo)
         message = str(options["commit_message"])
         self.messages.append(message)
         return message
+
+    def list_repo_files(self, **options: Any) -> list[str]:  # type: ignore[override]  # keyword arguments only
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
+        return [path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()]
+
+    def super_squash_history(self, **options: Any) -> None:  # type: ignore[override]  # keyword arguments only
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
+        self.history = set(self.list_repo_files(**options))
+
+    def list_lfs_files(self, **options: Any) -> list[Any]:  # type: ignore[override]  # keyword arguments only
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
+        return [SimpleNamespace(filename=name) for name in sorted(self.large)]
+
+    def permanently_delete_lfs_files(self, **options: Any) -> None:  # type: ignore[override]
+        assert (options["repo_id"], options["repo_type"]) == (REPOSITORY, "dataset")
+        self.large -= {file.filename for file in options["lfs_files"]}
 
     def _keep(self, file: Path, name: str) -> None:
         if self.files_left is not None:
@@ -76,3 +99,6 @@ class FolderHub(HfApi):
             self.files_left -= 1
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, self.folder / name)
+        self.history.add(name)
+        if "/originals/" in name or "/photos/" in name:
+            self.large.add(name)

@@ -21,9 +21,11 @@ from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import add, now
 from rvernet_app.store.history import undo
 from rvernet_app.store.label_sets import add_label
+from rvernet_app.store.members import set_member
 from rvernet_app.store.projects import create_project, ensure_annotator
 from rvernet_app.store.queue import add_photos
-from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo
+from rvernet_app.store.roles import Role
+from rvernet_app.store.tables import DONE, Base, Comment, Event, Item, Photo, Sight
 from tests.rvernet_app.conftest import KINDS, NewStore, NewUrl
 from tests.rvernet_app.store.desk import Desk, commit, picture, require_complete_events, set_up
 
@@ -49,6 +51,8 @@ def work(desk: Desk) -> None:
         session.get_one(Item, desk.items[1]).uncertainty = 0.25
         row = Comment(item_id=desk.items[0], annotator_id=desk.ben, words="Rice?", at=now())
         add(session, row, desk.ben)
+        add(session, Sight(item_id=desk.items[0], annotator_id=desk.ben, at=now()), desk.ben)
+    commit(desk.store, set_member, desk.project, "Ben", Role.REVIEWER, desk.ann)
 
 
 def content(store: Store) -> dict[str, list[dict[str, Any]]]:

@@ -19,6 +19,8 @@ from rvernet_app.store.annotations import give_verdict
 from rvernet_app.store.database import DATABASE_NAME, Store
 from rvernet_app.store.event_log import now
 from rvernet_app.store.queue import add_photos
+from rvernet_app.store.removal import delete_photos
+from rvernet_app.store.roles import Actor
 from rvernet_app.store.tables import DONE, Base, Event
 from rvernet_app.ui.page import copy_reporter
 from rvernet_app.ui.project.replies import CopyState
@@ -36,6 +38,8 @@ from tests.rvernet_app.hub_answers import (
     unreachable,
 )
 from tests.rvernet_app.store.desk import Desk, commit, picture, set_up
+
+ANN = Actor("Ann")
 
 COMMIT = "c" * 40
 
@@ -130,6 +134,19 @@ def test_changes_are_pushed_and_photos_only_if_there_are_new_ones(
     assert photo_files(hub.folder / FOLDER) == photo_files(desk.store.folder)
 
 
+def test_a_deleted_photo_leaves_the_copy_its_history_and_its_large_files(
+    desk: Desk, hub: FolderHub, copies: NewCopy
+) -> None:
+    sha256 = desk.item(1).photo.sha256
+    copies(desk.store, hub).push_to_hub()
+    assert any(sha256 in name for name in hub.history)
+    delete_photos(desk.store, desk.files, desk.project, [desk.items[1]])
+    copies(desk.store, hub).push_to_hub()  # as after a restart
+    kept = {path.relative_to(hub.folder).as_posix() for path in hub.folder.rglob("*") if path.is_file()}
+    assert not any(sha256 in name for name in kept | hub.history | hub.large)
+    assert sum("/originals/" in name for name in hub.large) == 3
+
+
 def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: FolderHub, copies: NewCopy) -> None:
     copy = copies(desk.store, hub)
     pushed(copy)
@@ -139,12 +156,10 @@ def test_the_page_shows_a_failed_push_until_one_succeeds(desk: Desk, hub: Folder
     with pytest.raises(ConnectionError):
         copy.push_to_hub()
     assert copy.problem == f"The latest changes are not in {REPOSITORY} yet: no route to host"
-    assert copy_reporter(copy)(Empty(), "Ann") == CopyState(problem=copy.problem)
+    assert copy_reporter(copy)(Empty(), ANN) == CopyState(problem=copy.problem)
     hub.files_left = None
     copy.push_to_hub()
-    assert (
-        copy_reporter(copy)(Empty(), "Ann") == copy_reporter(None)(Empty(), "Ann") == CopyState(problem=None)
-    )
+    assert copy_reporter(copy)(Empty(), ANN) == copy_reporter(None)(Empty(), ANN) == CopyState(problem=None)
 
 
 def test_an_empty_store_is_not_pushed(new_store: NewStore, hub: FolderHub, copies: NewCopy) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,20 @@ def test_saving_replaces_an_older_checkpoint_and_leaves_other_files(folder: Path
         ({"calibration": {"temperature": 1, "threshold": 2}}, "threshold in 0..1"),
         ({"calibration": {"temperature": 1}}, "threshold"),
         ({"calibration": [1, 0.5]}, "does not describe a model"),
+        ({"calibration": {"temperature": 10**400, "threshold": 0.5}}, "temperature above 0"),
+        ({"calibration": {"temperature": 1e-320, "threshold": 0.5}}, "temperature above 0"),
         ({"weights_sha256": "0" * 64}, "SHA-256 differs"),
+        ({"model__extra_roi_module__kwargs": {"depth": 100_000}}, "no number above 10000"),
+        ({"model__extra_roi_module__kwargs": {"depth": 9_000}}, "larger than the file of its weights"),
+        ({"model__extra_roi_module__kwargs": {"embed_dim": 9_000}}, "larger than the file of its weights"),
+        ({"model__roi_module__kwargs": {"dims": [[10**400]]}}, "no number above 10000"),
+        ({"model__roi_module__kwargs": {"features_only": True}}, "does not describe a model"),
+        ({"model__roi_module__kwargs": "x" * 100_000}, "does not describe a model"),
+        ({"model__roi_module__mean": [10**400, 0, 0]}, "three finite numbers"),
+        ({"model__hidden": 10**400}, "hidden as a whole number"),
+        ({"model__hidden": 9_999}, "shape"),
+        ({"model__input_size": 10_001}, "input_size as a whole number"),
+        ({"model__num_classes": 10_000}, "names 3 classes, but its model has 10000"),
     ],
 )
 def test_an_inconsistent_config_is_refused_with_a_sentence(folder: Path, changes: Any, sentence: str) -> None:
@@ -242,10 +256,19 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]", b""])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]", b"", b"[" * 100_000, b" " * (10**7 + 1)])
 def test_a_config_that_is_not_a_json_object_is_refused(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config\.json"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_pipe_is_not_read(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(CheckpointError, match=f"{name} is not a file"):
         load_checkpoint(folder)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ import pytest
 from PIL import Image
 
 from rvernet_app.config import AppConfig
-from rvernet_app.errors import ConfigError, PhotoError, PhotoTooLargeError
+from rvernet_app.errors import ConfigError, LostPhotoError, PhotoError, PhotoTooLargeError
 from rvernet_app.picture import photo_cache
 from rvernet_app.picture.photo_cache import FOLDER_NAME, KEEP_SECONDS, MARK, MARK_NAME, PhotoCache
 from rvernet_app.picture.photos import read_file
+from rvernet_app.scratch import held
+from tests.rvernet_app.store.desk import at_once
 
 
 @pytest.fixture
@@ -87,6 +91,58 @@ def test_files_that_were_not_used_for_a_day_are_removed(tmp_path: Path, config: 
     make_old(kept_in(config) / old.sha256, kept_in(config) / MARK_NAME, unfinished)
     new = cache.add(picture(tmp_path / "b.png", 2))
     assert names(kept_in(config)) == {MARK_NAME, new.sha256}
+
+
+def test_photos_of_yesterday_can_be_opened_by_many_at_the_same_moment(
+    tmp_path: Path, config: AppConfig
+) -> None:
+    sources = [picture(tmp_path / f"{grey}.png", grey) for grey in range(8)]
+    cache = PhotoCache(config)
+    kept = [kept_in(config) / cache.add(source).sha256 for source in sources]
+    for _ in range(20):
+        make_old(*kept)
+        again = PhotoCache(config)
+        added = at_once(*[partial(again.add, source) for source in sources for _ in range(3)])
+        assert [type(one).__name__ for one in added] == ["LoadedPhoto"] * 24
+        assert names(kept_in(config)) == {MARK_NAME, *(path.name for path in kept)}
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG", None])
+def test_a_photo_that_was_damaged_on_the_disk_can_be_opened_again(
+    tmp_path: Path, config: AppConfig, damage: bytes | None
+) -> None:
+    source = picture(tmp_path / "a.png", 40)
+    photo = PhotoCache(config).add(source)
+    other = picture(tmp_path / "b.png", 41).read_bytes()
+    (kept_in(config) / photo.sha256).write_bytes(other if damage is None else damage)
+    with pytest.raises(LostPhotoError, match="open it again"):
+        PhotoCache(config).get(photo.sha256)
+    PhotoCache(config).add(source)
+    assert (PhotoCache(config).get(photo.sha256).pixels == 40).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked")
+def test_the_next_start_removes_what_a_killed_program_left_unfinished(
+    tmp_path: Path, config: AppConfig
+) -> None:
+    photo = PhotoCache(config).add(picture(tmp_path / "a.png", 1))
+    unfinished = kept_in(config) / f".{photo.sha256}.{'0' * 12}.part"
+    unfinished.write_bytes(b"as a killed process leaves it")
+    begun = config.photos_dir / f".{FOLDER_NAME}.abcd1234"
+    begun.mkdir()
+    (begun / MARK_NAME).write_text(MARK[:20])
+    make_old(begun)
+    theirs = config.photos_dir / f".{FOLDER_NAME}.notes"
+    theirs.mkdir()
+    (theirs / "a.txt").write_text("by hand")
+    make_old(theirs)
+    with held(kept_in(config)):  # another server writes it
+        PhotoCache(config).claim()
+        assert unfinished.exists()
+    PhotoCache(config).claim()
+    assert names(kept_in(config)) == {MARK_NAME, photo.sha256}
+    assert not begun.exists()
+    assert theirs.exists()
 
 
 def test_files_and_folders_of_others_stay_whatever_their_age_and_name(

@@ -17,6 +17,7 @@ from rvernet_app.errors import NoFoodError, PromptError, WeightsError
 from rvernet_app.picture.masks import bbox_xywh
 from rvernet_app.segment.prompted import Outputs
 from rvernet_app.segment.sam import SamSegmenter, build_vit, load_sam
+from rvernet_app.segment.small_sam import build_small_sam
 from rvernet_app.types import Candidates, Mask, Photo, Prompt
 
 CPU = torch.device("cpu")
@@ -230,3 +231,9 @@ def test_fragments_and_pinholes_are_removed(
     np.testing.assert_array_equal(
         mask, answer(segmenter, photo, monkeypatch, logits, [0.1, 0.5, 0.9, 0.7]).masks[0]
     )
+
+
+def test_a_photo_thinner_than_a_pixel_of_the_model_keeps_one() -> None:
+    segmenter = SamSegmenter("sam", "0", build_small_sam())
+    assert segmenter.frame((65000, 4)).inner_hw[1] == 1
+    assert segmenter.frame((1, 30000)).shrink(np.zeros((1, 30000, 3), np.uint8)).shape[0] == 1

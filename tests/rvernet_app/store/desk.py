@@ -117,7 +117,7 @@ def commit(
 def set_up(store: Store, photos: int = 4, double_share: float = 1.0) -> Desk:
     """Create a desk in an empty store."""
     names = [LabelName("rice"), LabelName("soup", ("broth",)), LabelName("beans", food_code="175199")]
-    project = commit(store, create_project, "Trays", names, double_share=double_share)
+    project = commit(store, create_project, "Trays", names, double_share=double_share, self_review=True)
     files = PhotoFiles(store.folder, max_mb=1, max_megapixels=1)
     added = add_photos(store, files, project, [(f"{n}.png", picture(n)) for n in range(photos)])
     with store.reading() as session:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, select, text
 
-from rvernet_app.errors import StoreError
-from rvernet_app.store.database import DATABASE_NAME, Store, known_revisions, migrate, migration_config
+from rvernet_app.errors import BusyStoreError, StoreError
+from rvernet_app.store.database import (
+    DATABASE_NAME,
+    WRITERS,
+    Store,
+    known_revisions,
+    migrate,
+    migration_config,
+)
 from rvernet_app.store.event_log import now
 from rvernet_app.store.projects import ensure_annotator
 from rvernet_app.store.tables import Annotator, Base, Photo
@@ -201,6 +210,32 @@ def test_writers_wait_for_each_other(store: Store) -> None:
 
     assert at_once(*[lambda who=who: write(who) for who in range(4)]) == [None] * 4
     assert sorted(names(store)) == sorted(f"{who}.{number}" for who in range(4) for number in range(10))
+
+
+def test_writers_that_wait_leave_threads_for_readers(store: Store) -> None:
+    refused: queue.Queue[BusyStoreError] = queue.Queue()
+
+    def write(number: int) -> None:
+        try:
+            commit(store, ensure_annotator, f"{number}")
+        except BusyStoreError as error:
+            refused.put(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS + 5)]
+    with store.writing() as session:
+        session.execute(select(Annotator).with_for_update())
+        if store.engine.dialect.name == "postgresql":
+            session.execute(text("LOCK TABLE annotator"))
+        for thread in threads:
+            thread.start()
+        for _ in range(6):  # all but WRITERS - 1 are answered while this one still holds the lock
+            assert "Nothing was saved: too many people are at work at once" in str(refused.get(timeout=60))
+        with store.reading() as other:
+            assert other.scalar(text("SELECT 1")) == 1
+    for thread in threads:
+        thread.join()
+    assert refused.empty()
+    assert len(names(store)) == WRITERS - 1
 
 
 def test_times_are_read_back_in_utc(store: Store) -> None:

@@ -205,5 +205,30 @@ def test_a_thumbnail_of_a_lost_photo_raises_a_store_error(files: PhotoFiles) -> 
     photo = files.add(picture(1))
     assert photo.size_hw == SIZE_HW
     files.working_copy(photo.sha256, photo.format).unlink()
-    with pytest.raises(StoreError, match=f"photo {photo.sha256[:12]} cannot be read"):
+    files.original(photo.sha256).unlink()
+    with pytest.raises(StoreError, match=f"photo {photo.sha256[:12]} is missing .* add the same photo again"):
         files.thumbnail(photo.sha256, photo.format)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_a_lost_or_empty_working_copy_is_made_again_from_the_original(
+    files: PhotoFiles, file_format: str
+) -> None:
+    photo = files.add(picture(1, file_format))
+    copy = files.working_copy(photo.sha256, photo.format)
+    first = copy.read_bytes()
+    copy.unlink()
+    assert files.upright(photo.sha256, photo.format) == copy
+    assert copy.read_bytes() == first
+    copy.write_bytes(b"")
+    assert files.upright(photo.sha256, photo.format).read_bytes() == first
+
+
+def test_lost_and_empty_files_come_back_when_the_same_photo_is_added_again(files: PhotoFiles) -> None:
+    photo = files.add(picture(1))
+    paths = files.original(photo.sha256), files.working_copy(photo.sha256, photo.format)
+    before = [path.read_bytes() for path in paths]
+    paths[0].unlink()
+    paths[1].write_bytes(b"")
+    files.add(picture(1))
+    assert [path.read_bytes() for path in paths] == before

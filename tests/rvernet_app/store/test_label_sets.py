@@ -8,6 +8,7 @@ from sqlalchemy import event, select
 from rvernet_app.errors import LabelError, StoreError
 from rvernet_app.label_files import default_label_set
 from rvernet_app.labels import LabelName, colour_of
+from rvernet_app.store import label_sets
 from rvernet_app.store.database import Store
 from rvernet_app.store.label_sets import (
     add_label,
@@ -23,7 +24,7 @@ from rvernet_app.store.label_sets import (
 )
 from rvernet_app.store.projects import create_project
 from rvernet_app.store.tables import Event, Label, Project
-from tests.rvernet_app.store.desk import Desk, commit
+from tests.rvernet_app.store.desk import Desk, commit, set_up
 
 
 def labels(store: Store, project_id: int) -> list[Label]:
@@ -335,3 +336,16 @@ def test_a_label_set_of_any_size_is_taken_with_as_many_statements(desk: Desk) ->
         event.remove(desk.store.engine, "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[1] <= counts[0] + 2  # rows may be written in several batches
+
+
+def test_a_label_set_has_a_limit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_sets, "MAX_LABELS", 3)
+    desk = set_up(store)  # with three labels
+    before = desk.count()
+    with pytest.raises(LabelError, match="at most 3 labels, and this one would have 4"):
+        commit(store, take_label_set, desk.project, [LabelName("rice"), LabelName("peas")])
+    with pytest.raises(LabelError, match="at most 3 labels"):
+        commit(store, add_label, desk.project, LabelName("peas"))
+    with pytest.raises(LabelError, match="would have 4"):
+        commit(store, create_project, "Big", [LabelName(f"food {n}") for n in range(4)])
+    assert desk.count() == before

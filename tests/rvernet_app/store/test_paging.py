@@ -335,7 +335,7 @@ QUERIES: dict[str, tuple[Callable[[Session, Crowd, int], object], tuple[str, ...
             "ix_verdict_begun (project_id=? AND annotator_id=? AND item_id>?)",
             f"{OWN_FOODS} AND item_id>?)",
             "sqlite_autoindex_verdict_1 (item_id=? AND annotator_id=?)",
-            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id=?)",
+            "ix_annotation_with_label (project_id=? AND label_id=? AND item_id>?)",
         ),
     ),
     "next unranked": (

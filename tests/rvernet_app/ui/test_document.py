@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from rvernet_app.ui.document import DESCRIPTION, TITLE, inline_scripts, introduced, middleware
 
@@ -76,6 +78,17 @@ def test_the_length_of_the_document_is_right(browser: TestClient) -> None:
 
 
 def test_event_streams_pass_piece_by_piece(browser: TestClient) -> None:
-    with browser.stream("GET", "data", headers={"Accept-Encoding": "gzip"}) as reply:
-        assert "content-encoding" not in reply.headers
-        assert [piece.decode() for piece in reply.iter_raw()] == PIECES
+    assert "content-encoding" not in browser.get("data", headers={"Accept-Encoding": "gzip"}).headers
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    path = browser.base_url.path + "data"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    asyncio.run(browser.app({**scope, "asgi": {"spec_version": "2.4"}}, receive, send))
+    pieces = [message["body"].decode() for message in sent if message["type"] == "http.response.body"]
+    assert pieces == [*PIECES, ""]

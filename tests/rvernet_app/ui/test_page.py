@@ -78,8 +78,9 @@ def serve(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def space(serve: Callable[[], Served], monkeypatch: pytest.MonkeyPatch) -> Served:
-    """The page on a Space."""
+    """The page on a Space of Ann's."""
     be_a_space(monkeypatch)
+    monkeypatch.setenv("SPACE_AUTHOR_NAME", ANN["name"])
     return serve()
 
 

@@ -3,7 +3,7 @@
 // goes on where it stopped.
 
 import { choose } from "../asking.js";
-import { attempt, busy } from "../feedback.js";
+import { attempt, busy, complain } from "../feedback.js";
 import { frontText, sizeOfFront } from "../panels/front.js";
 import { openAgain } from "../photos.js";
 import { contentOf, foodOf, textOf } from "../project/contents.js";
@@ -16,8 +16,14 @@ import { forgetPhotos } from "./keeping.js";
 
 const UNFINISHED = "unfinished move";
 
+const NOT_ALLOWED =
+  "Only an admin of this server makes projects. Ask whoever runs it to make one and to add you. " +
+  "What you did here stays in this browser.";
+
 export async function openMoveSheet(page) {
   const { find, state } = page;
+  const reply = await tell(page, "projects", {}).catch(() => null); // the move itself says what is wrong
+  if (reply && !reply.may_create) return complain(page, new Error(NOT_ALLOWED));
   const begun = await noteOf(page);
   const fields = find("#rv-move").elements;
   fields.name.value =

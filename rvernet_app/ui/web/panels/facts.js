@@ -4,9 +4,13 @@ import { make, optionsOf } from "../dom.js";
 import { words } from "../words.js";
 
 export function drawFacts({ find, state }) {
-  const { segmenter, checkpoint, classes, rows } = state.facts;
+  const { segmenter, checkpoint, classes, rows, problems = [] } = state.facts;
   const known = [make("span", { class: "rv-wide" }, "knows "), `${classes.length} foods`];
   find("#rv-models-label").replaceChildren(...known);
+  find("#rv-models").classList.toggle("rv-warning", problems.length > 0);
+  find("#rv-problems").replaceChildren(
+    ...problems.map((problem) => make("p", { class: "rv-note rv-warning" }, problem)),
+  );
   find("#rv-models").title = `Outlines by ${segmenter}, names by ${checkpoint}`;
   const facts = rows.map(([name, value, term]) =>
     make("div", {}, make("dt", {}, name), make("dd", { title: term }, value)),

@@ -2,7 +2,7 @@
 
 import { handToolOf } from "../canvas/corrections.js";
 import { fill, make } from "../dom.js";
-import { isFiltered } from "../state.js";
+import { isFiltered, withOthers } from "../state.js";
 import { filterText, progressShare, progressText, totalOf } from "../words.js";
 
 const SAVED = {
@@ -37,12 +37,15 @@ const photosOf = ({ progress }) => totalOf(progress) + progress.full;
 
 // Sets the attributes of the root that styles and tests read.
 function drawRoot({ root, state, overlay }) {
-  const { current, project, reviewing, tool } = state;
+  const { current, project, reviewing, rights, tool } = state;
   root.dataset.state = current || reviewing ? "photo" : "empty";
   setOrDrop(root, "photo", current?.id);
   setOrDrop(root, "item", current && (current.item ?? ""));
   setOrDrop(root, "mode", project && "project");
   setOrDrop(root, "photos", project && (photosOf(project) ? "some" : "none"));
+  setOrDrop(root, "role", project?.role);
+  setOrDrop(root, "makesProjects", rights && (rights.makesProjects ? "yes" : "no"));
+  root.toggleAttribute("data-with-others", withOthers(state));
   setOrDrop(root, "review", reviewing ? "" : null);
   root.dataset.hand = handToolOf(state);
   root.toggleAttribute("data-full", Boolean(current?.full));

@@ -1,15 +1,16 @@
 // The sheets that lie over the page: what they list, and what opens them.
 
-import { fill, make, muted, optionsOf, tableOf } from "../dom.js";
+import { fill, make, muted, optionsOf } from "../dom.js";
 import { rememberFilled } from "../leaving.js";
-import { shownMask } from "../state.js";
+import { shownMask, withOthers } from "../state.js";
 import { progressShare, progressText, words } from "../words.js";
 import { drawLarge } from "./enlarge.js";
+import { askText, peopleTable } from "./people.js";
 
 // Without digits that come from counting in twos: 0.07 is 7, not 7.000000000000001.
 const inPercent = (share) => String(Number((share * 100).toFixed(6)));
 
-// `on` takes: project (id).
+// `on` takes: project (id), and what `peopleTable` takes.
 export function createSheets({ find, state }, on) {
   function projectRow({ id, name, progress }) {
     const meter = make("span", { style: `width:${progressShare(progress)}%` });
@@ -31,14 +32,21 @@ export function createSheets({ find, state }, on) {
     optionsOf([["", "any"], ...labels.all().map(({ id, name }) => [id, words(name)])]);
 
   return {
-    showProjects({ me, projects }) {
+    showProjects(reply) {
+      const { me, projects, alone } = reply;
       find("#rv-me").value = me;
+      find("#rv-me").disabled = !alone;
+      const ask = askText(reply);
+      find("#rv-projects-ask").hidden = !ask;
+      find("#rv-projects-ask").textContent = ask;
       fill(find("#rv-projects"), projects.map(projectRow));
-      find("#rv-projects-empty").hidden = projects.length > 0;
+      find("#rv-projects-empty").hidden = projects.length > 0 || ask !== "";
     },
 
-    showSettings({ name, new_labels: newLabels, double_share: double, blind_share: blind }) {
+    showSettings(project) {
+      const { name, new_labels: newLabels, double_share: double, blind_share: blind } = project;
       const { elements } = find("#rv-settings");
+      elements.self_review.checked = project.self_review;
       elements.name.value = name;
       elements.new_labels.checked = newLabels;
       elements.double_share.value = inPercent(double);
@@ -47,10 +55,7 @@ export function createSheets({ find, state }, on) {
     },
 
     showPeople(people) {
-      const columns = ["Name", "Photos begun", "Photos done", "Foods"];
-      const rows = people.map(({ name, begun, done, foods }) => [name, begun, done, foods]);
-      const text = people.length ? tableOf(columns, rows) : make("p", {}, "Nobody has begun a photo yet.");
-      find("#rv-people").replaceChildren(text);
+      find("#rv-people").replaceChildren(peopleTable(people, withOthers(state), on));
     },
 
     showCopyState(problem) {

@@ -28,7 +28,8 @@ export function wireTabs(page, open) {
       const step = NEXT[event.key];
       if (!step || !state.project) return;
       event.preventDefault();
-      const next = tabs.at((tabs.indexOf(tab) + step) % tabs.length);
+      const shown = tabs.filter((each) => each.checkVisibility());
+      const next = shown.at((shown.indexOf(tab) + step) % shown.length);
       next.focus();
       choose(next);
     });

@@ -4,10 +4,18 @@ import { base64Of } from "../dom.js";
 import { attempt, complain } from "../feedback.js";
 import { readShare } from "../panels/amounts.js";
 import { fillGridFilters } from "../panels/grid.js";
+import { roleText } from "../panels/people.js";
 import { FIRST_TAB } from "../panels/tabs.js";
 import { close } from "../photos.js";
 import { tell } from "../server.js";
-import { changeProject, clearFilter, dropProjectPhoto, isPending, setProgress } from "../state.js";
+import {
+  changeProject,
+  clearFilter,
+  dropProjectPhoto,
+  isPending,
+  setProgress,
+  withOthers,
+} from "../state.js";
 import { remember } from "../storage.js";
 import { deleteProject, lossOf, lossText } from "./deleting.js";
 import { labelSetOf } from "./labels.js";
@@ -19,7 +27,8 @@ export async function learnProjects(page) {
   const asking = page.state.annotator;
   const reply = await tell(page, "projects", {});
   if (page.state.annotator !== asking) return;
-  page.state.set({ annotator: reply.me, account: reply.me });
+  const rights = { alone: reply.alone, makesProjects: reply.may_create };
+  page.state.set({ annotator: reply.me, account: reply.me, rights });
   page.fields.portion.setUp(reply);
   page.sheets.showProjects(reply);
 }
@@ -37,6 +46,7 @@ export function createProject(page, form) {
       name: values.get("name"),
       label_set: await base64Of(values.get("label_set")),
       new_labels: values.has("new_labels"),
+      self_review: withOthers(page.state) ? values.has("self_review") : null,
       ...sharesIn(values),
     });
     form.reset();
@@ -61,7 +71,7 @@ export async function openProject(page, id) {
     if (state.listed.length) await openNext(page, -1);
     else close(page);
   } catch (error) {
-    if (error.gone) remember("rvernet-project", "");
+    if (!error.unanswered && !error.login) remember("rvernet-project", "");
     complain(page, error);
   }
 }
@@ -71,6 +81,9 @@ export async function showProject(page) {
   const { state } = page;
   const { project } = state;
   page.sheets.showSettings(project);
+  page.find("#rv-role").textContent = roleText(project);
+  page.find("#rv-people-said").textContent = "";
+  if (project.role !== "admin") return;
   await attempt(page, async () => {
     const [{ people }, loss] = await Promise.all([
       tell(page, "people", { project: project.id }),
@@ -101,6 +114,7 @@ export function saveSettings(page, form) {
       project: project.id,
       name: values.get("name"),
       new_labels: values.has("new_labels"),
+      self_review: values.has("self_review"),
       ...sharesIn(values),
     });
     changeProject(state, project, settings);

@@ -479,9 +479,9 @@ def test_text_files_may_begin_with_a_byte_order_mark(kitchen: Kitchen, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "names", ["[rice, no]", "[rice, ~]", "{0: rice, true: peas}", "{0: rice, .nan: peas}"]
+    "names", ["[rice, null]", "[rice, ~]", "{0: rice, true: peas}", "{0: rice, .nan: peas}"]
 )
-def test_words_that_yaml_reads_as_values_are_no_names(kitchen: Kitchen, tmp_path: Path, names: str) -> None:
+def test_words_for_nothing_are_no_names(kitchen: Kitchen, tmp_path: Path, names: str) -> None:
     folder = write(tmp_path / "in", BOX)
     (folder / "data.yaml").write_text(f"train: images/train\nnames: {names}\n")
     with pytest.raises(StoreError, match=r"does not give the names of the classes by number"):

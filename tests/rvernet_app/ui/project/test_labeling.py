@@ -113,7 +113,7 @@ def file(text: str) -> str:
 
 def test_a_conflict_comes_with_the_saved_version(page: Page) -> None:
     saved = page.ask("save_food", item=page.desk.items[0], rle=square(), note="first")
-    page.ask("save_food", "Ben", item=page.desk.items[0], **place(saved), rle=square(1), note="second")
+    page.ask("save_food", item=page.desk.items[0], **place(saved), rle=square(1), note="second")
     reply = page.ask("save_food", item=page.desk.items[0], **place(saved), rle=square(2), note="third")
     assert reply.keys() == {"error", "conflict"}
     assert (reply["conflict"]["note"], reply["conflict"]["revision"]) == ("second", 2)
@@ -125,7 +125,7 @@ def test_viewing_saves_nothing_about_the_visitor(page: Page) -> None:
     (project,) = page.ask("projects", "Visitor")["projects"]
     assert project == {"id": desk.project, "name": "Trays", "progress": new}
     opened = page.of_project("open_project", "Visitor")
-    assert (opened["progress"], opened["annotators"]) == (new, ["Ann", "Ben"])
+    assert (opened["progress"], opened["annotators"]) == (new, [])
     desk.save()
     shown = page.of_project("open_item", "Visitor", item=desk.items[0])
     assert (shown["state"], shown["full"], shown["foods"], shown["progress"]) == (NEW, False, [], new)
@@ -524,7 +524,7 @@ def test_all_changes_of_one_step_are_undone_together(page: Page) -> None:
 
 
 def test_changes_of_another_visitor_are_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvernet_app.ui.answers.visitor", lambda *_: Actor("Ben"))
+    monkeypatch.setattr("rvernet_app.ui.answers.visitor", lambda *_: Actor("Ben", is_admin=True))
     item = page.desk.items[0]
     for name in ("save_food", "delete_food", "undo_food", "give_verdict"):
         message = {"item": item, "rle": square(), "id": 1, "revision": 1, "state": DONE}

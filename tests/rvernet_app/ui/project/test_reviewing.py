@@ -21,7 +21,7 @@ from rvernet_app.picture.photos import LoadedPhoto
 from rvernet_app.store.annotations import Draft, Portion, give_verdict, save
 from rvernet_app.store.database import Store
 from rvernet_app.store.projects import create_project
-from rvernet_app.store.tables import DONE
+from rvernet_app.store.tables import DONE, Sight
 from rvernet_app.ui.answers import UNEXPECTED, answered_to
 from rvernet_app.ui.project.reviewing import Reviewing
 from rvernet_app.ui.visitor.replies import PhotoReply
@@ -141,13 +141,17 @@ def test_the_queue_wraps_around_and_holds_photos_that_enough_annotators_are_done
     items = page.desk.items
     assert page.open(after=0)["item"] == items[1]
     assert page.open(after=1)["item"] == items[0]
-    assert page.open(after=1, least=1)["item"] == items[2]
-    assert page.open(item=items[3])["position"] == 3
+    assert page.open(me="Ann", after=1, least=1)["item"] == items[2]
+    assert page.open(me="Ann", item=items[3])["position"] == 3
+    # Rita could still label these herself, so she must not know what Ann has.
+    assert page.open(after=1, least=1)["item"] == items[0]
+    assert "still waits for an annotator" in page.open(item=items[3])["error"]
     assert page.open(least=3) == {"item": None}
 
 
 def test_a_decided_photo_leaves_the_queue(page: Page) -> None:
     page.decide("accept", page.anns)
+    assert page.desk.count(Sight) == 1  # also of who never opened the review
     assert page.open()["item"] == page.desk.items[0]
     page.decide("reject", page.alone)
     assert page.open()["item"] == page.desk.items[1]
@@ -300,10 +304,10 @@ def test_the_dashboard_counts_the_project(page: Page) -> None:
         "done by two or more": "2",
     }
     assert {row[0]: row[1:4] for row in labels["rows"]} == {
-        "rice": ["4", "1", "0"],
+        "rice": ["3", "1", "0"],  # without that on the third photo, which Rita could still label
         "beans": ["1", "0", "0"],
         "soup": ["0", "0", "1"],
-        "all": ["5", "1", "1"],
+        "all": ["4", "1", "1"],
     }
     assert [row[0] for row in annotators["rows"]] == ["Ann", "Ben"]
     assert all(len(row) == len(table["columns"]) for table in reply["tables"] for row in table["rows"])

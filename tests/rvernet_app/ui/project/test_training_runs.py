@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from rvernet_app.config import AppConfig
+from rvernet_app.errors import CheckpointError
 from rvernet_app.model.checkpoint import save_checkpoint
 from rvernet_app.model.classify import load_classifier
 from rvernet_app.model.rvernet import ModuleSpec, RveRNet, RveRNetConfig
@@ -469,7 +470,23 @@ def test_a_missing_checkpoint_is_not_in_use(page: Page) -> None:
     chosen = checkpoint_in_use(page.store.folder)
     assert chosen is not None
     chosen.rename(chosen.with_name("elsewhere"))
-    assert checkpoint_in_use(page.store.folder) is None
+    with pytest.raises(CheckpointError, match="no training left a checkpoint"):
+        checkpoint_in_use(page.store.folder)
+
+
+@pytest.mark.parametrize("pointer", [b"", b"training", b"..", b"/", b"\xff\xfe", b"training/\0", b"x" * 5000])
+def test_a_damaged_pointer_to_the_checkpoint_in_use_is_reported(tmp_path: Path, pointer: bytes) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / IN_USE_NAME).write_bytes(pointer)
+    with pytest.raises(CheckpointError, match="choose a training again"):
+        checkpoint_in_use(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"better"'])
+def test_a_damaged_comparison_is_a_training_that_failed(page: Page, content: str) -> None:
+    page.finish()
+    (page.out / "comparison.json").write_text(content)
+    assert page.ask("training") == {"state": "failed", "project": "Trays", "said": CUT_SHORT}
 
 
 @pytest.mark.parametrize(

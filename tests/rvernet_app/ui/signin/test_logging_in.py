@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import argon2
-import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -85,7 +84,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.sign_in.close()
 
 
-def log_in(browser: TestClient, name: str = "ann", password: str = PASSWORD, to: str = "/") -> httpx.Response:
+def log_in(browser: TestClient, name: str = "ann", password: str = PASSWORD, to: str = "/") -> Any:
     return browser.post("/login", data={"name": name, "password": password, "next": to})
 
 

@@ -42,7 +42,7 @@ def sessions(open_sessions: Open) -> Sessions:
 
 def name_of(sessions: Sessions, token: str) -> str | None:
     found = sessions.find(token)
-    return found and found.name
+    return None if found is None else found.name
 
 
 def test_a_token_belongs_to_who_logged_in(sessions: Sessions) -> None:
