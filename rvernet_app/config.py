@@ -113,7 +113,7 @@ class AppConfig:
     max_photo_mb: float = 40.0
     max_photo_megapixels: float = 100.0
     decoding_mb: float = 1500.0
-    embedding_cache_mb: float = 200.0
+    embedding_cache_mb: float = 128.0
     host: str = "127.0.0.1"
     port: int = 7860
     hosts: str = ""

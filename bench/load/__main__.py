@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import sys
@@ -62,9 +63,20 @@ def source_photos(seed: int) -> list[Path]:
 
 
 async def visit_all(
-    url: str, photos: Sequence[list[OwnPhoto]], tally: Tally, pace: Pace, seconds: float, greedy: int = 0
+    url: str,
+    photos: Sequence[list[OwnPhoto]],
+    tally: Tally,
+    pace: Pace,
+    seconds: float,
+    greedy: int = 0,
+    rounds: float = math.inf,
 ) -> list[Claim]:
-    """Let visitors work for a time, one for each list of photos; return the answers to be checked later."""
+    """Let visitors work for a time, one for each list of photos; return the answers to be checked later.
+
+    Args:
+        greedy: number of visitors who ask for many searches at once.
+        rounds: most photos that a visitor opens.
+    """
     until = time.perf_counter() + seconds
     visitors = [
         Visitor(url, f"visitor {n}", own, tally, pace, labels=n % 2 == 0, seed=n)
@@ -72,7 +84,7 @@ async def visit_all(
     ]
     others = [asyncio.create_task(demand_searches(url, photos[0][0], until)) for _ in range(greedy)]
     try:
-        await asyncio.gather(*(visitor.visit(until) for visitor in visitors))
+        await asyncio.gather(*(visitor.visit(until, rounds) for visitor in visitors))
         await asyncio.gather(*(visitor.check_saved() for visitor in visitors if visitor.saved))
     finally:
         for other in others:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -88,14 +89,18 @@ class Visitor:
         self.saved: list[Saved] = []
         self.claims: list[Claim] = []
 
-    async def visit(self, until: float) -> None:
-        """Work until a moment of `time.perf_counter`; no error of the server ends the visit."""
+    async def visit(self, until: float, rounds: float = math.inf) -> None:
+        """Work until a moment of `time.perf_counter`; no error of the server ends the visit.
+
+        Args:
+            rounds: most photos to open.
+        """
         await asyncio.sleep(self._chance.uniform(0, self._pace.most))
         await self._counted(self._load)
         if self._labels:
             await self._counted(self._start_project)
         number = 0
-        while time.perf_counter() < until:
+        while number < rounds and time.perf_counter() < until:
             await self._counted(lambda n=number: self._work_on(n, until))  # type: ignore[misc]
             number += 1
             await self._think()

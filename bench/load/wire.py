@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from gradio_client.utils import apply_diff
 
 Json = dict[str, Any]
 
@@ -43,11 +44,13 @@ class Steps:
     """The answer to an event that comes in steps.
 
     Attributes:
-        values: what the page showed at last, None if it showed nothing.
+        value: what the page showed at last, None if it showed nothing.
+        raw: what Gradio sent at last, to which its next change applies.
         seconds: for each step that brought something new, how long after the request it came.
     """
 
     value: Json | None = None
+    raw: Json | None = None
     seconds: list[float] = field(default_factory=list)
 
 
@@ -134,7 +137,7 @@ class Wire:
             async for message in messages:
                 event_id = message.get("event_id")
                 if event_id in steps:
-                    _take(message, steps[event_id], time.perf_counter() - since)
+                    take(message, steps[event_id], time.perf_counter() - since)
                     if message["msg"] == "process_completed":
                         waiting.discard(event_id)
                 if not waiting:
@@ -178,15 +181,23 @@ async def _answered(ask: Callable[[], Any], address: str) -> httpx.Response:
     return answer
 
 
-def _take(message: Json, steps: Steps, seconds: float) -> None:
-    """Take one message of an event. Gradio sends the first step and the last one whole."""
+def take(message: Json, steps: Steps, seconds: float) -> None:
+    """Take one message of an event. Gradio sends the first step and the last one whole, changes in between.
+
+    Raises:
+        UnansweredError: the event ended with an error.
+    """
     output = message.get("output")
     if not output:
         return
     if message.get("success") is False:
         raise UnansweredError(f"event: {str(output.get('error'))[:80]}")
-    data = output.get("data")
-    if message["msg"] == "process_generating" and data and data[0] not in ([], None):
+    (data,) = output.get("data") or [None]
+    if message["msg"] == "process_generating" and isinstance(data, list):
+        data = apply_diff(steps.raw, data)
+    if not isinstance(data, dict):
+        return
+    steps.raw = data
+    if data.get("__type__") != "update" and data != steps.value:  # an update without a value shows nothing
+        steps.value = data
         steps.seconds.append(seconds)
-    if data and isinstance(data[0], dict) and data[0].get("__type__") != "update":
-        steps.value = data[0]
