@@ -89,6 +89,10 @@ def test_event_streams_pass_piece_by_piece(browser: TestClient) -> None:
 
     path = browser.base_url.path + "data"
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
-    asyncio.run(browser.app({**scope, "asgi": {"spec_version": "2.4"}}, receive, send))
+
+    async def fetch() -> None:
+        await browser.app({**scope, "asgi": {"spec_version": "2.4"}}, receive, send)
+
+    asyncio.run(fetch())
     pieces = [message["body"].decode() for message in sent if message["type"] == "http.response.body"]
     assert pieces == [*PIECES, ""]
