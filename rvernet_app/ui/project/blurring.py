@@ -56,12 +56,12 @@ class Blurring:
 
     def find_faces(self, asked: FindFaces, me: Actor) -> Faces:
         """Propose boxes around the faces of a photo."""
-        weights = face_weights(self._weights_dir)
-        if weights is None:
-            return Faces(boxes=[], can=False)
         with self._store(me).reading() as session:
             photo = queue.item(session, asked.project, asked.item).photo
             copy = self._files.working_copy(photo.sha256, photo.format)
+        weights = face_weights(self._weights_dir)
+        if weights is None:
+            return Faces(boxes=[], can=False)
         try:
             boxes = find_faces(read_pixels(copy), weights)
         except OSError as error:

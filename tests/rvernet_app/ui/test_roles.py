@@ -164,6 +164,10 @@ ROWS: dict[str, Row] = {
     "merge": Row(Role.REVIEWER, merge),
     "comment": Row(Role.REVIEWER, lambda ids: {"item": ids.done, "words": "Rice?"}),
     "report": Row(Role.REVIEWER, about(of="dashboard")),
+    "find_faces": Row(Role.ANNOTATOR, lambda ids: {"project": ids.project, "item": ids.new}),
+    "blur_photo": Row(
+        Role.REVIEWER, lambda ids: {"project": ids.project, "item": ids.new, "boxes": [[0, 0, 4, 4]]}
+    ),
     # Running a project
     "change_project": Row(Role.ADMIN, about(**SETTINGS)),
     "people": Row(Role.ADMIN, about()),
