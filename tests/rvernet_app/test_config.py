@@ -37,6 +37,8 @@ def test_every_field_is_read_from_the_environment() -> None:
         "RVERNET_IMPORT_DIR": "/photos/new",
         "RVERNET_HUB_DATASET": "ann/meals",
         "RVERNET_ADMINS": "ann, ben",
+        "RVERNET_SESSION_IDLE_HOURS": "2",
+        "RVERNET_SESSION_HOURS": "24",
         "RVERNET_HOSTS": "meals.example, meals.example:8443",
         "RVERNET_PROXIES": "127.0.0.1",
         "RVERNET_OPEN_TO_ALL": "yes",
@@ -70,6 +72,8 @@ def test_every_field_is_read_from_the_environment() -> None:
         min_free_mb=100.0,
         hub_dataset="ann/meals",
         admins="ann, ben",
+        session_idle_hours=2.0,
+        session_hours=24.0,
     )
 
 
