@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 MARK_NAME = ".rvernet-scratch"
 """An empty file that marks a temporary folder as ours."""
-_FOLDER_NAME = re.compile(r"rvernet-[a-z]+-\w{8}")
+KINDS = ("uploads", "download", "copy", "import")
+"""Kinds of temporary folders; no other name is taken for one of ours, even of an empty folder."""
+_FOLDER_NAME = re.compile(rf"rvernet-({'|'.join(KINDS)})-\w{{8}}")
 _STALE_SECONDS = 24 * 3600
 """Age of an unfinished file that nobody writes any more, where locks cannot tell."""
 _NEW_SECONDS = 60
@@ -82,7 +84,7 @@ def scratch_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
     If the program is killed, `remove_dead` removes the folder.
 
     Args:
-        kind: a word for the name of the folder, lower case.
+        kind: one of KINDS, for the name of the folder.
         parent: where the folder is made; None takes the system's folder for temporary files.
 
     Raises:
