@@ -6,6 +6,7 @@ import asyncio
 import base64
 import math
 import random
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -55,6 +56,15 @@ class Pace:
     most: float = 9.0
 
 
+def transport_of(number: int) -> httpx.AsyncHTTPTransport:
+    """Return a transport with an address of the visitor's own, as visitors have: the server counts by it.
+
+    Only Linux has more than one address for its own machine; elsewhere all visitors share one.
+    """
+    address = f"127.0.{1 + number // 250 % 250}.{2 + number % 250}" if sys.platform == "linux" else None
+    return httpx.AsyncHTTPTransport(local_address=address, limits=httpx.Limits(max_connections=8))
+
+
 class Visitor:
     """One visitor with own photos and, if `labels` is true, an own project.
 
@@ -73,8 +83,9 @@ class Visitor:
         labels: bool,
         seed: int,
     ) -> None:
-        limits = httpx.Limits(max_connections=8)
-        self._http = httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=ANSWER_SECONDS, trust_env=False, transport=transport_of(seed)
+        )
         self._wire = Wire(self._http)
         self._name = name
         self._photos = photos
