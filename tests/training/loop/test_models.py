@@ -67,11 +67,11 @@ def test_baseline_is_built_from_its_options(kind: str) -> None:
 @pytest.mark.parametrize(
     ("options", "classes", "sentence"),
     [
-        (ModelOptions(SPEC, **SCRATCH), 1, "num_classes as a whole number of at least 2"),
+        (ModelOptions(SPEC, **SCRATCH), 1, "num_classes as a whole number from 2 to 10000"),
         (
             ModelOptions(SPEC, **{**SCRATCH, "input_size": 16}),
             2,
-            "input_size as a whole number of at least 32",
+            "input_size as a whole number from 32 to 10000",
         ),
         (ModelOptions(ModuleSpec("deit_tiny_patch16_224", {"depth": 1}), **SCRATCH), 2, "img_size=32"),
         (ModelOptions(ModuleSpec("mobilenetv2_035", {"wings": 2}), **SCRATCH), 2, "wings"),
