@@ -67,14 +67,15 @@ class Answer:
 
 
 def _as_download(headers: list[tuple[bytes, bytes]], kind: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a file, with which a browser saves it unless it is a picture."""
+    """Return the headers of a file, with which a browser saves it unless it is a picture.
+
+    They name no file, because the page's link does so better: the server's own names are digits.
+    """
     if kind.decode("latin-1").partition(";")[0].strip().lower() in PICTURES:
         return headers
-    named = [value for name, value in headers if name == b"content-disposition"]
-    name = named[0].partition(b";")[2].strip() if named else b""
     others = [(key, value) for key, value in headers if key not in (b"content-disposition", b"content-type")]
     return [
         *others,
         (b"content-type", b"application/octet-stream"),
-        (b"content-disposition", b"attachment; " + name if name else b"attachment"),
+        (b"content-disposition", b"attachment"),
     ]

@@ -20,7 +20,7 @@ from rvernet_app.store.tables import Annotation, Event
 from tests.conftest import ROOT
 from tests.rvernet_app.store.desk import SIZE_HW, Desk, require_complete_events, square
 
-KILLS = {"sqlite": 100, "postgresql": 8}
+KILLS = {"sqlite": 20, "postgresql": 8}
 MOST_LINES = 9
 MOST_TURNS = 300_000
 """Most turns of the empty loop before a kill; they last about as long as one save."""
