@@ -22,7 +22,7 @@ from rvernet_app.ui.gate.bodies import Body, Held
 from rvernet_app.ui.gate.doors import Door, Kind, door_at, is_known
 from rvernet_app.ui.gate.forwarded import Forwarded
 from rvernet_app.ui.gate.hosts import check_origin
-from rvernet_app.ui.gate.places import Streams, Turns, network_of
+from rvernet_app.ui.gate.places import Calls, Streams, network_of
 from rvernet_app.ui.gate.refusal import Refused
 from rvernet_app.ui.gate.rules import Rules
 from rvernet_app.ui.gate.uploads import Parts, Uploads
@@ -66,7 +66,7 @@ class Gate:
         self._knows = knows
         self._held = Held(rules.held)
         self._streams = Streams(rules.streams, rules.streams_in_all)
-        self._turns = Turns(rules.calls, rules.waiting, rules.calls_in_all)
+        self._calls = Calls(rules.calls, rules.waiting, rules.calls_in_all)
         self._uploads = Uploads(rules.space, knows.uploads_folder)
         self._enter = Forwarded(self._request, rules.proxies)
 
@@ -106,7 +106,7 @@ class Gate:
                 places.enter_context(self._upload(visitor, headers, body))
             if door.has_body:
                 places.callback(body.close)
-                await places.enter_async_context(self._turns.turn(visitor))
+                await places.enter_async_context(self._calls.place(visitor))
                 receive = body.receive
             try:
                 await self.site({**scope, "inline_scripts": answer.scripts}, receive, answer)

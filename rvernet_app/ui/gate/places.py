@@ -46,7 +46,7 @@ class Streams:
                 del self._open[visitor]
 
 
-class Turns:
+class Calls:
     """Calls under way. Those of one visitor above a number wait for their turn, so others do not.
 
     Args:
@@ -60,11 +60,11 @@ class Turns:
         self._most = each + waiting
         self._in_all = in_all
         self._counts: Counter[str] = Counter()
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._places: dict[str, asyncio.Semaphore] = {}
 
     @asynccontextmanager
-    async def turn(self, visitor: str) -> AsyncIterator[None]:
-        """Wait for the visitor's turn, which lasts while the block runs.
+    async def place(self, visitor: str) -> AsyncIterator[None]:
+        """Wait for a place of the visitor's, and hold it while the block runs.
 
         Raises:
             Refused: with 429 if too much of the visitor waits, 503 if too much of all does.
@@ -74,14 +74,14 @@ class Turns:
         if self._counts.total() >= self._in_all:
             raise Refused(503, BUSY)
         self._counts[visitor] += 1
-        turn = self._turns.setdefault(visitor, asyncio.Semaphore(self._each))
+        place = self._places.setdefault(visitor, asyncio.Semaphore(self._each))
         try:
-            async with turn:
+            async with place:
                 yield
         finally:
             self._counts[visitor] -= 1
             if not self._counts[visitor]:
-                del self._counts[visitor], self._turns[visitor]
+                del self._counts[visitor], self._places[visitor]
 
 
 def network_of(address: str) -> str:
