@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import sys
@@ -120,10 +121,13 @@ def session_of(request: Any) -> str:
 
 
 def is_awaited(request: gr.Request | None) -> bool:
-    """Return False once the page that an event came from is closed or has no connection."""
+    """Return False once the page that an event came from is closed, has no connection, or fetches nothing."""
     if request is None or request.request is None:
         return True
     queue = request.request.app.get_blocks()._queue
+    unread = queue.pending_messages_per_session.get(request.session_hash)
+    if unread is not None and unread.qsize() >= UNREAD_IGNORED:
+        return False
     under_way = (event for job in queue.active_jobs for event in job or ())
     return any(event.alive for event in under_way if event.session_hash == request.session_hash)
 
@@ -178,8 +182,34 @@ def bound_memory(demo: gr.Blocks) -> None:
     It also counts statistics of all requests that it keeps after each one, which nobody reads here.
     """
     demo.state_session_capacity = MAX_SESSIONS
+    demo._queue.pending_messages_per_session = _Unread(demo._queue)
     demo._queue.ANALYTICS_MAX_EVENTS = 1
     demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+
+
+class _Unread(utils.LRUCache[str, "asyncio.Queue[Any]"]):
+    """Messages that pages have not fetched yet, by session; Gradio would keep any number of them.
+
+    Args:
+        queue: Gradio's queue, which forgets the calls of a session along with its messages.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        super().__init__(MAX_UNREAD_PAGES)
+        self._queue = queue
+
+    def __setitem__(self, session: str, messages: asyncio.Queue[Any]) -> None:
+        if session not in self and len(self) >= self.max_size:
+            self._queue.pending_event_ids_session.pop(next(iter(self)), None)
+        super().__setitem__(session, _FewMessages())
+
+
+class _FewMessages(asyncio.Queue[Any]):
+    """A queue that drops what comes when it is full."""
+
+    def put_nowait(self, item: Any) -> None:
+        if self.qsize() < MAX_UNREAD:
+            super().put_nowait(item)
 
 
 def let_wait(demo: gr.Blocks, count: int) -> None:
@@ -276,3 +306,10 @@ class ServedFiles:
     def clean_with(self, demo: gr.Blocks) -> None:
         """Have Gradio delete the files by the age given as `delete_cache`."""
         demo.temp_file_sets.append(self.paths)
+
+
+MAX_UNREAD_PAGES, MAX_UNREAD = 512, 64
+"""Pages for which messages are kept, and messages for each."""
+UNREAD_IGNORED = 24
+"""Messages that a page leaves unread before its questions are not answered any more. A page that is slow to
+connect leaves up to five for each question."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 from types import SimpleNamespace
 from typing import Any
@@ -115,3 +116,49 @@ def test_the_server_tells_the_page_the_visitors_name() -> None:
     body = {"session_hash": "s", "component_id": component._id, "fn_name": "whoami", "data": {"me": "Ann"}}
     reply = TestClient(App.create_app(demo)).post("/gradio_api/component_server", json=body)
     assert reply.json() == {"me": "Ann"}
+
+
+def queue_of(demo: gr.Blocks) -> Any:
+    """Return Gradio's queue with what is kept for pages bounded."""
+    access.bound_memory(demo)
+    return demo._queue
+
+
+def test_messages_that_nobody_fetches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "MAX_UNREAD_PAGES", 2)
+    monkeypatch.setattr(access, "MAX_UNREAD", 3)
+    queue = queue_of(gr.Blocks())
+    for session in ("a", "b", "c"):
+        queue.pending_event_ids_session[session] = {session}
+        queue.pending_messages_per_session[session] = asyncio.Queue()
+    for number in range(5):
+        queue.pending_messages_per_session["c"].put_nowait(number)
+    assert list(queue.pending_messages_per_session) == list(queue.pending_event_ids_session) == ["b", "c"]
+    kept = queue.pending_messages_per_session["c"]
+    assert [kept.get_nowait() for _ in range(kept.qsize())] == [0, 1, 2]
+
+
+def test_a_page_that_has_gone_or_fetches_nothing_is_not_awaited() -> None:
+    demo = gr.Blocks()
+    queue = queue_of(demo)
+    asked = SimpleNamespace(
+        session_hash="ann", request=SimpleNamespace(app=SimpleNamespace(get_blocks=lambda: demo))
+    )
+    event = SimpleNamespace(session_hash="ann", alive=True)
+    queue.active_jobs = [None, [SimpleNamespace(session_hash="ben", alive=True), event]]
+    queue.pending_messages_per_session["ann"] = asyncio.Queue()
+    assert access.is_awaited(asked)  # type: ignore[arg-type]  # a fake request
+    event.alive = False
+    assert not access.is_awaited(asked)  # type: ignore[arg-type]
+    event.alive = True
+    for number in range(access.UNREAD_IGNORED):
+        queue.pending_messages_per_session["ann"].put_nowait(number)
+    assert not access.is_awaited(asked)  # type: ignore[arg-type]
+
+
+def test_a_session_is_that_of_the_page_also_for_server_functions() -> None:
+    client = SimpleNamespace(host="192.0.2.7")
+    assert access.session_of(gr.Request(session_hash="ann")) == "ann"
+    assert access.session_of(SimpleNamespace(_json={"session_hash": "ben"}, client=client)) == "ben"
+    assert access.session_of(SimpleNamespace(_json=[], client=client)) == "192.0.2.7"
+    assert access.session_of(None) == ""
