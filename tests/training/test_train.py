@@ -425,6 +425,7 @@ def launched(
     return done
 
 
+@pytest.mark.slow
 def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_thread: dict[str, str]) -> None:
     """Use the GPU launcher, because `accelerate launch --cpu` starts a single process without MPI."""
     torch.manual_seed(4)
@@ -454,6 +455,7 @@ def test_two_processes_match_one_process(write: Write, tmp_path: Path, one_threa
         assert {k: v for k, v in two.items() if k != "loss"} == {k: v for k, v in one.items() if k != "loss"}
 
 
+@pytest.mark.slow
 def test_two_processes_resume_from_the_state_of_the_main_one(
     write: Write, tmp_path: Path, one_thread: dict[str, str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_the_same_click_gives_the_same_mask_in_every_thread() -> None:
         np.testing.assert_array_equal(masks, expected)
 
 
+@pytest.mark.slow
 def test_one_click_on_real_foods(real_photos: Path) -> None:
     """Click the innermost point of 136 annotated masks; a plain GrabCut reached a mean IoU of 0.71."""
     segmenter = GrabCutSegmenter()

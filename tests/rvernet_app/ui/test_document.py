@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import pytest
@@ -14,6 +13,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from rvernet_app.ui.document import DESCRIPTION, TITLE, inline_scripts, introduced, middleware
+from tests.loops import in_loop
 
 DOCUMENT = f"""<!doctype html>
 <html lang="en">
@@ -93,6 +93,6 @@ def test_event_streams_pass_piece_by_piece(browser: TestClient) -> None:
     async def fetch() -> None:
         await browser.app({**scope, "asgi": {"spec_version": "2.4"}}, receive, send)
 
-    asyncio.run(fetch())
+    in_loop(fetch())
     pieces = [message["body"].decode() for message in sent if message["type"] == "http.response.body"]
     assert pieces == [*PIECES, ""]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
@@ -38,6 +37,7 @@ from rvernet_app.ui.traces import forget
 from rvernet_app.ui.turns import Turns
 from rvernet_app.ui.visitor.api import Api
 from rvernet_app.ui.visitor.handlers import Handlers
+from tests.loops import in_loop
 from tests.rvernet_app.store.desk import Desk, commit, set_up
 
 SECRET = b"ZQXJ"
@@ -150,7 +150,7 @@ def test_no_metadata_of_an_opened_photo_leaves(
     ready = answered(handlers.download)(asked)
     api = Api(pipeline, Turns())
     file: Any = {"path": str(upload)}
-    segmented = asyncio.run(api.segment(file, [[40, 30, 1]], gr.Request(session_hash="ann"), insist=True))
+    segmented = in_loop(api.segment(file, [[40, 30, 1]], gr.Request(session_hash="ann"), insist=True))
     assert "url" in ready
     assert len(handlers.served.paths) == 2
     assert not tells(opened, found, ready, segmented, *map(Path, handlers.served.paths))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from rvernet_app.ui import turns as module
 from rvernet_app.ui.turns import TurnError, Turns, Urgency
+from tests.loops import in_loop
 
 ANN, BEN, CEM = "ann", "ben", "cem"
 WAIT_S = 60
@@ -52,13 +52,6 @@ class Engine:
             self._held[name].set()
 
 
-def in_loop(test: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await test()
-
-    asyncio.run(run())
-
-
 def test_a_result_and_an_error_come_back() -> None:
     async def test() -> None:
         turns = Turns(2)
@@ -67,7 +60,7 @@ def test_a_result_and_an_error_come_back() -> None:
             await turns.run(ANN, Urgency.MASK, lambda: 1 // 0)
         assert await turns.run(ANN, Urgency.MASK, lambda: 8) == 8
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_a_visitor_with_much_to_do_lets_the_others_in_between() -> None:
@@ -81,7 +74,7 @@ def test_a_visitor_with_much_to_do_lets_the_others_in_between() -> None:
         engine.let_go("b", "c", "a1", "a2", "a3", "a4")
         assert sorted(await asyncio.gather(*asked)) == ["a0", "a1", "a2", "a3", "a4", "b", "c"]
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_suggestions_of_one_go_before_maps_and_searches_of_others() -> None:
@@ -102,7 +95,7 @@ def test_suggestions_of_one_go_before_maps_and_searches_of_others() -> None:
         await asyncio.gather(*first)
         assert engine.begun[2:] == ["mask", "suggestions", "maps", "search"]
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_long_work_leaves_a_place_free() -> None:
@@ -116,7 +109,7 @@ def test_long_work_leaves_a_place_free() -> None:
         engine.let_go("b")
         await asyncio.gather(*asked)
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_a_mask_does_not_wait_for_other_work_of_the_same_visitor() -> None:
@@ -128,7 +121,7 @@ def test_a_mask_does_not_wait_for_other_work_of_the_same_visitor() -> None:
         engine.let_go("mask", "next photo", "maps")
         await asyncio.gather(*asked)
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_who_waits_for_too_much_is_told_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +137,7 @@ def test_who_waits_for_too_much_is_told_and_others_are_not(monkeypatch: pytest.M
         assert await asyncio.gather(*asked) == ["a0", "a1", "a2", "b"]
         assert await engine.turns.run(ANN, Urgency.MAPS, lambda: "again") == "again"
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_all_together_wait_for_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +151,7 @@ def test_all_together_wait_for_so_much_and_no_more(monkeypatch: pytest.MonkeyPat
         engine.let_go("0", "1", "2")
         await asyncio.gather(*asked)
 
-    in_loop(test)
+    in_loop(test())
 
 
 def test_a_cancelled_request_gives_its_place_back() -> None:
@@ -177,4 +170,4 @@ def test_a_cancelled_request_gives_its_place_back() -> None:
         assert await engine.turns.run(CEM, Urgency.MAPS, lambda: 1) == 1
         assert await engine.turns.run(ANN, Urgency.MAPS, lambda: 2) == 2
 
-    in_loop(test)
+    in_loop(test())

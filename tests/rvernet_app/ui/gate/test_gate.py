@@ -17,12 +17,13 @@ from rvernet_app.ui.gate.doors import Kind
 from rvernet_app.ui.gate.hosts import Hosts
 from rvernet_app.ui.gate.policy import FRAMES_OF_SPACES
 from rvernet_app.ui.gate.uploads import Space
+from tests.loops import in_loop
 from tests.rvernet_app.ui.gate.guarded import CALL, HEARTBEAT, UPLOAD, Said, Site, ask, guarded
 
 
 def told(method: str, path: str, site: Site | None = None, **given: object) -> Said:
     """Ask a new gate once."""
-    return asyncio.run(ask(guarded(site or Site()), method, path, **given))  # type: ignore[arg-type]
+    return in_loop(ask(guarded(site or Site()), method, path, **given))  # type: ignore[arg-type]
 
 
 async def settled() -> None:
@@ -57,7 +58,7 @@ def test_a_body_that_grows_too_large_is_refused_whatever_the_site_says(length: s
 @pytest.mark.parametrize("length", ["-1", "1e3", "१", "9" * 30])
 def test_a_length_that_is_no_number_or_endless_is_refused(length: str) -> None:
     gate = guarded(Site())
-    assert asyncio.run(ask(gate, "POST", CALL, content_length=length.encode().decode("latin-1"))).status in (
+    assert in_loop(ask(gate, "POST", CALL, content_length=length.encode().decode("latin-1"))).status in (
         400,
         413,
     )
@@ -82,7 +83,7 @@ def test_bodies_of_all_calls_together_are_bounded() -> None:
         again = await ask(gate, "POST", CALL, [b"x" * 90])
         return [*sorted(replies), again.status]
 
-    assert asyncio.run(run()) == [200, 200, 503, 200]
+    assert in_loop(run()) == [200, 200, 503, 200]
 
 
 def test_a_body_that_does_not_come_is_given_up() -> None:
@@ -105,7 +106,7 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
         await gate({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
         return Said(int(str(sent[0]["status"])), {}, [], b"")
 
-    assert asyncio.run(run()).status == 408
+    assert in_loop(run()).status == 408
 
 
 def test_who_is_not_logged_in_has_no_body_read() -> None:
@@ -124,7 +125,7 @@ def test_who_is_not_logged_in_has_no_body_read() -> None:
 
     site = Site()
     refused = (401, "Log in first.")
-    assert asyncio.run(run()) == [refused] * 4 + [(200, ""), (200, ""), (413, "")]
+    assert in_loop(run()) == [refused] * 4 + [(200, ""), (200, ""), (413, "")]
     assert site.read == [10, 10]
 
 
@@ -163,7 +164,7 @@ def test_a_visitor_who_goes_away_in_mid_upload_leaves_nothing_and_no_traceback(t
         scope = {"type": "http", "method": "POST", "path": UPLOAD, "headers": headers, "scheme": "http"}
         await gate({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
 
-    asyncio.run(run())
+    in_loop(run())
     assert len(seen[0]) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +181,7 @@ def test_uploads_of_a_visitor_and_of_all_are_bounded() -> None:
             for size, address in asked
         ]
 
-    assert asyncio.run(run()) == [200, 200, 200, 429, 200, 200, 507]
+    assert in_loop(run()) == [200, 200, 200, 429, 200, 200, 507]
 
 
 def test_an_upload_counts_by_what_came_of_it() -> None:
@@ -188,12 +189,12 @@ def test_an_upload_counts_by_what_came_of_it() -> None:
         gate = guarded(Site(), space=Space(each=1000, in_all=1000, free=0))
         return [(await ask(gate, "POST", UPLOAD, [b"x" * 400])).status for _ in range(2)]
 
-    assert asyncio.run(run()) == [200, 429]  # without a length, the most that it could be has to fit
+    assert in_loop(run()) == [200, 429]  # without a length, the most that it could be has to fit
 
 
 def test_uploads_leave_room_on_the_disk() -> None:
     gate = guarded(Site(), space=Space(each=10**30, in_all=10**30, free=10**25))
-    reply = asyncio.run(ask(gate, "POST", UPLOAD, [b"x"]))
+    reply = in_loop(ask(gate, "POST", UPLOAD, [b"x"]))
     assert (reply.status, reply.error) == (507, "The disk of the server is full. Tell whoever runs it.")
 
 
@@ -225,26 +226,26 @@ def test_calls_of_one_visitor_wait_for_their_turn_and_do_not_keep_others() -> No
         site.go_on.set()
         return running, with_other, [(await one).status for one in (*mine, others)]
 
-    assert asyncio.run(run()) == (2, 3, [200, 200, 200, 429, 200])
+    assert in_loop(run()) == (2, 3, [200, 200, 200, 429, 200])
 
 
 def test_streams_of_one_visitor_and_of_all_are_bounded() -> None:
     gate = guarded(Site())
     streams = gate._streams
     with streams.place("ann"), streams.place("ann"):
-        assert asyncio.run(ask(gate, "GET", HEARTBEAT)).status == 200
+        assert in_loop(ask(gate, "GET", HEARTBEAT)).status == 200
         with streams.place("ben"):
-            assert asyncio.run(ask(gate, "GET", HEARTBEAT)).status == 503
+            assert in_loop(ask(gate, "GET", HEARTBEAT)).status == 503
     with streams.place("127.0.0.1"), streams.place("127.0.0.1"):
-        assert asyncio.run(ask(gate, "GET", HEARTBEAT)).status == 429
-    assert asyncio.run(ask(gate, "GET", HEARTBEAT)).status == 200
+        assert in_loop(ask(gate, "GET", HEARTBEAT)).status == 429
+    assert in_loop(ask(gate, "GET", HEARTBEAT)).status == 200
 
 
 def test_ipv6_addresses_of_one_network_are_one_visitor() -> None:
     gate = guarded(Site())
     with gate._streams.place("2001:db8::/64"), gate._streams.place("2001:db8::/64"):
-        assert asyncio.run(ask(gate, "GET", HEARTBEAT, address="2001:db8::77")).status == 429
-        assert asyncio.run(ask(gate, "GET", HEARTBEAT, address="2001:db8:0:1::77")).status == 200
+        assert in_loop(ask(gate, "GET", HEARTBEAT, address="2001:db8::77")).status == 429
+        assert in_loop(ask(gate, "GET", HEARTBEAT, address="2001:db8:0:1::77")).status == 200
 
 
 def test_a_session_that_asked_for_nothing_gets_no_stream() -> None:
@@ -286,7 +287,7 @@ def test_a_server_for_others_answers_to_any_address_but_no_other_name() -> None:
     hosts = Hosts([], any_address=True)
     for host, status in (("192.168.1.4:7860", 200), ("evil.example", 421)):
         gate = guarded(Site(), hosts=hosts)
-        assert asyncio.run(ask(gate, "GET", "/", host=host)).status == status
+        assert in_loop(ask(gate, "GET", "/", host=host)).status == status
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_web_sockets_are_closed() -> None:
         await guarded(Site())({"type": "websocket", "path": "/", "headers": []}, None, send)  # type: ignore[arg-type]
         return sent
 
-    assert asyncio.run(run()) == [{"type": "websocket.close", "code": 1008}]
+    assert in_loop(run()) == [{"type": "websocket.close", "code": 1008}]
 
 
 # Proxies
@@ -392,11 +393,11 @@ def test_what_a_proxy_says_counts_only_if_it_is_configured(caplog: pytest.LogCap
     assert "strict-transport-security" not in reply.headers
     assert "set RVERNET_PROXIES to it" in caplog.text
     trusting = guarded(Site(), proxies=("127.0.0.1",))
-    reply = asyncio.run(ask(trusting, "GET", "/", **said))
+    reply = in_loop(ask(trusting, "GET", "/", **said))
     assert reply.headers["strict-transport-security"] == "max-age=31536000"
     with trusting._streams.place("10.9.9.9"), trusting._streams.place("10.9.9.9"):
-        assert asyncio.run(ask(trusting, "GET", HEARTBEAT, **said)).status == 429
-        assert asyncio.run(ask(trusting, "GET", HEARTBEAT)).status == 200
+        assert in_loop(ask(trusting, "GET", HEARTBEAT, **said)).status == 429
+        assert in_loop(ask(trusting, "GET", HEARTBEAT)).status == 200
 
 
 # Answers
@@ -435,7 +436,7 @@ def test_a_cookie_is_for_this_site_only() -> None:
 
 def test_on_a_space_the_page_lies_in_a_frame() -> None:
     gate = guarded(Site(), frames=FRAMES_OF_SPACES)
-    reply = asyncio.run(ask(gate, "GET", "/", scheme="https"))
+    reply = in_loop(ask(gate, "GET", "/", scheme="https"))
     assert reply.cookies == ["access-token=secret; Path=/; HttpOnly; Secure; SameSite=None"]
     assert "frame-ancestors 'self' https://huggingface.co" in reply.headers["content-security-policy"]
     assert "x-frame-options" not in reply.headers

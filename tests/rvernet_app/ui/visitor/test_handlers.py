@@ -1,6 +1,5 @@
 """The page's requests for one photo, with the GrabCut engine and a photo of a disc."""
 
-import asyncio
 import base64
 import io
 import zipfile
@@ -23,6 +22,7 @@ from rvernet_app.ui.turns import Turns
 from rvernet_app.ui.visitor.handlers import Handlers
 from rvernet_app.ui.visitor.samples import Sample, find_samples
 from rvernet_app.ui.visitor.streams import Newest, Streams
+from tests.loops import in_loop
 
 
 @dataclass
@@ -59,7 +59,7 @@ def replies_of(stream: AsyncIterator[Any]) -> list[Any]:
     async def collect() -> list[Any]:
         return [reply async for reply in stream]
 
-    return [reply for reply in asyncio.run(collect()) if is_reply(reply)]
+    return [reply for reply in in_loop(collect()) if is_reply(reply)]
 
 
 def is_reply(yielded: dict[str, Any]) -> bool:
@@ -210,7 +210,7 @@ def test_an_overtaken_request_stops_before_the_maps(handlers: Handlers, streams:
         newest.evidence = 2
         return [first, *[reply async for reply in replies if is_reply(reply)]]
 
-    [reply] = asyncio.run(overtaken())
+    [reply] = in_loop(overtaken())
     assert "suggestions" in reply
     assert "maps" not in reply
 
