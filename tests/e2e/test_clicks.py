@@ -345,7 +345,9 @@ def draw_square(project: Project, centre: tuple[int, int], half: int) -> None:
 
 def rgb_of(swatch: Locator) -> Rgb:
     """Return the colour of a swatch in the list of foods."""
-    text = swatch.evaluate("node => getComputedStyle(node).backgroundColor")
+    text = ""
+    while not text:  # a node that was redrawn in between has no style
+        text = swatch.evaluate("node => getComputedStyle(node).backgroundColor")
     red, green, blue = (int(part) for part in text.removeprefix("rgb(").removesuffix(")").split(","))
     return red, green, blue
 

@@ -97,7 +97,8 @@ def name_food(page: Page, name: str) -> None:
     page.keyboard.type(name)
     page.wait_for_selector("#rv-label-options li")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('#rv-label').value !== ''")
+    # The field holds what was typed before the food has the name; the list shows the name that it has.
+    page.wait_for_function("name => document.querySelector('#rv-foods').textContent.includes(name)", arg=name)
     page.wait_for_selector('.rv[data-saved="saved"]')
 
 
