@@ -45,6 +45,8 @@ class Urgency(IntEnum):
     SEARCH = 4
 
 
+MASKS = (Urgency.MASK,)
+EVIDENCE = (Urgency.SUGGESTIONS, Urgency.MAPS)
 LONG = (Urgency.PREPARE, Urgency.SEARCH)
 """Work of seconds with a large segmenter."""
 
@@ -63,8 +65,8 @@ class Turns:
     """Lets visitors have the engine in turn.
 
     The most urgent work goes first, whoever asks. Of several visitors with such work, the one goes first
-    whose last turn is longest ago. A visitor has one turn at a time, but a mask does not wait for other work
-    of the same visitor. Long work leaves a place free.
+    whose last turn is longest ago. A visitor has one mask, one piece of evidence and one of long work at a
+    time, which do not wait for each other. Long work leaves a place free.
 
     Args:
         places: pieces of work at once, 2 or more.
@@ -118,11 +120,11 @@ class Turns:
     def _may_begin(self, piece: _Piece) -> bool:
         if piece.called.cancelled():  # the request has gone, and `run` will take the piece out
             return False
-        own = [other for other in self._at_work if other.visitor == piece.visitor]
-        if piece.urgency is Urgency.MASK:
-            return all(other.urgency is not Urgency.MASK for other in own)
-        long = sum(other.urgency in LONG for other in self._at_work)
-        return not own and not (piece.urgency in LONG and long >= self._places - 1)
+        kind = next(kind for kind in (MASKS, EVIDENCE, LONG) if piece.urgency in kind)
+        same = [other for other in self._at_work if other.urgency in kind]
+        if kind is LONG and len(same) >= self._places - 1:
+            return False
+        return all(other.visitor != piece.visitor for other in same)
 
     def _rank(self, piece: _Piece) -> tuple[int, int, int]:
         return piece.urgency, self._last_turn.get(piece.visitor, 0), piece.number

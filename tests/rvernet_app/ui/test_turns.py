@@ -112,13 +112,14 @@ def test_long_work_leaves_a_place_free() -> None:
     in_loop(test())
 
 
-def test_a_mask_does_not_wait_for_other_work_of_the_same_visitor() -> None:
+def test_a_visitor_has_one_piece_of_each_kind_at_a_time() -> None:
     async def test() -> None:
-        engine = Engine()
-        asked = [engine.ask(ANN, Urgency.PREPARE, "next photo"), engine.ask(ANN, Urgency.MAPS, "maps")]
-        asked.append(engine.ask(ANN, Urgency.MASK, "mask"))
-        assert sorted(await engine.until(2)) == ["mask", "next photo"]
-        engine.let_go("mask", "next photo", "maps")
+        engine = Engine(places=4)
+        asked = [engine.ask(ANN, Urgency.PREPARE, "next photo"), engine.ask(ANN, Urgency.SEARCH, "search")]
+        asked += [engine.ask(ANN, Urgency.MAPS, "maps"), engine.ask(ANN, Urgency.SUGGESTIONS, "second")]
+        asked += [engine.ask(ANN, Urgency.MASK, "mask"), engine.ask(ANN, Urgency.MASK, "next mask")]
+        assert sorted(await engine.until(3)) == ["maps", "mask", "next photo"]
+        engine.let_go("mask", "next photo", "maps", "second", "search", "next mask")
         await asyncio.gather(*asked)
 
     in_loop(test())
