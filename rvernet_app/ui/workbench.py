@@ -84,7 +84,7 @@ def make_workbench(
         server_functions=[
             answered(handlers.open_photo),
             in_turn(answered(handlers.prepare), turns, Urgency.PREPARE),
-            in_turn(answered(handlers.segment), turns, Urgency.MASK),
+            answered(handlers.segment),
             in_turn(answered(handlers.download), turns, Urgency.MAPS),
             answered(handlers.edit_mask),
             *[answered_to(handler, is_admin) for handler in of_store],
