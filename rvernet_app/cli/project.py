@@ -400,7 +400,7 @@ def _accounts(arguments: argparse.Namespace, config: AppConfig) -> None:
 
 
 def _list_accounts(accounts: Accounts) -> None:
-    """Print the names, and on stderr how to name an admin if there is none."""
+    """Print the names, and on stderr how to name an admin if nobody is one."""
     names, admins = accounts.names(), accounts.admins()
     for name in names:
         print(_line(f"{name}, admin" if name in admins else name))

@@ -239,7 +239,7 @@ def _not_a_photo(data: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 if there is none.
+    """Return the EXIF orientation, 1 if the photo names no other.
 
     The decoders of HEIF and TIFF turn the pixels and then drop the tag. `ImageOps.exif_transpose` would copy
     upright pictures, and fails on any damaged tag because it rewrites the metadata.

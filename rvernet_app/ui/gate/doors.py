@@ -95,7 +95,7 @@ _PATTERNS = tuple((re.compile(door.pattern), door) for door in DOORS)
 
 
 def door_at(method: str, path: str) -> Door | None:
-    """Return the open door at a path; None if there is none for this method."""
+    """Return the door at a path that is open for a method; None where no door is."""
     for pattern, door in _PATTERNS:
         if method in door.methods and pattern.fullmatch(path):
             return door

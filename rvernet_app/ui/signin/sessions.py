@@ -83,7 +83,7 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Session | None:
-        """Return the session of a token and note that it was used; None if there is none or it has ended."""
+        """Return the session of a token and note that it was used; None if it is unknown or has ended."""
         if len(token) > LONGEST_TOKEN:
             return None
         key, now = _key(token), self._clock()
